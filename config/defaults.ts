@@ -1,0 +1,36 @@
+/** Longest time of one tool call. Milliseconds. (R32, R92) */
+export const STEP_TIMEOUT_MS = 300_000;
+/** Longest time of a run, counted from its admission. Milliseconds. (R17) */
+export const RUN_TIMEOUT_MS = 600_000;
+/** All calls of a step, the first included (R70, R71). Tools that are not idempotent get 1 unless the step says otherwise (R72). */
+export const MAX_ATTEMPTS = 4;
+/** First pause between two attempts, and the pause that none exceeds. Milliseconds. (R71) */
+export const RETRY_BASE_DELAY_MS = 1_000;
+export const RETRY_MAX_DELAY_MS = 30_000;
+/** How long a worker may be silent before its jobs are given to another. Milliseconds. */
+export const LOCK_DURATION_MS = 30_000;
+/** The same for jobs that only join and promote: nothing is lost when they run twice. Milliseconds. */
+export const CONTROL_LOCK_DURATION_MS = 5_000;
+/** A step whose worker died this often ends as `worker_lost`: it is probably what kills them. */
+export const MAX_WORKER_LOSSES = 3;
+/** BullMQ's own bound, out of the way of ours. */
+export const MAX_STALLED_COUNT = 100;
+/** Values above this size are kept beside the run record, by reference. Bytes. */
+export const INLINE_VALUE_BYTES = 256_000;
+/** Values above this size are refused. Bytes. */
+export const MAX_VALUE_BYTES = 16_000_000;
+/** A workflow document may not be larger. Bytes. */
+export const MAX_DOCUMENT_BYTES = 5_000_000;
+/** A tree of more jobs than this is added in batches of this size. */
+export const ENQUEUE_BATCH_JOBS = 1_000;
+/** forEach items that wait or run at once, unless `maxParallel` says otherwise. */
+export const FOR_EACH_PARALLEL = 50;
+/** Finished runs kept per tenant, and for how long. */
+export const RETAIN_RUNS = 1_000;
+export const RETAIN_MS = 7 * 86_400_000;
+/** Failed runs are kept longer, because somebody will ask. Milliseconds. */
+export const RETAIN_FAILED_MS = 30 * 86_400_000;
+/** Submitting fails with `redis_unavailable` after this time. Milliseconds. */
+export const REDIS_DEADLINE_MS = 5_000;
+/** How long a stopping worker waits for its running steps. Milliseconds. */
+export const GRACE_MS = 30_000;

@@ -1,0 +1,57 @@
+/**
+ * Every error code of Tutti. The table is the single source of truth: docs/errors.md is compared
+ * with it by a test, HTTP statuses and retry decisions are read from it.
+ *
+ * family: `terminal` = trying again cannot help, `retryable` = it may.
+ * status: what HTTP answers (RFC 9457 problem details).
+ */
+export const ERROR_CODES = {
+  // --- the document ------------------------------------------------------------------------
+  document_invalid: { family: "terminal", status: 422 },
+  document_too_large: { family: "terminal", status: 413 },
+  document_syntax: { family: "terminal", status: 422 },
+  duplicate_step: { family: "terminal", status: 422 },
+  unknown_step: { family: "terminal", status: 422 },
+  workflow_cycle: { family: "terminal", status: 422 },
+  expression_invalid: { family: "terminal", status: 422 },
+  precondition_failed: { family: "terminal", status: 422 },
+  not_supported: { family: "terminal", status: 422 },
+  step_exceeds_capacity: { family: "terminal", status: 422 },
+  // --- the input and the run ---------------------------------------------------------------
+  input_invalid: { family: "terminal", status: 422 },
+  payload_too_large: { family: "terminal", status: 413 },
+  run_not_found: { family: "terminal", status: 404 },
+  run_conflict: { family: "terminal", status: 409 },
+  // --- the catalogue -----------------------------------------------------------------------
+  catalogue_invalid: { family: "terminal", status: 500 },
+  config_invalid: { family: "terminal", status: 500 },
+  tool_not_found: { family: "terminal", status: 404 },
+  tool_not_bound: { family: "terminal", status: 422 },
+  incomplete_tool_registry: { family: "terminal", status: 500 },
+  // --- a step ------------------------------------------------------------------------------
+  step_execution_failed: { family: "retryable", status: 502 },
+  tool_failed: { family: "terminal", status: 502 },
+  tool_timeout: { family: "retryable", status: 504 },
+  tool_unavailable: { family: "retryable", status: 503 },
+  tool_output_invalid: { family: "terminal", status: 502 },
+  tool_denied: { family: "terminal", status: 403 },
+  reference_missing: { family: "terminal", status: 422 },
+  secret_missing: { family: "terminal", status: 500 },
+  effect_unknown: { family: "terminal", status: 500 },
+  worker_lost: { family: "terminal", status: 500 },
+  // --- the service -------------------------------------------------------------------------
+  redis_unavailable: { family: "retryable", status: 503 },
+  redis_not_found: { family: "terminal", status: 500 },
+  address_refused: { family: "terminal", status: 500 },
+  payload_version: { family: "terminal", status: 500 },
+  timed_out: { family: "retryable", status: 504 },
+  request_invalid: { family: "terminal", status: 400 },
+  not_found: { family: "terminal", status: 404 },
+  internal_error: { family: "terminal", status: 500 },
+} as const satisfies Record<
+  string,
+  { readonly family: "terminal" | "retryable"; readonly status: number }
+>;
+
+/** A stable code of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
