@@ -51,7 +51,7 @@ function withMixedArithmetic(environment: Environment): Environment {
   return environment;
 }
 
-function environmentFor(scope: Scope): Environment {
+function environmentFor(scope: Scope, itemName: string): Environment {
   const environment = withMixedArithmetic(
     new Environment({
       unlistedVariablesAreDyn: false,
@@ -60,16 +60,25 @@ function environmentFor(scope: Scope): Environment {
       limits: LIMITS,
     }),
   );
-  for (const name of VARIABLES[scope]) environment.registerVariable(name, "dyn");
+  for (const name of VARIABLES[scope])
+    environment.registerVariable(name === "item" ? itemName : name, "dyn");
   return environment;
 }
 
-const ENVIRONMENTS = {
-  step: environmentFor("step"),
-  item: environmentFor("item"),
-  result: environmentFor("result"),
-  binding: environmentFor("binding"),
-} satisfies Record<Scope, Environment>;
+const environments = new Map<string, Environment>();
+
+/** Building an environment is dear, so each is built once. */
+function cachedEnvironment(scope: Scope, itemName: string): Environment {
+  const key = `${scope} ${itemName}`;
+  let environment = environments.get(key);
+  if (environment === undefined) {
+    environment = environmentFor(scope, itemName);
+    // Items can be called anything; a server that lives long must not keep every name it ever heard.
+    if (environments.size >= 100) environments.clear();
+    environments.set(key, environment);
+  }
+  return environment;
+}
 
 interface Node {
   readonly op: string;
@@ -84,6 +93,8 @@ function isNode(value: unknown): value is Node {
 export interface References {
   readonly steps: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
+  /** Whether the run's own input is read. */
+  readonly readsInput: boolean;
 }
 
 /** An expression that was parsed and checked; evaluating it cannot loop. */
@@ -107,13 +118,14 @@ function memberOf(node: Node, root: string): string | undefined | false {
 
 /** Walks the tree once: collects references, refuses what could run long or cannot be known before the run. */
 function collect(root: unknown): References {
-  const found = { steps: new Set<string>(), secrets: new Set<string>() };
+  const found = { steps: new Set<string>(), secrets: new Set<string>(), readsInput: false };
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) {
       for (const one of value) visit(one);
       return;
     }
     if (!isNode(value)) return;
+    if (value.op === "id" && value.args === "input") found.readsInput = true;
     if (value.op === "rcall" && Array.isArray(value.args) && value.args[0] === "matches") {
       throw new Refused(
         "matches() is not available: its regular expressions can run for ever; use contains(), startsWith() or endsWith()",
@@ -172,12 +184,26 @@ function toJson(value: unknown, source: string): Json {
   );
 }
 
+/** Whether a forEach may call its item so: a plain word that means nothing else. */
+export function isItemName(name: string): boolean {
+  return /^[a-z][A-Za-z0-9_]{0,30}$/.test(name) && !RESERVED.has(name);
+}
+
+const RESERVED: ReadonlySet<string> = new Set([
+  ...Object.values(VARIABLES)
+    .flat()
+    .filter((name) => name !== "item"),
+  ..."true false null in as break const continue else for function if import let loop package namespace return var void while has cel size string int uint double bool bytes type dyn timestamp duration optional list map".split(
+    " ",
+  ),
+]);
+
 /**
- * Parses and checks one CEL expression.
+ * Parses and checks one CEL expression. `itemName` is what the item of a forEach is called (scope `item`).
  *
  * @throws TuttiError `expression_invalid` with the reason.
  */
-export function parseExpression(source: string, scope: Scope): Expression {
+export function parseExpression(source: string, scope: Scope, itemName = "item"): Expression {
   const fail = (reason: string, cause?: unknown): never => {
     throw new TuttiError(
       "expression_invalid",
@@ -189,7 +215,7 @@ export function parseExpression(source: string, scope: Scope): Expression {
   let parsed: ParseResult;
   let references: References;
   try {
-    parsed = ENVIRONMENTS[scope].parse(source);
+    parsed = cachedEnvironment(scope, itemName).parse(source);
     references = collect(parsed.ast);
     const check = parsed.check();
     if (!check.valid) return fail(reasonOf(check.error), check.error);

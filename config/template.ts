@@ -41,7 +41,7 @@ function endOfExpression(text: string, from: number): number {
 }
 
 /** Splits text into literal parts and expressions. `$${{` stands for a literal `${{`. */
-function split(text: string, scope: Scope): Part[] {
+function split(text: string, scope: Scope, itemName: string): Part[] {
   const parts: Part[] = [];
   let literal = "";
   let at = 0;
@@ -62,7 +62,7 @@ function split(text: string, scope: Scope): Part[] {
     literal += text.slice(at, open);
     if (literal !== "") parts.push(literal);
     literal = "";
-    parts.push(parseExpression(text.slice(open + OPEN.length, end), scope));
+    parts.push(parseExpression(text.slice(open + OPEN.length, end), scope, itemName));
     at = end + 2;
   }
   literal += text.slice(at);
@@ -70,22 +70,29 @@ function split(text: string, scope: Scope): Part[] {
   return parts;
 }
 
-const written = (value: Json): string =>
-  typeof value === "string" ? value : JSON.stringify(value);
+/** How a value is put inside longer text. */
+export type WriteValue = (value: Json) => string;
+
+const written: WriteValue = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 type Render = (variables: Readonly<Record<string, unknown>>) => Json;
 
 interface Collected {
+  readonly scope: Scope;
+  readonly itemName: string;
   readonly steps: Set<string>;
   readonly secrets: Set<string>;
   dynamic: boolean;
+  readsInput: boolean;
+  readonly write: WriteValue;
 }
 
-function compileText(text: string, scope: Scope, found: Collected): Render {
-  const parts = split(text, scope);
+function compileText(text: string, found: Collected): Render {
+  const parts = split(text, found.scope, found.itemName);
   for (const part of parts) {
     if (typeof part === "string") continue;
     found.dynamic = true;
+    if (part.readsInput) found.readsInput = true;
     for (const step of part.steps) found.steps.add(step);
     for (const secret of part.secrets) found.secrets.add(secret);
   }
@@ -95,21 +102,21 @@ function compileText(text: string, scope: Scope, found: Collected): Render {
   }
   return (variables) =>
     parts
-      .map((part) => (typeof part === "string" ? part : written(part.evaluate(variables))))
+      .map((part) => (typeof part === "string" ? part : found.write(part.evaluate(variables))))
       .join("");
 }
 
-function compileValue(value: Json, scope: Scope, found: Collected, depth: number): Render {
+function compileValue(value: Json, found: Collected, depth: number): Render {
   if (depth > MAX_DEPTH)
     throw new TuttiError("expression_invalid", `nested deeper than ${MAX_DEPTH} levels`);
-  if (typeof value === "string") return compileText(value, scope, found);
+  if (typeof value === "string") return compileText(value, found);
   if (value === null || typeof value !== "object") return () => value;
   if (Array.isArray(value)) {
-    const items = value.map((one: Json) => compileValue(one, scope, found, depth + 1));
+    const items = value.map((one: Json) => compileValue(one, found, depth + 1));
     return (variables) => items.map((render) => render(variables));
   }
   const fields = Object.entries(value).map(
-    ([key, one]) => [key, compileValue(one, scope, found, depth + 1)] as const,
+    ([key, one]) => [key, compileValue(one, found, depth + 1)] as const,
   );
   return (variables) => Object.fromEntries(fields.map(([key, render]) => [key, render(variables)]));
 }
@@ -117,12 +124,28 @@ function compileValue(value: Json, scope: Scope, found: Collected, depth: number
 /**
  * Compiles a JSON value with expressions in it.
  *
+ * `itemName` is what the item of a forEach is called. `write` puts values inside longer text; default:
+ * texts as they are, all else as JSON.
+ *
  * @throws TuttiError `expression_invalid`.
  */
-export function compileTemplate(value: Json, scope: Scope): Template {
-  const found: Collected = { steps: new Set(), secrets: new Set(), dynamic: false };
-  const render = compileValue(value, scope, found, 0);
-  return { ...found, render: found.dynamic ? render : () => value };
+export function compileTemplate(
+  value: Json,
+  scope: Scope,
+  options: { readonly itemName?: string; readonly write?: WriteValue } = {},
+): Template {
+  const found: Collected = {
+    scope,
+    itemName: options.itemName ?? "item",
+    write: options.write ?? written,
+    steps: new Set(),
+    secrets: new Set(),
+    dynamic: false,
+    readsInput: false,
+  };
+  const render = compileValue(value, found, 0);
+  const { steps, secrets, dynamic, readsInput } = found;
+  return { steps, secrets, dynamic, readsInput, render: dynamic ? render : () => value };
 }
 
 /** A condition: `${{ expression }}`, or the bare expression. */

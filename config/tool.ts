@@ -59,7 +59,10 @@ const commandBinding = z.strictObject({
 const httpBinding = z.strictObject({
   type: z.literal("http"),
   method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]).default("GET"),
-  /** The address; `${{ args.x }}` is allowed. Its host must be allowed by the catalogue's `allow.hosts`. */
+  /**
+   * The address; its host must be allowed by the catalogue's `allow.hosts`. A value of `${{ args.x }}`
+   * inside it is percent-encoded as one part; an address that is one whole expression is taken as it is.
+   */
   url: z.string().min(1),
   /** Request headers; `${{ args.x }}` and `${{ secrets.X }}` are allowed. */
   headers: z.record(z.string(), z.string()).default({}),
@@ -168,9 +171,9 @@ export const catalogueFile = z.strictObject({
     .strictObject({
       /** Binaries that command tools and stdio servers may start. */
       commands: z.array(z.string()).default([]),
-      /** Hosts that http tools and servers may call: exact, `*.example.com`, or `*` for any public host. */
+      /** Hosts that http tools and servers may call: exact, `host:port`, `*.example.com`, or `*` for any public host. */
       hosts: z.array(z.string()).default([]),
-      /** Hosts that are allowed although they are loopback, link-local or private. */
+      /** Hosts that may be called although they are loopback, link-local or private; written like `hosts`, without `*`. */
       privateHosts: z.array(z.string()).default([]),
     })
     .default({ commands: [], hosts: [], privateHosts: [] }),

@@ -17,7 +17,7 @@ export interface CallContext {
    *
    * @throws TuttiError `secret_missing`.
    */
-  secret(name: string): string;
+  readonly secret: (name: string) => string;
 }
 
 /** A tool that can be called. Every kind of binding keeps the promises of tests/processors/bindings/contract.ts. */

@@ -1,0 +1,245 @@
+import { FlowProducer, Queue, Worker, type FlowJob } from "bullmq";
+import { Redis } from "ioredis";
+import { pino } from "pino";
+
+import { parseCatalogue, ToolRegistry } from "../config/index.ts";
+import { CONTROL_QUEUES, jobIds, type ForkJob, type TreeNode } from "../queues/index.ts";
+import { prepare, Tutti } from "../src/index.ts";
+import { startWorker } from "../src/worker.ts";
+import { compile } from "../src/workflow/compile.ts";
+import { documentOf, type Shape } from "./shapes.ts";
+
+/** Jobs that one worker of any arm runs at once. */
+const CONCURRENCY = 50;
+
+/** One way to run a shape: submits runs and says when they have ended. */
+export interface Arm {
+  readonly name: string;
+  /** Submits `runs` runs at once and waits until all have ended. */
+  run(runs: number): Promise<void>;
+  /** Submits without workers; for measuring what waiting runs cost. */
+  fill?(runs: number): Promise<void>;
+  drain?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const registry = new ToolRegistry(
+  parseCatalogue(
+    `tutti: 1\ntools: [{ id: bench.noop, name: Nothing, category: foundation, capabilities: [testing], idempotent: true, resources: { cpu: ${1 / CONCURRENCY} }, binding: { type: in_process } }]`,
+    "bench",
+  ),
+);
+
+// Begins anywhere: a bench that was killed leaves keys behind.
+let sequence = Date.now() % 1_000_000;
+
+/** Counts ends and resolves when there were as many as expected. */
+class Countdown {
+  #left = 0;
+  #done: () => void = () => {};
+
+  expect(count: number): Promise<void> {
+    this.#left = count;
+    return new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  hit(): void {
+    if (--this.#left === 0) this.#done();
+  }
+}
+
+/** A FlowProducer tree of the same steps, edges that a tree cannot hold left out, and nothing else. */
+export async function bareArm(redisUrl: string, shape: Shape): Promise<Arm> {
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const prefix = `{bare${sequence++}}`;
+  const producer = new FlowProducer({ connection, prefix });
+  const ends = new Countdown();
+  const last = shape.dependencies.length - 1;
+  const worker = new Worker(
+    "noop",
+    (job) => {
+      if (job.name === `s${last}`) ends.hit();
+      return Promise.resolve({ state: "completed" });
+    },
+    { connection, prefix, concurrency: CONCURRENCY },
+  );
+  await worker.waitUntilReady();
+  const taken = new Set<number>();
+  // Each step is a child of one of its dependents; steps nothing waits for hang under the last.
+  const childrenOf = shape.dependencies.map((on, node) =>
+    on.filter((before) => !taken.has(before) && taken.add(before) && node > before),
+  );
+  for (let node = 0; node < last; node++) if (!taken.has(node)) childrenOf[last]!.push(node);
+  const build = (node: number, run: string): FlowJob => ({
+    name: `s${node}`,
+    queueName: "noop",
+    data: {},
+    opts: {
+      jobId: `${run}.s${node}`,
+      ...(node === last ? {} : { ignoreDependencyOnFailure: true }),
+    },
+    children: childrenOf[node]!.map((child) => build(child, run)),
+  });
+  return {
+    name: "bare",
+    async run(runs) {
+      const ended = ends.expect(runs);
+      for (let run = 0; run < runs; run++) void producer.add(build(last, `bench.r${sequence++}`));
+      await ended;
+    },
+    async close() {
+      await worker.close();
+      await producer.close();
+      await wipe(connection, prefix);
+      connection.disconnect();
+    },
+  };
+}
+
+function nest(tree: readonly TreeNode[]): FlowJob {
+  const flows: FlowJob[] = tree.map((node) => ({
+    name: node.name,
+    queueName: node.queue,
+    data: node.queue === CONTROL_QUEUES.fork ? node.data : {},
+    opts: {
+      jobId: node.jobId,
+      ...(node.parent === -1 ? {} : { ignoreDependencyOnFailure: true }),
+      ...(node.held === true ? { delay: 315_360_000_000 } : {}),
+    },
+    children: [],
+  }));
+  for (const [index, node] of tree.entries())
+    if (node.parent >= 0) flows[node.parent]!.children!.push(flows[index]!);
+  return flows[0]!;
+}
+
+/** The compiled tree with processors that do nothing (forks release their edges), and nothing else of ours. */
+export async function floorArm(redisUrl: string, shape: Shape): Promise<Arm> {
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const prefix = `{floor${sequence++}}`;
+  const producer = new FlowProducer({ connection, prefix });
+  const edges = new Queue(CONTROL_QUEUES.edge, { connection, prefix });
+  const ends = new Countdown();
+  const noop = () => Promise.resolve({ state: "completed" });
+  const processors = {
+    "bench.noop": noop,
+    [CONTROL_QUEUES.edge]: noop,
+    [CONTROL_QUEUES.run]: () => {
+      ends.hit();
+      return noop();
+    },
+    [CONTROL_QUEUES.fork]: async ({ data }: { data: ForkJob }) => {
+      await Promise.all(
+        data.releases.map((to) =>
+          edges
+            .getBackend()
+            .promote(jobIds.edge(data, data.stepId, to))
+            .catch(() => {}),
+        ),
+      );
+      return { state: "completed" };
+    },
+  };
+  const workers = Object.entries(processors).map(
+    ([name, processor]) =>
+      new Worker(name, processor, { connection, prefix, concurrency: CONCURRENCY }),
+  );
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  const plan = prepare(documentOf(shape), registry);
+  const workflow = { definition: plan.definition, hash: plan.workflow.hash, layout: plan.layout };
+  const identity = { tenant: "default", actor: "bench", correlationId: "bench" };
+  return {
+    name: "floor",
+    async run(runs) {
+      const ended = ends.expect(runs);
+      for (let run = 0; run < runs; run++) {
+        void producer.add(
+          nest(
+            compile(workflow, { workflowId: "bench", runId: `r${sequence++}`, epoch: 0 }, identity),
+          ),
+        );
+      }
+      await ended;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await edges.close();
+      await producer.close();
+      await wipe(connection, prefix);
+      connection.disconnect();
+    },
+  };
+}
+
+/** Tutti itself: submission with its record, workers with everything they do. */
+export async function tuttiArm(
+  redisUrl: string,
+  shape: Shape,
+  options: { readonly workers?: boolean } = {},
+): Promise<Arm & { readonly prefix: string }> {
+  const prefix = `{tutti${sequence++}}`;
+  const tutti = new Tutti({ redisUrl, prefix, registry });
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const begin = () =>
+    startWorker({
+      redisUrl,
+      prefix,
+      registry,
+      handlers: { "bench.noop": () => ({ state: "completed" }) },
+      log: pino({ level: "silent" }),
+    });
+  let worker = options.workers === false ? undefined : await begin();
+  const ends = new Countdown();
+  const plan = tutti.prepare(documentOf(shape));
+  // The end of a run is told on its own channel; a pattern hears them all.
+  const ears = new Redis(redisUrl);
+  ears.on("pmessage", (_pattern: string, _channel: string, message: string) => {
+    if (message === "r\ncompleted") ends.hit();
+  });
+  await ears.psubscribe(`${prefix}.events:*`);
+  let drained: Promise<void> = Promise.resolve();
+  const submit = async (runs: number): Promise<void> => {
+    await Promise.all(
+      Array.from({ length: runs }, () =>
+        tutti.submit(plan, { runId: `r${sequence++}`, actor: "bench", correlationId: "bench" }),
+      ),
+    );
+  };
+  return {
+    name: "tutti",
+    prefix,
+    async run(runs) {
+      const ended = ends.expect(runs);
+      void submit(runs);
+      await ended;
+    },
+    async fill(runs) {
+      drained = ends.expect(runs);
+      await submit(runs);
+    },
+    async drain() {
+      worker = await begin();
+      await drained;
+      await worker.close();
+      worker = undefined;
+    },
+    async close() {
+      await worker?.close();
+      await tutti.close();
+      ears.disconnect();
+      await wipe(connection, prefix);
+      connection.disconnect();
+    },
+  };
+}
+
+async function wipe(connection: Redis, prefix: string): Promise<void> {
+  for await (const keys of connection.scanStream({
+    match: `${prefix}*`,
+    count: 5_000,
+  }) as AsyncIterable<string[]>) {
+    if (keys.length > 0) await connection.unlink(...keys);
+  }
+}

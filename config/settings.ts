@@ -1,0 +1,146 @@
+import { z } from "zod";
+
+import {
+  CONTROL_LOCK_DURATION_MS,
+  GRACE_MS,
+  LOCK_DURATION_MS,
+  REDIS_DEADLINE_MS,
+  RETAIN_FAILED_MS,
+  RETAIN_MS,
+  RETAIN_RUNS,
+} from "./defaults.ts";
+
+/** The levels of the log, quietest last. */
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** Longest time that a timer of Node can hold. Milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** Environment variables are text; a number in digits is meant as one. */
+function fromDigits(value: unknown): unknown {
+  return typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
+}
+
+function whole(min: number, max: number, unit = "") {
+  const error = `a whole number${unit} from ${min} to ${max}`;
+  return z.preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }));
+}
+
+const milliseconds = whole(1, Number.MAX_SAFE_INTEGER, " of milliseconds");
+const timer = whole(1, MAX_TIMER_MS, " of milliseconds");
+
+function text(error: string, pattern = /\S/) {
+  return z.string({ error }).regex(pattern, { error });
+}
+
+function isRedisUrl(value: string): boolean {
+  return URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol);
+}
+
+/**
+ * There is no identity yet, so whoever reaches the API may do anything: it listens to this machine only.
+ * `localhost` counts, because it names the loopback interface by definition (RFC 6761).
+ */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The error text of {@link configSchema}'s host; `loadConfig` gives it a code of its own. */
+export const HOST_EXPECTATION =
+  "a loopback address (127.0.0.1, ::1 or localhost), because the API has no identity check yet";
+
+/**
+ * Every setting: its shape, its default, its meaning. docs/configuration.md is compared with it by a test.
+ * A schema's error text completes the sentence "expected NAME to be ...".
+ */
+export const configSchema = z.strictObject({
+  redisUrl: text("a redis:// or rediss:// URL")
+    .refine(isRedisUrl, { error: "a redis:// or rediss:// URL" })
+    .optional()
+    .describe("The Redis (or Valkey) to use. Without it an embedded server is started."),
+  home: text("the path of a folder").describe(
+    "Folder of this machine's state: the embedded Redis and its data.",
+  ),
+  machine: text(
+    "up to 128 letters, digits, dots, `_` or `-`",
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+  ).describe("Name of the machine. Worker processes with the same name share one capacity."),
+  prefix: text(
+    "a key prefix with a hash tag, such as {tutti}",
+    /^[^{}\s*?[\]\\]*\{[^{}\s*?[\]\\]+\}[^{}\s*?[\]\\]*$/,
+  )
+    .default("{tutti}")
+    .describe(
+      "What every key in Redis starts with. The hash tag keeps them on one node of a cluster.",
+    ),
+  host: text("a host name")
+    .refine(isLoopback, { error: HOST_EXPECTATION })
+    .default("127.0.0.1")
+    .describe("Address the API listens on. Only loopback addresses are accepted."),
+  port: whole(0, 65_535)
+    .default(3000)
+    .describe("Port the API listens on; 0 takes a free one. `TUTTI_PORT` wins over `PORT`."),
+  catalogues: z
+    .array(text("the path of a catalogue file"), { error: "a list of paths" })
+    .default([])
+    .describe("Catalogue files that are read beside the shipped one."),
+  secretsDir: text("the path of a folder")
+    .optional()
+    .describe("Folder with one file per secret; the file's name is the secret's name."),
+  redisBinary: text("the path of redis-server or valkey-server")
+    .optional()
+    .describe("The server binary to start as the embedded Redis, instead of the first one found."),
+  logLevel: z
+    .enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}` })
+    .default("info")
+    .describe("The least important log lines that are written."),
+  graceMs: timer
+    .default(GRACE_MS)
+    .describe("How long a stopping worker waits for its running steps. Milliseconds."),
+  lockDurationMs: timer
+    .default(LOCK_DURATION_MS)
+    .describe(
+      "How long a worker may be silent before its jobs are given to another. Milliseconds.",
+    ),
+  controlLockDurationMs: timer
+    .default(CONTROL_LOCK_DURATION_MS)
+    .describe("The same for jobs that only join and promote. Milliseconds."),
+  redisDeadlineMs: timer
+    .default(REDIS_DEADLINE_MS)
+    .describe(
+      "After this time without Redis an operation fails as `redis_unavailable`. Milliseconds.",
+    ),
+  retainRuns: whole(1, 1_000_000)
+    .default(RETAIN_RUNS)
+    .describe("Finished runs that are kept per tenant."),
+  retainMs: milliseconds
+    .default(RETAIN_MS)
+    .describe("How long finished runs are kept. Milliseconds."),
+  retainFailedMs: milliseconds
+    .default(RETAIN_FAILED_MS)
+    .describe("How long failed runs are kept. Milliseconds."),
+});
+
+/** The environment variables of each setting; the first one that is set wins. */
+export const VARIABLES = {
+  redisUrl: ["REDIS_URL"],
+  home: ["TUTTI_HOME"],
+  machine: ["TUTTI_MACHINE"],
+  prefix: ["TUTTI_PREFIX"],
+  host: ["TUTTI_HOST"],
+  port: ["TUTTI_PORT", "PORT"],
+  catalogues: ["TUTTI_CATALOGUES"],
+  secretsDir: ["TUTTI_SECRETS_DIR"],
+  redisBinary: ["TUTTI_REDIS_BINARY"],
+  logLevel: ["TUTTI_LOG_LEVEL"],
+  graceMs: ["TUTTI_GRACE_MS"],
+  lockDurationMs: ["TUTTI_LOCK_DURATION_MS"],
+  controlLockDurationMs: ["TUTTI_CONTROL_LOCK_DURATION_MS"],
+  redisDeadlineMs: ["TUTTI_REDIS_DEADLINE_MS"],
+  retainRuns: ["TUTTI_RETAIN_RUNS"],
+  retainMs: ["TUTTI_RETAIN_MS"],
+  retainFailedMs: ["TUTTI_RETAIN_FAILED_MS"],
+} as const satisfies Record<SettingName, readonly string[]>;
+
+export type Settings = z.output<typeof configSchema>;
+export type SettingName = keyof Settings;

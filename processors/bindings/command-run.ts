@@ -1,0 +1,124 @@
+import { spawn } from "node:child_process";
+
+import { adoptGroup, endGroup } from "../process-group.ts";
+
+export interface CommandRun {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string | undefined;
+  readonly maxOutputBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface CommandResult {
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  readonly exitSignal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  /** The end of standard error. */
+  readonly stderr: string;
+  /** More than `maxOutputBytes` came; the command was ended. */
+  readonly overflow: boolean;
+}
+
+/** Kept of standard error. Bytes. */
+const STDERR_TAIL_BYTES = 4_096;
+/** How long a pipe may stay open after the group has ended, held by a process that left it. Milliseconds. */
+const DRAIN_MS = 500;
+
+/** Keeps the last bytes of a stream. */
+class Tail {
+  private bytes = Buffer.alloc(0);
+
+  add(chunk: Buffer): void {
+    this.bytes = Buffer.concat([this.bytes, chunk]).subarray(-STDERR_TAIL_BYTES);
+  }
+
+  toString(): string {
+    return this.bytes.toString("utf8").trim();
+  }
+}
+
+/**
+ * Runs a binary in a process group of its own, without a shell. When it exits, is aborted or writes
+ * too much, the whole group is ended before the promise settles.
+ *
+ * Not execa: its kill reaches the first process only, and its promise waits for pipes that
+ * grandchildren hold.
+ *
+ * @throws the error of `spawn` (ENOENT, EACCES, E2BIG ...), or the signal's reason.
+ */
+export async function runCommand(run: CommandRun): Promise<CommandResult> {
+  run.signal.throwIfAborted();
+  const child = spawn(run.command, run.args, {
+    cwd: run.cwd,
+    env: run.env,
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const { pid } = child;
+  const exited = new Promise<void>((resolve, reject) => {
+    child.once("exit", () => resolve());
+    child.once("error", reject);
+  });
+  const closed = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+  });
+  if (pid === undefined) {
+    await exited;
+    throw new Error(`${run.command} did not start`);
+  }
+  adoptGroup(pid);
+
+  let overflow = false;
+  let outputBytes = 0;
+  const chunks: Buffer[] = [];
+  const stderr = new Tail();
+  // Kept, so that a second reason to end does not start a second round of signals.
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> => (ending ??= endGroup(pid));
+  const onAbort = (): void => void end();
+
+  child.stdout.on("data", (chunk: Buffer) => {
+    outputBytes += chunk.length;
+    if (outputBytes <= run.maxOutputBytes) chunks.push(chunk);
+    else if (!overflow) {
+      overflow = true;
+      void end();
+    }
+  });
+  child.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
+  for (const pipe of [child.stdin, child.stdout, child.stderr])
+    // A command need not read its input; a pipe we destroyed may complain.
+    pipe.on("error", () => undefined);
+  child.stdin.end(run.stdin);
+  run.signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await exited;
+    // What the command left behind in its group ends with it.
+    await end();
+    await drained(closed, () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
+  } finally {
+    run.signal.removeEventListener("abort", onAbort);
+  }
+  run.signal.throwIfAborted();
+  return {
+    exitCode: child.exitCode,
+    exitSignal: child.signalCode,
+    stdout: Buffer.concat(chunks),
+    stderr: stderr.toString(),
+    overflow,
+  };
+}
+
+/** Waits for the pipes' ends, but not for ever: a process that left the group may hold them open. */
+async function drained(closed: Promise<void>, destroy: () => void): Promise<void> {
+  const timer = setTimeout(destroy, DRAIN_MS);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,139 @@
+import { statSync } from "node:fs";
+
+import {
+  compileTemplate,
+  isCommandAllowed,
+  isTuttiError,
+  messageOf,
+  TuttiError,
+  type Allowances,
+  type Binding,
+  type Json,
+} from "../../config/index.ts";
+import type { BaseEnvironment } from "../process-group.ts";
+import type { BoundTool } from "./binding.ts";
+import { runCommand, type CommandResult } from "./command-run.ts";
+import { asText, bindingVariables } from "./variables.ts";
+
+type CommandBinding = Extract<Binding, { type: "command" }>;
+
+const compile = (text: string) => compileTemplate(text, "binding");
+
+/** Of standard error in messages. Characters. */
+const MAX_MESSAGE_CHARS = 300;
+
+/** A list becomes one argument per element, null none, all else one. */
+function argumentsOf(value: Json): string[] {
+  if (Array.isArray(value)) return value.map((one: Json) => asText(one));
+  return value === null ? [] : [asText(value)];
+}
+
+function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: string): Json {
+  const text = stdout.toString("utf8").replace(/\r?\n$/, "");
+  if (parse === "text") return text;
+  if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
+  try {
+    const value: Json = JSON.parse(text);
+    return value;
+  } catch (thrown) {
+    throw new TuttiError(
+      "tool_output_invalid",
+      `${command} did not write JSON: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+function failureOf(command: string, result: CommandResult): TuttiError {
+  const { exitCode, exitSignal, stderr } = result;
+  const lastLine = stderr.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
+  const how = exitCode === null ? `was ended by ${exitSignal}` : `exited with ${exitCode}`;
+  return new TuttiError(
+    "step_execution_failed",
+    `${command} ${how}${lastLine === "" ? "" : `: ${lastLine}`}`,
+    { details: { command, exitCode, signal: exitSignal, stderr } },
+  );
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+}
+
+function startFailure(command: string, thrown: unknown): TuttiError {
+  const code = codeOf(thrown);
+  const options = { details: { command, reason: code ?? null }, cause: thrown };
+  if (code === "ENOENT" || code === "EACCES")
+    return new TuttiError("tool_unavailable", `${command} cannot be started: ${code}`, options);
+  if (code === "E2BIG")
+    return new TuttiError("input_invalid", `the arguments of ${command} are too long`, options);
+  return new TuttiError("step_execution_failed", messageOf(thrown), options);
+}
+
+/** `spawn` blames the binary when the folder is missing, so the folder is looked at first. */
+function checkFolder(cwd: string): void {
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new TuttiError("tool_failed", `the working directory ${cwd} is no directory`, {
+    details: { cwd },
+  });
+}
+
+/**
+ * Binds a binary: arguments are handed over as they are, no shell reads them. See `command` in
+ * config/tool.ts for the meaning of the fields.
+ *
+ * @throws TuttiError `expression_invalid`.
+ */
+export function bindCommand(
+  binding: CommandBinding,
+  allow: Allowances,
+  base: BaseEnvironment,
+): BoundTool {
+  const command = compile(binding.command);
+  const args = binding.args.map(compile);
+  const cwd = binding.cwd === undefined ? undefined : compile(binding.cwd);
+  const stdin = binding.stdin === undefined ? undefined : compile(binding.stdin);
+  const env = Object.entries(binding.env).map(([name, text]) => [name, compile(text)] as const);
+  const templates = [command, ...args, ...env.map(([, one]) => one), cwd, stdin].filter(
+    (one) => one !== undefined,
+  );
+
+  return {
+    async call(input, context) {
+      const variables = bindingVariables(templates, input, (name) => context.secret(name));
+      const run = {
+        command: asText(command.render(variables)),
+        args: args.flatMap((one) => argumentsOf(one.render(variables))),
+        cwd: cwd && asText(cwd.render(variables)),
+        env: {
+          ...base,
+          ...Object.fromEntries(env.map(([name, one]) => [name, asText(one.render(variables))])),
+        },
+        stdin: stdin && asText(stdin.render(variables)),
+        maxOutputBytes: binding.maxOutputBytes,
+        signal: context.signal,
+      };
+      if (!isCommandAllowed(allow, run.command))
+        throw new TuttiError("tool_denied", `${run.command} is not in allow.commands`);
+      if ([...run.args, ...Object.values(run.env), run.cwd].some((one) => one?.includes("\0")))
+        throw new TuttiError("input_invalid", "arguments of commands cannot hold NUL characters");
+      if (run.cwd !== undefined) checkFolder(run.cwd);
+
+      let result: CommandResult;
+      try {
+        result = await runCommand(run);
+      } catch (thrown) {
+        if (context.signal.aborted || isTuttiError(thrown)) throw thrown;
+        throw startFailure(run.command, thrown);
+      }
+      if (result.overflow)
+        throw new TuttiError(
+          "tool_output_invalid",
+          `${run.command} wrote more than ${binding.maxOutputBytes} bytes`,
+        );
+      if (result.exitCode === null || !binding.okExitCodes.includes(result.exitCode))
+        throw failureOf(run.command, result);
+      return parseOutput(result.stdout, binding.parse, run.command);
+    },
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,133 @@
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+
+import {
+  ReadBuffer,
+  serializeMessage,
+  type JSONRPCMessage,
+  type Transport,
+} from "@modelcontextprotocol/client";
+
+import { adoptGroup, endGroup } from "../process-group.ts";
+
+export interface StdioServerProcess {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  /** A longer message ends the server. Bytes. */
+  readonly maxMessageBytes: number;
+}
+
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown));
+
+/** How long a server may take to end after its input was closed. Milliseconds. */
+const STDIN_GRACE_MS = 200;
+
+/**
+ * Speaks MCP with a child process. The SDK's own transport passes more of our environment on, and
+ * ends the first process only: with `npx` in front the server would live on.
+ */
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  /** Set when a message was longer than allowed. */
+  overflow = false;
+  private readonly server: StdioServerProcess;
+  private readonly buffer: ReadBuffer;
+  private child: ChildProcessWithoutNullStreams | undefined;
+  private ended: Promise<void> | undefined;
+  private exited: Promise<void> = Promise.resolve();
+
+  constructor(server: StdioServerProcess) {
+    this.server = server;
+    this.buffer = new ReadBuffer({ maxBufferSize: server.maxMessageBytes });
+  }
+
+  async start(): Promise<void> {
+    const { command, args, cwd, env } = this.server;
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", () => resolve());
+      child.once("error", reject);
+    });
+    this.child = child;
+    if (child.pid !== undefined) adoptGroup(child.pid);
+    this.exited = new Promise((resolve) => {
+      child.once("exit", () => {
+        resolve();
+        void this.close();
+      });
+    });
+    for (const stream of [child.stdin, child.stdout, child.stderr])
+      stream.on("error", (error) => this.onerror?.(error));
+    // Read and dropped: a full pipe would stop the server.
+    child.stderr.resume();
+    child.stdout.on("data", (chunk: Buffer) => this.receive(chunk));
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.child === undefined || this.ended) {
+        reject(new Error("the server is not running"));
+        return;
+      }
+      this.child.stdin.write(serializeMessage(message), (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  /** Ends the server with all it started; settles when it is gone. */
+  close(): Promise<void> {
+    this.ended ??= this.end();
+    return this.ended;
+  }
+
+  private async end(): Promise<void> {
+    const { child } = this;
+    if (child?.pid !== undefined) {
+      child.stdin.end();
+      let timer: NodeJS.Timeout | undefined;
+      const grace = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STDIN_GRACE_MS);
+      });
+      // A server with something to say after its end of input gets the time; most just go.
+      await Promise.race([this.exited, grace]);
+      clearTimeout(timer);
+      await endGroup(child.pid);
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }
+    this.buffer.clear();
+    this.onclose?.();
+  }
+
+  private receive(chunk: Buffer): void {
+    try {
+      this.buffer.append(chunk);
+    } catch (thrown) {
+      this.overflow = true;
+      this.onerror?.(asError(thrown));
+      void this.close();
+      return;
+    }
+    for (;;) {
+      try {
+        const message = this.buffer.readMessage();
+        if (message === null) return;
+        this.onmessage?.(message);
+      } catch (thrown) {
+        // A line that is no message is reported and passed over.
+        this.onerror?.(asError(thrown));
+      }
+    }
+  }
+}

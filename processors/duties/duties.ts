@@ -1,0 +1,83 @@
+import { Worker, type Job, type Queue } from "bullmq";
+import type { Redis } from "ioredis";
+
+import { CONTROL_LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
+import { CONTROL_QUEUES } from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
+import { removeExpired, RETENTION_INTERVAL_MS } from "./retention.ts";
+import { sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
+
+/** Reports of each duty that are kept for Bull Board. */
+const REPORTS_KEPT = 20;
+
+/**
+ * The background duties: BullMQ job schedulers, so that of all workers one does each pass and its
+ * report can be read as the job's return value. Deadlines are looked at by every worker, because a
+ * run that should stop cannot wait for a queue.
+ */
+export class Duties {
+  readonly #engine: Engine;
+  readonly #queue: Queue;
+  readonly #options: { readonly connection: Redis; readonly prefix: string };
+  #worker: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #pass: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, options: { readonly connection: Redis; readonly prefix: string }) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#queue = engine.queues.get(CONTROL_QUEUES.duty);
+  }
+
+  async start(): Promise<void> {
+    const kept = { opts: { removeOnComplete: REPORTS_KEPT, removeOnFail: REPORTS_KEPT } };
+    await this.#queue.upsertJobScheduler(
+      "retention",
+      { every: RETENTION_INTERVAL_MS },
+      { name: "retention", ...kept },
+    );
+    await this.#queue.upsertJobScheduler(
+      "sweeper",
+      { every: SWEEP_INTERVAL_MS },
+      { name: "sweeper", ...kept },
+    );
+    this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
+      ...this.#options,
+      concurrency: 1,
+      lockDuration: CONTROL_LOCK_DURATION_MS * 6,
+      maxStalledCount: MAX_STALLED_COUNT,
+    });
+    this.#worker.on("error", (error) =>
+      this.#engine.log.warn({ error: messageOf(error) }, "worker error"),
+    );
+    this.#timer = setInterval(() => this.#checkDeadlines(), DEADLINES_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#pass;
+    await this.#worker?.close();
+  }
+
+  async #perform(job: Job): Promise<object> {
+    switch (job.name) {
+      case "retention":
+        return removeExpired(this.#engine);
+      case "sweeper":
+        return sweep(this.#engine);
+      default:
+        return { unknown: job.name };
+    }
+  }
+
+  #checkDeadlines(): void {
+    // A pass that takes long is not overtaken by the next.
+    this.#pass = this.#pass.then(() =>
+      enforceDeadlines(this.#engine).catch((thrown: unknown) =>
+        this.#engine.log.warn({ error: messageOf(thrown) }, "deadlines could not be checked"),
+      ),
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { RETAIN_FAILED_MS, RETAIN_MS, RETAIN_RUNS } from "../../config/index.ts";
+import { forgetRun, type CancelParts } from "../../queues/index.ts";
+
+/** How often runs that are past their time are removed. Milliseconds. */
+export const RETENTION_INTERVAL_MS = 60_000;
+/** Runs removed in one pass: removing is work for Redis, and nobody waits for it. */
+const MAX_PER_PASS = 500;
+
+/** How long ended runs are kept, per tenant. */
+export interface Retention {
+  readonly runs: number;
+  readonly ms: number;
+  readonly failedMs: number;
+}
+
+const DEFAULT_RETENTION: Retention = {
+  runs: RETAIN_RUNS,
+  ms: RETAIN_MS,
+  failedMs: RETAIN_FAILED_MS,
+};
+
+/** Removes the runs that are past their time or beyond the number to keep. Returns how many. */
+export async function removeExpired(
+  parts: CancelParts,
+  retention: Retention = DEFAULT_RETENTION,
+): Promise<{ removed: number }> {
+  const nowMs = await parts.runs.now();
+  let removed = 0;
+  for (const tenant of await parts.runs.tenants()) {
+    const done = await parts.runs.expired(
+      tenant,
+      "done",
+      nowMs - retention.ms,
+      retention.runs,
+      MAX_PER_PASS,
+    );
+    const failed = await parts.runs.expired(
+      tenant,
+      "failed",
+      nowMs - retention.failedMs,
+      retention.runs,
+      MAX_PER_PASS,
+    );
+    for (const runId of [...done, ...failed]) if (await forgetRun(parts, runId)) removed++;
+  }
+  return { removed };
+}

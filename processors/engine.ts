@@ -1,0 +1,44 @@
+import type { Logger } from "pino";
+
+import type { Json, JsonObject } from "../config/index.ts";
+import type {
+  Flows,
+  Items,
+  Keys,
+  Ledger,
+  Runs,
+  ToolQueues,
+  TreeOf,
+  Values,
+} from "../queues/index.ts";
+import type { ActiveCalls } from "./active-calls.ts";
+import type { CallContext } from "./bindings/binding.ts";
+import type { Definitions } from "./definitions.ts";
+
+/** Calls tools; see bindings/tools.ts. */
+interface ToolCaller {
+  call(
+    toolId: string,
+    input: JsonObject,
+    context: CallContext,
+    options: { readonly timeoutMs: number; readonly secrets: Iterable<string> },
+  ): Promise<Json>;
+}
+
+/** What the processors of one worker process share. */
+export interface Engine {
+  readonly keys: Keys;
+  readonly ledger: Ledger;
+  readonly runs: Runs;
+  readonly values: Values;
+  readonly items: Items;
+  readonly queues: ToolQueues;
+  readonly flows: Flows;
+  readonly definitions: Definitions;
+  readonly tools: ToolCaller;
+  readonly active: ActiveCalls;
+  readonly treeOf: TreeOf;
+  /** @throws TuttiError `secret_missing`. */
+  secret(name: string): string;
+  readonly log: Logger;
+}

@@ -1,0 +1,18 @@
+/** The door of processors/: all a process needs to run jobs. */
+export type { BoundTool, CallContext, ToolHandler } from "./bindings/binding.ts";
+export {
+  bindTools,
+  BoundTools,
+  type BindToolsOptions,
+  type CallOptions,
+} from "./bindings/tools.ts";
+export { Redactor, secretSource, type SecretSource } from "./secrets.ts";
+export { builtInHandlers } from "./tools/built-in.ts";
+export { ActiveCalls, RunAborted } from "./active-calls.ts";
+export { Definitions } from "./definitions.ts";
+export { Duties } from "./duties/duties.ts";
+export { enforceDeadlines } from "./duties/deadlines.ts";
+export { removeExpired, type Retention } from "./duties/retention.ts";
+export { sweep, type SweepReport } from "./duties/sweeper.ts";
+export type { Engine } from "./engine.ts";
+export { concurrencyOf, Workers, type WorkersOptions } from "./workers.ts";

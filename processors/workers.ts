@@ -1,0 +1,137 @@
+import { Worker, type Job } from "bullmq";
+import type { Redis } from "ioredis";
+
+import {
+  CONTROL_LOCK_DURATION_MS,
+  LOCK_DURATION_MS,
+  MAX_STALLED_COUNT,
+  messageOf,
+  type ToolSpec,
+} from "../config/index.ts";
+import { CONTROL_QUEUES, controlBackoffMs } from "../queues/index.ts";
+import { eachProcessor } from "./each.ts";
+import type { Engine } from "./engine.ts";
+import { RetryLater } from "./finish.ts";
+import { edgeProcessor, forkProcessor } from "./fork.ts";
+import { runProcessor } from "./run.ts";
+import { stepProcessor } from "./step.ts";
+
+/** Calls of one tool in one worker process at once, when neither its limits nor its resources say less. */
+const TOOL_CONCURRENCY = 100;
+/** Control jobs in one worker process at once: they only wait for Redis. */
+const CONTROL_CONCURRENCY = 50;
+
+/** How the workers of a process behave. */
+export interface WorkersOptions {
+  readonly connection: Redis;
+  readonly prefix: string;
+  /** The tools whose queues are served. */
+  readonly tools: readonly ToolSpec[];
+  /** A worker that is silent this long loses its steps to another. Default 30,000. */
+  readonly lockDurationMs?: number;
+  /** The same for control jobs. Default 5,000. */
+  readonly controlLockDurationMs?: number;
+}
+
+/** What is left of a worker's type when the jobs it takes do not matter. */
+type Closeable = Pick<Worker, "close" | "waitUntilReady">;
+
+/** The BullMQ workers of one process: one for each tool it serves, one for each kind of control job. */
+export class Workers {
+  readonly #workers: Closeable[] = [];
+  readonly #engine: Engine;
+  readonly #options: WorkersOptions;
+
+  constructor(engine: Engine, options: WorkersOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Starts to serve. Resolves when every worker listens. */
+  async start(): Promise<void> {
+    const {
+      tools,
+      controlLockDurationMs = CONTROL_LOCK_DURATION_MS,
+      lockDurationMs = LOCK_DURATION_MS,
+    } = this.#options;
+    const control = { concurrency: CONTROL_CONCURRENCY, lockDurationMs: controlLockDurationMs };
+    this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control);
+    this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control);
+    this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control);
+    this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control);
+    await Promise.all(tools.map((tool) => this.#setLimits(tool)));
+    for (const tool of tools) {
+      this.#serve(tool.id, stepProcessor(this.#engine), {
+        concurrency: concurrencyOf(tool),
+        lockDurationMs,
+      });
+    }
+    await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+  }
+
+  /** The queue's own limits hold over all workers; they are what Bull Board shows. */
+  async #setLimits(tool: ToolSpec): Promise<void> {
+    const queue = this.#engine.queues.get(tool.id);
+    const { concurrency, rate } = tool.limits;
+    await (concurrency === undefined
+      ? queue.removeGlobalConcurrency()
+      : queue.setGlobalConcurrency(concurrency));
+    await (rate === undefined
+      ? queue.removeGlobalRateLimit()
+      : queue.setGlobalRateLimit(rate.max, rate.durationMs));
+  }
+
+  #serve<T>(
+    name: string,
+    processor: (job: Job<T>, token?: string) => Promise<unknown>,
+    options: { concurrency: number; lockDurationMs: number },
+  ): void {
+    const { log } = this.#engine;
+    const worker = new Worker<T>(name, processor, {
+      connection: this.#options.connection,
+      prefix: this.#options.prefix,
+      concurrency: options.concurrency,
+      lockDuration: options.lockDurationMs,
+      stalledInterval: options.lockDurationMs,
+      maxStalledCount: MAX_STALLED_COUNT,
+      settings: { backoffStrategy },
+    });
+    worker.on("error", (error) =>
+      log.warn({ queue: name, error: messageOf(error) }, "worker error"),
+    );
+    worker.on("stalled", (jobId) =>
+      log.warn({ queue: name, jobId }, "a worker died or froze; its job starts again"),
+    );
+    this.#workers.push(worker);
+  }
+
+  /**
+   * Takes no new jobs and waits for those that run. After `graceMs` they are left behind: their locks
+   * expire and another worker starts them again.
+   */
+  async close(graceMs: number): Promise<void> {
+    const closing = Promise.all(this.#workers.map((worker) => worker.close()));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), graceMs);
+    });
+    const ended = await Promise.race([closing.then(() => "closed" as const), late]);
+    clearTimeout(timer);
+    if (ended === "closed") return;
+    this.#engine.log.warn({ graceMs }, "steps are still running; they start again elsewhere");
+    await Promise.all(this.#workers.map((worker) => worker.close(true)));
+  }
+}
+
+/** What fits one machine by the largest share (R86), and never more than the tool's own limit. */
+export function concurrencyOf(tool: ToolSpec): number {
+  const largest = Math.max(0, ...Object.values(tool.resources));
+  // A share of 0.1 fits ten times, although 1 / 0.1 is a hair less than ten in binary.
+  const fits = largest > 0 ? Math.max(1, Math.floor(1 / largest + 1e-9)) : TOOL_CONCURRENCY;
+  const limit = tool.limits.concurrency;
+  return limit === undefined ? fits : largest > 0 ? Math.min(fits, limit) : limit;
+}
+
+function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {
+  return error instanceof RetryLater ? error.delayMs : controlBackoffMs(attemptsMade);
+}

@@ -1,0 +1,59 @@
+import type { Redis } from "ioredis";
+
+import type { Keys } from "./names.ts";
+import { parseStepRecord, type RunState, type StepRecord } from "./run-record.ts";
+
+/** One transition, as soon as it is written. */
+export type Transition =
+  | { readonly type: "step"; readonly shown: string; readonly record: StepRecord }
+  | { readonly type: "run"; readonly state: RunState }
+  /** The connection was away: transitions may have been missed, so read the record again. */
+  | { readonly type: "gap" };
+
+type Listener = (transition: Transition) => void;
+
+/**
+ * Transitions of runs over Redis pub/sub. They are a nudge, never the truth: what they tell stands in
+ * the run record, and a listener that joins late reads it there.
+ */
+export class RunEvents {
+  readonly #subscriber: Redis;
+  readonly #keys: Keys;
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(subscriber: Redis, keys: Keys) {
+    this.#subscriber = subscriber;
+    this.#keys = keys;
+    subscriber.on("message", (channel: string, message: string) => this.#deliver(channel, message));
+    subscriber.on("ready", () => this.#tellAll({ type: "gap" }));
+  }
+
+  /** Hears of a run's transitions from the moment the promise resolves until the returned function is called. */
+  async listen(runId: string, listener: Listener): Promise<() => Promise<void>> {
+    const channel = this.#keys.events(runId);
+    const listeners = this.#listeners.get(channel) ?? new Set();
+    this.#listeners.set(channel, listeners.add(listener));
+    await this.#subscriber.subscribe(channel);
+    return async () => {
+      listeners.delete(listener);
+      if (listeners.size > 0 || !this.#listeners.delete(channel)) return;
+      if (this.#subscriber.status === "ready") await this.#subscriber.unsubscribe(channel);
+    };
+  }
+
+  #deliver(channel: string, message: string): void {
+    const listeners = this.#listeners.get(channel);
+    if (listeners === undefined) return;
+    const [kind, first = "", ...rest] = message.split("\n");
+    const transition: Transition =
+      kind === "r"
+        ? { type: "run", state: first as RunState }
+        : { type: "step", shown: first, record: parseStepRecord(rest.join("\n")) };
+    for (const listener of listeners) listener(transition);
+  }
+
+  #tellAll(transition: Transition): void {
+    for (const listeners of this.#listeners.values())
+      for (const listener of listeners) listener(transition);
+  }
+}

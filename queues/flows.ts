@@ -1,0 +1,207 @@
+import type { FlowJob, FlowProducer } from "bullmq";
+
+import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS } from "../config/index.ts";
+import type { EdgeJob, RunJob } from "./jobs.ts";
+import { CONTROL_QUEUES } from "./names.ts";
+import type { ToolQueues } from "./tool-queues.ts";
+
+/** A job of a compiled tree. */
+export interface TreeNode {
+  readonly queue: string;
+  readonly jobId: string;
+  /** What Bull Board shows. */
+  readonly name: string;
+  readonly data: RunJob;
+  /** Position of the parent in the tree; -1 for the root, which comes first. Parents come before their children. */
+  readonly parent: number;
+  /** Waits until it is promoted. */
+  readonly held?: boolean;
+  /** How often BullMQ may call the processor. */
+  readonly attempts: number;
+}
+
+/** Ten years: BullMQ has no state "until told otherwise". Milliseconds. */
+const FAR_MS = 315_360_000_000;
+/** Name of the backoff strategy that our workers register. */
+export const BACKOFF = "tutti";
+/** Jobs promoted or removed at the same time. */
+const CHUNK = 200;
+
+/**
+ * How long a control job pauses before its next attempt: it is tried without limit, so it must not spin.
+ * Milliseconds.
+ */
+export function controlBackoffMs(attemptsMade: number): number {
+  return Math.min(100 * 2 ** Math.min(attemptsMade, 20), RETRY_MAX_DELAY_MS);
+}
+
+function toFlow(node: TreeNode, held: boolean, children: FlowJob[]): FlowJob {
+  return {
+    name: node.name,
+    queueName: node.queue,
+    data: node.data,
+    opts: {
+      jobId: node.jobId,
+      attempts: node.attempts,
+      backoff: { type: BACKOFF },
+      // The outcome of a step is ours; a failed child must never keep its parent waiting.
+      ...(node.parent === -1 ? {} : { ignoreDependencyOnFailure: true }),
+      ...(held ? { delay: FAR_MS } : {}),
+    },
+    ...(children.length > 0 ? { children } : {}),
+  };
+}
+
+/** Adds compiled trees to Redis. */
+export class Flows {
+  readonly #producer: FlowProducer;
+  readonly #queues: ToolQueues;
+  readonly #prefix: string;
+
+  constructor(producer: FlowProducer, queues: ToolQueues, prefix: string) {
+    this.#producer = producer;
+    this.#queues = queues;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Adds a tree. Up to 1,000 jobs are added at once, all or none. A larger one is added in batches with
+   * every source held back; `added` is called when all is there, and only then do the sources start.
+   * Adding the same tree again is harmless as long as nothing of it has started.
+   */
+  async add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    if (tree.length <= ENQUEUE_BATCH_JOBS) {
+      await this.#producer.add(this.#build(tree, 0, tree.length, () => false)[0]!.flow);
+      return;
+    }
+    const sources = sourcesOf(tree);
+    for (let from = 0; from < tree.length; from += ENQUEUE_BATCH_JOBS) {
+      const to = Math.min(from + ENQUEUE_BATCH_JOBS, tree.length);
+      const roots = this.#build(tree, from, to, (index) => sources.has(index));
+      await this.#producer.addBulk(
+        roots.map(({ flow, parent }) => {
+          const above = parent === -1 ? undefined : tree[parent];
+          if (above === undefined) return flow;
+          return {
+            ...flow,
+            opts: {
+              ...flow.opts,
+              parent: { id: above.jobId, queue: `${this.#prefix}:${above.queue}` },
+            },
+          };
+        }),
+      );
+    }
+    await added();
+    await this.release(tree);
+  }
+
+  /** Whether a tree is added all at once. */
+  fitsOneBatch(tree: readonly TreeNode[]): boolean {
+    return tree.length <= ENQUEUE_BATCH_JOBS;
+  }
+
+  async has(queue: string, jobId: string): Promise<boolean> {
+    return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
+  }
+
+  /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
+  async release(tree: readonly TreeNode[]): Promise<void> {
+    const held = [...sourcesOf(tree)]
+      .map((index) => tree[index]!)
+      .filter((node) => node.held !== true);
+    const stops = holdsOf(tree).map((index) => ({
+      queue: CONTROL_QUEUES.edge,
+      jobId: holdId(tree[index]!),
+    }));
+    const all = [...held, ...stops];
+    for (let from = 0; from < all.length; from += CHUNK) {
+      await Promise.all(
+        all.slice(from, from + CHUNK).map(({ queue, jobId }) => this.#queues.promote(queue, jobId)),
+      );
+    }
+  }
+
+  /** Removes jobs in the order given, each by itself. False when some are locked by a worker. */
+  async remove(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+  ): Promise<boolean> {
+    let all = true;
+    for (let from = 0; from < jobs.length; from += CHUNK) {
+      const removed = await Promise.all(
+        jobs.slice(from, from + CHUNK).map(async ({ queue, jobId }) => {
+          const bull = this.#queues.get(queue);
+          return (
+            (await bull.remove(jobId, { removeChildren: false })) === 1 ||
+            (await bull.getJob(jobId)) === undefined
+          );
+        }),
+      );
+      all &&= removed.every(Boolean);
+    }
+    return all;
+  }
+
+  /** The subtrees of tree[from, to), each with the position of the parent it hangs under. */
+  #build(
+    tree: readonly TreeNode[],
+    from: number,
+    to: number,
+    isHeld: (index: number) => boolean,
+  ): { flow: FlowJob; parent: number }[] {
+    const children: FlowJob[][] = Array.from({ length: to - from }, () => []);
+    const roots: { flow: FlowJob; parent: number }[] = [];
+    // Parents come first, so going backwards every child is built before its parent.
+    for (let index = to - 1; index >= from; index--) {
+      const node = tree[index]!;
+      const below = children[index - from]!.toReversed();
+      if (index === to - 1 && to < tree.length && tree[to]!.parent === index)
+        below.push(holdFlow(node));
+      const flow = toFlow(node, node.held === true || isHeld(index), below);
+      if (node.parent >= from) children[node.parent - from]!.push(flow);
+      else roots.push({ flow, parent: node.parent });
+    }
+    return roots.toReversed();
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close();
+  }
+}
+
+/** Nodes without children: where a run begins. */
+function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
+  const sources = new Set(tree.keys());
+  for (const node of tree) sources.delete(node.parent);
+  return sources;
+}
+
+/**
+ * Nodes whose first child comes with the next batch. In preorder that is the last node of a batch at
+ * most; without a child of its own it would be free to run, so it gets one that is held.
+ */
+function holdsOf(tree: readonly TreeNode[]): number[] {
+  const holds: number[] = [];
+  for (let next = ENQUEUE_BATCH_JOBS; next < tree.length; next += ENQUEUE_BATCH_JOBS) {
+    if (tree[next]!.parent === next - 1) holds.push(next - 1);
+  }
+  return holds;
+}
+
+const holdId = (node: TreeNode): string => `${node.jobId}.hold.hold`;
+
+function holdFlow(node: TreeNode): FlowJob {
+  const data: EdgeJob = { ...node.data, from: null };
+  return toFlow(
+    {
+      queue: CONTROL_QUEUES.edge,
+      jobId: holdId(node),
+      name: "hold",
+      data,
+      parent: 0,
+      attempts: 1_000_000,
+    },
+    true,
+    [],
+  );
+}

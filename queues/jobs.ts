@@ -1,0 +1,50 @@
+import { TuttiError } from "../config/index.ts";
+import { PAYLOAD_VERSION } from "./definition.ts";
+import type { RunAddress } from "./names.ts";
+
+/** Who a run belongs to; travels in every payload, log line and outgoing call (D15). */
+export interface Identity {
+  readonly tenant: string;
+  readonly actor: string;
+  readonly correlationId: string;
+}
+
+/** What every job of a run carries. Results and inputs stand in the run record, not here. */
+export interface RunJob extends Identity, RunAddress {
+  readonly v: typeof PAYLOAD_VERSION;
+  /** Content hash of the run's definition. */
+  readonly definition: string;
+}
+
+/** One call of a tool. */
+export interface StepJob extends RunJob {
+  readonly stepId: string;
+  /** Position in a forEach. */
+  readonly item?: number;
+}
+
+/** A fork or a join: releases the edges to the steps in `releases`. */
+export interface ForkJob extends RunJob {
+  readonly stepId: string;
+  readonly releases: readonly string[];
+}
+
+/** An edge that waits until the step `from` has ended. */
+export interface EdgeJob extends RunJob {
+  /** The step whose end releases the edge; null when it is a join, whose fork knows. */
+  readonly from: string | null;
+}
+
+/**
+ * Refuses a payload of another version: a new field may change what the old ones mean.
+ *
+ * @throws TuttiError `payload_version`.
+ */
+export function assertPayload(job: { readonly v?: unknown }): void {
+  if (job.v !== PAYLOAD_VERSION) {
+    throw new TuttiError(
+      "payload_version",
+      `expected a payload of version ${PAYLOAD_VERSION}, got: ${JSON.stringify(job.v)}; update the workers before the submitters`,
+    );
+  }
+}

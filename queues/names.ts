@@ -1,0 +1,113 @@
+/**
+ * Every name in Redis is built here. BullMQ's keys are `<prefix>:<queue>:<what>`, ours are
+ * `<prefix>.<what>:<id>`, so the two can never meet, and the hash tag in the prefix keeps all keys
+ * of a deployment on one shard.
+ */
+
+/** Queues of the jobs that join, fork and count. They have no limits and are never paused. */
+export const CONTROL_QUEUES = {
+  /** One job per run: the root of its tree. */
+  run: "tutti.run",
+  /** Forks and joins: they release the steps that a tree cannot hold as parents. */
+  fork: "tutti.fork",
+  /** One delayed job per edge that is not an edge of the tree. */
+  edge: "tutti.edge",
+  /** One job per forEach step: it feeds its items to the tool's queue. */
+  each: "tutti.each",
+  /** Duties: retention and repair, run on a schedule. */
+  duty: "tutti.duty",
+} as const;
+
+/** Names of queues that are ours start like this; tool ids may not. */
+export const CONTROL_PREFIX = "tutti.";
+
+/** Parts of a job id: BullMQ refuses `:`, and `.` separates the parts. */
+const PART = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Whether a workflow id, run id or step id can be a part of a job id. */
+export function isIdPart(value: string): boolean {
+  return PART.test(value);
+}
+
+/** `isIdPart` in words, for error messages. */
+export const ID_PART_RULE = "1 to 64 characters of A-Z a-z 0-9 _ -";
+
+/** What identifies the jobs of one run. */
+export interface RunAddress {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Counts the resumptions of a run; each has its own jobs. */
+  readonly epoch: number;
+}
+
+const base = (run: RunAddress): string => `${run.workflowId}.${run.runId}.${run.epoch}`;
+
+export const jobIds = {
+  /** The root job of a run. */
+  run: (run: RunAddress): string => base(run),
+  /** A step, a fork behind it (in another queue), or a join. */
+  step: (run: RunAddress, stepId: string): string => `${base(run)}.${stepId}`,
+  /** An item of a forEach step. */
+  item: (run: RunAddress, stepId: string, index: number): string =>
+    `${base(run)}.${stepId}.${index}`,
+  /** The edge from one step to another. */
+  edge: (run: RunAddress, from: string, to: string): string => `${base(run)}.${from}.${to}`,
+};
+
+/** The keys of one deployment. */
+export class Keys {
+  readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  /** The record of a run: a hash (see run-record.ts). */
+  run(runId: string): string {
+    return `${this.prefix}.run:${runId}`;
+  }
+  /** A compiled workflow by content hash: a hash of `json` and `refs`. */
+  definition(hash: string): string {
+    return `${this.prefix}.def:${hash}`;
+  }
+  /** A value that is too large for the record. */
+  value(runId: string, field: string): string {
+    return `${this.prefix}.val:${runId}:${field}`;
+  }
+  /** The items of a forEach step: a hash from index to value. */
+  items(runId: string, stepId: string): string {
+    return `${this.prefix}.items:${runId}:${stepId}`;
+  }
+  /** All runs, scored by the time of submission. */
+  get runs(): string {
+    return `${this.prefix}.runs`;
+  }
+  /** Runs that have not ended, scored by their deadline. */
+  get open(): string {
+    return `${this.prefix}.open`;
+  }
+  /** Runs that ended, scored by when; `kept` separates those that are kept longer. */
+  ended(tenant: string, kept: "done" | "failed"): string {
+    return `${this.prefix}.${kept}:${tenant}`;
+  }
+  /** Tenants that ever submitted. */
+  get tenants(): string {
+    return `${this.prefix}.tenants`;
+  }
+  /** Live workers, scored by when they count as gone. */
+  get workers(): string {
+    return `${this.prefix}.workers`;
+  }
+  /** What each worker said of itself. */
+  get workerInfo(): string {
+    return `${this.prefix}.worker-info`;
+  }
+  /** Channel of one run's transitions. */
+  events(runId: string): string {
+    return `${this.prefix}.events:${runId}`;
+  }
+  /** Channel on which workers hear of cancellations. */
+  get control(): string {
+    return `${this.prefix}.control`;
+  }
+}

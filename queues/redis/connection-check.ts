@@ -1,0 +1,98 @@
+import { Redis, type RedisOptions } from "ioredis";
+
+import { messageOf } from "../../config/index.ts";
+
+/** What a server says about itself. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly runId: string;
+  readonly pid: number;
+  /** Path of the configuration file it was started with; empty without one. */
+  readonly configFile: string;
+  /** True while it reads its data after a start; it answers hardly anything else then. */
+  readonly loading: boolean;
+  readonly appendOnly: boolean;
+  readonly maxmemoryPolicy: string;
+}
+
+/** Fields of INFO, by name. */
+function parseInfo(info: string): ReadonlyMap<string, string> {
+  return new Map(
+    info.split("\r\n").flatMap((line) => {
+      const colon = line.indexOf(":");
+      return colon === -1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)] as const];
+    }),
+  );
+}
+
+export async function factsOf(client: Redis): Promise<ServerFacts> {
+  const fields = parseInfo(await client.info());
+  return {
+    // Valkey reports a Redis version too, for compatibility; its own says more.
+    version: fields.get("valkey_version") ?? fields.get("redis_version") ?? "",
+    runId: fields.get("run_id") ?? "",
+    pid: Number(fields.get("process_id")),
+    configFile: fields.get("config_file") ?? "",
+    loading: fields.get("loading") === "1",
+    appendOnly: fields.get("aof_enabled") === "1",
+    maxmemoryPolicy: fields.get("maxmemory_policy") ?? "",
+  };
+}
+
+/**
+ * Connects once, does the work and disconnects: no retries, nothing left open.
+ *
+ * @throws Error with the reason when there is no connection or no answer within `timeoutMs`.
+ */
+export async function askRedis<T>(
+  options: Pick<RedisOptions, "host" | "port" | "password"> & {
+    readonly timeoutMs: number;
+    readonly url?: string;
+  },
+  work: (client: Redis) => Promise<T>,
+): Promise<T> {
+  const { timeoutMs, url, ...rest } = options;
+  const settings = {
+    ...rest,
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    // Servers that are too old know no other one, and shall get to say how old they are.
+    protocol: 2,
+    enableOfflineQueue: false,
+    // Its timer also runs for a socket that is closed already, and keeps the process alive.
+    disconnectTimeout: 50,
+  } satisfies RedisOptions;
+  const client = url === undefined ? new Redis(settings) : new Redis(url, settings);
+  // The promise says only "Connection is closed."; the event says why.
+  let reason: Error | undefined;
+  client.on("error", (error: Error) => {
+    reason ??= error;
+  });
+  const { promise: late, cancel } = deadline(timeoutMs);
+  try {
+    const done = client.connect().then(() => work(client));
+    return await Promise.race([done, late]);
+  } catch (error) {
+    throw new Error(reasonOf(reason ?? error), { cause: error });
+  } finally {
+    cancel();
+    client.disconnect();
+  }
+}
+
+/** A refused connection to a name with several addresses has an empty message of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "")
+    return error.errors.map(messageOf).join(", ");
+  return messageOf(error);
+}
+
+function deadline(timeoutMs: number): { promise: Promise<never>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  return { promise, cancel: () => clearTimeout(timer) };
+}

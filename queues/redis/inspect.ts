@@ -1,0 +1,52 @@
+import { messageOf, type Config } from "../../config/index.ts";
+import { askRedis, factsOf, type ServerFacts } from "./connection-check.ts";
+import { canFetch } from "./fetch.ts";
+import { redisFolderOf } from "./folder.ts";
+import { locateServer, type Places } from "./locate.ts";
+
+/** What a Redis says about itself, and how its clock differs from ours. */
+export interface RedisInspection extends Pick<
+  ServerFacts,
+  "version" | "appendOnly" | "maxmemoryPolicy"
+> {
+  /** Positive when the server's clock is ahead. What the way there and back may explain is left out. Milliseconds. */
+  readonly clockSkewMs: number;
+}
+
+/**
+ * Asks a Redis about itself on a connection of its own.
+ *
+ * @param now This machine's clock. Milliseconds.
+ * @throws Error with the reason when it does not answer within `timeoutMs`.
+ */
+export function inspectRedis(
+  url: string,
+  timeoutMs: number,
+  now: () => number = Date.now,
+): Promise<RedisInspection> {
+  return askRedis({ url, timeoutMs }, async (client) => {
+    const { version, appendOnly, maxmemoryPolicy } = await factsOf(client);
+    const before = now();
+    const [seconds, microseconds] = await client.time();
+    const after = now();
+    const serverMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    const ahead = Math.max(0, serverMs - after);
+    const behind = Math.max(0, before - serverMs);
+    return { version, appendOnly, maxmemoryPolicy, clockSkewMs: Math.round(ahead - behind) };
+  });
+}
+
+/** Which server `openRedis` would start here: `canFetch` when it would have to download one. */
+export async function findServer(
+  config: Pick<Config, "home"> & Places,
+): Promise<
+  | { readonly path: string; readonly version: string }
+  | { readonly reason: string; readonly canFetch: boolean }
+> {
+  try {
+    const found = await locateServer(config, redisFolderOf(config.home));
+    return found ?? { reason: "no server found", canFetch: await canFetch() };
+  } catch (error) {
+    return { reason: messageOf(error), canFetch: false };
+  }
+}

@@ -1,0 +1,55 @@
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+
+/** Entries that BullMQ keeps in the event stream of each queue. */
+const EVENTS_KEPT = 1_000;
+
+/** One BullMQ queue for each tool and each kind of control job: opened when first used, closed together. */
+export class ToolQueues {
+  readonly #connection: Redis;
+  readonly #prefix: string;
+  readonly #open = new Map<string, Queue>();
+
+  constructor(connection: Redis, prefix: string) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+  }
+
+  get(name: string): Queue {
+    let queue = this.#open.get(name);
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        connection: this.#connection,
+        prefix: this.#prefix,
+        streams: { events: { maxLen: EVENTS_KEPT } },
+      });
+      // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
+      queue.on("error", () => {});
+      this.#open.set(name, queue);
+    }
+    return queue;
+  }
+
+  /** How BullMQ names a queue in parent references. */
+  qualified(name: string): string {
+    return `${this.#prefix}:${name}`;
+  }
+
+  /** Lets a held job go. Harmless when it is not held (any more). */
+  async promote(queue: string, jobId: string): Promise<void> {
+    try {
+      await this.get(queue).getBackend().promote(jobId);
+    } catch (thrown) {
+      if (
+        !(thrown instanceof Error) ||
+        !/not in the delayed state|Missing key for job/.test(thrown.message)
+      )
+        throw thrown;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((queue) => queue.close()));
+    this.#open.clear();
+  }
+}

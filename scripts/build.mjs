@@ -1,0 +1,93 @@
+// Compiles to dist/ and copies the data files that the code reads at run time.
+// usage: node scripts/build.mjs [--out folder] [--no-check] [--if-stale] [--if-possible]
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+import { root } from "./root.mjs";
+
+/** Read at run time, relative to the compiled code. */
+const DATA = ["config/catalogue", "schema"];
+/** What the result depends on. */
+const SOURCES = ["config", "queues", "processors", "src", "schema"];
+const FILES = ["tsconfig.json", "tsconfig.build.json", "package-lock.json", "scripts/build.mjs"];
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: "dist" },
+    /** Leaves the types unchecked: for tests, which want speed. */
+    "no-check": { type: "boolean", default: false },
+    /** Does nothing when no source has changed. */
+    "if-stale": { type: "boolean", default: false },
+    /** Does nothing when there is no compiler: npm runs `prepare` also without it. */
+    "if-possible": { type: "boolean", default: false },
+  },
+});
+const out = resolve(root, values.out);
+const draft = `${out}.${process.pid}`;
+const compiler = join(root, "node_modules/typescript/bin/tsc");
+
+function sourceHash() {
+  const hash = createHash("sha256");
+  const sources = SOURCES.filter((folder) => existsSync(join(root, folder))).flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      // File systems list in any order.
+      .toSorted((a, b) => (a < b ? -1 : 1)),
+  );
+  for (const path of [...FILES.map((file) => join(root, file)), ...sources]) {
+    hash.update(path).update("\0").update(readFileSync(path)).update("\0");
+  }
+  return hash.digest("hex");
+}
+
+function build() {
+  const options = ["-p", "tsconfig.build.json", "--outDir", draft];
+  if (values["no-check"]) options.push("--noCheck");
+  const { status } = spawnSync(process.execPath, [compiler, ...options], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0) {
+    rmSync(draft, { recursive: true, force: true });
+    return 1;
+  }
+  mkdirSync(draft, { recursive: true });
+  for (const folder of DATA) {
+    if (!existsSync(join(root, folder))) continue;
+    cpSync(join(root, folder), join(draft, folder), {
+      recursive: true,
+      filter: (source) => !source.endsWith(".ts"),
+    });
+  }
+  // Outside the project's own tree (the tests build elsewhere) nothing else says that this is ESM.
+  if (values.out !== "dist") writeFileSync(join(draft, "package.json"), '{"type":"module"}\n');
+  writeFileSync(join(draft, ".stamp"), sourceHash());
+  // Only a complete build takes the place of the last one.
+  rmSync(out, { recursive: true, force: true });
+  renameSync(draft, out);
+  return 0;
+}
+
+function isFresh() {
+  const stamp = join(out, ".stamp");
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === sourceHash();
+}
+
+if (values["if-possible"] && !existsSync(compiler)) {
+  process.stderr.write("no compiler installed; dist/ is left as it is\n");
+} else if (!(values["if-stale"] && isFresh())) {
+  process.exitCode = build();
+}

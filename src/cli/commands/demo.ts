@@ -1,0 +1,81 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import type { Command } from "commander";
+
+import type { Json, JsonObject } from "../../../config/index.ts";
+import { PACKAGE_ROOT } from "../../version.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { type InputFlags, readInput, readSource } from "../document.ts";
+import { followRun } from "../follow.ts";
+import { collect } from "../options.ts";
+import { duration } from "../output.ts";
+import { runResult, runText, stepsText } from "../run-text.ts";
+import { withSession } from "../session.ts";
+import { openServer } from "./serve.ts";
+
+const EXAMPLES = join(PACKAGE_ROOT, "examples");
+
+export function addDemo(program: Command, cli: Cli): void {
+  program
+    .command("demo")
+    .description("write a health report of a git repository: a workflow over all kinds of tools")
+    .option("--input <key=value|@file>", "input, such as path=DIR; may be repeated", collect, [])
+    .option("--input-json <json>", "input as JSON")
+    .action(
+      cli.action(async (command) => {
+        const flags = command.optsWithGlobals<GlobalOptions & InputFlags>();
+        const startedAtMs = performance.now();
+        const [source, given] = await Promise.all([
+          readSource(cli, join(EXAMPLES, "repo-health.yaml")),
+          readInput(cli, flags),
+        ]);
+        const options = {
+          catalogue: [join(EXAMPLES, "tools.yaml"), ...flags.catalogue],
+          overrides: { port: 0 },
+        };
+        return withSession(cli, options, async (session) => {
+          const server = await openServer(cli, session);
+          try {
+            await session.startWorker();
+            const plan = session.tutti.prepare(source.text, { file: source.file });
+            const input = { ...defaultsFor(plan.inputs, server.url), ...given };
+            const { runId } = await session.tutti.submit(plan, { input, actor: session.actor });
+            const { run, exitCode } = await followRun(cli, session, runId);
+            const files = filesIn(run.output, baseOf(input));
+            cli.print(flags.output, { ...runResult(run), files }, () =>
+              [runText(run), "", stepsText(run), "", ...files].join("\n"),
+            );
+            cli.say(`done in ${duration(performance.now() - startedAtMs)}`);
+            return exitCode;
+          } finally {
+            await server.close();
+          }
+        });
+      }),
+    );
+}
+
+/** What the demo gives the example, as far as the example asks for it. */
+function defaultsFor(inputs: object | undefined, serverUrl: string): JsonObject {
+  const properties: unknown = inputs !== undefined && "properties" in inputs && inputs.properties;
+  const asked = typeof properties === "object" && properties !== null ? properties : {};
+  // An installed package has no history of its own to report on.
+  const path = existsSync(join(PACKAGE_ROOT, ".git")) ? PACKAGE_ROOT : process.cwd();
+  const given = { path: resolve(path), healthUrl: `${serverUrl}/health` };
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name in asked));
+}
+
+function baseOf(input: JsonObject): string {
+  return typeof input["path"] === "string" ? resolve(input["path"]) : process.cwd();
+}
+
+/** Every path in the output that exists: the files that the run has written. */
+function filesIn(output: Json, base: string): string[] {
+  if (typeof output === "string") {
+    const places = [resolve(output), resolve(base, output)];
+    return output === "" || output.includes("\n") ? [] : places.filter(existsSync).slice(0, 1);
+  }
+  if (typeof output !== "object" || output === null) return [];
+  return [...new Set(Object.values(output).flatMap((one: Json) => filesIn(one, base)))];
+}

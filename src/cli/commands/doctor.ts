@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+
+import { type Config, loadCatalogue, ValidationError } from "../../../config/index.ts";
+import { type Check, doctor } from "../../doctor.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { EXIT } from "../failure.ts";
+import { table } from "../output.ts";
+import { openConfig } from "../session.ts";
+
+export function addDoctor(program: Command, cli: Cli): void {
+  program
+    .command("doctor")
+    .description("check that this machine can run workflows: configuration, catalogue, Redis")
+    .action(
+      cli.action(async (command) => {
+        const flags = command.optsWithGlobals<GlobalOptions>();
+        const load = (): Config => openConfig(cli, flags);
+        const checks = await doctor(load, { catalogue: () => ({ tools: toolsOf(load, flags) }) });
+        cli.print(flags.output, { checks }, () => checksText(checks));
+        return exitCodeFor(checks);
+      }),
+    );
+}
+
+/** The catalogue is looked at even when another setting is wrong. */
+function toolsOf(load: () => Config, flags: GlobalOptions) {
+  let files = flags.catalogue;
+  try {
+    files = load().catalogues;
+  } catch (thrown) {
+    // The check of the configuration reports it.
+    if (!(thrown instanceof ValidationError)) throw thrown;
+  }
+  const registry = loadCatalogue({ files });
+  const problems = registry.problems();
+  if (problems.length > 0) throw new ValidationError(problems);
+  return registry.list().map(({ spec }) => ({ id: spec.id, bound: spec.binding !== undefined }));
+}
+
+/** What a check that failed makes of the exit code; the highest wins. */
+const EXIT_OF: Partial<Record<Check["id"], number>> = {
+  config: EXIT.refused,
+  catalogue: EXIT.refused,
+  redis: EXIT.unreachable,
+  redis_server: EXIT.unreachable,
+};
+
+export function exitCodeFor(checks: readonly Pick<Check, "id" | "ok">[]): number {
+  const failed = checks.filter((check) => check.ok === false);
+  return Math.max(EXIT.completed, ...failed.map(({ id }) => EXIT_OF[id] ?? EXIT.failed));
+}
+
+function checksText(checks: readonly Check[]): string {
+  const rows = checks.map(({ id, ok, detail, fix }) => [
+    ok === null ? "look" : ok ? "ok" : "FAILED",
+    id,
+    fix === undefined || ok === true ? detail : `${detail}; ${fix}`,
+  ]);
+  return table(["", "CHECK", "DETAIL"], rows);
+}

@@ -1,0 +1,45 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { stringify } from "yaml";
+
+import { messageOf, TuttiError } from "../../../config/index.ts";
+import { fromWfCommons } from "../../workflow/wfcommons.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { readSource } from "../document.ts";
+import { EXIT } from "../failure.ts";
+
+/** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
+const MAX_RECORDING_BYTES = 200_000_000;
+
+export function addImport(program: Command, cli: Cli): void {
+  const imports = program.command("import").description("turn other formats into workflows");
+  imports
+    .command("wfcommons")
+    .argument("<file>", "recorded execution, WfCommons WfFormat 1.5; - reads standard input")
+    .description("print a workflow of core.sleep steps with the recorded runtimes and dependencies")
+    .option("--scale <factor>", "multiplies the runtimes", factor, 1)
+    .action(
+      cli.action(async (command, path) => {
+        const flags = command.optsWithGlobals<GlobalOptions & { readonly scale: number }>();
+        const { text, file } = await readSource(cli, path, MAX_RECORDING_BYTES);
+        const workflow = fromWfCommons(parseJson(text, file), { scale: flags.scale });
+        cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
+        return EXIT.completed;
+      }),
+    );
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new TuttiError("document_syntax", `expected ${file} to be JSON: ${messageOf(thrown)}`);
+  }
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError("expected a number, 0 or more.");
+  }
+  return value;
+}

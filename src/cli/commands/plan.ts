@@ -1,0 +1,86 @@
+import type { Command } from "commander";
+
+import { prepare } from "../../prepare.ts";
+import type { Plan } from "../../workflow/plan.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { readSource } from "../document.ts";
+import { EXIT } from "../failure.ts";
+import { duration, table } from "../output.ts";
+import { openCatalogue } from "../session.ts";
+
+export function addPlan(program: Command, cli: Cli): void {
+  program
+    .command("plan")
+    .argument("<file>", "workflow document, YAML or JSON; - reads standard input")
+    .description("show what a run would do: order, queues, critical path, expected time, shares")
+    .action(
+      cli.action(async (command, path) => {
+        const flags = command.optsWithGlobals<GlobalOptions>();
+        const { registry } = openCatalogue(cli, flags);
+        const { text, file } = await readSource(cli, path);
+        const plan = prepare(text, registry, { file });
+        cli.print(flags.output, planData(plan), () => planText(plan));
+        return EXIT.completed;
+      }),
+    );
+}
+
+/** What the steps of a level hold together when all of them run at once, in shares of one machine. */
+function sharesOf(plan: Plan, level: readonly string[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const step of plan.steps) {
+    if (!level.includes(step.id)) continue;
+    for (const [resource, share] of Object.entries(step.resources)) {
+      // Shares are written with few digits; sums of binary fractions are not.
+      total[resource] = Number(((total[resource] ?? 0) + share).toFixed(6));
+    }
+  }
+  return total;
+}
+
+function planData(plan: Plan): object {
+  return {
+    workflow: plan.workflow,
+    steps: plan.steps.map((step) => Object.assign({ queue: step.tool }, step)),
+    levels: plan.levels.map((steps) => ({ steps, shares: sharesOf(plan, steps) })),
+    criticalPath: plan.criticalPath,
+    jobs: plan.jobs,
+  };
+}
+
+function planText(plan: Plan): string {
+  const levelOf = new Map(
+    plan.levels.flatMap((steps, level) => steps.map((id) => [id, level + 1] as const)),
+  );
+  const critical = new Set(plan.criticalPath.steps);
+  const steps = plan.steps
+    .toSorted((a, b) => (levelOf.get(a.id) ?? 0) - (levelOf.get(b.id) ?? 0))
+    .map((step) => [
+      String(levelOf.get(step.id) ?? ""),
+      `${step.id}${step.forEach ? "[]" : ""}${step.when === undefined ? "" : "?"}`,
+      critical.has(step.id) ? "*" : "",
+      step.tool,
+      step.expectedMs === null ? "unknown" : duration(step.expectedMs),
+      step.dependencies.join(", "),
+    ]);
+  const { expectedMs, unknown } = plan.criticalPath;
+  const rest = unknown === 0 ? "" : `, and ${unknown} steps of unknown duration`;
+  return [
+    `${plan.workflow.name} (${plan.workflow.id}, ${plan.workflow.hash.slice(0, 12)})`,
+    `${plan.steps.length} steps on ${plan.levels.length} levels, ${plan.jobs} jobs`,
+    `critical path: ${plan.criticalPath.steps.join(" -> ")}`,
+    `expected: ${expectedMs === null ? "unknown" : `${duration(expectedMs)}${rest}`}`,
+    "",
+    table(["LEVEL", "STEP", "", "QUEUE", "EXPECTED", "DEPENDS ON"], steps),
+    "",
+    "shares of one machine, when a level runs at once:",
+    ...plan.levels.map((level, index) => `  ${index + 1}  ${sharesText(sharesOf(plan, level))}`),
+    "",
+    "* on the critical path, [] once per item, ? only if its condition holds",
+  ].join("\n");
+}
+
+function sharesText(shares: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(shares).map(([resource, share]) => `${resource} ${share}`);
+  return parts.length === 0 ? "none declared" : parts.join(", ");
+}

@@ -1,0 +1,73 @@
+import { type Command, InvalidArgumentError } from "commander";
+
+import { messageOf } from "../../../config/index.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { EXIT } from "../failure.ts";
+import { type Session, withSession } from "../session.ts";
+
+interface ServeFlags extends GlobalOptions {
+  readonly port?: number;
+  /** False with `--no-worker`. */
+  readonly worker: boolean;
+}
+
+export function addServe(program: Command, cli: Cli): void {
+  program
+    .command("serve")
+    .description("run API, workers and Bull Board until Ctrl-C, which drains; a second one forces")
+    .option("--port <port>", "port of the API; 0 takes a free one", port)
+    .option("--no-worker", "serve only; workers run elsewhere")
+    .action(
+      cli.action((command) => {
+        const flags = command.optsWithGlobals<ServeFlags>();
+        const overrides = flags.port === undefined ? {} : { port: flags.port };
+        return withSession(cli, { ...flags, overrides }, async (session) => {
+          const worker = flags.worker ? await session.startWorker() : undefined;
+          const server = await openServer(cli, session);
+          try {
+            const { url, boardUrl } = server;
+            cli.print(flags.output, { url, boardUrl, worker: worker?.id ?? null }, () =>
+              [
+                `API         ${url}`,
+                `Bull Board  ${boardUrl}`,
+                `Worker      ${worker?.id ?? "none"}`,
+              ].join("\n"),
+            );
+            await interrupted(cli);
+            cli.say("stopping: running steps may finish; Ctrl-C again stops at once");
+          } finally {
+            await server.close();
+          }
+          return EXIT.completed;
+        });
+      }),
+    );
+}
+
+/** The server of a session. Express is loaded only by the commands that serve. */
+export async function openServer(cli: Cli, session: Session) {
+  const { startServer } = await import("../../server/index.ts");
+  return startServer({
+    ...session,
+    reportError: (thrown, { correlationId, method, path }) => {
+      const what = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
+      cli.say(`${correlationId} ${method} ${path}: ${what}`);
+    },
+  });
+}
+
+/** Resolves with the first Ctrl-C or SIGTERM. */
+export async function interrupted(cli: Cli): Promise<void> {
+  if (cli.signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    cli.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535) {
+    throw new InvalidArgumentError("expected a whole number from 0 to 65535.");
+  }
+  return value;
+}

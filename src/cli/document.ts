@@ -1,0 +1,101 @@
+import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
+
+import { parse } from "yaml";
+
+import { type JsonObject, MAX_DOCUMENT_BYTES, messageOf, TuttiError } from "../../config/index.ts";
+import type { Cli } from "./cli.ts";
+import { wrongUse } from "./failure.ts";
+
+/** A file as it was read, with the name that messages call it by. */
+export interface SourceFile {
+  readonly text: string;
+  readonly file: string;
+}
+
+/**
+ * Reads a file that the command line names; `-` is standard input.
+ *
+ * @throws TuttiError `request_invalid` when it cannot be read, `document_too_large` beyond `maxBytes`.
+ */
+export async function readSource(
+  cli: Cli,
+  path: string,
+  maxBytes: number = MAX_DOCUMENT_BYTES,
+): Promise<SourceFile> {
+  const file = path === "-" ? "<stdin>" : path;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    // Read in pieces: a path such as /dev/zero has no end.
+    const source: AsyncIterable<string | Uint8Array> =
+      path === "-" ? (cli.io.stdin ?? Readable.from([])) : createReadStream(path);
+    for await (const chunk of source) {
+      const piece = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      chunks.push(piece);
+      bytes += piece.length;
+      if (bytes > maxBytes) break;
+    }
+  } catch (thrown) {
+    throw wrongUse(`cannot read ${file}: ${messageOf(thrown)}`);
+  }
+  if (bytes > maxBytes) {
+    throw new TuttiError(
+      "document_too_large",
+      `expected ${file} to have at most ${maxBytes} bytes`,
+    );
+  }
+  return { text: Buffer.concat(chunks).toString("utf8"), file };
+}
+
+/** The flags that make up an input. */
+export interface InputFlags {
+  /** `key=value` or `@file`, each as often as needed. */
+  readonly input?: readonly string[];
+  readonly inputJson?: string;
+}
+
+/**
+ * Puts the input together: files first, then `--input-json`, then `key=value`; the later wins by key.
+ * A value that is JSON is taken as JSON (`n=3` is a number), anything else is text.
+ *
+ * @throws TuttiError `request_invalid`.
+ */
+export async function readInput(cli: Cli, flags: InputFlags): Promise<JsonObject> {
+  const given = flags.input ?? [];
+  const files = given.filter((one) => one.startsWith("@"));
+  const sources = await Promise.all(files.map((one) => readSource(cli, one.slice(1))));
+  const parts = sources.map(({ text, file }) => asObject(text, file));
+  if (flags.inputJson !== undefined) parts.push(asObject(flags.inputJson, "--input-json"));
+  const pairs = given.filter((one) => !one.startsWith("@")).map(asPair);
+  return Object.fromEntries([...parts.flatMap((part) => Object.entries(part)), ...pairs]);
+}
+
+function asObject(text: string, name: string): JsonObject {
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 100 });
+  } catch (thrown) {
+    throw wrongUse(`expected ${name} to be JSON or YAML: ${messageOf(thrown)}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw wrongUse(`expected ${name} to be an object, got: ${JSON.stringify(value)}`);
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- YAML's core schema yields JSON values
+  return value as JsonObject;
+}
+
+function asPair(text: string): [string, JsonObject[string]] {
+  const at = text.indexOf("=");
+  if (at < 1) throw wrongUse(`expected --input to be key=value or @file, got: ${text}`);
+  return [text.slice(0, at), asValue(text.slice(at + 1))];
+}
+
+function asValue(text: string): JsonObject[string] {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON.parse yields JSON values
+    return JSON.parse(text) as JsonObject[string];
+  } catch {
+    return text;
+  }
+}

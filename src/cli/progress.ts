@@ -1,0 +1,90 @@
+import { stripVTControlCharacters } from "node:util";
+
+import type { Colors } from "picocolors/types.js";
+
+import type { StepState, StepView } from "../../queues/index.ts";
+import type { RunEvent } from "../watch.ts";
+import { elapsed, type Writer } from "./output.ts";
+
+/** Running steps shown at once; a workflow of a thousand would push everything else off the screen. */
+const SHOWN_STEPS = 12;
+
+/**
+ * Shows a run as it goes, on stderr: on a terminal a block of lines that is rewritten, elsewhere one
+ * line for each step that ends or is tried again.
+ */
+export class Progress {
+  readonly #out: Writer;
+  readonly #colors: Colors;
+  readonly #steps = new Map<string, StepView>();
+  #drawnLines = 0;
+
+  constructor(out: Writer, colors: Colors) {
+    this.#out = out;
+    this.#colors = colors;
+  }
+
+  show(event: RunEvent): void {
+    if (event.type === "snapshot") {
+      for (const [id, step] of Object.entries(event.run.steps)) this.#set(id, step);
+    } else if (event.type === "step") this.#set(event.stepId, event.step);
+    if (this.#out.isTTY === true) this.#draw();
+  }
+
+  /** Leaves the last picture standing. */
+  end(): void {
+    this.#drawnLines = 0;
+  }
+
+  #set(id: string, step: StepView): void {
+    const before = this.#steps.get(id);
+    // A watch may tell again what its snapshot has told already.
+    if (before !== undefined && before.finishedAt !== null && step.finishedAt === null) return;
+    const changed = before?.state !== step.state;
+    this.#steps.set(id, step);
+    const quiet = step.state === "pending" || step.state === "running";
+    if (changed && !quiet && this.#out.isTTY !== true) this.#out.write(`${this.#line(id, step)}\n`);
+  }
+
+  #line(id: string, step: StepView): string {
+    const paint = this.#colors[COLORS[step.state]];
+    const time = elapsed(step.startedAt, step.finishedAt);
+    const again = step.attempts > 1 ? `attempt ${step.attempts}` : "";
+    const why = step.error?.message ?? step.reason ?? "";
+    const rest = [time, again, why].filter((part) => part !== "").join(" · ");
+    return `${paint(step.state.padEnd(9))} ${id}${rest === "" ? "" : `  ${this.#colors.dim(rest)}`}`;
+  }
+
+  #draw(): void {
+    const all = [...this.#steps];
+    const open = all.filter(([, step]) => step.state === "running" || step.state === "retrying");
+    const ended = all.filter(([, step]) => step.finishedAt !== null);
+    const bad = ended.filter(([, step]) => step.state === "failed");
+    const lines = [
+      ...[...bad, ...open].slice(0, SHOWN_STEPS).map(([id, step]) => this.#line(id, step)),
+      this.#colors.bold(`${ended.length}/${all.length} steps ended, ${open.length} running`),
+    ];
+    // Some pseudo-terminals say that they are 0 wide.
+    const columns = this.#out.columns ?? 0;
+    const width = columns > 0 ? columns : 80;
+    const up = this.#drawnLines === 0 ? "" : `\u001B[${this.#drawnLines}A`;
+    this.#out.write(`${up}\u001B[0J${lines.map((line) => `${cut(line, width)}\n`).join("")}`);
+    this.#drawnLines = lines.length;
+  }
+}
+
+const COLORS = {
+  pending: "dim",
+  running: "cyan",
+  retrying: "yellow",
+  completed: "green",
+  failed: "red",
+  skipped: "dim",
+  cancelled: "yellow",
+} as const satisfies Record<StepState, keyof Colors>;
+
+/** A line that wraps would be two, and the block would not be rewritten where it stands. */
+function cut(line: string, width: number): string {
+  const visible = stripVTControlCharacters(line);
+  return visible.length < width ? line : `${visible.slice(0, width - 2)}…`;
+}

@@ -1,0 +1,60 @@
+import type { RunView } from "../run-view.ts";
+import { elapsed, table } from "./output.ts";
+
+/** A run as `tutti run -o json` prints it. Scripts depend on this form. */
+export function runResult(run: RunView): object {
+  const steps = Object.entries(run.steps).map(([id, step]) => {
+    const { state, attempts, startedAt, finishedAt, output, error, reason } = step;
+    const shown = { state, attempts, startedAt, finishedAt };
+    if (output !== undefined) Object.assign(shown, { output });
+    if (error !== undefined) Object.assign(shown, { error });
+    if (reason !== undefined) Object.assign(shown, { reason });
+    return [id, shown] as const;
+  });
+  return {
+    runId: run.runId,
+    state: run.state,
+    output: run.output,
+    steps: Object.fromEntries(steps),
+    startedAt: run.startedAt,
+    finishedAt: run.finishedAt,
+    ...(run.error === undefined ? {} : { error: run.error }),
+    ...(run.unmetCriteria === undefined ? {} : { unmetCriteria: run.unmetCriteria }),
+  };
+}
+
+/** A run for people: how it ended, what failed, what it gave. */
+export function runText(run: RunView): string {
+  const lines = [
+    `${run.workflow.name}  ${run.state}  ${elapsed(run.startedAt, run.finishedAt)}`.trimEnd(),
+    `run ${run.runId}`,
+  ];
+  const failures = Object.entries(run.steps).flatMap(([id, { state, error }]) =>
+    state === "failed" && error !== undefined ? [`${id}: ${error.code}: ${error.message}`] : [],
+  );
+  // The run's own error only repeats the first of them.
+  if (run.error !== undefined && failures.length === 0) {
+    lines.push(`${run.error.code}: ${run.error.message}`);
+  }
+  lines.push(...failures, ...(run.unmetCriteria ?? []).map((criterion) => `not met: ${criterion}`));
+  if (run.output !== null) lines.push("", outputText(run.output));
+  return lines.join("\n");
+}
+
+function outputText(output: RunView["output"]): string {
+  return typeof output === "string" ? output : JSON.stringify(output, null, 2);
+}
+
+/** The steps of a run as a table. */
+export function stepsText(run: RunView): string {
+  return table(
+    ["STEP", "STATE", "ATTEMPTS", "TIME", "WHY"],
+    Object.entries(run.steps).map(([id, step]) => [
+      id,
+      step.state,
+      String(step.attempts),
+      elapsed(step.startedAt, step.finishedAt),
+      step.error?.message ?? step.reason ?? "",
+    ]),
+  );
+}

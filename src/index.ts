@@ -1,0 +1,33 @@
+/**
+ * The door of the package for those who submit workflows and follow them. It starts no worker: that is
+ * `tutti/worker`. The HTTP service is `tutti/server`.
+ */
+export {
+  ERROR_CODES,
+  isTuttiError,
+  loadCatalogue,
+  parseCatalogue,
+  ToolRegistry,
+  TuttiError,
+  ValidationError,
+  type ErrorCode,
+  type Issue,
+  type Json,
+  type JsonObject,
+  type ToolSpec,
+} from "../config/index.ts";
+export {
+  openRedis,
+  RUN_STATES,
+  type RunState,
+  type StepError,
+  type StepState,
+  type StepView,
+  type WorkerInfo,
+} from "../queues/index.ts";
+export { prepare } from "./prepare.ts";
+export type { RunSummary, RunView } from "./run-view.ts";
+export { Tutti, type SubmitOptions, type TuttiOptions } from "./tutti.ts";
+export type { RunEvent } from "./watch.ts";
+export type { Plan, PlannedStep } from "./workflow/plan.ts";
+export { workflowJsonSchema, type WorkflowDocument } from "./workflow/schema.ts";

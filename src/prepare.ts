@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+
+import {
+  checkPlainData,
+  MAX_DOCUMENT_BYTES,
+  parseDocument,
+  ValidationError,
+  type Issue,
+  type SourceDocument,
+  type ToolRegistry,
+} from "../config/index.ts";
+import { checkMeaning, type ToolLookup } from "./workflow/meaning.ts";
+import { makePlan, type Plan } from "./workflow/plan.ts";
+import { checkShape, type Located } from "./workflow/shape.ts";
+
+/** The name of a content: the first 128 bits of its SHA-256, in 22 characters. */
+export function contentHash(text: string): string {
+  return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
+}
+
+/**
+ * Validates a workflow document and puts it in order. `document` is YAML or JSON text, or the object
+ * it stands for; `file` is what messages call the text.
+ *
+ * @throws ValidationError with every problem that was found.
+ */
+export function prepare(
+  document: string | object,
+  registry: ToolRegistry,
+  options: { readonly file?: string } = {},
+): Plan {
+  const source =
+    typeof document === "string" ? parseDocument(document, options.file ?? "workflow") : undefined;
+  if (source === undefined) {
+    const issues = checkPlainData(document, MAX_DOCUMENT_BYTES);
+    if (issues.length > 0) refuse(issues);
+  }
+  const shape = checkShape(source === undefined ? document : source.data);
+  if ("issues" in shape) return refuse(shape.issues.map((issue) => placed(issue, source)));
+  const checked = checkMeaning(shape.workflow, lookup(registry));
+  if ("issues" in checked) return refuse(checked.issues.map((issue) => placed(issue, source)));
+  return makePlan(checked, contentHash);
+}
+
+function refuse(issues: readonly Issue[]): never {
+  throw new ValidationError(issues);
+}
+
+function placed({ at, ...issue }: Located, source: SourceDocument | undefined): Issue {
+  return source === undefined ? issue : { ...issue, position: source.positionOf(issue.path, at) };
+}
+
+function lookup(registry: ToolRegistry): ToolLookup {
+  return { get: (id) => registry.get(id)?.spec, ids: () => registry.ids() };
+}

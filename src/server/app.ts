@@ -1,0 +1,103 @@
+import express, { type ErrorRequestHandler, type Express, type Response } from "express";
+import helmet from "helmet";
+
+import { MAX_DOCUMENT_BYTES, MAX_VALUE_BYTES, TuttiError } from "../../config/index.ts";
+import { board } from "./board.ts";
+import { sendEvents } from "./events.ts";
+import { correlate, correlationIdOf, requireLocal } from "./guard.ts";
+import { type Problem, toProblem } from "./problem.ts";
+import type { Services } from "./route.ts";
+import { routes } from "./routes.ts";
+
+/** Where Bull Board is mounted. */
+export const BOARD_PATH = "/admin/queues";
+
+/** A body holds a document and an input; what is in them is limited by their own rules. Bytes. */
+const MAX_BODY_BYTES = 2 * MAX_DOCUMENT_BYTES + MAX_VALUE_BYTES;
+
+/** An error that nobody threw on purpose, with what is needed to find its request. */
+export type ReportError = (
+  thrown: unknown,
+  request: { readonly correlationId: string; readonly method: string; readonly path: string },
+) => void;
+
+/** The HTTP interface as an express app. `closing` ends the streams that are open. */
+export function createApp(
+  services: Services,
+  options: { readonly closing: AbortSignal; readonly reportError: ReportError },
+): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("query parser", "simple");
+  app.use(correlate, requireLocal, security());
+  app.use(
+    BOARD_PATH,
+    board(BOARD_PATH, () => services.tutti.queues),
+  );
+
+  const json = express.json({ limit: MAX_BODY_BYTES });
+  for (const route of routes) {
+    const parsers = route.body === undefined ? [] : [json];
+    app[route.method](route.path, ...parsers, async (request, response) => {
+      const gone = new AbortController();
+      response.once("close", () => gone.abort());
+      const signal = AbortSignal.any([gone.signal, options.closing]);
+      const context = { correlationId: correlationIdOf(response), signal };
+      const reply = await route.answer(request, context, services);
+      if ("events" in reply) await sendEvents(request, response, reply.events, signal);
+      else
+        response
+          .status(reply.status)
+          .set(reply.headers ?? {})
+          .json(reply.body);
+    });
+  }
+  app.use((request) => {
+    throw new TuttiError("not_found", `nothing at ${request.method} ${request.path}`);
+  });
+  app.use(answerError(options.reportError));
+  return app;
+}
+
+/** Four parameters, or express does not take it for an error handler. */
+function answerError(reportError: ReportError): ErrorRequestHandler {
+  return (thrown: unknown, request, response, _next) => {
+    const correlationId = correlationIdOf(response);
+    const problem = toProblem(thrown, correlationId);
+    if (problem.code === "internal_error") {
+      reportError(thrown, { correlationId, method: request.method, path: request.path });
+    }
+    sendProblem(response, problem);
+  };
+}
+
+function sendProblem(response: Response, problem: Problem): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.status(problem.status).type("application/problem+json").send(JSON.stringify(problem));
+}
+
+/** Bull Board has inline styles, its configuration as an inline JSON block, and nothing from elsewhere. */
+function security() {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", "data:"],
+        fontSrc: ["'self'", "data:"],
+        connectSrc: ["'self'"],
+        manifestSrc: ["'self'"],
+        baseUri: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Loopback has no TLS; a browser that remembered this would lock out every other local service.
+    strictTransportSecurity: false,
+  });
+}

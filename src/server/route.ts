@@ -1,0 +1,124 @@
+import type { Request } from "express";
+import type { z } from "zod";
+
+import type { ToolRegistry } from "../../config/index.ts";
+import type { Tutti } from "../tutti.ts";
+import type { RunEvent } from "../watch.ts";
+import { pointerTo, type ProblemPart, RequestError } from "./problem.ts";
+
+/** What routes work with. */
+export interface Services {
+  readonly tutti: Tutti;
+  readonly registry: ToolRegistry;
+  readonly version: string;
+  /** `performance.now()` at the start of the server. */
+  readonly startedAtMs: number;
+}
+
+/** How a route answers. */
+export type Reply =
+  | {
+      readonly status: number;
+      readonly body: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  | { readonly events: AsyncIterable<RunEvent> };
+
+/** A request that passed its route's schemas. */
+interface Checked<P, Q, B> {
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly correlationId: string;
+  /** Aborted when the client has gone or the server closes. */
+  readonly signal: AbortSignal;
+}
+
+/** The schemas of a route. A part without a schema is ignored. */
+interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  readonly method: "get" | "post";
+  /** As express writes it. */
+  readonly path: string;
+  /** One sentence for the API's description. */
+  readonly summary: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+}
+
+/** A row of the table in routes.ts. */
+export interface Route extends Shape<z.ZodType, z.ZodType, z.ZodType> {
+  /**
+   * Checks the request and answers it.
+   *
+   * @throws RequestError with every problem of the request.
+   */
+  answer(
+    request: Request,
+    context: { readonly correlationId: string; readonly signal: AbortSignal },
+    services: Services,
+  ): Promise<Reply>;
+}
+
+/** Binds a handler to its schemas, so that it sees checked and typed values only. */
+export function route<
+  P extends z.ZodType = z.ZodUndefined,
+  Q extends z.ZodType = z.ZodUndefined,
+  B extends z.ZodType = z.ZodUndefined,
+>(
+  shape: Shape<P, Q, B>,
+  handler: (
+    request: Checked<z.output<P>, z.output<Q>, z.output<B>>,
+    services: Services,
+  ) => Promise<Reply> | Reply,
+): Route {
+  return {
+    ...shape,
+    async answer(request, context, services) {
+      if (shape.body !== undefined) requireJson(request);
+      const problems: ProblemPart[] = [];
+      const params = check(shape.params, request.params, "parameter", problems);
+      const query = check(shape.query, request.query, "parameter", problems);
+      const body = check(shape.body, request.body as unknown, "pointer", problems);
+      if (problems.length > 0) {
+        throw new RequestError(problems[0]?.detail ?? "the request is not valid", problems);
+      }
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each part came out of its own schema just above
+      const checked = { ...context, params, query, body } as Checked<
+        z.output<P>,
+        z.output<Q>,
+        z.output<B>
+      >;
+      return handler(checked, services);
+    },
+  };
+}
+
+/** JSON also keeps forms of other sites out: a browser asks before it sends that type across origins. */
+function requireJson(request: Request): void {
+  const empty = (request.get("content-length") ?? "0") === "0" && !request.get("transfer-encoding");
+  if (empty || request.is("application/json") !== false) return;
+  throw new RequestError(
+    `expected Content-Type to be application/json, got: ${request.get("content-type") ?? "none"}`,
+  );
+}
+
+function check(
+  schema: z.ZodType | undefined,
+  value: unknown,
+  place: "parameter" | "pointer",
+  problems: ProblemPart[],
+): unknown {
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    const where = place === "pointer" ? pointerTo(issue.path) : issue.path.join(".");
+    problems.push({
+      detail: `${where}: ${issue.message}`,
+      code: "request_invalid",
+      [place]: where,
+    });
+  }
+  return undefined;
+}

@@ -1,0 +1,15 @@
+import { LRUCache } from "lru-cache";
+
+import type { TreeOf } from "../queues/index.ts";
+import { compile } from "./workflow/compile.ts";
+import { layOut, type Layout } from "./workflow/layout.ts";
+
+/** Laying a large workflow out again for each of its runs would be a waste. */
+const layouts = new LRUCache<string, Layout>({ max: 100 });
+
+/** The jobs of a run, from what its record knows. */
+export const treeOf: TreeOf = (definition, hash, run, identity) => {
+  const layout = layouts.get(hash) ?? layOut(definition);
+  layouts.set(hash, layout);
+  return compile({ definition, hash, layout }, run, identity);
+};

@@ -1,0 +1,355 @@
+import { randomBytes } from "node:crypto";
+
+import { FlowProducer, type Queue } from "bullmq";
+import type { Redis } from "ioredis";
+
+import {
+  loadCatalogue,
+  TuttiError,
+  ValidationError,
+  type Json,
+  type JsonObject,
+  type ToolRegistry,
+} from "../config/index.ts";
+import {
+  cancelRun,
+  CONTROL_QUEUES,
+  enqueueRun,
+  Flows,
+  ID_PART_RULE,
+  isIdPart,
+  Keys,
+  openImpatient,
+  openPatient,
+  Presence,
+  RunEvents,
+  Runs,
+  ToolQueues,
+  Values,
+  withinDeadline,
+  type CancelParts,
+  type Identity,
+  type NewRun,
+  type RunDefinition,
+  type RunHeader,
+  type RunState,
+  type WorkerInfo,
+} from "../queues/index.ts";
+import { contentHash, prepare } from "./prepare.ts";
+import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
+import { treeOf } from "./tree.ts";
+import { RunWatch, type RunEvent } from "./watch.ts";
+import { compile } from "./workflow/compile.ts";
+import { completeInput } from "./workflow/input.ts";
+import type { Plan } from "./workflow/plan.ts";
+
+/** How a client finds its deployment. */
+export interface TuttiOptions {
+  /** Redis of the deployment, as a URL. */
+  readonly redisUrl: string;
+  /** Prefix of all keys; holds a hash tag. Default: `{tutti}`. */
+  readonly prefix?: string;
+  /** The tools workflows may use. Default: the shipped catalogue. */
+  readonly registry?: ToolRegistry;
+}
+
+export interface SubmitOptions {
+  /** Input of the run; checked against the workflow's `inputs`. Default: {}. */
+  readonly input?: JsonObject;
+  /** Id of the run. Submitting the same again returns the run that is there. Default: a new one. */
+  readonly runId?: string;
+  /** Default: "default". */
+  readonly tenant?: string;
+  /** Who submits. Default: "unknown". */
+  readonly actor?: string;
+  /** Travels with every call of the run. Default: the run id. */
+  readonly correlationId?: string;
+  /** What messages call the document, when it is text. */
+  readonly file?: string;
+}
+
+/** Headers read at once when runs are listed. */
+const LIST_CHUNK = 100;
+
+/**
+ * The client of other services: submits workflows and follows their runs. It starts no worker.
+ *
+ * ```ts
+ * const tutti = new Tutti({ redisUrl: "redis://127.0.0.1:6379" });
+ * const { runId } = await tutti.submit(document, { input: { path: "." } });
+ * const run = await tutti.result(runId);
+ * ```
+ */
+export class Tutti implements AsyncDisposable {
+  /** The tools that workflows are checked against. */
+  readonly registry: ToolRegistry;
+  readonly #redis: Redis;
+  readonly #subscriber: Redis;
+  readonly #runs: Runs;
+  readonly #values: Values;
+  readonly #flows: Flows;
+  readonly #queues: ToolQueues;
+  readonly #events: RunEvents;
+  readonly #presence: Presence;
+  readonly #parts: CancelParts;
+  readonly #definitions = new Map<string, RunDefinition>();
+
+  constructor(options: TuttiOptions) {
+    const keys = new Keys(options.prefix ?? "{tutti}");
+    this.registry = options.registry ?? loadCatalogue();
+    this.#redis = openImpatient(options.redisUrl);
+    this.#subscriber = openPatient(options.redisUrl);
+    this.#runs = new Runs(this.#redis, keys);
+    this.#values = new Values(this.#redis, keys);
+    this.#queues = new ToolQueues(this.#redis, keys.prefix);
+    const producer = new FlowProducer({ connection: this.#redis, prefix: keys.prefix });
+    producer.on("error", () => {});
+    this.#flows = new Flows(producer, this.#queues, keys.prefix);
+    this.#events = new RunEvents(this.#subscriber, keys);
+    this.#presence = new Presence(this.#redis, keys);
+    this.#parts = { runs: this.#runs, flows: this.#flows, treeOf };
+  }
+
+  /**
+   * Validates a workflow and puts it in order, without Redis. A plan can be submitted any number of times.
+   *
+   * @throws ValidationError with every problem.
+   */
+  prepare(document: string | object, options: { readonly file?: string } = {}): Plan {
+    return prepare(document, this.registry, options);
+  }
+
+  /**
+   * Submits a workflow: its text, its object or a prepared plan. Returns as soon as the run is recorded
+   * and its jobs are added.
+   *
+   * @throws ValidationError when the document or the input is wrong; nothing is enqueued then.
+   * @throws TuttiError `run_conflict` when the run id is taken by another workflow or input,
+   * `payload_too_large`, `redis_unavailable` after 5 s.
+   */
+  async submit(
+    workflow: string | object | Plan,
+    options: SubmitOptions = {},
+  ): Promise<{ runId: string; created: boolean }> {
+    const plan = isPlan(workflow) ? workflow : this.prepare(workflow, options);
+    const runId = options.runId ?? newRunId();
+    if (!isIdPart(runId)) {
+      throw new TuttiError(
+        "request_invalid",
+        `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
+      );
+    }
+    const identity: Identity = {
+      tenant: options.tenant ?? "default",
+      actor: options.actor ?? "unknown",
+      correlationId: options.correlationId ?? runId,
+    };
+    const input = checkedInput(plan, options.input ?? {});
+    return withinDeadline(this.#submit(plan, runId, identity, input));
+  }
+
+  async #submit(
+    plan: Plan,
+    runId: string,
+    identity: Identity,
+    input: JsonObject,
+  ): Promise<{ runId: string; created: boolean }> {
+    const run: NewRun = {
+      runId,
+      ...identity,
+      definition: plan.definition,
+      definitionHash: plan.workflow.hash,
+      input: await this.#values.put(runId, "input", input),
+      inputHash: contentHash(canonical(input)),
+    };
+    const existing = await this.#runs.create(run);
+    if (existing === null) {
+      const tree = compile(
+        { definition: plan.definition, hash: plan.workflow.hash, layout: plan.layout },
+        { workflowId: plan.workflow.id, runId, epoch: 0 },
+        identity,
+      );
+      await this.#flows.add(tree, () => this.#runs.note(runId, "added", "1"));
+      return { runId, created: true };
+    }
+    if (existing.definitionHash !== run.definitionHash || existing.inputHash !== run.inputHash) {
+      throw new TuttiError(
+        "run_conflict",
+        `run ${runId} exists with another ${existing.definitionHash === run.definitionHash ? "input" : "workflow"}`,
+      );
+    }
+    // Its submitter may have died before the jobs were added.
+    if (existing.state === "queued") await enqueueRun(this.#parts, runId);
+    return { runId, created: false };
+  }
+
+  /**
+   * A run as it stands now. Outputs of steps are left out unless asked for.
+   *
+   * @throws TuttiError `run_not_found`.
+   */
+  async get(runId: string, options: { readonly outputs?: boolean } = {}): Promise<RunView> {
+    return withinDeadline(this.#view(runId, options.outputs ?? false));
+  }
+
+  async #view(runId: string, outputs: boolean): Promise<RunView> {
+    const found = await this.#header(runId);
+    if (found === null)
+      throw new TuttiError(
+        "run_not_found",
+        `there is no run ${JSON.stringify(runId.slice(0, 80))}`,
+      );
+    return readRun({ runs: this.#runs, values: this.#values }, found.header, found.definition, {
+      outputs,
+    });
+  }
+
+  /** Runs, the newest first. Default limit: 50. */
+  async list(
+    options: { readonly limit?: number; readonly state?: RunState } = {},
+  ): Promise<RunSummary[]> {
+    const { limit = 50, state } = options;
+    return withinDeadline(this.#list(limit, state));
+  }
+
+  async #list(limit: number, state: RunState | undefined): Promise<RunSummary[]> {
+    const ids = await this.#runs.newest(state === undefined ? limit : Math.max(limit, 10_000));
+    const found: RunSummary[] = [];
+    for (let from = 0; from < ids.length && found.length < limit; from += LIST_CHUNK) {
+      const headers = await Promise.all(
+        ids.slice(from, from + LIST_CHUNK).map((id) => this.#header(id)),
+      );
+      for (const one of headers) {
+        if (one !== null && (state === undefined || one.header.state === state))
+          found.push(summaryOf(one.header));
+      }
+    }
+    return found.slice(0, limit);
+  }
+
+  /** What happens to a run, as it happens: a snapshot first, then every transition, until the run has ended. */
+  watch(runId: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RunEvent> {
+    return new RunWatch(this.#events, runId, () => this.get(runId), options.signal);
+  }
+
+  /**
+   * Waits for the end of a run.
+   *
+   * @throws TuttiError `timed_out` after `timeoutMs` (the run goes on), `run_not_found`.
+   */
+  async result(
+    runId: string,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<RunView> {
+    const limit =
+      options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs);
+    const signals = [limit, options.signal].filter((signal) => signal !== undefined);
+    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    for await (const event of this.watch(runId, signal === undefined ? {} : { signal })) void event;
+    options.signal?.throwIfAborted();
+    if (limit?.aborted === true) {
+      throw new TuttiError(
+        "timed_out",
+        `run ${runId} has not ended within ${options.timeoutMs} ms; it goes on`,
+      );
+    }
+    return this.get(runId, { outputs: true });
+  }
+
+  /**
+   * Stops a run. Returns its state now: `cancelling` while steps are still running somewhere.
+   *
+   * @throws TuttiError `run_not_found`.
+   */
+  async cancel(
+    runId: string,
+    options: { readonly reason?: string } = {},
+  ): Promise<{ state: RunState }> {
+    const state = await withinDeadline(
+      cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),
+    );
+    if (state === null)
+      throw new TuttiError(
+        "run_not_found",
+        `there is no run ${JSON.stringify(runId.slice(0, 80))}`,
+      );
+    return { state };
+  }
+
+  /** Worker processes that are alive. */
+  async workers(): Promise<WorkerInfo[]> {
+    return withinDeadline(this.#presence.alive());
+  }
+
+  /** @throws TuttiError `redis_unavailable`. */
+  async ping(): Promise<void> {
+    await withinDeadline(this.#redis.ping());
+  }
+
+  /** The queues of all tools and of the control jobs, for Bull Board. */
+  get queues(): readonly Queue[] {
+    return [...Object.values(CONTROL_QUEUES), ...this.registry.ids()].map((name) =>
+      this.#queues.get(name),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#flows.close();
+    await this.#queues.close();
+    this.#redis.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #header(runId: string): Promise<{ header: RunHeader; definition: RunDefinition } | null> {
+    const found = await this.#runs.header(runId);
+    if (found === null) return null;
+    const { workflowId, hash, ...rest } = found;
+    let definition = this.#definitions.get(hash);
+    if (definition === undefined) {
+      const read = await this.#runs.definition(hash);
+      if (read === null) return null;
+      definition = read;
+      if (this.#definitions.size >= 200) this.#definitions.clear();
+      this.#definitions.set(hash, definition);
+    }
+    return {
+      header: { ...rest, workflow: { id: workflowId, name: definition.workflow.name, hash } },
+      definition,
+    };
+  }
+}
+
+/** Sortable by time, unique over all submitters. */
+function newRunId(): string {
+  return `${Date.now().toString(36)}-${randomBytes(6).toString("hex")}`;
+}
+
+function isPlan(workflow: string | object | Plan): workflow is Plan {
+  return typeof workflow === "object" && "layout" in workflow && "definition" in workflow;
+}
+
+function checkedInput(plan: Plan, input: JsonObject): JsonObject {
+  const completed = completeInput(plan.inputs, input);
+  if ("input" in completed) return completed.input;
+  throw new ValidationError(
+    completed.problems.map(({ path, message, suggestion }) => ({
+      code: "input_invalid",
+      message: `input: ${message}`,
+      path: ["input", ...path],
+      ...(suggestion === undefined ? {} : { suggestion }),
+    })),
+  );
+}
+
+/** JSON with sorted keys: the same input has the same text. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_key, one: unknown) =>
+    typeof one === "object" && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
+}

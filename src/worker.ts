@@ -1,0 +1,234 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import { FlowProducer } from "bullmq";
+import type { Redis } from "ioredis";
+import { pino, type Logger } from "pino";
+
+import {
+  GRACE_MS,
+  loadCatalogue,
+  messageOf,
+  readJson,
+  TuttiError,
+  type ToolRegistry,
+} from "../config/index.ts";
+import {
+  ActiveCalls,
+  bindTools,
+  builtInHandlers,
+  Definitions,
+  Duties,
+  Workers,
+  type BoundTools,
+  type Engine,
+  type SecretSource,
+  type ToolHandler,
+} from "../processors/index.ts";
+import {
+  FIELDS,
+  Flows,
+  HEARTBEAT_MS,
+  Items,
+  Keys,
+  Ledger,
+  openPatient,
+  Presence,
+  Runs,
+  ToolQueues,
+  Values,
+  type Abort,
+} from "../queues/index.ts";
+import { treeOf } from "./tree.ts";
+
+/** How a worker process behaves. */
+export interface StartWorkerOptions {
+  /** Redis of the deployment, as a URL. */
+  readonly redisUrl: string;
+  /** Prefix of all keys; holds a hash tag. Default: `{tutti}`. */
+  readonly prefix?: string;
+  /** The tools it knows. Those with a binding are served. Default: the shipped catalogue. */
+  readonly registry?: ToolRegistry;
+  /** Functions behind `in_process` bindings, by handler name; they come on top of the built-in ones. */
+  readonly handlers?: Readonly<Record<string, ToolHandler>>;
+  /** Only these tools are served. Default: all that are bound. */
+  readonly tools?: readonly string[];
+  /** Where `secrets.NAME` comes from. Default: nowhere. */
+  readonly secret?: SecretSource;
+  /** Where PATH, HOME and LANG of commands come from. Default: usual values. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Processes with the same machine id share one machine. Default: the host name. */
+  readonly machine?: string;
+  /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
+  readonly lockDurationMs?: number;
+  /** The same for control jobs. Milliseconds. Default: 5,000. */
+  readonly controlLockDurationMs?: number;
+  /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
+  readonly graceMs?: number;
+  /** Default: warnings and errors as JSON lines on standard error. */
+  readonly log?: Logger;
+}
+
+/** A worker process at work. */
+export interface TuttiWorker extends AsyncDisposable {
+  readonly id: string;
+  /** Ids of the tools it serves. */
+  readonly tools: readonly string[];
+  /** Takes no new steps, waits for the running ones, and leaves. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts to run the steps of workflows in this process.
+ *
+ * ```ts
+ * const worker = await startWorker({ redisUrl, registry, handlers: { "mail.send": async (input) => ... } });
+ * ```
+ */
+export async function startWorker(options: StartWorkerOptions): Promise<TuttiWorker> {
+  const running = new RunningWorker(options);
+  await running.start();
+  return running;
+}
+
+class RunningWorker implements TuttiWorker {
+  readonly id: string;
+  readonly tools: readonly string[];
+  readonly #options: StartWorkerOptions;
+  readonly #redis: Redis;
+  readonly #subscriber: Redis;
+  readonly #keys: Keys;
+  readonly #engine: Engine;
+  readonly #bound: BoundTools;
+  readonly #workers: Workers;
+  readonly #duties: Duties;
+  readonly #presence: Presence;
+  readonly #machine: string;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: StartWorkerOptions) {
+    this.#options = options;
+    this.#machine = options.machine ?? hostname();
+    this.id = `${this.#machine}-${process.pid}-${randomBytes(3).toString("hex")}`;
+    const registry = options.registry ?? loadCatalogue();
+    const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
+    this.#redis = openPatient(options.redisUrl);
+    this.#subscriber = openPatient(options.redisUrl);
+    this.#keys = new Keys(options.prefix ?? "{tutti}");
+    const { prefix } = this.#keys;
+    const secret: SecretSource = options.secret ?? noSecrets;
+    this.#bound = bindTools({
+      registry,
+      handlers: { ...builtInHandlers, ...options.handlers },
+      secret,
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
+    const served = registry
+      .list()
+      .filter(
+        ({ spec }) => this.#bound.isBound(spec.id) && (options.tools?.includes(spec.id) ?? true),
+      );
+    this.tools = served.map(({ spec }) => spec.id);
+    const runs = new Runs(this.#redis, this.#keys);
+    const queues = new ToolQueues(this.#redis, prefix);
+    const producer = new FlowProducer({ connection: this.#redis, prefix });
+    producer.on("error", () => {});
+    this.#engine = {
+      keys: this.#keys,
+      ledger: new Ledger(this.#redis, this.#keys),
+      runs,
+      values: new Values(this.#redis, this.#keys),
+      items: new Items(this.#redis, this.#keys),
+      queues,
+      flows: new Flows(producer, queues, prefix),
+      definitions: new Definitions((hash) => runs.definition(hash)),
+      tools: this.#bound,
+      active: new ActiveCalls(),
+      treeOf,
+      secret,
+      log: log.child({ worker: this.id }),
+    };
+    this.#presence = new Presence(this.#redis, this.#keys);
+    this.#workers = new Workers(this.#engine, {
+      connection: this.#redis,
+      prefix,
+      tools: served.map(({ spec }) => spec),
+      ...(options.lockDurationMs === undefined ? {} : { lockDurationMs: options.lockDurationMs }),
+      ...(options.controlLockDurationMs === undefined
+        ? {}
+        : { controlLockDurationMs: options.controlLockDurationMs }),
+    });
+    this.#duties = new Duties(this.#engine, { connection: this.#redis, prefix });
+  }
+
+  async start(): Promise<void> {
+    await this.#listenForAborts();
+    await this.#workers.start();
+    await this.#duties.start();
+    await this.#announce();
+    this.#heartbeat = setInterval(() => void this.#announce(), HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.#presence.leave(this.id);
+    await this.#duties.close();
+    await this.#workers.close(this.#options.graceMs ?? GRACE_MS);
+    await this.#bound.close();
+    await this.#engine.flows.close();
+    await this.#engine.queues.close();
+    this.#redis.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  async #announce(): Promise<void> {
+    try {
+      await this.#presence.announce({
+        id: this.id,
+        machine: this.#machine,
+        pid: process.pid,
+        tools: this.tools,
+      });
+    } catch (thrown) {
+      this.#engine.log.warn({ error: messageOf(thrown) }, "the heartbeat was not heard");
+    }
+  }
+
+  /** Hears when the rest of a run must not start, and asks again after the connection was away. */
+  async #listenForAborts(): Promise<void> {
+    const { active } = this.#engine;
+    this.#subscriber.on("message", (_channel: string, message: string) => {
+      const [, runId = "", ...abort] = message.split("\n");
+      active.abort(runId, readJson<Abort>(abort.join("\n")));
+    });
+    await this.#subscriber.subscribe(this.#keys.control);
+    this.#subscriber.on("ready", () => {
+      for (const runId of active.runs()) {
+        void this.#checkAbort(runId);
+      }
+    });
+  }
+
+  async #checkAbort(runId: string): Promise<void> {
+    const [abort] = await this.#engine.runs.fields(runId, [FIELDS.abort]);
+    if (abort) this.#engine.active.abort(runId, readJson<Abort>(abort));
+  }
+}
+
+function noSecrets(name: string): never {
+  throw new TuttiError(
+    "secret_missing",
+    `secret ${name} is asked for, and the worker was started without a source of secrets`,
+  );
+}

@@ -1,0 +1,158 @@
+import type { RunDefinition } from "../../queues/index.ts";
+import { dependentsOf, topologicalOrder, transitiveReduction, type Dependencies } from "./dag.ts";
+
+/**
+ * A job of the tree, without the ids of a run. BullMQ's flows are trees, a workflow is any DAG, so:
+ * every step is a child of one of its dependents; a step with several dependents stands under a
+ * `fork`, and each dependent that is not its parent holds an `edge`, a job that waits until the fork
+ * releases it. A `join` is a fork without a step of its own: many steps that wait for the same many.
+ */
+export type LaidJob = { readonly parent: number } & (
+  | { readonly kind: "run" }
+  | { readonly kind: "step" | "each"; readonly stepId: string }
+  /** `label` names the node whose end releases the edges to `releases`. */
+  | { readonly kind: "fork"; readonly label: string; readonly releases: readonly string[] }
+  | { readonly kind: "edge"; readonly from: string; readonly to: string }
+);
+
+/** The tree in preorder: the root first, parents before their children. */
+export type Layout = readonly LaidJob[];
+
+interface Graph {
+  readonly ids: readonly string[];
+  /** Which steps are forEach. */
+  readonly each: readonly boolean[];
+  readonly joins: readonly string[];
+  readonly dependencies: Dependencies;
+}
+
+function graphOf(definition: RunDefinition): Graph {
+  const ids = Object.keys(definition.steps);
+  const steps = Object.values(definition.steps);
+  const positions = new Map(ids.map((id, index) => [id, index]));
+  return {
+    ids,
+    each: steps.map((step) => step.forEach !== undefined),
+    joins: steps.map((step) => step.join),
+    dependencies: steps.map((step) => step.needs.map((need) => positions.get(need)!)),
+  };
+}
+
+/** Mode `sequential`: edges that only order. They carry no failure, so the definition does not know them. */
+function oneAfterAnother(dependencies: Dependencies, order: readonly number[]): number[][] {
+  const ordered = dependencies.map((on) => [...on]);
+  for (let at = 1; at < order.length; at++) {
+    const on = ordered[order[at]!]!;
+    if (!on.includes(order[at - 1]!)) on.push(order[at - 1]!);
+  }
+  return ordered;
+}
+
+/** Lays a workflow out as one tree. The same definition gives the same tree. */
+export function layOut(definition: RunDefinition): Layout {
+  const graph = graphOf(definition);
+  const sorted = topologicalOrder(graph.dependencies)!;
+  const ordered = definition.sequential
+    ? oneAfterAnother(graph.dependencies, sorted)
+    : graph.dependencies;
+  const { dependencies, labels } = mergeJoins(transitiveReduction(ordered, sorted), graph);
+  const dependents = dependentsOf(dependencies);
+  const parents = chooseParents(dependents, topologicalOrder(dependencies)!, graph.ids.length);
+  return emit({ graph, dependencies, dependents, labels, parents });
+}
+
+/**
+ * k steps that wait for the same m >= 2 steps need k * m edges; with a join between them k + m.
+ * The join is a node behind the steps, numbered from `ids.length` on.
+ */
+function mergeJoins(
+  reduced: readonly number[][],
+  graph: Graph,
+): { dependencies: number[][]; labels: string[] } {
+  const groups = new Map<string, number[]>();
+  for (const [node, on] of reduced.entries()) {
+    if (on.length < 2) continue;
+    const key = `${graph.joins[node]} ${on.toSorted((a, b) => a - b).join(" ")}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [node]);
+    else group.push(node);
+  }
+  const dependencies = reduced.map((on) => [...on]);
+  const labels = [...graph.ids];
+  let joins = 0;
+  for (const group of groups.values()) {
+    if (group.length < 2) continue;
+    const join = dependencies.length;
+    dependencies.push(reduced[group[0]!]!);
+    labels.push(`join.${joins++}`);
+    for (const node of group) dependencies[node] = [join];
+  }
+  return { dependencies, labels };
+}
+
+/** For each node the dependent it becomes a child of, -1 for the root: the one that keeps the tree shallow. */
+function chooseParents(
+  dependents: readonly (readonly number[])[],
+  order: readonly number[],
+  steps: number,
+): number[] {
+  const parents: number[] = Array.from({ length: dependents.length }, () => -1);
+  const depth = new Uint32Array(dependents.length);
+  for (const node of order.toReversed()) {
+    let above = 0;
+    for (const dependent of dependents[node]!) {
+      if (parents[node] !== -1 && depth[dependent]! >= above) continue;
+      parents[node] = dependent;
+      above = depth[dependent]!;
+    }
+    const fork = dependents[node]!.length > 1 && node < steps ? 1 : 0;
+    depth[node] = above + fork + 1;
+  }
+  return parents;
+}
+
+interface Linked {
+  readonly graph: Graph;
+  readonly dependencies: Dependencies;
+  readonly dependents: readonly (readonly number[])[];
+  readonly labels: readonly string[];
+  readonly parents: readonly number[];
+}
+
+function emit({ graph, dependencies, dependents, labels, parents }: Linked): Layout {
+  const steps = graph.ids.length;
+  const layout: LaidJob[] = [{ kind: "run", parent: -1 }];
+  // A stack instead of recursion: a chain of ten thousand steps is as deep.
+  const stack: { node: number; parent: number }[] = [];
+  const below = (node: number, parent: number): void => {
+    for (const dependency of dependencies[node]!.toReversed()) {
+      if (parents[dependency] === node) stack.push({ node: dependency, parent });
+    }
+  };
+  for (let node = dependents.length - 1; node >= 0; node--) {
+    if (dependents[node]!.length === 0) stack.push({ node, parent: 0 });
+  }
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { node } = next;
+    let { parent } = next;
+    const label = labels[node]!;
+    const isJoin = node >= steps;
+    if (isJoin || dependents[node]!.length > 1) {
+      const releases = dependents[node]!.filter((dependent) => dependent !== parents[node]).map(
+        (dependent) => labels[dependent]!,
+      );
+      layout.push({ kind: "fork", label, releases, parent });
+      parent = layout.length - 1;
+    }
+    if (!isJoin) {
+      layout.push({ kind: graph.each[node] === true ? "each" : "step", stepId: label, parent });
+      parent = layout.length - 1;
+    }
+    for (const dependency of dependencies[node]!) {
+      if (parents[dependency] !== node)
+        layout.push({ kind: "edge", from: labels[dependency]!, to: label, parent });
+    }
+    below(node, parent);
+  }
+  return layout;
+}

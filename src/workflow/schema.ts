@@ -1,0 +1,180 @@
+import { z } from "zod";
+
+import {
+  FOR_EACH_PARALLEL,
+  MAX_ATTEMPTS,
+  RETRY_BASE_DELAY_MS,
+  RETRY_MAX_DELAY_MS,
+  RUN_TIMEOUT_MS,
+} from "../../config/index.ts";
+
+/** Steps of one workflow. Above this the reachability table of the planner would outgrow memory. */
+const MAX_STEPS = 20_000;
+
+/** Longest time that Node's timers can hold. Milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** Ids become parts of job ids, so they follow BullMQ's rules. */
+const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 characters of A-Z a-z 0-9 _ -");
+
+const expression = z.string().min(1).max(10_000);
+const timeoutMs = z.int().min(1).max(MAX_TIMER_MS);
+
+const retry = z
+  .strictObject({
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({
+        description: `All calls, the first included. Default: ${MAX_ATTEMPTS}, and 1 for tools that are not idempotent.`,
+      }),
+    backoff: z.enum(["exponential", "linear", "fixed"]).default("exponential"),
+    baseDelayMs: z.int().min(0).max(MAX_TIMER_MS).default(RETRY_BASE_DELAY_MS),
+    maxDelayMs: z.int().min(0).max(MAX_TIMER_MS).default(RETRY_MAX_DELAY_MS),
+    jitter: z
+      .boolean()
+      .default(true)
+      .meta({ description: "Spreads each pause over its second half." }),
+  })
+  .meta({ description: "How often and how patiently the step is tried." });
+
+/** One call of a tool. */
+export const stepSchema = z.strictObject({
+  id: id.meta({ description: "Unique in the workflow." }),
+  name: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .meta({ description: "What people read instead of the id." }),
+  tool: z.string().min(1).max(100).meta({ description: "Id of a tool of the catalogue." }),
+  with: z.record(z.string(), z.json()).optional().meta({
+    description:
+      "Input of the tool. Text may hold ${{ expressions }}; a reference to a step makes it a dependency.",
+  }),
+  needs: z
+    .array(z.string())
+    .optional()
+    .meta({ description: "Steps that must have ended before this one starts." }),
+  when: expression
+    .optional()
+    .meta({ description: "The step is skipped when this expression is false." }),
+  forEach: expression.optional().meta({
+    description: "An expression that yields a list: the tool is called once for each of its items.",
+  }),
+  as: z.string().optional().meta({
+    description: 'What an item is called in expressions. Default: "item"; its position is "index".',
+  }),
+  maxParallel: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .meta({
+      description: `Items of the forEach that wait or run at once. Default: ${FOR_EACH_PARALLEL}.`,
+    }),
+  join: z.enum(["all", "settled"]).default("all").meta({
+    description:
+      "all: every dependency must have completed (or be optional), else the step is skipped. settled: it runs however they ended.",
+  }),
+  retry: retry.optional(),
+  timeoutMs: timeoutMs
+    .optional()
+    .meta({ description: "Longest time of one call. Default: the tool's." }),
+  optional: z.boolean().default(false).meta({
+    description: "A failure of this step counts neither for its dependents nor for the run.",
+  }),
+  preconditions: z.array(z.string().min(1)).optional().meta({
+    description:
+      "Named conditions: the step depends on every step that lists one of them as a postcondition.",
+  }),
+  postconditions: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({ description: "Named conditions that hold once the step has completed." }),
+  resources: z.record(z.string().min(1), z.number().min(0)).optional().meta({
+    description:
+      "Share of one machine that the step needs, instead of the tool's. Refused above 1.",
+  }),
+});
+
+/** A workflow document. */
+export const workflowSchema = z
+  .strictObject({
+    tutti: z.literal(1).meta({ description: "Version of this format." }),
+    id: id.meta({ description: "Unique name of the workflow." }),
+    name: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .meta({ description: "What people read instead of the id." }),
+    description: z.string().optional(),
+    inputs: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: "JSON Schema (2020-12) of the run's input; defaults are filled in." }),
+    mode: z.enum(["parallel", "sequential"]).default("parallel").meta({
+      description:
+        "parallel: every step starts as soon as its dependencies allow. sequential: one after another.",
+    }),
+    target: z
+      .enum(["balanced"])
+      .default("balanced")
+      .meta({ description: "What the optimizer aims at." }),
+    onError: z.enum(["resilient", "fail_fast"]).default("resilient").meta({
+      description:
+        "resilient: independent steps go on. fail_fast: the first failure cancels the rest.",
+    }),
+    timeoutMs: timeoutMs.default(RUN_TIMEOUT_MS).meta({ description: "Longest time of a run." }),
+    steps: z.array(stepSchema).min(1).max(MAX_STEPS),
+    output: z
+      .json()
+      .optional()
+      .meta({ description: "The run's output: a value with expressions." }),
+    success: z.array(expression).optional().meta({
+      description:
+        "Expressions that must hold, else the run ends as completed_with_unmet_criteria.",
+    }),
+  })
+  .meta({ title: "Tutti workflow" });
+
+/** A document as it is written: defaults may be missing. */
+export type WorkflowDocument = z.input<typeof workflowSchema>;
+/** A document whose shape is right, defaults filled in. */
+export type Workflow = z.output<typeof workflowSchema>;
+export type Step = Workflow["steps"][number];
+
+/**
+ * Words of the format that are decided and not built yet. They are refused by name, because an
+ * option that does nothing is worse than one that does not exist.
+ */
+export const PLANNED = {
+  workflowKeys: new Set(["triggers", "schedule"]),
+  stepKeys: new Set([
+    "workflow",
+    "approval",
+    "waitMs",
+    "event",
+    "onError",
+    "key",
+    "priority",
+    "budgets",
+    "compensate",
+    "cache",
+    "group",
+  ]),
+  values: {
+    mode: new Set(["adaptive", "pipeline"]),
+    target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
+    onError: new Set(["recovery", "adaptive"]),
+    join: new Set(["any"]),
+  } as Readonly<Record<string, ReadonlySet<string>>>,
+} as const;
+
+/** The format as JSON Schema, for editors. Checked in as schema/workflow.json. */
+export function workflowJsonSchema(): object {
+  return z.toJSONSchema(workflowSchema, { io: "input", target: "draft-2020-12" });
+}

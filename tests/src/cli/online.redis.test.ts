@@ -1,0 +1,230 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, expect } from "vitest";
+import { parse } from "yaml";
+
+import { runCli } from "../../../src/cli/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { test as base } from "../../support/redis.ts";
+
+let folder = "";
+const file = (name: string) => join(folder, name);
+const DOCUMENTS = {
+  good: `tutti: 1
+id: good
+inputs: { type: object, properties: { n: { type: number, default: 1 } } }
+steps:
+  - { id: a, tool: core.echo, with: { value: "\${{ input.n }}" } }
+  - { id: each, tool: core.echo, needs: [a], forEach: "\${{ [1, 2] }}", with: { value: "\${{ item }}" } }
+output: "\${{ input.n }}"
+`,
+  failing: `tutti: 1
+id: failing
+steps:
+  - { id: a, tool: core.fail, with: { message: "on purpose" } }
+  - { id: b, tool: core.echo, needs: [a], with: { value: 1 } }
+`,
+  slow: `tutti: 1
+id: slow
+steps:
+  - { id: a, tool: core.sleep, with: { ms: 60000 } }
+`,
+};
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tutti-cli-"));
+  for (const [name, text] of Object.entries(DOCUMENTS)) await writeFile(file(`${name}.yaml`), text);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Started {
+  readonly written: { stdout: string; stderr: string };
+  readonly interrupt: () => void;
+  readonly code: Promise<number>;
+}
+
+/** Command lines in the test's own namespace; what is still running when the test ends is interrupted. */
+const test = base.extend<{ start: (...argv: string[]) => Started }>({
+  start: async ({ redisUrl, prefix }, use) => {
+    const started: Started[] = [];
+    await use((...argv) => {
+      const written = { stdout: "", stderr: "" };
+      const interrupt = new AbortController();
+      const code = runCli(argv, {
+        stdout: { write: (text) => (written.stdout += text) },
+        stderr: { write: (text) => (written.stderr += text) },
+        signal: interrupt.signal,
+        env: { PATH: "/usr/bin:/bin", HOME: folder, REDIS_URL: redisUrl, TUTTI_PREFIX: prefix },
+      });
+      const one = { written, interrupt: () => interrupt.abort(), code };
+      started.push(one);
+      return one;
+    });
+    for (const one of started) one.interrupt();
+    await Promise.all(started.map((one) => one.code));
+  },
+});
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+test("run starts its own worker, waits and prints the result", async ({ start }) => {
+  const { written, code } = start("run", file("good.yaml"), "--input", "n=3", "-o", "json");
+  expect(await code).toBe(0);
+  const result = JSON.parse(written.stdout) as Record<string, unknown>;
+  const ended = { state: "completed", attempts: 1, startedAt: expect.stringMatching(TIME) };
+  expect(result).toMatchObject({
+    runId: expect.stringMatching(/./),
+    state: "completed",
+    output: 3,
+    steps: {
+      a: { ...ended, finishedAt: expect.stringMatching(TIME) },
+      each: { state: "completed" },
+      "each[0]": ended,
+      "each[1]": ended,
+    },
+    startedAt: expect.stringMatching(TIME),
+    finishedAt: expect.stringMatching(TIME),
+  });
+  expect(Object.keys(result)).toEqual([
+    "runId",
+    "state",
+    "output",
+    "steps",
+    "startedAt",
+    "finishedAt",
+  ]);
+  expect(written.stderr).toContain("no live worker serves core.echo");
+  expect(written.stderr.match(/^completed a /gm)).toHaveLength(1);
+  expect(written.stderr).toMatch(/^completed each\[1\]/m);
+});
+
+test("a run that does not complete ends with 1 and says why", async ({ start }) => {
+  const { written, code } = start("run", file("failing.yaml"));
+  expect(await code).toBe(1);
+  expect(written.stdout).toContain("on purpose");
+  expect(written.stderr).toMatch(/^failed +a/m);
+  expect(written.stderr).toMatch(/^skipped +b/m);
+});
+
+test("an input that does not fit is refused before anything is started", async ({
+  start,
+  redis,
+  prefix,
+}) => {
+  const { written, code } = start("run", file("good.yaml"), "--input", "n=text");
+  expect(await code).toBe(2);
+  expect(written.stdout).toBe("");
+  expect(written.stderr).toContain("input");
+  expect(await redis.exists(`${prefix}.runs`)).toBe(0);
+});
+
+test("the first Ctrl-C cancels the run and waits for its end", async ({ start }) => {
+  const { written, interrupt, code } = start("run", file("slow.yaml"), "-o", "json");
+  await eventually(() => expect(written.stderr).toContain("started"));
+  const list = async () => {
+    const one = start("runs", "list", "-o", "json");
+    await one.code;
+    return JSON.parse(one.written.stdout) as { state: string }[];
+  };
+  await eventually(async () => expect(await list()).toMatchObject([{ state: "running" }]));
+  interrupt();
+  expect(await code).toBe(130);
+  expect(JSON.parse(written.stdout)).toMatchObject({
+    state: "cancelled",
+    steps: { a: { state: "cancelled" } },
+  });
+  expect(written.stderr).toContain("press Ctrl-C again");
+});
+
+test("waiting ends in time, the run does not", async ({ start }) => {
+  const { written, code } = start(
+    "run",
+    file("slow.yaml"),
+    "--wait-timeout",
+    "0.3",
+    "--run-id",
+    "r",
+  );
+  // The worker of this command would drain for the rest of the step's minute.
+  await eventually(() => expect(written.stderr).toContain("run r is still"));
+  expect(await start("runs", "cancel", "r", "--reason", "test").code).toBe(0);
+  expect(await code).toBe(1);
+});
+
+test("detached runs are worked on elsewhere, and can be listed, read, watched and cancelled", async ({
+  start,
+}) => {
+  const detached = start("run", file("good.yaml"), "--detach", "--run-id", "mine");
+  expect(await detached.code).toBe(0);
+  expect(detached.written.stdout).toBe("mine\n");
+  const watch = start("runs", "watch", "mine", "-o", "json");
+  const worker = start("worker", "-o", "json");
+  expect(await watch.code).toBe(0);
+  const events = watch.written.stdout.trimEnd().split("\n");
+  expect(JSON.parse(events[0] ?? "")).toMatchObject({ type: "snapshot", run: { runId: "mine" } });
+  expect(JSON.parse(events.at(-1) ?? "")).toMatchObject({ type: "run", state: "completed" });
+
+  const got = start("runs", "get", "mine", "-o", "yaml");
+  expect(await got.code).toBe(0);
+  expect(parse(got.written.stdout)).toMatchObject({ runId: "mine", output: 1 });
+  const again = start("run", file("good.yaml"), "--run-id", "mine", "-o", "json");
+  expect(await again.code).toBe(0);
+  const list = start("runs", "list", "--state", "completed");
+  expect(await list.code).toBe(0);
+  expect(list.written.stdout).toMatch(/^mine +good +completed/m);
+  const cancel = start("runs", "cancel", "mine", "-o", "json");
+  expect(await cancel.code).toBe(0);
+  expect(JSON.parse(cancel.written.stdout)).toEqual({ runId: "mine", state: "completed" });
+
+  worker.interrupt();
+  expect(await worker.code).toBe(0);
+  expect(JSON.parse(worker.written.stdout)).toHaveProperty("worker");
+});
+
+test("an unknown run ends with 2", async ({ start }) => {
+  for (const command of ["get", "watch", "cancel"]) {
+    const { written, code } = start("runs", command, "none");
+    expect(await code).toBe(2);
+    expect(written.stderr).toContain("run_not_found");
+  }
+});
+
+test("a tool is called once, and text that looks like an expression stays text", async ({
+  start,
+}) => {
+  const input = JSON.stringify({ value: "${{ secrets.X }}", "odd key": [1] });
+  const { written, code } = start(
+    "tools",
+    "call",
+    "core.echo",
+    "--input-json",
+    input,
+    "-o",
+    "json",
+  );
+  expect([await code, written.stderr]).toEqual([0, expect.any(String)]);
+  expect(written.stdout).toContain("${{ secrets.X }}");
+  const failing = start("tools", "call", "core.fail", "--input", "message=no luck");
+  expect(await failing.code).toBe(1);
+  expect(failing.written.stderr).toContain("no luck");
+});
+
+test("serve prints its addresses, serves, and drains when interrupted", async ({ start }) => {
+  const { written, interrupt, code } = start("serve", "--port", "0", "-o", "json");
+  const { url, boardUrl } = await eventually(
+    () => JSON.parse(written.stdout) as { url: string; boardUrl: string },
+  );
+  expect((await fetch(`${url}/ready`)).status).toBe(200);
+  expect(await (await fetch(boardUrl)).text()).toContain("Tutti");
+  interrupt();
+  expect(await code).toBe(0);
+  await expect(fetch(`${url}/health`)).rejects.toThrow("fetch failed");
+});
+
+test("doctor finds the Redis of the deployment", async ({ start }) => {
+  const { written, code } = start("doctor");
+  expect(await code).toBeLessThanOrEqual(1);
+  expect(written.stdout).toMatch(/^ok +redis +/m);
+  expect(written.stdout).toMatch(/^ok +catalogue/m);
+});

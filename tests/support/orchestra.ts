@@ -1,0 +1,79 @@
+import { pino } from "pino";
+
+import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
+import type { ToolHandler } from "../../processors/index.ts";
+import { Tutti } from "../../src/tutti.ts";
+import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
+import { test as withRedis } from "./redis.ts";
+
+/** Locks in tests expire soon, so that a killed worker is replaced soon. Milliseconds. */
+const SHORT_LOCK_MS = 1_000;
+
+/** A deployment of a test's own: a client, and workers as asked for. All of it is closed with the test. */
+export interface Orchestra {
+  readonly tutti: Tutti;
+  readonly redisUrl: string;
+  readonly prefix: string;
+  /** Starts a worker in this process, with more functions for in_process tools. */
+  work(
+    handlers?: Readonly<Record<string, ToolHandler>>,
+    options?: Partial<StartWorkerOptions>,
+  ): Promise<TuttiWorker>;
+}
+
+/** The shipped tools and four that tests give functions to: `probe` is idempotent, `effect` is not, `one` and `two` are for order. */
+function testRegistry(): ToolRegistry {
+  const tool = (id: string, more = "idempotent: true") =>
+    `  - { id: ${id}, name: ${id}, category: foundation, capabilities: [testing], ${more}, binding: { type: in_process } }`;
+  const text = [
+    "tutti: 1",
+    "tools:",
+    tool("probe"),
+    tool("effect", "idempotent: false"),
+    tool("one"),
+    tool("two"),
+  ].join("\n");
+  return new ToolRegistry([...loadCatalogue().list(), ...parseCatalogue(text, "test tools")]);
+}
+
+const silent = pino({ level: "silent" });
+
+export const test = withRedis.extend<{ orchestra: Orchestra }>({
+  orchestra: async ({ redisUrl, prefix }, use) => {
+    const registry = testRegistry();
+    const tutti = new Tutti({ redisUrl, prefix, registry });
+    const workers: TuttiWorker[] = [];
+    await use({
+      tutti,
+      redisUrl,
+      prefix,
+      async work(handlers = {}, options = {}) {
+        const worker = await startWorker({
+          redisUrl,
+          prefix,
+          registry,
+          handlers,
+          tools: [
+            "probe",
+            "effect",
+            "one",
+            "two",
+            "core.echo",
+            "core.sleep",
+            "core.fail",
+            "core.wait-for-file",
+          ],
+          log: silent,
+          lockDurationMs: SHORT_LOCK_MS,
+          controlLockDurationMs: SHORT_LOCK_MS,
+          graceMs: 2_000,
+          ...options,
+        });
+        workers.push(worker);
+        return worker;
+      },
+    });
+    await Promise.all(workers.map((worker) => worker.close()));
+    await tutti.close();
+  },
+});

@@ -1,0 +1,54 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import type { TestProject } from "vitest/node";
+
+import { isTuttiError, loadConfig } from "../../config/index.ts";
+import { openRedis } from "../../queues/index.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The Redis of this test run. */
+    redisUrl: string;
+    /** Whether this machine can start servers of its own. */
+    canEmbed: boolean;
+    /** Folder with the compiled project, for tests that start real processes. */
+    builtFolder: string;
+  }
+}
+
+const CACHE = resolve("node_modules/.cache/tutti");
+const BUILT = join(CACHE, "built");
+
+/** A temporary `TUTTI_HOME`. A server that has to be downloaded is downloaded once for all of them. */
+export function makeHome(): string {
+  const home = mkdtempSync(join(tmpdir(), "tutti-home-"));
+  mkdirSync(join(home, "redis"));
+  for (const folder of ["bin", "lib"]) {
+    mkdirSync(join(CACHE, "redis", folder), { recursive: true });
+    symlinkSync(join(CACHE, "redis", folder), join(home, "redis", folder));
+  }
+  return home;
+}
+
+/** One Redis for the whole run: `REDIS_URL`, or a throwaway server that is gone afterwards. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  execFileSync(process.execPath, ["scripts/build.mjs", "--no-check", "--out", BUILT], {
+    stdio: "inherit",
+  });
+  const home = makeHome();
+  const { redisUrl, ...config } = loadConfig(process.env, { home });
+  const embedded = await openRedis(config).catch((error: unknown) => {
+    if (redisUrl !== undefined && isTuttiError(error) && error.code === "redis_not_found") return;
+    throw error;
+  });
+  project.provide("builtFolder", BUILT);
+  project.provide("canEmbed", embedded !== undefined);
+  project.provide("redisUrl", redisUrl ?? embedded?.url ?? "");
+  return async () => {
+    await embedded?.close();
+    rmSync(home, { recursive: true });
+  };
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** The slow tier: crashes in great number, downloads, long runs. `npm run test:deep`. */
+export default defineConfig({
+  test: {
+    name: "deep",
+    include: ["tests/**/*.deep.test.ts"],
+    globalSetup: ["tests/support/redis-server.ts"],
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+    maxWorkers: 1,
+  },
+});
