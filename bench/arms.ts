@@ -1,9 +1,11 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 import { FlowProducer, Queue, Worker, type FlowJob } from "bullmq";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { parseCatalogue, ToolRegistry } from "../config/index.ts";
-import { CONTROL_QUEUES, jobIds, type ForkJob, type TreeNode } from "../queues/index.ts";
+import { CONTROL_QUEUES, jobIds, Keys, type ForkJob, type TreeNode } from "../queues/index.ts";
 import { prepare, Tutti } from "../src/index.ts";
 import { startWorker } from "../src/worker.ts";
 import { compile } from "../src/workflow/compile.ts";
@@ -11,6 +13,8 @@ import { documentOf, type Shape } from "./shapes.ts";
 
 /** Jobs that one worker of any arm runs at once. */
 const CONCURRENCY = 50;
+/** How often the end of the runs is looked for. Milliseconds. */
+const POLL_MS = 3;
 
 /** One way to run a shape: submits runs and says when they have ended. */
 export interface Arm {
@@ -191,15 +195,12 @@ export async function tuttiArm(
       log: pino({ level: "silent" }),
     });
   let worker = options.workers === false ? undefined : await begin();
-  const ends = new Countdown();
   const plan = tutti.prepare(documentOf(shape));
-  // The end of a run is told on its own channel; a pattern hears them all.
-  const ears = new Redis(redisUrl);
-  ears.on("pmessage", (_pattern: string, _channel: string, message: string) => {
-    if (message === "r\ncompleted") ends.hit();
-  });
-  await ears.psubscribe(`${prefix}.events:*`);
-  let drained: Promise<void> = Promise.resolve();
+  // Looked at from outside: a listener to every transition would be one more customer to serve.
+  const openRuns = new Keys(prefix).open;
+  const allEnded = async (): Promise<void> => {
+    while ((await connection.zcard(openRuns)) > 0) await pause(POLL_MS);
+  };
   const submit = async (runs: number): Promise<void> => {
     await Promise.all(
       Array.from({ length: runs }, () =>
@@ -211,24 +212,19 @@ export async function tuttiArm(
     name: "tutti",
     prefix,
     async run(runs) {
-      const ended = ends.expect(runs);
-      void submit(runs);
-      await ended;
-    },
-    async fill(runs) {
-      drained = ends.expect(runs);
       await submit(runs);
+      await allEnded();
     },
+    fill: submit,
     async drain() {
       worker = await begin();
-      await drained;
+      await allEnded();
       await worker.close();
       worker = undefined;
     },
     async close() {
       await worker?.close();
       await tutti.close();
-      ears.disconnect();
       await wipe(connection, prefix);
       connection.disconnect();
     },

@@ -1,4 +1,5 @@
 import type { Abort } from "../queues/index.ts";
+import { Cancellation, type CancelSource } from "./cancellation.ts";
 
 /** Why a call was aborted, for those who read `signal.reason`. */
 export class RunAborted extends Error {
@@ -11,31 +12,37 @@ export class RunAborted extends Error {
   }
 }
 
-/** The tool calls that run in this process, by run, so that a run can be stopped wherever it is. */
+/**
+ * The tool calls that run in this process, by run, so that a run can be stopped wherever it is. The
+ * calls of one run share one signal.
+ */
 export class ActiveCalls {
-  readonly #calls = new Map<string, Set<AbortController>>();
+  readonly #runs = new Map<string, { readonly cancellation: Cancellation; calls: number }>();
 
-  /** A signal for one call, and the function to give it back with. */
-  open(runId: string): { signal: AbortSignal; close(): void } {
-    const controller = new AbortController();
-    const calls = this.#calls.get(runId) ?? new Set();
-    this.#calls.set(runId, calls.add(controller));
+  /** The signal for one call, and the function to give it back with. */
+  open(runId: string): { readonly signal: CancelSource; readonly close: () => void } {
+    let run = this.#runs.get(runId);
+    if (run === undefined) {
+      run = { cancellation: new Cancellation(), calls: 0 };
+      this.#runs.set(runId, run);
+    }
+    run.calls++;
+    const opened = run;
     return {
-      signal: controller.signal,
+      signal: run.cancellation,
       close: () => {
-        calls.delete(controller);
-        if (calls.size === 0 && this.#calls.get(runId) === calls) this.#calls.delete(runId);
+        if (--opened.calls === 0) this.#runs.delete(runId);
       },
     };
   }
 
   /** Aborts all calls of a run. */
   abort(runId: string, abort: Abort): void {
-    for (const controller of this.#calls.get(runId) ?? []) controller.abort(new RunAborted(abort));
+    this.#runs.get(runId)?.cancellation.abort(new RunAborted(abort));
   }
 
   /** Runs that have calls here. */
   runs(): string[] {
-    return [...this.#calls.keys()];
+    return [...this.#runs.keys()];
   }
 }

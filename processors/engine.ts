@@ -12,7 +12,7 @@ import type {
   Values,
 } from "../queues/index.ts";
 import type { ActiveCalls } from "./active-calls.ts";
-import type { CallContext } from "./bindings/binding.ts";
+import type { CallerContext } from "./bindings/call-scope.ts";
 import type { Definitions } from "./definitions.ts";
 
 /** Calls tools; see bindings/tools.ts. */
@@ -20,7 +20,7 @@ interface ToolCaller {
   call(
     toolId: string,
     input: JsonObject,
-    context: CallContext,
+    context: CallerContext,
     options: { readonly timeoutMs: number; readonly secrets: Iterable<string> },
   ): Promise<Json>;
 }

@@ -17,6 +17,7 @@ import {
   type StepRecord,
 } from "../queues/index.ts";
 import { RunAborted } from "./active-calls.ts";
+import type { CancelSource } from "./cancellation.ts";
 import { conditionFails, decide } from "./decide.ts";
 import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
 import { feedNext } from "./each.ts";
@@ -36,7 +37,7 @@ interface Work {
   readonly workflow: CompiledDefinition;
   readonly step: CompiledStep;
   readonly address: StepAddress;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSource;
   readonly token: string | undefined;
 }
 

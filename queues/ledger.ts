@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
 
+import { readJson } from "../config/index.ts";
 import type { Keys } from "./names.ts";
 import {
   FIELDS,
   letterOf,
   parseStepRecord,
-  shownAs,
   type Abort,
   type Outcome,
   type StepError,
@@ -72,32 +72,39 @@ export type Committed =
   | { readonly status: "gone" }
   | { readonly status: "fenced" };
 
+type Argument = string | number;
+
 interface Operation {
   readonly key: string;
-  readonly kind: "begin" | "commit" | "retry" | "read";
-  readonly args: readonly (string | number)[];
-  resolve(answer: Values): void;
+  /** Its kind, then its arguments. */
+  readonly call: readonly Argument[];
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
+/** What the script answers to one operation; false for what does not exist. */
+type Answer = readonly (string | false)[];
+
 /** Operations of one script call; keeps Redis free for others in between. */
 const MAX_BATCH = 64;
+/** Script calls underway at once; what comes meanwhile is gathered for the next. */
+const MAX_UNDERWAY = 1;
 
-type LedgerCommand = (keyCount: number, ...args: (string | number)[]) => Promise<Values[]>;
+type LedgerCommand = (keyCount: number, ...args: string[]) => Promise<string>;
 
 /**
  * Writes what happens to steps. Every ending is written once, by one script, before its BullMQ job
  * finishes; whoever comes later gets the ending that stands.
  *
- * Operations that are asked for together travel together: on a busy worker that is one command for
- * dozens of steps, on an idle one it costs nothing. They are sent before whatever the caller does next
- * on the same connection, in the order they were asked for.
+ * Operations travel together: one call is underway at a time, and what is asked for meanwhile goes with
+ * the next. On a busy worker that is one command for dozens of steps, on an idle one nothing waits.
  */
 export class Ledger {
   readonly #call: LedgerCommand;
   readonly #keys: Keys;
   #waiting: Operation[] = [];
   #scheduled = false;
+  #underway = 0;
 
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand("tuttiLedger", { lua: LEDGER_SCRIPT });
@@ -109,43 +116,42 @@ export class Ledger {
   /** Marks that a step starts and reads `fields` of the run record in the same call. */
   async begin(
     step: StepAddress,
-    options: {
-      readonly once: boolean;
-      readonly fields: readonly string[];
-    },
+    options: { readonly once: boolean; readonly fields: readonly string[] },
   ): Promise<Begun> {
-    const [status, text, , abort, ...values] = await this.#do("begin", step.runId, [
+    const [status, text, abort, ...values] = await this.#do(step.runId, [
+      "begin",
       FIELDS.record(step.stepId, step.item),
       step.start,
-      options.once ? "1" : "0",
-      this.#keys.events(step.runId),
-      shownAs(step.stepId, step.item),
+      options.once ? 1 : 0,
       ...options.fields,
     ]);
     if (status === "gone" || status === "fenced") return { status };
-    const begun = { record: parseStepRecord(text), values, ...abortOf(abort) };
+    const begun = {
+      record: parseStepRecord(text || null),
+      values: values.map(orNull),
+      ...abortOf(abort),
+    };
     return { status: status as "go" | "unknown" | "done", ...begun };
   }
 
   /** Writes how a step ended, unless that is written already. */
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
     const detail =
-      ending.error === undefined ? (ending.reason ?? "") : JSON.stringify(ending.error);
-    const [status, text, left] = await this.#do("commit", step.runId, [
+      ending.error === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(ending.error);
+    const [status, text, left] = await this.#do(step.runId, [
+      "commit",
       FIELDS.record(step.stepId, step.item),
       step.start,
       letterOf(ending.outcome),
       ending.attempts,
       detail,
-      this.#keys.events(step.runId),
-      shownAs(step.stepId, step.item),
       ending.abort === undefined ? "" : JSON.stringify(ending.abort),
       ...(ending.output === undefined
         ? []
         : [FIELDS.output(step.stepId, step.item), ending.output]),
     ]);
     if (status === "ok" || status === "done") {
-      return { status, record: parseStepRecord(text), lastOfAborted: left === "0" };
+      return { status, record: parseStepRecord(text || null), lastOfAborted: left === "0" };
     }
     return status === "fenced" ? { status } : { status: "gone" };
   }
@@ -156,55 +162,64 @@ export class Ledger {
     attempts: number,
     error: StepError,
   ): Promise<"ok" | "abort" | "done" | "gone" | "fenced"> {
-    const [status] = await this.#do("retry", step.runId, [
+    const [status] = await this.#do(step.runId, [
+      "retry",
       FIELDS.record(step.stepId, step.item),
       step.start,
       attempts,
       JSON.stringify(error),
-      this.#keys.events(step.runId),
-      shownAs(step.stepId, step.item),
     ]);
     return status as "ok";
   }
 
   /** Reads fields of a run record; null for those that do not exist. */
-  read(runId: string, fields: readonly string[]): Promise<Values> {
-    return this.#do("read", runId, fields);
+  async read(runId: string, fields: readonly string[]): Promise<Values> {
+    if (fields.length === 0) return [];
+    return (await this.#do(runId, ["read", ...fields])).map(orNull);
   }
 
-  #do(kind: Operation["kind"], runId: string, args: readonly (string | number)[]): Promise<Values> {
+  #do(runId: string, call: readonly Argument[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ kind, key: this.#keys.run(runId), args, resolve, reject });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      queueMicrotask(() => this.#flush());
+      this.#waiting.push({ key: this.#keys.run(runId), call, resolve, reject });
+      this.#schedule();
     });
   }
 
-  #flush(): void {
-    this.#scheduled = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (let from = 0; from < waiting.length; from += MAX_BATCH)
-      void this.#send(waiting.slice(from, from + MAX_BATCH));
+  /** At once when nothing is underway; else with the answer of the call that is. */
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underway >= MAX_UNDERWAY) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      void this.#send(this.#waiting.splice(0, MAX_BATCH));
+      this.#schedule();
+    });
   }
 
   async #send(batch: readonly Operation[]): Promise<void> {
-    const args: (string | number)[] = [];
-    for (const operation of batch) args.push(operation.key);
-    for (const operation of batch) {
-      args.push(operation.kind, operation.args.length);
-      for (const argument of operation.args) args.push(argument);
-    }
+    this.#underway++;
     try {
-      const answers = await this.#call(batch.length, ...args);
+      const text = await this.#call(
+        batch.length,
+        ...batch.map(({ key }) => key),
+        JSON.stringify(batch.map(({ call }) => call)),
+      );
+      const answers = readJson<Answer[]>(text);
       for (const [index, operation] of batch.entries()) operation.resolve(answers[index] ?? []);
     } catch (thrown) {
       for (const operation of batch) operation.reject(thrown);
+    } finally {
+      this.#underway--;
+      this.#schedule();
     }
   }
 }
 
-function abortOf(text: string | null | undefined): { abort?: Abort } {
+/** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
+const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+const orNull = (value: string | false): string | null => (value === false ? null : value);
+
+function abortOf(text: string | false | undefined): { abort?: Abort } {
   return text ? { abort: JSON.parse(text) as Abort } : {};
 }

@@ -1,3 +1,5 @@
+import { TuttiError } from "../config/index.ts";
+
 /**
  * Every name in Redis is built here. BullMQ's keys are `<prefix>:<queue>:<what>`, ours are
  * `<prefix>.<what>:<id>`, so the two can never meet, and the hash tag in the prefix keeps all keys
@@ -59,6 +61,9 @@ export class Keys {
   readonly prefix: string;
 
   constructor(prefix: string) {
+    // Scripts find the prefix of a record's key by this mark.
+    if (prefix.includes(".run:"))
+      throw new TuttiError("config_invalid", `expected a prefix without ".run:", got: ${prefix}`);
     this.prefix = prefix;
   }
 

@@ -22,6 +22,8 @@ export interface CallContext {
 
 /** A tool that can be called. Every kind of binding keeps the promises of tests/processors/bindings/contract.ts. */
 export interface BoundTool {
+  /** Whether the work may go on after its signal was aborted: then the caller must not wait for it. */
+  readonly heedless?: boolean;
   /**
    * Calls the tool once. Settles soon after `context.signal` is aborted, leaving nothing running.
    *

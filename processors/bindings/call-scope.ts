@@ -1,33 +1,81 @@
 import { TuttiError } from "../../config/index.ts";
+import type { CancelSource } from "../cancellation.ts";
+import type { CallContext } from "./binding.ts";
+
+/** What the caller of a tool gives; its signal need not be a whole AbortSignal. */
+export type CallerContext = Omit<CallContext, "signal"> & { readonly signal: CancelSource };
 
 /**
  * The time a call may live: until the caller aborts, the deadline passes or the bindings close.
- * Whatever comes first is `signal.reason`, and that is what the call ends with.
+ * Whatever comes first is `reason`, and that is what the call ends with.
+ *
+ * It is the context that tools see. Its signal is made when somebody asks for it: most functions never
+ * do, and making one costs as much as all else that is done for a call.
  */
-export class CallScope {
-  private readonly controller = new AbortController();
-  private readonly outer: AbortSignal;
+export class CallScope implements CallContext {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly tenant: string;
+  readonly actor: string;
+  readonly correlationId: string;
+  readonly attempt: number;
+  readonly secret: (name: string) => string;
+  private readonly outer: CancelSource;
   private readonly timer: NodeJS.Timeout;
+  private controller: AbortController | undefined;
+  private ended: { readonly reason: unknown } | undefined;
+  private onAbort: ((reason: unknown) => void) | undefined;
 
-  constructor(tool: string, outer: AbortSignal, timeoutMs: number) {
-    this.outer = outer;
+  constructor(
+    tool: string,
+    context: CallerContext,
+    timeoutMs: number,
+    secret: (name: string) => string,
+  ) {
+    this.runId = context.runId;
+    this.stepId = context.stepId;
+    this.tenant = context.tenant;
+    this.actor = context.actor;
+    this.correlationId = context.correlationId;
+    this.attempt = context.attempt;
+    this.secret = secret;
+    this.outer = context.signal;
     this.timer = setTimeout(() => {
-      this.controller.abort(
-        new TuttiError("tool_timeout", `${tool} took longer than ${timeoutMs} ms`, {
-          details: { tool, timeoutMs },
-        }),
+      const details = { tool, timeoutMs };
+      this.abort(
+        new TuttiError("tool_timeout", `${tool} took longer than ${timeoutMs} ms`, { details }),
       );
     }, timeoutMs);
-    if (outer.aborted) this.cancel();
-    else outer.addEventListener("abort", this.cancel, { once: true });
+    if (this.outer.aborted) this.cancel();
+    else this.outer.addEventListener("abort", this.cancel);
+  }
+
+  get aborted(): boolean {
+    return this.ended !== undefined;
+  }
+
+  get reason(): unknown {
+    return this.ended?.reason;
   }
 
   get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.ended !== undefined) this.controller.abort(this.ended.reason);
     return this.controller.signal;
   }
 
+  /** Settles with the promise, or as soon as the scope ends: for work that does not look at the signal. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onAbort = reject;
+      // Rejecting what has settled does nothing, so a late failure of the work is heard here all the same.
+      promise.then(resolve, reject);
+      if (this.ended !== undefined) reject(this.ended.reason);
+    });
+  }
+
   close(): void {
-    this.controller.abort(new TuttiError("tool_unavailable", "the tool's binding was closed"));
+    this.abort(new TuttiError("tool_unavailable", "the tool's binding was closed"));
   }
 
   /** Lets go of the timer and the caller's signal, which may live for long. */
@@ -36,16 +84,24 @@ export class CallScope {
     this.outer.removeEventListener("abort", this.cancel);
   }
 
-  private readonly cancel = (): void => this.controller.abort(this.outer.reason);
+  private readonly cancel = (): void => this.abort(this.outer.reason);
+
+  private abort(reason: unknown): void {
+    if (this.ended !== undefined) return;
+    this.ended = { reason };
+    this.controller?.abort(reason);
+    this.onAbort?.(reason);
+  }
 }
 
 /** Settles with the promise, or as soon as the signal is aborted with its reason. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
+    const settled = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
     // When the signal wins nobody else waits for the promise; its failure is heard here all the same.
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    promise.then(resolve, reject).then(settled, settled);
   });
 }

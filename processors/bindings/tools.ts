@@ -14,8 +14,8 @@ import {
 } from "../../config/index.ts";
 import { baseEnvironment } from "../process-group.ts";
 import { Redactor, type SecretSource } from "../secrets.ts";
-import type { BoundTool, CallContext, ToolHandler } from "./binding.ts";
-import { CallScope } from "./call-scope.ts";
+import type { BoundTool, ToolHandler } from "./binding.ts";
+import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
 import { bindHttp } from "./http.ts";
 import { bindInProcess } from "./in-process.ts";
@@ -64,7 +64,12 @@ function issuesOf(problems: readonly SchemaProblem[], code: "input_invalid"): Va
   );
 }
 
+/** `{ type: object }`, the schema of a tool that takes anything. */
+const takesAnything = ({ input: { type, ...more } }: ToolSpec): boolean =>
+  type === "object" && Object.keys(more).length === 0;
+
 function checkedInput(spec: ToolSpec, input: JsonObject): JsonObject {
+  if (takesAnything(spec)) return input;
   const checked = compileSchema(spec.input)(input);
   if ("problems" in checked) throw issuesOf(checked.problems, "input_invalid");
   return checked.value;
@@ -117,27 +122,28 @@ export class BoundTools {
   async call(
     id: string,
     input: JsonObject,
-    context: CallContext,
+    context: CallerContext,
     options: CallOptions = {},
   ): Promise<Json> {
     const { spec } = this.options.registry.require(id);
     if (this.closed) throw new TuttiError("tool_unavailable", "the bindings are closed");
     const bound = this.bind(id);
     const checked = checkedInput(spec, input);
-    context.signal.throwIfAborted();
+    if (context.signal.aborted) throw context.signal.reason;
 
-    const scope = new CallScope(id, context.signal, options.timeoutMs ?? spec.timeoutMs);
     const redactor = new Redactor();
     const secret = redactor.watch((name) => context.secret(name));
+    const scope = new CallScope(id, context, options.timeoutMs ?? spec.timeoutMs, secret);
     for (const name of options.secrets ?? []) secret(name);
     bound.scopes.add(scope);
     try {
-      const output = await bound.tool.call(checked, { ...context, signal: scope.signal, secret });
+      const running = bound.tool.call(checked, scope);
+      const output = await (bound.tool.heedless === true ? scope.race(running) : running);
       this.watchServerSecrets(redactor);
       return redactor.value(checkedOutput(spec, output));
     } catch (thrown) {
       this.watchServerSecrets(redactor);
-      throw redactor.error(scope.signal.aborted ? scope.signal.reason : thrown);
+      throw redactor.error(scope.aborted ? scope.reason : thrown);
     } finally {
       scope.end();
       bound.scopes.delete(scope);
