@@ -75,6 +75,10 @@ export function compileSchema(schema: JsonSchema): SchemaCheck {
   let validate: ReturnType<typeof ajv.compile>;
   try {
     validate = ajv.compile(schema);
+    // Ajv would keep it for ever, and every submitted document brings a new one.
+    ajv.removeSchema(schema);
+    // Its answer would come too late, and its refusal would end the process.
+    if ("$async" in validate) throw new Error("$async is not supported");
   } catch (thrown) {
     throw new TuttiError("catalogue_invalid", `no valid JSON Schema: ${messageOf(thrown)}`, {
       cause: thrown,

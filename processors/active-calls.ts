@@ -12,6 +12,11 @@ export class RunAborted extends Error {
   }
 }
 
+/** The worker stops and its time is over: the step is left to another. */
+export class WorkerStops extends Error {
+  override readonly name = "WorkerStops";
+}
+
 /**
  * The tool calls that run in this process, by run, so that a run can be stopped wherever it is. The
  * calls of one run share one signal.
@@ -39,6 +44,12 @@ export class ActiveCalls {
   /** Aborts all calls of a run. */
   abort(runId: string, abort: Abort): void {
     this.#runs.get(runId)?.cancellation.abort(new RunAborted(abort));
+  }
+
+  /** Aborts every call, so that its step goes back to its queue. */
+  abandon(): void {
+    for (const { cancellation } of this.#runs.values())
+      cancellation.abort(new WorkerStops("the worker stops"));
   }
 
   /** Runs that have calls here. */

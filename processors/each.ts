@@ -1,6 +1,6 @@
 import { WaitingChildrenError, type Job } from "bullmq";
 
-import { messageOf, TuttiError, type Json } from "../config/index.ts";
+import { messageOf, readJson, TuttiError, type Json } from "../config/index.ts";
 import {
   assertPayload,
   BACKOFF,
@@ -8,6 +8,7 @@ import {
   FIELDS,
   jobIds,
   parseStepRecord,
+  type Abort,
   type Ending,
   type StepAddress,
   type StepJob,
@@ -21,6 +22,8 @@ import { fieldsOf, sortOut, type Found } from "./inputs.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */
 const MAX_ITEMS = 100_000;
+/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
+const WITHOUT_LIMIT = 1_000_000;
 
 /**
  * Runs a forEach step. Its first entry adds the first `maxParallel` items as children and waits for
@@ -44,7 +47,7 @@ export function eachProcessor(
     const ending: Ending =
       begun.abort === undefined
         ? await advance({ engine, job, workflow, step }, begun.values, token)
-        : await stopped(engine, job.data, begun.values.at(-1), begun.abort.reason);
+        : await stopped(engine, job.data, Number(begun.values.at(-1) ?? 0), begun.abort.reason);
     const committed = await engine.ledger.commit(address, ending);
     if (committed.status === "gone" || committed.status === "fenced")
       return { state: committed.status };
@@ -56,12 +59,13 @@ export function eachProcessor(
 async function stopped(
   engine: Engine,
   job: StepJob,
-  count: string | null | undefined,
+  count: number,
   reason: string,
 ): Promise<Ending> {
-  const fields = Array.from({ length: Number(count ?? 0) }, (_, item) =>
-    FIELDS.record(job.stepId, item),
-  );
+  const { stepId } = job;
+  const items = Array.from({ length: count }, (_, item) => ({ stepId, item }));
+  await engine.runs.cancelSteps(job.runId, items, reason);
+  const fields = items.map(({ item }) => FIELDS.record(stepId, item));
   const records = (await engine.runs.fields(job.runId, fields)).map((text) =>
     parseStepRecord(text),
   );
@@ -107,6 +111,9 @@ async function advance(
     await engine.items.put(job.data.runId, job.data.stepId, items);
     // Written last: from here on the items stand, and a crash goes on with them.
     await engine.runs.note(job.data.runId, FIELDS.count(job.data.stepId), String(count));
+    // Who stopped the run in between did not know of these items.
+    const [abort] = await engine.runs.fields(job.data.runId, [FIELDS.abort]);
+    if (abort) return stopped(engine, job.data, count, readJson<Abort>(abort).reason);
   } else {
     count = Number(known);
   }
@@ -145,7 +152,7 @@ async function join(
   const records = read.map((text) => parseStepRecord(text));
   const open = all.filter((item) => records[item]?.finishedAtMs === null);
   if (open.length > 0) {
-    const window = open.slice(0, step.definition.forEach?.maxParallel);
+    const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
     await addItems(engine, job.data, step, window);
     // Every item may have ended in between; then there is nothing to wait for, and BullMQ enters again.
     if (token !== undefined && (await job.moveToWaitingChildren(token)))
@@ -160,6 +167,16 @@ async function join(
   if (cut !== undefined && bad.length === 0)
     return { outcome: "cancelled", attempts: 0, reason: cut.reason ?? "cancelled" };
   return joined(engine, job.data, records, bad);
+}
+
+/**
+ * The items that may wait or run now. Item i is followed by item i + `parallel`, so each of these
+ * rows has one: the first that is open.
+ */
+function frontOf(open: readonly number[], parallel: number): number[] {
+  const rows = new Map<number, number>();
+  for (const item of open) if (!rows.has(item % parallel)) rows.set(item % parallel, item);
+  return [...rows.values()];
 }
 
 async function joined(
@@ -210,7 +227,7 @@ async function addItems(
         jobId: jobIds.item(job, job.stepId, item),
         parent,
         ignoreDependencyOnFailure: true,
-        attempts: step.definition.retry.maxAttempts,
+        attempts: WITHOUT_LIMIT,
         backoff: { type: BACKOFF },
       },
     })),

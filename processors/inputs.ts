@@ -50,6 +50,11 @@ export async function sortOut(
   };
 }
 
+/** Reads once more what a step reads, after something about its dependencies has changed. */
+export async function readAgain(engine: Engine, job: StepJob, step: CompiledStep): Promise<Found> {
+  return sortOut(engine, job, step, await engine.ledger.read(job.runId, fieldsOf(step)));
+}
+
 /** What `steps.<id>` holds: the output only when there is one, so that reading a missing one is an error. */
 export function view(record: StepRecord | undefined, output: Json | undefined): object {
   return {

@@ -84,6 +84,9 @@ export class Redactor {
   value(value: Json): Json {
     if (!this.used) return value;
     if (typeof value === "string") return this.text(value);
+    // A secret of digits may have become a number on its way.
+    if (typeof value === "number" && this.text(String(value)) !== String(value))
+      return this.text(String(value));
     if (value === null || typeof value !== "object") return value;
     if (Array.isArray(value)) return value.map((one: Json) => this.value(one));
     return Object.fromEntries(

@@ -1,4 +1,4 @@
-import { DelayedError, type Job } from "bullmq";
+import { DelayedError, WaitingError, type Job } from "bullmq";
 
 import {
   isJsonObject,
@@ -10,13 +10,14 @@ import {
 import {
   assertPayload,
   FIELDS,
+  hurryRetries,
   type Abort,
   type Ending,
   type StepAddress,
   type StepJob,
   type StepRecord,
 } from "../queues/index.ts";
-import { RunAborted } from "./active-calls.ts";
+import { RunAborted, WorkerStops } from "./active-calls.ts";
 import type { CancelSource } from "./cancellation.ts";
 import { conditionFails, decide } from "./decide.ts";
 import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
@@ -24,8 +25,10 @@ import { feedNext } from "./each.ts";
 import { endAborted } from "./end-aborted.ts";
 import type { Engine } from "./engine.ts";
 import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
-import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { fieldsOf, readAgain, sortOut, type Found } from "./inputs.ts";
+import { endLost } from "./lost.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "./retry.ts";
+import { Redactor } from "./secrets.ts";
 
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
 const EARLY_MS = 1_000;
@@ -103,13 +106,19 @@ async function perform(work: Work): Promise<StepRecord | null> {
       (await callTool(work, found, attempts, begun.status === "unknown"));
   } catch (thrown) {
     if (thrown instanceof DelayedError) throw thrown;
+    if (work.signal.reason instanceof WorkerStops) {
+      // The record says that it runs; who takes it next knows what that means for this tool.
+      await job.moveToWait(work.token);
+      throw new WaitingError();
+    }
     ending = await failed(work, attempts, thrown);
   }
   return end(work, ending);
 }
 
 /** Whether the step's dependencies or its own `when` say that it does not run. */
-async function skipped({ step, workflow, job, token }: Work, found: Found): Promise<Ending | null> {
+async function skipped(work: Work, found: Found): Promise<Ending | null> {
+  const { engine, address, step, workflow, job, token } = work;
   if (job.data.item !== undefined) return null;
   const decision = decide(
     step.definition,
@@ -120,6 +129,9 @@ async function skipped({ step, workflow, job, token }: Work, found: Found): Prom
     case "skip":
       return { outcome: "skipped", attempts: 0, reason: decision.reason };
     case "early":
+      if (await endLost(engine, workflow, job.data, decision.waitsFor))
+        return skipped(work, await readAgain(engine, job.data, step));
+      await engine.ledger.undo(address);
       await job.moveToDelayed(Date.now() + EARLY_MS, token);
       throw new DelayedError(`waits for ${decision.waitsFor}`);
     case "run":
@@ -171,16 +183,23 @@ async function bind({ engine, job, step }: Work, found: Found): Promise<JsonObje
   if (!step.input.dynamic) return asObject(step.definition.with);
   const { runId, stepId, item } = job.data;
   const variables: Record<string, unknown> = { ...found.variables };
+  const redactor = new Redactor();
   if (step.input.secrets.size > 0) {
+    const secret = redactor.watch((name) => engine.secret(name));
     variables["secrets"] = Object.fromEntries(
-      [...step.input.secrets].map((name) => [name, engine.secret(name)]),
+      [...step.input.secrets].map((name) => [name, secret(name)]),
     );
   }
   if (item !== undefined) {
     variables[step.definition.forEach?.as ?? "item"] = await engine.items.get(runId, stepId, item);
     variables["index"] = item;
   }
-  return asObject(step.input.render(variables));
+  try {
+    return asObject(step.input.render(variables));
+  } catch (thrown) {
+    // An expression that fails tells what it was given.
+    throw redactor.error(thrown);
+  }
 }
 
 function asObject(value: Json): JsonObject {
@@ -225,7 +244,10 @@ const lost = (times: number, attempts: number): Ending => ({
 async function end({ engine, address, job }: Work, ending: Ending): Promise<StepRecord | null> {
   const committed = await engine.ledger.commit(address, ending);
   if (committed.status === "gone" || committed.status === "fenced") return null;
-  if (ending.abort !== undefined) await engine.runs.tellAbort(address.runId, ending.abort);
+  if (ending.abort !== undefined) {
+    await engine.runs.tellAbort(address.runId, ending.abort);
+    await hurryRetries(engine, address.runId);
+  }
   if (committed.lastOfAborted) await endAborted(engine, job.data);
   return committed.record;
 }

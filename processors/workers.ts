@@ -18,6 +18,8 @@ import { stepProcessor } from "./step.ts";
 
 /** Calls of one tool in one worker process at once, when neither its limits nor its resources say less. */
 const TOOL_CONCURRENCY = 100;
+/** How long calls may take to let go when their worker has to stop. Milliseconds. */
+const LET_GO_MS = 2_000;
 /** Control jobs in one worker process at once: they only wait for Redis. */
 const CONTROL_CONCURRENCY = 50;
 
@@ -106,20 +108,29 @@ export class Workers {
   }
 
   /**
-   * Takes no new jobs and waits for those that run. After `graceMs` they are left behind: their locks
-   * expire and another worker starts them again.
+   * Takes no new jobs and waits for those that run. After `graceMs` their calls are aborted and the
+   * steps go back to their queues, for another worker. What does not even let go is left behind: its
+   * lock expires.
    */
   async close(graceMs: number): Promise<void> {
     const closing = Promise.all(this.#workers.map((worker) => worker.close()));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), graceMs);
-    });
-    const ended = await Promise.race([closing.then(() => "closed" as const), late]);
-    clearTimeout(timer);
-    if (ended === "closed") return;
+    if (await settlesWithin(closing, graceMs)) return;
     this.#engine.log.warn({ graceMs }, "steps are still running; they start again elsewhere");
-    await Promise.all(this.#workers.map((worker) => worker.close(true)));
+    this.#engine.active.abandon();
+    await settlesWithin(closing, LET_GO_MS);
+  }
+}
+
+/** Whether a promise is fulfilled within a time. Milliseconds. */
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

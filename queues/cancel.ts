@@ -1,8 +1,8 @@
 import type { RunDefinition } from "./definition.ts";
-import type { Flows, TreeNode } from "./flows.ts";
+import { holdJobs, type Flows, type TreeNode } from "./flows.ts";
 import type { Identity } from "./jobs.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "./names.ts";
-import { FIELDS, isOpen, type Abort, type RunState } from "./run-record.ts";
+import { FIELDS, isOpen, parseStepRecord, type Abort, type RunState } from "./run-record.ts";
 import type { Runs } from "./runs.ts";
 
 /** The jobs of a run; the compiler is handed in, because it stands above this folder. */
@@ -48,12 +48,13 @@ export async function cancelRun(
   const run = await runOf(parts, runId);
   if (run === null) return answer.now;
   const steps = await stepsOf(runs, runId, run.definition);
-  await runs.cancelSteps(runId, steps, abort.reason);
+  const running = await runs.cancelSteps(runId, steps, abort.reason);
   const ended = (await runs.cancelSettled(runId))
     ? await runs.finish(runId, run.identity.tenant, { state: abortedState(abort) })
     : null;
   // The jobs that are left would only find that there is nothing to do; queues nobody serves would keep them.
-  await removeJobs(parts, run, steps, { root: false });
+  // Those that run stay: when their worker is dead, their jobs are what ends them.
+  await removeJobs(parts, run, steps, { root: false, except: running });
   return ended ?? "cancelling";
 }
 
@@ -65,8 +66,58 @@ export async function resumeCancel(parts: CancelParts, runId: string): Promise<R
   const run = await runOf(parts, runId);
   if (run === null || run.abort === null || run.state !== "cancelling") return run?.state ?? null;
   const steps = await stepsOf(parts.runs, runId, run.definition);
-  if ((await parts.runs.cancelSteps(runId, steps, run.abort.reason)) > 0) return "cancelling";
+  const running = await parts.runs.cancelSteps(runId, steps, run.abort.reason);
+  // A job that is gone ends no step; somebody removed it.
+  const gone = await missing(parts, run, running);
+  if (gone.length > 0) {
+    const forced = gone.map((step) => ({ ...step, force: true }));
+    await parts.runs.cancelSteps(runId, forced, run.abort.reason);
+  }
+  if (running.length > gone.length) return "cancelling";
   return parts.runs.finish(runId, run.identity.tenant, { state: abortedState(run.abort) });
+}
+
+/**
+ * Lets the steps of a run that pause before another attempt start at once. They find that the run is
+ * being stopped and end, instead of holding it up for the rest of their pause.
+ */
+export async function hurryRetries(parts: CancelParts, runId: string): Promise<void> {
+  const run = await runOf(parts, runId);
+  if (run === null) return;
+  const steps = await stepsOf(parts.runs, runId, run.definition);
+  const records = await parts.runs.fields(
+    runId,
+    steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
+  );
+  const retrying = steps.filter((_, index) => parseStepRecord(records[index]).state === "retrying");
+  await parts.flows.promote(retrying.map((step) => jobOf(run, step)));
+}
+
+/** Those of `steps` that have no job. */
+async function missing(
+  parts: CancelParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+): Promise<StepOrItem[]> {
+  const there = await Promise.all(
+    steps.map((step) => {
+      const { queue, jobId } = jobOf(run, step);
+      return parts.flows.has(queue, jobId);
+    }),
+  );
+  return steps.filter((_, index) => there[index] === false);
+}
+
+/** The job of a step, or of one item of it. */
+export function jobOf(
+  run: { readonly definition: RunDefinition; readonly address: RunAddress },
+  { stepId, item }: StepOrItem,
+): { queue: string; jobId: string } {
+  const step = run.definition.steps[stepId]!;
+  if (item !== undefined)
+    return { queue: step.tool, jobId: jobIds.item(run.address, stepId, item) };
+  const queue = step.forEach === undefined ? step.tool : CONTROL_QUEUES.each;
+  return { queue, jobId: jobIds.step(run.address, stepId) };
 }
 
 /** Removes everything that is known of a run that has ended. */
@@ -153,19 +204,13 @@ function removeJobs(
   parts: CancelParts,
   run: FoundRun,
   steps: readonly StepOrItem[],
-  options: { root: boolean },
+  options: { root: boolean; except?: readonly StepOrItem[] },
 ): Promise<boolean> {
   const tree = parts.treeOf(run.definition, run.hash, run.address, run.identity);
-  const items = steps.flatMap(({ stepId, item }) =>
-    item === undefined
-      ? []
-      : [
-          {
-            queue: run.definition.steps[stepId]!.tool,
-            jobId: jobIds.item(run.address, stepId, item),
-          },
-        ],
-  );
+  const items = steps.filter(({ item }) => item !== undefined).map((step) => jobOf(run, step));
   const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
-  return parts.flows.remove([...nodes, ...items]);
+  const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
+  const kept = new Set((options.except ?? []).map((step) => name(jobOf(run, step))));
+  const all = [...nodes, ...holdJobs(tree), ...items];
+  return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
 }

@@ -43,8 +43,8 @@ export interface StepDefinition {
 export interface RunDefinition {
   readonly version: typeof PAYLOAD_VERSION;
   readonly workflow: { readonly id: string; readonly name: string };
-  /** Steps run one after another, in the order of the graph. */
-  readonly sequential: boolean;
+  /** Mode `sequential`: the order in which steps run, one after another, where the graph allows it. */
+  readonly sequence?: readonly string[];
   readonly onError: OnError;
   readonly timeoutMs: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;

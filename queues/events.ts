@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 
+import { withinDeadline } from "./connection.ts";
 import type { Keys } from "./names.ts";
 import { parseStepRecord, type RunState, type StepRecord } from "./run-record.ts";
 
@@ -25,20 +26,42 @@ export class RunEvents {
     this.#subscriber = subscriber;
     this.#keys = keys;
     subscriber.on("message", (channel: string, message: string) => this.#deliver(channel, message));
-    subscriber.on("ready", () => this.#tellAll({ type: "gap" }));
+    subscriber.on("ready", () => void this.#resume());
   }
 
-  /** Hears of a run's transitions from the moment the promise resolves until the returned function is called. */
+  /**
+   * Hears of a run's transitions from the moment the promise resolves until the returned function is called.
+   *
+   * @throws TuttiError `redis_unavailable` after 5 s.
+   */
   async listen(runId: string, listener: Listener): Promise<() => Promise<void>> {
     const channel = this.#keys.events(runId);
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
-    await this.#subscriber.subscribe(channel);
-    return async () => {
+    const stop = async (): Promise<void> => {
       listeners.delete(listener);
       if (listeners.size > 0 || !this.#listeners.delete(channel)) return;
       if (this.#subscriber.status === "ready") await this.#subscriber.unsubscribe(channel);
     };
+    try {
+      await withinDeadline(this.#subscriber.subscribe(channel));
+    } catch (thrown) {
+      await stop();
+      throw thrown;
+    }
+    return stop;
+  }
+
+  /** After the connection was away: hears again first, and only then has everybody read the record. */
+  async #resume(): Promise<void> {
+    const channels = [...this.#listeners.keys()];
+    if (channels.length === 0) return;
+    try {
+      await this.#subscriber.subscribe(...channels);
+      this.#tellAll({ type: "gap" });
+    } catch {
+      // Away once more; there will be another "ready".
+    }
   }
 
   #deliver(channel: string, message: string): void {

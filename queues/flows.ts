@@ -101,6 +101,19 @@ export class Flows {
     return tree.length <= ENQUEUE_BATCH_JOBS;
   }
 
+  /** Lets jobs go that wait for their time. Harmless when they do not (any more). */
+  async promote(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+  ): Promise<void> {
+    for (let from = 0; from < jobs.length; from += CHUNK) {
+      await Promise.all(
+        jobs
+          .slice(from, from + CHUNK)
+          .map(({ queue, jobId }) => this.#queues.promote(queue, jobId)),
+      );
+    }
+  }
+
   async has(queue: string, jobId: string): Promise<boolean> {
     return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
   }
@@ -110,16 +123,7 @@ export class Flows {
     const held = [...sourcesOf(tree)]
       .map((index) => tree[index]!)
       .filter((node) => node.held !== true);
-    const stops = holdsOf(tree).map((index) => ({
-      queue: CONTROL_QUEUES.edge,
-      jobId: holdId(tree[index]!),
-    }));
-    const all = [...held, ...stops];
-    for (let from = 0; from < all.length; from += CHUNK) {
-      await Promise.all(
-        all.slice(from, from + CHUNK).map(({ queue, jobId }) => this.#queues.promote(queue, jobId)),
-      );
-    }
+    await this.promote([...held, ...holdJobs(tree)]);
   }
 
   /** Removes jobs in the order given, each by itself. False when some are locked by a worker. */
@@ -186,6 +190,14 @@ function holdsOf(tree: readonly TreeNode[]): number[] {
     if (tree[next]!.parent === next - 1) holds.push(next - 1);
   }
   return holds;
+}
+
+/** The jobs beside a large tree that held it together while it was added. */
+export function holdJobs(tree: readonly TreeNode[]): { queue: string; jobId: string }[] {
+  return holdsOf(tree).map((index) => ({
+    queue: CONTROL_QUEUES.edge,
+    jobId: holdId(tree[index]!),
+  }));
 }
 
 const holdId = (node: TreeNode): string => `${node.jobId}.hold.hold`;

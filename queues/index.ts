@@ -3,6 +3,8 @@ export {
   abortedState,
   cancelRun,
   forgetRun,
+  hurryRetries,
+  jobOf,
   resumeCancel,
   stepsOf,
   type CancelParts,
@@ -42,8 +44,8 @@ export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";
 export * from "./run-record.ts";
 export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs.ts";
 export { ToolQueues } from "./tool-queues.ts";
-export { isReference, Values } from "./values.ts";
-export { enqueueRun } from "./enqueue.ts";
+export { isReference, storedForm, Values } from "./values.ts";
+export { addJobs, enqueueRun } from "./enqueue.ts";
 export {
   findServer,
   inspectRedis,

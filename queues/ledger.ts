@@ -172,6 +172,11 @@ export class Ledger {
     return status as "ok";
   }
 
+  /** Takes a begin back, because the step has to wait after all: nothing was called. */
+  async undo(step: StepAddress): Promise<void> {
+    await this.#do(step.runId, ["undo", FIELDS.record(step.stepId, step.item), step.start]);
+  }
+
   /** Reads fields of a run record; null for those that do not exist. */
   async read(runId: string, fields: readonly string[]): Promise<Values> {
     if (fields.length === 0) return [];

@@ -129,6 +129,8 @@ export const FIELDS = {
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
+  /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
+  added: "added",
   /** Set when the rest of the run must not start: JSON of {@link Abort}. */
   abort: "abort",
 } as const;

@@ -26,6 +26,8 @@ export interface NewRun extends Identity {
   readonly definitionHash: string;
   /** What stands in the record: JSON or a reference. */
   readonly input: string;
+  /** What `input` refers to, when it is too large for the record. */
+  readonly largeInput?: string;
   readonly inputHash: string;
 }
 
@@ -50,7 +52,7 @@ interface Commands {
   tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
   tuttiFinishRun(...args: (string | number)[]): Promise<RunState | null>;
   tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
-  tuttiCancelSteps(...args: (string | number)[]): Promise<number>;
+  tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
   tuttiForgetRun(...args: (string | number)[]): Promise<number>;
 }
 
@@ -66,7 +68,7 @@ export class Runs {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 5 });
+    redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 6 });
     redis.defineCommand("tuttiFinishRun", { lua: FINISH_RUN_SCRIPT, numberOfKeys: 3 });
     redis.defineCommand("tuttiCancelRun", { lua: CANCEL_RUN_SCRIPT, numberOfKeys: 2 });
     redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
@@ -88,6 +90,7 @@ export class Runs {
         this.#keys.runs,
         this.#keys.open,
         this.#keys.tenants,
+        this.#keys.value(run.runId, FIELDS.input),
         run.runId,
         run.definitionHash,
         run.definition.workflow.id,
@@ -97,6 +100,7 @@ export class Runs {
         run.inputHash,
         run.tenant,
         run.definition.timeoutMs,
+        run.largeInput ?? "",
       );
     let answer = await send("");
     if (answer[0] === "define") answer = await send(JSON.stringify(run.definition));
@@ -200,13 +204,13 @@ export class Runs {
     return answer === null ? null : { before: answer[0], now: answer[1] };
   }
 
-  /** Ends those of `steps` that are not running. Returns how many are. */
-  async cancelSteps(
+  /** Ends those of `steps` that are not running. Returns the others. */
+  async cancelSteps<T extends { stepId: string; item?: number; force?: boolean }>(
     runId: string,
-    steps: readonly { stepId: string; item?: number; force?: boolean }[],
+    steps: readonly T[],
     reason: string,
-  ): Promise<number> {
-    let running = 0;
+  ): Promise<T[]> {
+    const running: T[] = [];
     for (let from = 0; from < steps.length; from += CANCEL_CHUNK) {
       const args = steps
         .slice(from, from + CANCEL_CHUNK)
@@ -215,12 +219,13 @@ export class Runs {
           shownAs(stepId, item),
           force === true ? "1" : "0",
         ]);
-      running += await this.#commands.tuttiCancelSteps(
+      const positions = await this.#commands.tuttiCancelSteps(
         this.#keys.run(runId),
         reason,
         this.#keys.events(runId),
         ...args,
       );
+      for (const position of positions) running.push(steps[from + position]!);
     }
     return running;
   }
@@ -241,13 +246,13 @@ export class Runs {
   }
 
   /** Open runs whose deadline has passed. */
-  overdue(nowMs: number, limit: number): Promise<string[]> {
-    return this.#redis.zrangebyscore(this.#keys.open, "-inf", nowMs, "LIMIT", 0, limit);
+  overdue(nowMs: number): Promise<string[]> {
+    return this.#redis.zrangebyscore(this.#keys.open, "-inf", nowMs);
   }
 
   /** Open runs, those with the nearest deadline first. */
-  open(limit: number): Promise<string[]> {
-    return this.#redis.zrange(this.#keys.open, "0", String(limit - 1));
+  open(): Promise<string[]> {
+    return this.#redis.zrange(this.#keys.open, "0", "-1");
   }
 
   /** Ended runs of a tenant that are past their time or beyond the number to keep. */

@@ -20,27 +20,14 @@ export class Values {
   }
 
   /**
-   * Returns what to write into `field` of the record for `value`.
+   * Returns what to write into `field` of the record for `value`; a large one is kept on the way.
    *
    * @throws TuttiError `payload_too_large` above 16 MB.
    */
   async put(runId: string, field: string, value: Json): Promise<string> {
-    const text = JSON.stringify(value);
-    // Two bytes per character at most would already fit; only then is counting worth its price.
-    if (text.length * 3 <= INLINE_VALUE_BYTES) return text;
-    const bytes = Buffer.byteLength(text);
-    if (bytes <= INLINE_VALUE_BYTES) return text;
-    if (bytes > MAX_VALUE_BYTES) {
-      throw new TuttiError(
-        "payload_too_large",
-        `expected at most ${MAX_VALUE_BYTES} bytes of JSON, got: ${bytes}`,
-        {
-          details: { field, bytes, maxBytes: MAX_VALUE_BYTES },
-        },
-      );
-    }
-    await this.#redis.set(this.#keys.value(runId, field), text);
-    return `${REFERENCE}${bytes}`;
+    const { stored, large } = storedForm(field, value);
+    if (large !== undefined) await this.#redis.set(this.#keys.value(runId, field), large);
+    return stored;
   }
 
   /** The value behind what stands in `field`; undefined when there is none. */
@@ -54,6 +41,29 @@ export class Values {
     const text = await this.#redis.get(this.#keys.value(runId, field));
     return text === null ? undefined : (JSON.parse(text) as Json);
   }
+}
+
+/**
+ * What stands in `field` of the record for `value`, and the text beside it when that is only a reference.
+ *
+ * @throws TuttiError `payload_too_large` above 16 MB.
+ */
+export function storedForm(field: string, value: Json): { stored: string; large?: string } {
+  const text = JSON.stringify(value);
+  // Three bytes per character at most would already fit; only then is counting worth its price.
+  if (text.length * 3 <= INLINE_VALUE_BYTES) return { stored: text };
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= INLINE_VALUE_BYTES) return { stored: text };
+  if (bytes > MAX_VALUE_BYTES) {
+    throw new TuttiError(
+      "payload_too_large",
+      `expected at most ${MAX_VALUE_BYTES} bytes of JSON, got: ${bytes}`,
+      {
+        details: { field, bytes, maxBytes: MAX_VALUE_BYTES },
+      },
+    );
+  }
+  return { stored: `${REFERENCE}${bytes}`, large: text };
 }
 
 /** Whether a field of the record only points to its value. */

@@ -4,7 +4,9 @@ import { FlowProducer, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
+  checkPlainData,
   loadCatalogue,
+  MAX_VALUE_BYTES,
   TuttiError,
   ValidationError,
   type Json,
@@ -12,9 +14,11 @@ import {
   type ToolRegistry,
 } from "../config/index.ts";
 import {
+  addJobs,
   cancelRun,
   CONTROL_QUEUES,
   enqueueRun,
+  FIELDS,
   Flows,
   ID_PART_RULE,
   isIdPart,
@@ -24,6 +28,7 @@ import {
   Presence,
   RunEvents,
   Runs,
+  storedForm,
   ToolQueues,
   Values,
   withinDeadline,
@@ -154,12 +159,14 @@ export class Tutti implements AsyncDisposable {
     identity: Identity,
     input: JsonObject,
   ): Promise<{ runId: string; created: boolean }> {
+    const { stored, large } = storedForm(FIELDS.input, input);
     const run: NewRun = {
       runId,
       ...identity,
       definition: plan.definition,
       definitionHash: plan.workflow.hash,
-      input: await this.#values.put(runId, "input", input),
+      input: stored,
+      ...(large === undefined ? {} : { largeInput: large }),
       inputHash: contentHash(canonical(input)),
     };
     const existing = await this.#runs.create(run);
@@ -169,7 +176,7 @@ export class Tutti implements AsyncDisposable {
         { workflowId: plan.workflow.id, runId, epoch: 0 },
         identity,
       );
-      await this.#flows.add(tree, () => this.#runs.note(runId, "added", "1"));
+      await addJobs(this.#parts, runId, tree);
       return { runId, created: true };
     }
     if (existing.definitionHash !== run.definitionHash || existing.inputHash !== run.inputHash) {
@@ -333,6 +340,17 @@ function isPlan(workflow: string | object | Plan): workflow is Plan {
 }
 
 function checkedInput(plan: Plan, input: JsonObject): JsonObject {
+  const strange = checkPlainData(input, MAX_VALUE_BYTES);
+  if (strange.length > 0) {
+    throw new ValidationError(
+      strange.map((issue) => ({
+        ...issue,
+        code: issue.code === "document_too_large" ? "payload_too_large" : "input_invalid",
+        message: `input: ${issue.message}`,
+        path: ["input", ...issue.path],
+      })),
+    );
+  }
   const completed = completeInput(plan.inputs, input);
   if ("input" in completed) return completed.input;
   throw new ValidationError(

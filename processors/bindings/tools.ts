@@ -128,7 +128,6 @@ export class BoundTools {
     const { spec } = this.options.registry.require(id);
     if (this.closed) throw new TuttiError("tool_unavailable", "the bindings are closed");
     const bound = this.bind(id);
-    const checked = checkedInput(spec, input);
     if (context.signal.aborted) throw context.signal.reason;
 
     const redactor = new Redactor();
@@ -137,6 +136,7 @@ export class BoundTools {
     for (const name of options.secrets ?? []) secret(name);
     bound.scopes.add(scope);
     try {
+      const checked = checkedInput(spec, input);
       const running = bound.tool.call(checked, scope);
       const output = await (bound.tool.heedless === true ? scope.race(running) : running);
       this.watchServerSecrets(redactor);

@@ -2,11 +2,10 @@ import { cancelRun, type CancelParts } from "../../queues/index.ts";
 
 /** Runs whose time is over are looked for this often. Milliseconds. */
 export const DEADLINES_INTERVAL_MS = 500;
-const MAX_PER_PASS = 100;
 
 /** Stops the runs whose time is over. Returns their ids. */
 export async function enforceDeadlines(parts: CancelParts): Promise<string[]> {
-  const overdue = await parts.runs.overdue(await parts.runs.now(), MAX_PER_PASS);
+  const overdue = await parts.runs.overdue(await parts.runs.now());
   const stopped: string[] = [];
   for (const runId of overdue) {
     const state = await cancelRun(parts, runId, {

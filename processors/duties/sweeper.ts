@@ -1,10 +1,15 @@
-import { enqueueRun, resumeCancel, type CancelParts } from "../../queues/index.ts";
+import {
+  enqueueRun,
+  FIELDS,
+  hurryRetries,
+  resumeCancel,
+  type CancelParts,
+} from "../../queues/index.ts";
 
 /** How often half-done submissions and cancellations are looked for. Milliseconds. */
 export const SWEEP_INTERVAL_MS = 30_000;
 /** What is younger than this may still be in somebody's hands. Milliseconds. */
 const QUIET_MS = 10_000;
-const MAX_PER_PASS = 1_000;
 
 /** What a pass repaired. */
 export interface SweepReport {
@@ -18,10 +23,15 @@ export interface SweepReport {
 export async function sweep(parts: CancelParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
   const report = { enqueued: [] as string[], ended: [] as string[] };
   const nowMs = await parts.runs.now();
-  for (const runId of await parts.runs.open(MAX_PER_PASS)) {
+  for (const runId of await parts.runs.open()) {
     const header = await parts.runs.header(runId);
     if (header === null || nowMs - header.submittedAtMs < quietMs) continue;
-    if (header.state === "queued" && (await enqueueRun(parts, runId))) report.enqueued.push(runId);
+    if (header.state !== "cancelling" && (await enqueueRun(parts, runId)))
+      report.enqueued.push(runId);
+    if (header.state === "running") {
+      const [abort] = await parts.runs.fields(runId, [FIELDS.abort]);
+      if (abort) await hurryRetries(parts, runId);
+    }
     if (header.state === "cancelling") {
       const state = await resumeCancel(parts, runId);
       if (state !== null && state !== "cancelling") report.ended.push(runId);

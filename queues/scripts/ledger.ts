@@ -24,11 +24,15 @@ local function read(record)
   return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts) }
 end
 
+local function tell(key, field, record)
+  local shown = string.gsub(string.sub(field, 3), '%.(%d+)$', '[%1]')
+  redis.call('PUBLISH', channelOf(key), 's\\n' .. shown .. '\\n' .. record)
+end
+
 local function write(key, field, letter, start, startedAt, finishedAt, attempts, detail)
   local record = letter .. start .. ',' .. startedAt .. ',' .. finishedAt .. ',' .. attempts .. '|' .. detail
   redis.call('HSET', key, field, record)
-  local shown = string.gsub(string.sub(field, 3), '%.(%d+)$', '[%1]')
-  redis.call('PUBLISH', channelOf(key), 's\\n' .. shown .. '\\n' .. record)
+  tell(key, field, record)
   return record
 end
 
@@ -90,7 +94,10 @@ function operations.commit(key, a)
   if a[8] then redis.call('HSET', key, a[8], a[9]) end
   if a[7] ~= '' and not head[2] then redis.call('HSET', key, 'abort', a[7]) end
   local left = ''
-  if head[4] then left = tostring(redis.call('HINCRBY', key, 'left', -1)) end
+  -- Only a step that the canceller counted is taken off again.
+  if head[4] and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
+    left = tostring(redis.call('HINCRBY', key, 'left', -1))
+  end
   return { 'ok', write(key, field, a[4], start, startedAt, now, a[5], a[6]), left }
 end
 
@@ -103,6 +110,15 @@ function operations.retry(key, a)
   if not before or ENDED[before.letter] then return { 'done' } end
   if before.start > a[3] then return { 'fenced' } end
   write(key, a[2], 'B', a[3], before.startedAt, '', a[4], a[5])
+  return { 'ok' }
+end
+
+-- field, start -> status. Takes a begin back: nothing was called.
+function operations.undo(key, a)
+  local before = read(redis.call('HGET', key, a[2]))
+  if not before or before.letter ~= 'R' or before.start ~= a[3] then return { 'done' } end
+  redis.call('HDEL', key, a[2])
+  tell(key, a[2], '')
   return { 'ok' }
 end
 

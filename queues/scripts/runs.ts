@@ -1,9 +1,9 @@
 /**
  * Writes the record of a new run, once.
  *
- * KEYS: record, definition, runs, open, tenants.
+ * KEYS: record, definition, runs, open, tenants, large input.
  * ARGV: run id, definition hash, workflow id, definition JSON or '', identity JSON, input, input hash,
- *       tenant, timeout in ms.
+ *       tenant, timeout in ms, large input or ''.
  * Returns { 'created' } | { 'exists', definition hash, input hash, state, epoch } | { 'define' } when the
  * definition has to be sent along.
  */
@@ -18,6 +18,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('%.0f', now)
 redis.call('HSET', KEYS[1], 'state', 'queued', 'def', ARGV[2], 'workflow', ARGV[3], 'identity', ARGV[5],
   'input', ARGV[6], 'inputHash', ARGV[7], 'epoch', '0', 'submittedAt', stamp)
+if ARGV[10] ~= '' then redis.call('SET', KEYS[6], ARGV[10]) end
 redis.call('ZADD', KEYS[3], stamp, ARGV[1])
 redis.call('ZADD', KEYS[4], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
 redis.call('SADD', KEYS[5], ARGV[8])
@@ -70,12 +71,13 @@ return { state, 'cancelling' }
  * A forEach step that waits for its items counts as not begun: it is ended by force.
  *
  * KEYS: record. ARGV: reason, channel, then field, shown name and force ('1' or '0') of each step.
- * Returns how many are running; they are added to \`left\`.
+ * Returns the positions of those that are running, counted from 0. Each is added to \`left\` once, and
+ * marked (\`w:\`), so that its own ending takes it off again and no other ending does.
  */
 export const CANCEL_STEPS_SCRIPT = `
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local running = 0
+local running, counted = {}, 0
 for at = 3, #ARGV, 3 do
   local before = redis.call('HGET', KEYS[1], ARGV[at])
   local letter = before and string.sub(before, 1, 1)
@@ -89,10 +91,11 @@ for at = 3, #ARGV, 3 do
     redis.call('HSET', KEYS[1], ARGV[at], record)
     redis.call('PUBLISH', ARGV[2], 's\\n' .. ARGV[at + 1] .. '\\n' .. record)
   elseif letter == 'R' then
-    running = running + 1
+    running[#running + 1] = (at - 3) / 3
+    counted = counted + redis.call('HSETNX', KEYS[1], 'w' .. string.sub(ARGV[at], 2), '1')
   end
 end
-redis.call('HINCRBY', KEYS[1], 'left', running)
+redis.call('HINCRBY', KEYS[1], 'left', counted)
 return running
 `;
 

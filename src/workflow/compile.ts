@@ -13,7 +13,10 @@ import {
 } from "../../queues/index.ts";
 import type { LaidJob, Layout } from "./layout.ts";
 
-/** Control jobs are tried until they succeed: a run must not hang because Redis was away for a minute. */
+/**
+ * Jobs are tried until they succeed: a run must not hang because Redis was away for a minute. How often
+ * a tool is called is counted in the record, where the trouble of a worker does not count.
+ */
 const WITHOUT_LIMIT = 1_000_000;
 
 /** A definition together with the name of its content and the tree of its jobs. */
@@ -69,7 +72,7 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
             name: job.stepId,
             data,
             parent,
-            attempts: step.retry.maxAttempts,
+            attempts: WITHOUT_LIMIT,
           };
     }
     case "fork": {

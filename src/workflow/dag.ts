@@ -15,6 +15,31 @@ export function topologicalOrder(dependencies: Dependencies): number[] | null {
   return order.length === dependencies.length ? order : null;
 }
 
+/** The nodes as they are given, each directly after those of its dependencies that come later. The graph has no cycle. */
+export function givenOrder(dependencies: Dependencies): number[] {
+  const order: number[] = [];
+  const seen = new Uint8Array(dependencies.length);
+  for (const root of dependencies.keys()) {
+    if (seen[root] === 1) continue;
+    seen[root] = 1;
+    // An explicit stack, as in findCycle.
+    const path = [root];
+    const next = [0];
+    while (path.length > 0) {
+      const dependency = dependencies[path.at(-1)!]![next[next.length - 1]!++];
+      if (dependency === undefined) {
+        order.push(path.pop()!);
+        next.pop();
+      } else if (seen[dependency] === 0) {
+        seen[dependency] = 1;
+        path.push(dependency);
+        next.push(0);
+      }
+    }
+  }
+  return order;
+}
+
 /** For each node the nodes that depend on it. */
 export function dependentsOf(dependencies: Dependencies): number[][] {
   const dependents: number[][] = dependencies.map(() => []);

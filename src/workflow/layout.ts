@@ -1,5 +1,11 @@
 import type { RunDefinition } from "../../queues/index.ts";
-import { dependentsOf, topologicalOrder, transitiveReduction, type Dependencies } from "./dag.ts";
+import {
+  dependentsOf,
+  givenOrder,
+  topologicalOrder,
+  transitiveReduction,
+  type Dependencies,
+} from "./dag.ts";
 
 /**
  * A job of the tree, without the ids of a run. BullMQ's flows are trees, a workflow is any DAG, so:
@@ -27,8 +33,8 @@ interface Graph {
 }
 
 function graphOf(definition: RunDefinition): Graph {
-  const ids = Object.keys(definition.steps);
-  const steps = Object.values(definition.steps);
+  const ids = definition.sequence ?? Object.keys(definition.steps);
+  const steps = ids.map((id) => definition.steps[id]!);
   const positions = new Map(ids.map((id, index) => [id, index]));
   return {
     ids,
@@ -52,10 +58,12 @@ function oneAfterAnother(dependencies: Dependencies, order: readonly number[]): 
 export function layOut(definition: RunDefinition): Layout {
   const graph = graphOf(definition);
   const sorted = topologicalOrder(graph.dependencies)!;
-  const ordered = definition.sequential
-    ? oneAfterAnother(graph.dependencies, sorted)
-    : graph.dependencies;
-  const { dependencies, labels } = mergeJoins(transitiveReduction(ordered, sorted), graph);
+  const ordered =
+    definition.sequence === undefined
+      ? graph.dependencies
+      : oneAfterAnother(graph.dependencies, givenOrder(graph.dependencies));
+  const order = definition.sequence === undefined ? sorted : topologicalOrder(ordered)!;
+  const { dependencies, labels } = mergeJoins(transitiveReduction(ordered, order), graph);
   const dependents = dependentsOf(dependencies);
   const parents = chooseParents(dependents, topologicalOrder(dependencies)!, graph.ids.length);
   return emit({ graph, dependencies, dependents, labels, parents });

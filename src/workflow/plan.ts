@@ -107,7 +107,8 @@ function defineRun(
   return {
     version: PAYLOAD_VERSION,
     workflow: { id: workflow.id, name: workflow.name ?? workflow.id },
-    sequential: workflow.mode === "sequential",
+    // A list, because an object has its own opinion on the order of keys such as "2" and "1".
+    ...(workflow.mode === "sequential" ? { sequence: workflow.steps.map((step) => step.id) } : {}),
     onError: workflow.onError,
     timeoutMs: workflow.timeoutMs,
     steps: Object.fromEntries(
