@@ -1,7 +1,10 @@
+import { FlowProducer } from "bullmq";
 import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import type { ToolHandler } from "../../processors/index.ts";
+import { Flows, Keys, Runs, ToolQueues, type CancelParts } from "../../queues/index.ts";
+import { treeOf } from "../../src/tree.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { test as withRedis } from "./redis.ts";
@@ -14,6 +17,9 @@ export interface Orchestra {
   readonly tutti: Tutti;
   readonly redisUrl: string;
   readonly prefix: string;
+  /** What the duties work with. */
+  readonly parts: CancelParts;
+  readonly queues: ToolQueues;
   /** Starts a worker in this process, with more functions for in_process tools. */
   work(
     handlers?: Readonly<Record<string, ToolHandler>>,
@@ -39,11 +45,19 @@ function testRegistry(): ToolRegistry {
 const silent = pino({ level: "silent" });
 
 export const test = withRedis.extend<{ orchestra: Orchestra }>({
-  orchestra: async ({ redisUrl, prefix }, use) => {
+  orchestra: async ({ redisUrl, prefix, redis }, use) => {
     const registry = testRegistry();
     const tutti = new Tutti({ redisUrl, prefix, registry });
     const workers: TuttiWorker[] = [];
+    const queues = new ToolQueues(redis, prefix);
+    const producer = new FlowProducer({ connection: redis, prefix });
     await use({
+      parts: {
+        runs: new Runs(redis, new Keys(prefix)),
+        flows: new Flows(producer, queues, prefix),
+        treeOf,
+      },
+      queues,
       tutti,
       redisUrl,
       prefix,
@@ -75,5 +89,7 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
     });
     await Promise.all(workers.map((worker) => worker.close()));
     await tutti.close();
+    await producer.close();
+    await queues.close();
   },
 });
