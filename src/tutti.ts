@@ -7,6 +7,7 @@ import {
   checkPlainData,
   loadCatalogue,
   MAX_VALUE_BYTES,
+  REDIS_DEADLINE_MS,
   TuttiError,
   ValidationError,
   type Json,
@@ -56,6 +57,8 @@ export interface TuttiOptions {
   readonly prefix?: string;
   /** The tools workflows may use. Default: the shipped catalogue. */
   readonly registry?: ToolRegistry;
+  /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
+  readonly redisDeadlineMs?: number;
 }
 
 export interface SubmitOptions {
@@ -88,6 +91,7 @@ const LIST_CHUNK = 100;
 export class Tutti implements AsyncDisposable {
   /** The tools that workflows are checked against. */
   readonly registry: ToolRegistry;
+  readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #runs: Runs;
@@ -102,6 +106,7 @@ export class Tutti implements AsyncDisposable {
   constructor(options: TuttiOptions) {
     const keys = new Keys(options.prefix ?? "{tutti}");
     this.registry = options.registry ?? loadCatalogue();
+    this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
     this.#subscriber = openPatient(options.redisUrl);
     this.#runs = new Runs(this.#redis, keys);
@@ -150,7 +155,7 @@ export class Tutti implements AsyncDisposable {
       correlationId: options.correlationId ?? runId,
     };
     const input = checkedInput(plan, options.input ?? {});
-    return withinDeadline(this.#submit(plan, runId, identity, input));
+    return this.#soon(this.#submit(plan, runId, identity, input));
   }
 
   async #submit(
@@ -196,7 +201,7 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `run_not_found`.
    */
   async get(runId: string, options: { readonly outputs?: boolean } = {}): Promise<RunView> {
-    return withinDeadline(this.#view(runId, options.outputs ?? false));
+    return this.#soon(this.#view(runId, options.outputs ?? false));
   }
 
   async #view(runId: string, outputs: boolean): Promise<RunView> {
@@ -216,7 +221,7 @@ export class Tutti implements AsyncDisposable {
     options: { readonly limit?: number; readonly state?: RunState } = {},
   ): Promise<RunSummary[]> {
     const { limit = 50, state } = options;
-    return withinDeadline(this.#list(limit, state));
+    return this.#soon(this.#list(limit, state));
   }
 
   async #list(limit: number, state: RunState | undefined): Promise<RunSummary[]> {
@@ -272,7 +277,7 @@ export class Tutti implements AsyncDisposable {
     runId: string,
     options: { readonly reason?: string } = {},
   ): Promise<{ state: RunState }> {
-    const state = await withinDeadline(
+    const state = await this.#soon(
       cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),
     );
     if (state === null)
@@ -285,12 +290,12 @@ export class Tutti implements AsyncDisposable {
 
   /** Worker processes that are alive. */
   async workers(): Promise<WorkerInfo[]> {
-    return withinDeadline(this.#presence.alive());
+    return this.#soon(this.#presence.alive());
   }
 
   /** @throws TuttiError `redis_unavailable`. */
   async ping(): Promise<void> {
-    await withinDeadline(this.#redis.ping());
+    await this.#soon(this.#redis.ping());
   }
 
   /** The queues of all tools and of the control jobs, for Bull Board. */
@@ -298,6 +303,10 @@ export class Tutti implements AsyncDisposable {
     return [...Object.values(CONTROL_QUEUES), ...this.registry.ids()].map((name) =>
       this.#queues.get(name),
     );
+  }
+
+  #soon<T>(work: Promise<T>): Promise<T> {
+    return withinDeadline(work, this.#deadlineMs);
   }
 
   async close(): Promise<void> {

@@ -3,13 +3,16 @@ import { hostname } from "node:os";
 
 import { FlowProducer } from "bullmq";
 import type { Redis } from "ioredis";
-import { pino, type Logger } from "pino";
+import { pino, type LevelWithSilent, type Logger } from "pino";
 
 import {
   GRACE_MS,
   loadCatalogue,
   messageOf,
   readJson,
+  RETAIN_FAILED_MS,
+  RETAIN_MS,
+  RETAIN_RUNS,
   TuttiError,
   type ToolRegistry,
 } from "../config/index.ts";
@@ -65,7 +68,15 @@ export interface StartWorkerOptions {
   readonly controlLockDurationMs?: number;
   /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
   readonly graceMs?: number;
-  /** Default: warnings and errors as JSON lines on standard error. */
+  /** Ended runs that are kept per tenant. Default: 1,000. */
+  readonly retainRuns?: number;
+  /** How long ended runs are kept. Milliseconds. Default: 7 days. */
+  readonly retainMs?: number;
+  /** The same for runs that did not complete. Milliseconds. Default: 30 days. */
+  readonly retainFailedMs?: number;
+  /** The least important lines that are logged, as JSON on standard error. Default: "warn". */
+  readonly logLevel?: LevelWithSilent;
+  /** Takes the log lines instead. */
   readonly log?: Logger;
 }
 
@@ -112,7 +123,7 @@ class RunningWorker implements TuttiWorker {
     this.#machine = options.machine ?? hostname();
     this.id = `${this.#machine}-${process.pid}-${randomBytes(3).toString("hex")}`;
     const registry = options.registry ?? loadCatalogue();
-    const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
+    const log = options.log ?? pino({ level: options.logLevel ?? "warn" }, pino.destination(2));
     this.#redis = openPatient(options.redisUrl);
     this.#subscriber = openPatient(options.redisUrl);
     this.#keys = new Keys(options.prefix ?? "{tutti}");
@@ -159,7 +170,15 @@ class RunningWorker implements TuttiWorker {
         ? {}
         : { controlLockDurationMs: options.controlLockDurationMs }),
     });
-    this.#duties = new Duties(this.#engine, { connection: this.#redis, prefix });
+    this.#duties = new Duties(this.#engine, {
+      connection: this.#redis,
+      prefix,
+      retention: {
+        runs: options.retainRuns ?? RETAIN_RUNS,
+        ms: options.retainMs ?? RETAIN_MS,
+        failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
+      },
+    });
   }
 
   async start(): Promise<void> {

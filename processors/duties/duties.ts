@@ -5,11 +5,17 @@ import { CONTROL_LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../co
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
-import { removeExpired, RETENTION_INTERVAL_MS } from "./retention.ts";
+import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
 import { sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
 /** Reports of each duty that are kept for Bull Board. */
 const REPORTS_KEPT = 20;
+
+interface DutiesOptions {
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly retention: Retention;
+}
 
 /**
  * The background duties: BullMQ job schedulers, so that of all workers one does each pass and its
@@ -19,12 +25,12 @@ const REPORTS_KEPT = 20;
 export class Duties {
   readonly #engine: Engine;
   readonly #queue: Queue;
-  readonly #options: { readonly connection: Redis; readonly prefix: string };
+  readonly #options: DutiesOptions;
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pass: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Engine, options: { readonly connection: Redis; readonly prefix: string }) {
+  constructor(engine: Engine, options: DutiesOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#queue = engine.queues.get(CONTROL_QUEUES.duty);
@@ -43,7 +49,8 @@ export class Duties {
       { name: "sweeper", ...kept },
     );
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
-      ...this.#options,
+      connection: this.#options.connection,
+      prefix: this.#options.prefix,
       concurrency: 1,
       lockDuration: CONTROL_LOCK_DURATION_MS * 6,
       maxStalledCount: MAX_STALLED_COUNT,
@@ -64,7 +71,7 @@ export class Duties {
   async #perform(job: Job): Promise<object> {
     switch (job.name) {
       case "retention":
-        return removeExpired(this.#engine);
+        return removeExpired(this.#engine, this.#options.retention);
       case "sweeper":
         return sweep(this.#engine);
       default:

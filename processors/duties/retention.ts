@@ -1,4 +1,3 @@
-import { RETAIN_FAILED_MS, RETAIN_MS, RETAIN_RUNS } from "../../config/index.ts";
 import { forgetRun, type CancelParts } from "../../queues/index.ts";
 
 /** How often runs that are past their time are removed. Milliseconds. */
@@ -13,16 +12,10 @@ export interface Retention {
   readonly failedMs: number;
 }
 
-const DEFAULT_RETENTION: Retention = {
-  runs: RETAIN_RUNS,
-  ms: RETAIN_MS,
-  failedMs: RETAIN_FAILED_MS,
-};
-
 /** Removes the runs that are past their time or beyond the number to keep. Returns how many. */
 export async function removeExpired(
   parts: CancelParts,
-  retention: Retention = DEFAULT_RETENTION,
+  retention: Retention,
 ): Promise<{ removed: number }> {
   const nowMs = await parts.runs.now();
   let removed = 0;

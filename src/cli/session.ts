@@ -74,7 +74,7 @@ export async function withSession<T>(
     const redis = await openRedis(config, { onTalk: (line) => cli.say(cli.colors.dim(line)) });
     closers.push(() => redis.close());
     const redisUrl = redis.url;
-    const tutti = new Tutti({ redisUrl, prefix: config.prefix, registry });
+    const tutti = new Tutti({ ...config, redisUrl, registry });
     closers.push(() => tutti.close());
     cli.signal.throwIfAborted();
     return await work({
