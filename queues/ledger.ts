@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../config/index.ts";
+import { Gather } from "./gather.ts";
 import type { Keys } from "./names.ts";
 import {
   FIELDS,
@@ -78,8 +79,6 @@ interface Operation {
   readonly key: string;
   /** Its kind, then its arguments. */
   readonly call: readonly Argument[];
-  resolve(answer: Answer): void;
-  reject(error: unknown): void;
 }
 
 /** What the script answers to one operation; false for what does not exist. */
@@ -87,8 +86,6 @@ type Answer = readonly (string | false)[];
 
 /** Operations of one script call; keeps Redis free for others in between. */
 const MAX_BATCH = 64;
-/** Script calls underway at once; what comes meanwhile is gathered for the next. */
-const MAX_UNDERWAY = 1;
 
 type LedgerCommand = (keyCount: number, ...args: string[]) => Promise<string>;
 
@@ -96,20 +93,20 @@ type LedgerCommand = (keyCount: number, ...args: string[]) => Promise<string>;
  * Writes what happens to steps. Every ending is written once, by one script, before its BullMQ job
  * finishes; whoever comes later gets the ending that stands.
  *
- * Operations travel together: one call is underway at a time, and what is asked for meanwhile goes with
- * the next. On a busy worker that is one command for dozens of steps, on an idle one nothing waits.
+ * The steps of a process share its calls: see {@link Gather}.
  */
 export class Ledger {
-  readonly #call: LedgerCommand;
+  readonly #operations: Gather<Operation, Answer>;
   readonly #keys: Keys;
-  #waiting: Operation[] = [];
-  #scheduled = false;
-  #underway = 0;
 
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand("tuttiLedger", { lua: LEDGER_SCRIPT });
     const commands = redis as unknown as { tuttiLedger: LedgerCommand };
-    this.#call = (...args) => commands.tuttiLedger(...args);
+    this.#operations = new Gather(MAX_BATCH, async (batch) => {
+      const calls = JSON.stringify(batch.map(({ call }) => call));
+      const keysOf = batch.map(({ key }) => key);
+      return readJson<Answer[]>(await commands.tuttiLedger(batch.length, ...keysOf, calls));
+    });
     this.#keys = keys;
   }
 
@@ -184,39 +181,7 @@ export class Ledger {
   }
 
   #do(runId: string, call: readonly Argument[]): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ key: this.#keys.run(runId), call, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  /** At once when nothing is underway; else with the answer of the call that is. */
-  #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#underway >= MAX_UNDERWAY) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      void this.#send(this.#waiting.splice(0, MAX_BATCH));
-      this.#schedule();
-    });
-  }
-
-  async #send(batch: readonly Operation[]): Promise<void> {
-    this.#underway++;
-    try {
-      const text = await this.#call(
-        batch.length,
-        ...batch.map(({ key }) => key),
-        JSON.stringify(batch.map(({ call }) => call)),
-      );
-      const answers = readJson<Answer[]>(text);
-      for (const [index, operation] of batch.entries()) operation.resolve(answers[index] ?? []);
-    } catch (thrown) {
-      for (const operation of batch) operation.reject(thrown);
-    } finally {
-      this.#underway--;
-      this.#schedule();
-    }
+    return this.#operations.add({ key: this.#keys.run(runId), call });
   }
 }
 
