@@ -11,6 +11,7 @@ import {
 } from "../config/index.ts";
 import { checkMeaning, type ToolLookup } from "./workflow/meaning.ts";
 import { makePlan, type Plan } from "./workflow/plan.ts";
+import { isEcho, salvage } from "./workflow/salvage.ts";
 import { checkShape, type Located } from "./workflow/shape.ts";
 
 /** The name of a content: the first 128 bits of its SHA-256, in 22 characters. */
@@ -35,10 +36,16 @@ export function prepare(
     const issues = checkPlainData(document, MAX_DOCUMENT_BYTES);
     if (issues.length > 0) refuse(issues);
   }
-  const shape = checkShape(source === undefined ? document : source.data);
-  if ("issues" in shape) return refuse(shape.issues.map((issue) => placed(issue, source)));
-  const checked = checkMeaning(shape.workflow, lookup(registry));
-  if ("issues" in checked) return refuse(checked.issues.map((issue) => placed(issue, source)));
+  const data = source === undefined ? document : source.data;
+  const shape = checkShape(data);
+  const found = "issues" in shape ? shape.issues : [];
+  const workflow = "workflow" in shape ? shape.workflow : salvage(data, found);
+  if (workflow === null) return refuse(found.map((issue) => placed(issue, source)));
+  const checked = checkMeaning(workflow, lookup(registry));
+  if ("issues" in checked || found.length > 0) {
+    const more = "issues" in checked ? checked.issues.filter((issue) => !isEcho(issue, found)) : [];
+    return refuse([...found, ...more].map((issue) => placed(issue, source)).toSorted(byPosition));
+  }
   return makePlan(checked, contentHash);
 }
 
@@ -52,4 +59,10 @@ function placed({ at, ...issue }: Located, source: SourceDocument | undefined): 
 
 function lookup(registry: ToolRegistry): ToolLookup {
   return { get: (id) => registry.get(id)?.spec, ids: () => registry.ids() };
+}
+
+/** In the order of the text; without positions as they were found. */
+function byPosition({ position: a }: Issue, { position: b }: Issue): number {
+  if (a === undefined || b === undefined) return 0;
+  return a.line - b.line || a.column - b.column;
 }

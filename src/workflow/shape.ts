@@ -27,6 +27,9 @@ interface ZodIssue {
   readonly values?: readonly unknown[];
   readonly expected?: string;
   readonly input?: unknown;
+  readonly minimum?: number | bigint;
+  readonly maximum?: number | bigint;
+  readonly origin?: string;
 }
 
 function describe(issue: ZodIssue, data: unknown): Located[] {
@@ -97,10 +100,18 @@ function expectation(issue: ZodIssue): string {
   if (issue.code === "invalid_type" && issue.expected !== undefined) return article(issue.expected);
   if (issue.code === "invalid_value")
     return (issue.values ?? []).map((value) => JSON.stringify(value)).join(" or ");
+  if (issue.code === "too_small") return `at least ${issue.minimum}${unitOf(issue.origin)}`;
+  if (issue.code === "too_big") return `at most ${issue.maximum}${unitOf(issue.origin)}`;
   return issue.message.replace(
     /^(Invalid input: expected |Too small: expected |Too big: expected |Invalid string: )/,
     "",
   );
+}
+
+/** What a limit counts. */
+function unitOf(origin: string | undefined): string {
+  if (origin === "string") return " characters long";
+  return origin === "array" ? " items long" : "";
 }
 
 const article = (noun: string): string => (/^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`);
