@@ -73,7 +73,7 @@ export function* checkBinding(
   yield* checkExpressions(binding, []);
 }
 
-/** The same for an MCP server. Its expressions may use `secrets` only: it outlives any call. */
+/** The same for an MCP server. One whose expressions use `args` runs once for each value of them. */
 export function* checkServer(server: McpServerSpec, allow: Allowances): Generator<BindingProblem> {
   if (server.transport === "stdio") yield* checkCommand(server.command, allow);
   else yield* checkHost(server.url, allow, "url");

@@ -93,7 +93,7 @@ function isNode(value: unknown): value is Node {
 export interface References {
   readonly steps: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
-  /** Whether the run's own input is read. */
+  /** Whether the input is read: the run's `input`, in a binding the `args` of the call. */
   readonly readsInput: boolean;
 }
 
@@ -125,7 +125,8 @@ function collect(root: unknown): References {
       return;
     }
     if (!isNode(value)) return;
-    if (value.op === "id" && value.args === "input") found.readsInput = true;
+    if (value.op === "id" && (value.args === "input" || value.args === "args"))
+      found.readsInput = true;
     if (value.op === "rcall" && Array.isArray(value.args) && value.args[0] === "matches") {
       throw new Refused(
         "matches() is not available: its regular expressions can run for ever; use contains(), startsWith() or endsWith()",

@@ -147,6 +147,8 @@ export const toolSpec = z.strictObject({
 
 const stdioServer = z.strictObject({
   transport: z.literal("stdio"),
+  // `${{ args.x }}` in any of these takes a value of the step's input: the server then runs once for
+  // each value, 8 of them at a time.
   /** Must be named in `allow.commands`. */
   command: z.string().min(1),
   args: z.array(z.string()).default([]),

@@ -13,6 +13,7 @@ import {
   MAX_VALUE_BYTES,
   TuttiError,
   type Allowances,
+  type JsonObject,
   type McpServerSpec,
 } from "../../config/index.ts";
 import type { BaseEnvironment } from "../process-group.ts";
@@ -44,6 +45,8 @@ export interface ConnectionOptions {
   readonly base: BaseEnvironment;
   /** Values for `${{ secrets.X }}` in the server's declaration. */
   readonly secret: (name: string) => string;
+  /** Values for `${{ args.x }}` in it: the input of the call it is started for. Default: none. */
+  readonly args?: JsonObject;
 }
 
 /** A client with the transport it speaks through. */
@@ -61,6 +64,9 @@ export interface Connection {
   retired: boolean;
   /** Set once it is given up. */
   dropped?: Promise<void>;
+  /** Settles when it is given up and nothing of it is left. */
+  readonly gone: Promise<void>;
+  readonly leave: () => void;
 }
 
 /** Whether the server was ended because it sent more than is allowed. */
@@ -73,10 +79,10 @@ export const isOverflow = (transport: Transport | undefined): boolean =>
  * @throws TuttiError `tool_denied`, `secret_missing`.
  */
 export function createConnection(options: ConnectionOptions): Connection {
-  const { spec, allow, base, secret } = options;
+  const { spec, allow, base, secret, args = {} } = options;
   const render = (text: string): string => {
     const template = compileTemplate(text, "binding");
-    return asText(template.render(bindingVariables([template], {}, secret)));
+    return asText(template.render(bindingVariables([template], args, secret)));
   };
   const rendered = (texts: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, render(text)]));
@@ -86,7 +92,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     // notice. Over stdio, asking for it costs a second process at each start.
     { versionNegotiation: { mode: spec.transport === "http" ? "auto" : "legacy" } },
   );
-  const fresh = { client, ready: Promise.resolve(), calls: 0, retired: false };
+  let leave = (): void => undefined;
+  const gone = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  const fresh = { client, ready: Promise.resolve(), calls: 0, retired: false, gone, leave };
   if (spec.transport === "stdio") {
     const command = render(spec.command);
     if (!isCommandAllowed(allow, command))

@@ -89,6 +89,15 @@ export class McpServer {
     await Promise.all([...this.open].map((connection) => this.drop(connection)));
   }
 
+  /** The same once its calls have ended. It must not be called any more. */
+  async closeWhenIdle(): Promise<void> {
+    for (const connection of this.open) {
+      this.retire(connection);
+      if (connection.calls === 0) void this.drop(connection);
+    }
+    await Promise.all([...this.open].map((connection) => connection.gone));
+  }
+
   private connect(): Connection {
     if (this.current) return this.current;
     const connection = createConnection(this.options);
@@ -130,6 +139,7 @@ export class McpServer {
       await connection.client.close().catch(() => undefined);
       await connection.release();
       this.open.delete(connection);
+      connection.leave();
     })();
     return connection.dropped;
   }

@@ -2,7 +2,7 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 
 import { TuttiError, type Json } from "../../config/index.ts";
 import type { BoundTool } from "./binding.ts";
-import type { McpServer } from "./mcp-server.ts";
+import type { McpServers } from "./mcp-servers.ts";
 
 /** Of a failed tool's text in messages. Characters. */
 const MAX_MESSAGE_CHARS = 500;
@@ -26,11 +26,11 @@ function resultValue(result: CallToolResult): Json {
  * else `{text}` with all its text; else `{content}` with its content blocks. A result marked
  * `isError` is `tool_failed`. The correlation id travels in `_meta` as `tutti/correlation-id`.
  */
-export function bindMcp(server: McpServer, tool: string): BoundTool {
+export function bindMcp(servers: McpServers, tool: string): BoundTool {
   return {
     async call(input, context) {
       const { signal, correlationId } = context;
-      const result = await server.call({ tool, input, signal, correlationId });
+      const result = await servers.for(input).call({ tool, input, signal, correlationId });
       if (result.isError !== true) return resultValue(result);
       const text = result.content
         .map((block) => (block.type === "text" ? block.text : `[${block.type}]`))
@@ -39,7 +39,7 @@ export function bindMcp(server: McpServer, tool: string): BoundTool {
         details: { tool },
       });
     },
-    // The server is shared; whoever made it closes it.
+    // The servers are shared; whoever made them closes them.
     close: () => Promise.resolve(),
   };
 }

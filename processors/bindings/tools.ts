@@ -19,7 +19,7 @@ import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
 import { bindHttp } from "./http.ts";
 import { bindInProcess } from "./in-process.ts";
-import { McpServer } from "./mcp-server.ts";
+import { McpServers } from "./mcp-servers.ts";
 import { bindMcp } from "./mcp.ts";
 
 export interface BindToolsOptions {
@@ -94,7 +94,7 @@ export class BoundTools {
   private readonly bound = new Map<string, Bound>();
   private readonly retiring = new Set<Promise<void>>();
   /** One for each declaration: tools of one file and server share it. */
-  private readonly servers = new Map<McpServerSpec, McpServer>();
+  private readonly servers = new Map<McpServerSpec, McpServers>();
   private readonly serverSecrets = new Map<string, string>();
   private closed = false;
 
@@ -159,7 +159,7 @@ export class BoundTools {
     for (const { scopes } of all) for (const scope of scopes) scope.close();
     await Promise.all([
       ...all.map(({ tool }) => tool.close()),
-      ...[...this.servers.values()].map((server) => server.close()),
+      ...[...this.servers.values()].map((servers) => servers.close()),
       ...this.retiring,
     ]);
     this.servers.clear();
@@ -207,14 +207,14 @@ export class BoundTools {
         return bindHttp(binding, allow, spec.limits.concurrency);
       case "mcp": {
         if (!entry.server) throw this.notBound(spec, `there is no server "${binding.server}"`);
-        return bindMcp(this.serverOf(entry.server, entry), binding.tool ?? nameAtServer(spec.id));
+        return bindMcp(this.serversOf(entry.server, entry), binding.tool ?? nameAtServer(spec.id));
       }
       default:
         return binding satisfies never;
     }
   }
 
-  private serverOf(spec: McpServerSpec, { allow }: ToolEntry): McpServer {
+  private serversOf(spec: McpServerSpec, { allow }: ToolEntry): McpServers {
     const known = this.servers.get(spec);
     if (known) return known;
     const secret = (name: string): string => {
@@ -225,9 +225,9 @@ export class BoundTools {
       return value;
     };
     const base = baseEnvironment(this.options.env);
-    const server = new McpServer({ spec, allow, base, secret });
-    this.servers.set(spec, server);
-    return server;
+    const servers = new McpServers({ spec, allow, base, secret });
+    this.servers.set(spec, servers);
+    return servers;
   }
 
   private watchServerSecrets(redactor: Redactor): void {

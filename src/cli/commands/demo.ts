@@ -61,8 +61,13 @@ function defaultsFor(inputs: object | undefined, serverUrl: string): JsonObject 
   const properties: unknown = inputs !== undefined && "properties" in inputs && inputs.properties;
   const asked = typeof properties === "object" && properties !== null ? properties : {};
   // An installed package has no history of its own to report on.
-  const path = existsSync(join(PACKAGE_ROOT, ".git")) ? PACKAGE_ROOT : process.cwd();
-  const given = { path: resolve(path), healthUrl: `${serverUrl}/health` };
+  const isClone = existsSync(join(PACKAGE_ROOT, ".git"));
+  const given = {
+    path: resolve(isClone ? PACKAGE_ROOT : process.cwd()),
+    out: isClone ? join(EXAMPLES, "out") : resolve("repo-health"),
+    healthUrl: `${serverUrl}/health`,
+    serviceUrl: serverUrl,
+  };
   return Object.fromEntries(Object.entries(given).filter(([name]) => name in asked));
 }
 
