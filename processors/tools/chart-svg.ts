@@ -1,7 +1,7 @@
 import type { Chart } from "./chart.ts";
 
 /** Okabe and Ito's colors: told apart by color-blind people too. */
-const COLORS = [
+export const COLORS = [
   "#0072b2",
   "#e69f00",
   "#009e73",
@@ -44,17 +44,17 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const CONTROL_CHARS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 
 /** XML has no escape for control characters, so they are dropped. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(CONTROL_CHARS, "").replace(/[&<>"]/g, (char) => ESCAPES[char] ?? char);
 }
 
-const px = (value: number): string => String(Math.round(value * 100) / 100);
-const shown = (value: number): string => String(Number(value.toPrecision(6)));
-const shortened = (text: string, chars: number): string =>
+export const px = (value: number): string => String(Math.round(value * 100) / 100);
+export const shown = (value: number): string => String(Number(value.toPrecision(6)));
+export const shortened = (text: string, chars: number): string =>
   text.length <= chars ? text : `${text.slice(0, Math.max(1, chars - 1))}…`;
 
 /** The step of 1, 2 or 5 times a power of ten that gives about the wanted number of ticks. */
-function niceStep(span: number): number {
+export function niceStep(span: number): number {
   const rough = span / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const factor = [1, 2, 5, 10].find((one) => one * power >= rough) ?? 10;
@@ -178,7 +178,7 @@ function described({ kind, labels: texts, series, unit, description }: Chart): s
 
 /** Draws a chart as an SVG document that needs no script and no other file. */
 export function drawChart(chart: Chart): string {
-  const { width, height, title } = chart;
+  const { width, height } = chart;
   const frame: Frame = {
     left: MARGIN.left,
     top: MARGIN.top,
@@ -186,16 +186,29 @@ export function drawChart(chart: Chart): string {
     height: height - MARGIN.top - MARGIN.bottom,
   };
   const scale = scaleOf(chart, frame);
-  const heading = shortened(title, Math.floor((width - MARGIN.right - 16) / 9));
+  return svgFrame(chart, height, [
+    heading(chart),
+    ...legend(chart),
+    ...axes(chart, frame, scale),
+    ...(chart.kind === "bar" ? bars(chart, frame, scale) : lines(chart, frame, scale)),
+  ]);
+}
+
+/** The title as it is drawn. */
+export function heading({ title, width }: Chart): string {
+  const text = shortened(title, Math.floor((width - MARGIN.right - 16) / 9));
+  return `<text x="16" y="24" font-size="16" font-weight="600">${escaped(text)}</text>`;
+}
+
+/** A document around what was drawn, with title and description for screen readers. */
+export function svgFrame(chart: Chart, height: number, parts: readonly string[]): string {
+  const { title, width } = chart;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc" font-family="${FONT}" font-size="12" fill="#222">`,
     `<title id="title">${escaped(title)}</title>`,
     `<desc id="desc">${escaped(described(chart))}</desc>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    `<text x="16" y="24" font-size="16" font-weight="600">${escaped(heading)}</text>`,
-    ...legend(chart),
-    ...axes(chart, frame, scale),
-    ...(chart.kind === "bar" ? bars(chart, frame, scale) : lines(chart, frame, scale)),
+    ...parts,
     "</svg>",
     "",
   ].join("\n");

@@ -1,7 +1,8 @@
 import { z } from "zod";
 
-import { ValidationError } from "../../config/index.ts";
+import { ValidationError, type Issue } from "../../config/index.ts";
 import type { ToolHandler } from "../bindings/binding.ts";
+import { drawRows } from "./chart-rows.ts";
 import { drawChart } from "./chart-svg.ts";
 import { writeFileAtOnce } from "./write-file.ts";
 
@@ -9,9 +10,10 @@ const chartInput = z.object({
   path: z.string(),
   title: z.string(),
   description: z.string().optional(),
-  kind: z.enum(["bar", "line"]),
+  kind: z.enum(["bar", "line", "rows"]),
   labels: z.array(z.string()).min(1),
   series: z.array(z.object({ name: z.string(), values: z.array(z.number().nullable()) })).min(1),
+  starts: z.array(z.number()).optional(),
   unit: z.string().optional(),
   width: z.number().default(800),
   height: z.number().default(400),
@@ -22,7 +24,7 @@ export type Chart = Omit<z.output<typeof chartInput>, "path">;
 
 const svg: ToolHandler = (input, { signal }) => {
   const { path, ...chart } = chartInput.parse(input);
-  const issues = chart.series.flatMap(({ name, values }, index) =>
+  const issues: Issue[] = chart.series.flatMap(({ name, values }, index) =>
     values.length === chart.labels.length
       ? []
       : [
@@ -33,8 +35,22 @@ const svg: ToolHandler = (input, { signal }) => {
           },
         ],
   );
+  if (chart.starts !== undefined && chart.starts.length !== chart.labels.length) {
+    issues.push({
+      code: "input_invalid",
+      message: `expected ${chart.labels.length} starts, one for each label, got: ${chart.starts.length}`,
+      path: ["starts"],
+    });
+  }
+  if (chart.kind === "rows" && chart.series.length > 1) {
+    issues.push({
+      code: "input_invalid",
+      message: `expected one series in a chart of rows, got: ${chart.series.length}`,
+      path: ["series"],
+    });
+  }
   if (issues.length > 0) throw new ValidationError(issues);
-  return writeFileAtOnce(path, drawChart(chart), signal);
+  return writeFileAtOnce(path, chart.kind === "rows" ? drawRows(chart) : drawChart(chart), signal);
 };
 
 export const chartTools = { "chart.svg": svg } satisfies Record<string, ToolHandler>;

@@ -354,3 +354,44 @@ describe("known servers", () => {
     await tools.close();
   });
 });
+
+describe("a server whose declaration names args of the call", () => {
+  const mark = join(folder, "by-args.log");
+  const server = { ...stdioServer, args: [FIXTURE, "stdio", `${mark}-${"${{ args.text }}"}`] };
+
+  test("runs once for each value, and makes room for others", async () => {
+    const tools = toolsOf(server, ["t.echo"]);
+    const echo = (text: string) => tools.call("t.echo", { text }, contextOf());
+    expect(await Promise.all(["a", "b", "a"].map(echo))).toMatchObject([
+      { text: "a" },
+      { text: "b" },
+      { text: "a" },
+    ]);
+    expect(processesWith(mark)).toHaveLength(2);
+    for (const text of "cdefghij") await echo(text);
+    await vi.waitFor(() => expect(processesWith(mark)).toHaveLength(8));
+    expect(processesWith(`${mark}-a`)).toEqual([]);
+    await tools.close();
+    expect(processesWith(mark)).toEqual([]);
+  });
+
+  test("one that has to make room finishes its calls first", async () => {
+    writeFileSync(`${mark}-slow`, "");
+    const tools = toolsOf(server, ["t.slow", "t.echo"]);
+    const cancel = new AbortController();
+    const slow = thrownBy(tools.call("t.slow", { text: "slow" }, contextOf(cancel.signal)));
+    await vi.waitFor(() => expect(runningIn(`${mark}-slow`)).toBe(1));
+    for (const text of "abcdefgh") await tools.call("t.echo", { text }, contextOf());
+    expect(runningIn(`${mark}-slow`)).toBe(1);
+    cancel.abort("enough");
+    expect(await slow).toBe("enough");
+    await vi.waitFor(() => expect(processesWith(`${mark}-slow`)).toEqual([]));
+    await tools.close();
+  });
+
+  test("an input without it is refused", async () => {
+    const tools = toolsOf(server, ["t.echo"]);
+    expect(await codeOf(tools.call("t.echo", {}, contextOf()))).toBe("reference_missing");
+    await tools.close();
+  });
+});

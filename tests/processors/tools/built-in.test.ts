@@ -261,3 +261,150 @@ describe("chart.svg", () => {
     expect(readdirSync(folder)).not.toContain("no.svg");
   });
 });
+
+describe("text.records", () => {
+  test("the last field takes the rest, what does not fit is counted", async () => {
+    const input = {
+      lines: ["a:1:x:y", "b:2:", "short:1", "c:many:z"],
+      separator: ":",
+      fields: ["name", "count", "rest"],
+      numbers: ["count"],
+    };
+    expect(await call("text.records", input)).toEqual({
+      records: [
+        { name: "a", count: 1, rest: "x:y" },
+        { name: "b", count: 2, rest: "" },
+      ],
+      skipped: 2,
+    });
+  });
+});
+
+describe("text.measure", () => {
+  test("lines, words and the first heading in either style", async () => {
+    const texts = ["# One #\n\ntwo words\n", "Title\n=====\nx", "", "no heading\n\n---\n"];
+    const { texts: measured } = (await call("text.measure", {
+      names: ["a", "b", "c", "d"],
+      texts,
+    })) as { texts: unknown[] };
+    expect(measured).toEqual([
+      { name: "a", lines: 3, words: 5, heading: "One" },
+      { name: "b", lines: 3, words: 3, heading: "Title" },
+      { name: "c", lines: 0, words: 0, heading: null },
+      { name: "d", lines: 3, words: 3, heading: null },
+    ]);
+    expect(await codeOf(call("text.measure", { names: [], texts: ["x"] }))).toBe("input_invalid");
+  });
+});
+
+describe("data.group", () => {
+  const rows = [
+    { path: "a/x.TS", lines: 3 },
+    { path: "b.ts", lines: 4 },
+    { path: "a/.gitignore", lines: 1 },
+    { path: "Makefile", lines: "not a number" },
+  ];
+
+  test("by a whole value, an extension or a folder", async () => {
+    const byExtension = { rows, by: "path", part: "extension", sum: ["lines"] };
+    expect(await call("data.group", byExtension)).toEqual({
+      total: 4,
+      distinct: 2,
+      groups: [
+        { value: "", count: 2, sums: { lines: 1 } },
+        { value: ".ts", count: 2, sums: { lines: 7 } },
+      ],
+      rest: { groups: 0, count: 0, sums: { lines: 0 } },
+    });
+    expect(await call("data.group", { rows, by: "path", part: "folder" })).toMatchObject({
+      groups: [
+        { value: "", count: 2 },
+        { value: "a", count: 2 },
+      ],
+    });
+    expect(await call("data.group", { rows, by: "path", top: 1 })).toMatchObject({
+      groups: [{ value: "Makefile" }],
+      rest: { groups: 3, count: 3 },
+    });
+  });
+
+  test("sorted by a sum; a field that no row has is one group", async () => {
+    const sorted = { rows, by: "path", part: "extension", sum: ["lines"], sortBy: "lines", top: 1 };
+    expect(await call("data.group", sorted)).toMatchObject({
+      groups: [{ value: ".ts" }],
+      rest: { count: 2, sums: { lines: 1 } },
+    });
+    expect(await call("data.group", { rows, by: "all", sum: ["lines"] })).toMatchObject({
+      groups: [{ value: "", count: 4, sums: { lines: 8 } }],
+    });
+    expect(await call("data.group", { rows: [], by: "all" })).toMatchObject({ groups: [] });
+  });
+});
+
+describe("time.histogram", () => {
+  const count = (times: string[], more = {}) => call("time.histogram", { times, ...more });
+
+  test("periods without times are there, in UTC", async () => {
+    expect(await count(["2026-03-01T23:30:00-02:00", "2026-02-27T10:00:00Z", "nonsense"])).toEqual({
+      unit: "day",
+      labels: ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"],
+      counts: [1, 0, 0, 1],
+      total: 2,
+      invalid: 1,
+      left: 0,
+    });
+  });
+
+  test("weeks begin on Mondays, months and years in January", async () => {
+    const times = ["2025-12-31T00:00:00Z", "2026-01-05T00:00:00Z"];
+    expect(await count(times, { unit: "week" })).toMatchObject({
+      labels: ["2025-12-29", "2026-01-05"],
+    });
+    expect(await count(times, { unit: "month" })).toMatchObject({ labels: ["2025-12", "2026-01"] });
+    expect(await count(times, { unit: "year" })).toMatchObject({ labels: ["2025", "2026"] });
+  });
+
+  test("auto takes the finest unit that fits; the latest bars are kept", async () => {
+    const times = ["2020-01-01T00:00:00Z", "2020-02-09T00:00:00Z"];
+    expect(await count(times, { maxBars: 40 })).toMatchObject({ unit: "day" });
+    expect(await count(times, { maxBars: 39 })).toMatchObject({ unit: "week" });
+    expect(await count(times, { maxBars: 2 })).toMatchObject({ unit: "month", counts: [1, 1] });
+    expect(await count(times, { unit: "day", maxBars: 2 })).toMatchObject({
+      counts: [0, 1],
+      left: 1,
+    });
+    expect(await count([])).toEqual({
+      unit: "day",
+      labels: [],
+      counts: [],
+      total: 0,
+      invalid: 0,
+      left: 0,
+    });
+  });
+});
+
+describe("chart.svg of rows", () => {
+  const chart = (more: object) => ({
+    path: join(folder, "rows.svg"),
+    title: "T",
+    kind: "rows",
+    labels: ["a", "b & c"],
+    series: [{ name: "n", values: [10, null] }],
+    ...more,
+  });
+
+  test("draws lying bars where they begin, and none where nothing was measured", async () => {
+    await call("chart.svg", chart({ starts: [5, 0], unit: "ms" }));
+    const svg = readFileSync(join(folder, "rows.svg"), "utf8");
+    expect(svg).toContain("<title>a: 10 ms</title>");
+    expect(svg).toContain("b &amp; c");
+    expect(svg.match(/<rect x=/g)).toHaveLength(1);
+  });
+
+  test("takes one series and a start for each label", async () => {
+    const two = chart({ series: [1, 2].map((name) => ({ name: `${name}`, values: [1, 2] })) });
+    expect(await codeOf(call("chart.svg", two))).toBe("input_invalid");
+    expect(await codeOf(call("chart.svg", chart({ starts: [1] })))).toBe("input_invalid");
+  });
+});
