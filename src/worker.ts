@@ -44,6 +44,8 @@ import {
 } from "../queues/index.ts";
 import { treeOf } from "./tree.ts";
 
+export type { CallContext, SecretSource, ToolHandler } from "../processors/index.ts";
+
 /** How a worker process behaves. */
 export interface StartWorkerOptions {
   /** Redis of the deployment, as a URL. */

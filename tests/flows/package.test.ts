@@ -1,0 +1,123 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
+
+import { test } from "../support/redis.ts";
+
+/** An empty folder with the package in it, as a user has it. */
+const folder = mkdtempSync(join(tmpdir(), "tutti-package-"));
+const NPM = process.platform === "win32" ? "npm.cmd" : "npm";
+/** Node 20 does not read TypeScript; the examples are run by what the project brings. */
+const TSX = pathToFileURL(resolve("node_modules/tsx/dist/esm/index.mjs")).href;
+const BASE = { PATH: `${join(folder, "node_modules/.bin")}:/usr/local/bin:/usr/bin:/bin` };
+
+beforeAll(() => {
+  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
+  const packed = execFileSync(NPM, ["pack", "--silent", "--pack-destination", folder], options);
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--silent"];
+  execFileSync(NPM, ["install", ...quiet, `./${packed.trim().split("\n").at(-1)}`], {
+    ...options,
+    cwd: folder,
+  });
+  mkdirSync(join(folder, "examples"));
+  for (const name of ["shop.yaml", "submit.ts", "worker.ts"])
+    copyFileSync(join("examples", name), join(folder, "examples", name));
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function node(args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+  return execFileSync(process.execPath, args, {
+    cwd: folder,
+    env: { ...BASE, HOME: folder, ...env },
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+}
+
+/** What a door gives, after it was opened and nothing else: the program has to end by itself. */
+function namesOf(door: string): string[] {
+  const program = `console.log(Object.keys(await import(${JSON.stringify(door)})).join(" "))`;
+  return node(["--input-type=module", "--eval", program]).trim().split(" ").toSorted();
+}
+
+describe("the installed package", { timeout: 60_000 }, () => {
+  test("has these doors, which open nothing by themselves", () => {
+    expect(namesOf("tutti")).toMatchInlineSnapshot(`
+      [
+        "ERROR_CODES",
+        "RUN_STATES",
+        "ToolRegistry",
+        "Tutti",
+        "TuttiError",
+        "ValidationError",
+        "isTuttiError",
+        "loadCatalogue",
+        "loadConfig",
+        "openRedis",
+        "parseCatalogue",
+        "prepare",
+        "workflowJsonSchema",
+      ]
+    `);
+    expect(namesOf("tutti/worker")).toMatchInlineSnapshot(`
+      [
+        "startWorker",
+      ]
+    `);
+    expect(namesOf("tutti/server")).toMatchInlineSnapshot(`
+      [
+        "BOARD_PATH",
+        "startServer",
+      ]
+    `);
+  });
+
+  test("has a command line and brings the catalogue along", () => {
+    const tutti = join(folder, "node_modules/.bin/tutti");
+    expect(node([tutti, "--help"])).toContain("Usage: tutti");
+    const tools = JSON.parse(node([tutti, "tools", "list", "-o", "json"])) as unknown[];
+    expect(tools.length).toBeGreaterThanOrEqual(60);
+    const example = join(folder, "node_modules/tutti/examples");
+    expect(
+      node([
+        tutti,
+        "validate",
+        join(example, "repo-health.yaml"),
+        "--catalogue",
+        join(example, "tools.yaml"),
+      ]),
+    ).toContain("valid");
+  });
+
+  test("runs the examples: a worker with a tool of its own, a service that submits", async ({
+    redisUrl,
+    prefix,
+  }) => {
+    const env = { REDIS_URL: redisUrl, TUTTI_PREFIX: prefix };
+    const worker = spawn(process.execPath, ["--import", TSX, "examples/worker.ts"], {
+      cwd: folder,
+      env: { ...BASE, HOME: folder, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    onTestFinished(() => void worker.kill("SIGKILL"));
+    let said = "";
+    worker.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    await once(worker.stdout, "data");
+    expect(node(["--import", TSX, "examples/submit.ts"], env)).toBe(
+      [
+        'apple, pear: completed {"cents":210}',
+        "pear, plum: failed null (prices: 1 of 2 items failed; the first: plum is sold out)",
+        "",
+      ].join("\n"),
+    );
+    worker.kill("SIGTERM");
+    expect(await once(worker, "exit")).toEqual([0, null]);
+    expect(said).toBe("working\nstopped\n");
+  });
+});
