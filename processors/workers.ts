@@ -8,7 +8,7 @@ import {
   messageOf,
   type ToolSpec,
 } from "../config/index.ts";
-import { CONTROL_QUEUES, controlBackoffMs } from "../queues/index.ts";
+import { CONTROL_QUEUES, controlBackoffMs, settlesWithin } from "../queues/index.ts";
 import { eachProcessor } from "./each.ts";
 import type { Engine } from "./engine.ts";
 import { RetryLater } from "./finish.ts";
@@ -118,19 +118,6 @@ export class Workers {
     this.#engine.log.warn({ graceMs }, "steps are still running; they start again elsewhere");
     this.#engine.active.abandon();
     await settlesWithin(closing, LET_GO_MS);
-  }
-}
-
-/** Whether a promise is fulfilled within a time. Milliseconds. */
-async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

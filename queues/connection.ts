@@ -58,6 +58,25 @@ export async function withinDeadline<T>(
   }
 }
 
+/** Whether work is done within a time; it is not waited for any longer. Milliseconds. */
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([
+      work.then(
+        () => true,
+        () => false,
+      ),
+      late,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Whether `thrown` says that Redis is away, rather than that it refused a command. */
 export function isConnectionTrouble(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;

@@ -10,7 +10,13 @@ export {
   type CancelParts,
   type TreeOf,
 } from "./cancel.ts";
-export { isConnectionTrouble, openImpatient, openPatient, withinDeadline } from "./connection.ts";
+export {
+  isConnectionTrouble,
+  openImpatient,
+  openPatient,
+  settlesWithin,
+  withinDeadline,
+} from "./connection.ts";
 export {
   PAYLOAD_VERSION,
   type Join,

@@ -38,6 +38,7 @@ import {
   openPatient,
   Presence,
   Runs,
+  settlesWithin,
   ToolQueues,
   Values,
   type Abort,
@@ -45,6 +46,9 @@ import {
 import { treeOf } from "./tree.ts";
 
 export type { CallContext, SecretSource, ToolHandler } from "../processors/index.ts";
+
+/** How long a stopping worker tries to say so. Milliseconds. */
+const LEAVE_MS = 1_000;
 
 /** How a worker process behaves. */
 export interface StartWorkerOptions {
@@ -203,12 +207,13 @@ class RunningWorker implements TuttiWorker {
 
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
-    await this.#presence.leave(this.id);
-    await this.#duties.close();
+    // Redis may be away, and its connections wait for it; a process that has to stop does not.
+    await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
+    await settlesWithin(this.#duties.close(), LEAVE_MS);
     await this.#workers.close(this.#options.graceMs ?? GRACE_MS);
     await this.#bound.close();
-    await this.#engine.flows.close();
-    await this.#engine.queues.close();
+    await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
+    await settlesWithin(this.#engine.queues.close(), LEAVE_MS);
     this.#redis.disconnect();
     this.#subscriber.disconnect();
   }

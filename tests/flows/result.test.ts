@@ -95,7 +95,7 @@ describe("runs are listed", () => {
       const { runId } = await tutti.submit(workflow([{ id: "a" }]), { runId: `r${index}` });
       ids.unshift(runId);
       // Runs of one millisecond have no order.
-      const [{ submittedAt }] = (await tutti.list({ limit: 1 })) as [{ submittedAt: string }];
+      const submittedAt = (await tutti.list({ limit: 1 }))[0]!.submittedAt;
       await eventually(() => expect(Date.now()).toBeGreaterThan(Date.parse(submittedAt)));
     }
     expect((await tutti.list()).map((run) => run.runId)).toEqual(ids);

@@ -99,13 +99,16 @@ describe("`when`", () => {
   test.for([
     ["not a truth value", "1 + 1", "expected when to yield true or false, got: 2"],
     ["a reference that is missing", "input.gone == 1", "gone"],
-  ])("%s: the step fails", async ([, when, message], { orchestra }) => {
-    const { ended } = await run(orchestra, [{ id: "a", when }]);
-    expect(ended["a"]).toMatchObject({
-      state: "failed",
-      error: { code: "reference_missing", message: expect.stringContaining(message) as string },
-    });
-  });
+  ] as [string, string, string][])(
+    "%s: the step fails",
+    async ([, when, message], { orchestra }) => {
+      const { ended } = await run(orchestra, [{ id: "a", when }]);
+      expect(ended["a"]).toMatchObject({
+        state: "failed",
+        error: { code: "reference_missing", message: expect.stringContaining(message) as string },
+      });
+    },
+  );
 
   test("may ask how a dependency ended", async ({ orchestra }) => {
     const { steps } = await run(orchestra, [

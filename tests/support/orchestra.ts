@@ -21,10 +21,10 @@ export interface Orchestra {
   readonly parts: CancelParts;
   readonly queues: ToolQueues;
   /** Starts a worker in this process, with more functions for in_process tools. */
-  work(
+  readonly work: (
     handlers?: Readonly<Record<string, ToolHandler>>,
     options?: Partial<StartWorkerOptions>,
-  ): Promise<TuttiWorker>;
+  ) => Promise<TuttiWorker>;
 }
 
 /** The shipped tools and four that tests give functions to: `probe` is idempotent, `effect` is not, `one` and `two` are for order. */
@@ -61,7 +61,7 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
       tutti,
       redisUrl,
       prefix,
-      async work(handlers = {}, options = {}) {
+      work: async (handlers = {}, options = {}) => {
         const worker = await startWorker({
           redisUrl,
           prefix,

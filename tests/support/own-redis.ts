@@ -1,0 +1,73 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+
+import { Redis } from "ioredis";
+
+import { eventually } from "./eventually.ts";
+
+/** A Redis server that the test may stop and start, at the same address. Keeps nothing. */
+export class OwnRedis implements AsyncDisposable {
+  readonly url: string;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.#port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  /** At a free port. `start` false: nobody listens there yet. */
+  static async open({ start = true } = {}): Promise<OwnRedis> {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, "close");
+    const server = new OwnRedis(port);
+    if (start) await server.start();
+    return server;
+  }
+
+  async start(): Promise<void> {
+    const args = [
+      "--port",
+      String(this.#port),
+      "--bind",
+      "127.0.0.1",
+      "--save",
+      "",
+      "--dir",
+      "/tmp",
+    ];
+    this.#child = spawn("redis-server", args, { stdio: "ignore" });
+    const redis = new Redis(this.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+    redis.on("error", () => {});
+    await redis.ping();
+    redis.disconnect();
+  }
+
+  /** SIGSTOP: it is there and does not answer. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Ends it; `start` makes an empty one. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    child.kill("SIGKILL");
+    await eventually(() => {
+      if (child.exitCode === null && child.signalCode === null) throw new Error("still there");
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
