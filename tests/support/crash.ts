@@ -1,0 +1,152 @@
+import { sample } from "fast-check";
+import { Redis } from "ioredis";
+import { expect } from "vitest";
+
+import type { RunView } from "../../src/run-view.ts";
+import { randomDag, type Dag } from "./dags.ts";
+import { Fleet } from "./fleet.ts";
+import type { Orchestra } from "./orchestra.ts";
+
+interface CrashOptions {
+  readonly seed: number;
+  readonly dags: number;
+  /** Most steps of one DAG. */
+  readonly steps: number;
+  readonly processes: number;
+  /** How probable it is that a call kills its worker before its effect, and again after it. */
+  readonly deaths: number;
+  /** Longest time between two kills from outside. Milliseconds. */
+  readonly killEveryMs: number;
+}
+
+/** What happened, for those who want figures. */
+export interface CrashReport {
+  readonly kills: number;
+  readonly deaths: number;
+  readonly starts: number;
+  readonly runs: number;
+  readonly steps: number;
+  readonly calls: number;
+  readonly unknown: number;
+  readonly resubmissions: number;
+}
+
+function randomFrom(seed: number): () => number {
+  let state = (seed >>> 0) + 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+/** Every third step is not idempotent, every fifth is a forEach, every fourth runs however the others ended. */
+function documentOf(dag: Dag): object {
+  return {
+    tutti: 1,
+    id: "crash",
+    steps: dag.map((on, node) => ({
+      id: `s${node}`,
+      tool: node % 3 === 2 ? "effect" : "probe",
+      needs: on.map((before) => `s${before}`),
+      ...(node % 4 === 3 ? { join: "settled" } : {}),
+      ...(node % 5 === 4
+        ? { forEach: "[0, 1, 2, 3]", maxParallel: 2, with: { n: "${{ item }}" } }
+        : {}),
+    })),
+  };
+}
+
+/**
+ * Runs random DAGs on worker processes that are killed and kill themselves, resubmits the runs all the
+ * while, and checks that every run ends, nothing ends twice, and effects are as many as promised.
+ */
+export async function crash(
+  { tutti, redisUrl, prefix }: Orchestra,
+  options: CrashOptions,
+): Promise<CrashReport> {
+  const random = randomFrom(options.seed);
+  const dags = sample(randomDag(options.steps), { numRuns: options.dags, seed: options.seed });
+  const plans = dags.map((dag) => tutti.prepare(documentOf(dag)));
+  const subscriber = new Redis(redisUrl);
+  const endings = new Map<string, number>();
+  subscriber.on("pmessage", (_pattern: string, channel: string, message: string) => {
+    const [kind, shown, record = ""] = message.split("\n");
+    const ending = kind === "r" ? isEnd(shown ?? "") : /^[CFSX]/.test(record);
+    const key = `${channel} ${kind} ${kind === "r" ? "" : shown}`;
+    if (ending) endings.set(key, (endings.get(key) ?? 0) + 1);
+  });
+  await subscriber.psubscribe(`${prefix}.events:*`);
+  await using fleet = new Fleet(options.processes, redisUrl, prefix, options.deaths);
+  let resubmissions = 0;
+  const trouble: unknown[] = [];
+  const submit = (index: number) => tutti.submit(plans[index]!, { runId: `r${index}` });
+  await Promise.all(plans.map((_, index) => submit(index)));
+  const pester = setInterval(() => {
+    resubmissions++;
+    submit(Math.floor(random() * plans.length)).catch((thrown: unknown) => trouble.push(thrown));
+  }, 50);
+  let killer: NodeJS.Timeout;
+  const plan = (): void => {
+    killer = setTimeout(
+      () => {
+        fleet.kill(random);
+        plan();
+      },
+      options.killEveryMs * (0.3 + random()),
+    );
+  };
+  plan();
+  let runs: RunView[];
+  try {
+    runs = await Promise.all(
+      plans.map((_, index) => tutti.result(`r${index}`, { timeoutMs: 280_000 })),
+    );
+  } finally {
+    clearTimeout(killer!);
+    clearInterval(pester);
+  }
+  const reader = new Redis(redisUrl);
+  const effects = await reader.lrange(`${prefix}.test:effects`, 0, -1);
+  const starts = await reader.llen(`${prefix}.test:starts`);
+  subscriber.disconnect();
+  reader.disconnect();
+  expect(trouble).toEqual([]);
+  expect([...endings].filter(([, times]) => times > 1)).toEqual([]);
+  const calls = new Map<string, number>();
+  for (const effect of effects) calls.set(effect, (calls.get(effect) ?? 0) + 1);
+  let unknown = 0;
+  for (const [index, run] of runs.entries()) {
+    expect(["completed", "partial", "failed"]).toContain(run.state);
+    for (const [id, step] of Object.entries(run.steps)) {
+      expect(step.finishedAt, `${run.runId} ${id}`).not.toBeNull();
+      if (plans[index]!.definition.steps[id]?.forEach !== undefined) continue;
+      const times = calls.get(`${run.runId} ${id}`) ?? 0;
+      if (step.state === "completed") expect(times, id).toBeGreaterThanOrEqual(1);
+      if (step.state === "skipped") expect(times, id).toBe(0);
+      if (step.tool === "effect") expect(times, id).toBeLessThanOrEqual(1);
+      if (step.state !== "failed") continue;
+      // Nothing fails here but by the death of workers.
+      expect(step.error?.code).toBe(step.tool === "effect" ? "effect_unknown" : "worker_lost");
+      unknown++;
+    }
+    for (const [node, on] of dags[index]!.entries()) {
+      const { startedAt } = run.steps[`s${node}`]!;
+      for (const before of on)
+        expect(startedAt! >= run.steps[`s${before}`]!.finishedAt!, `${run.runId} s${node}`).toBe(
+          true,
+        );
+    }
+  }
+  return {
+    kills: fleet.kills,
+    deaths: fleet.deaths,
+    starts,
+    runs: runs.length,
+    steps: runs.reduce((sum, run) => sum + Object.keys(run.steps).length, 0),
+    calls: effects.length,
+    unknown,
+    resubmissions,
+  };
+}
+
+const isEnd = (state: string): boolean => !["queued", "running", "cancelling"].includes(state);

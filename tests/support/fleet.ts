@@ -1,0 +1,52 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+
+import { inject } from "vitest";
+
+const PROGRAM = resolve("tests/flows/crash-program.mjs");
+
+/** Worker processes: whoever dies is replaced, until the fleet is closed. */
+export class Fleet implements AsyncDisposable {
+  /** Processes that were killed by {@link kill}, and all that ended. */
+  kills = 0;
+  deaths = 0;
+  readonly #arguments: string[];
+  readonly #children = new Set<ChildProcess>();
+  #closed = false;
+
+  /** `deaths` is how probable it is that a tool call kills its worker, twice: before its effect and after. */
+  constructor(size: number, redisUrl: string, prefix: string, deaths: number) {
+    this.#arguments = [PROGRAM, inject("builtFolder"), redisUrl, prefix, String(deaths)];
+    for (let index = 0; index < size; index++) this.#start();
+  }
+
+  /** SIGKILLs one of the processes. */
+  kill(random: () => number): void {
+    const all = [...this.#children];
+    const victim = all[Math.floor(random() * all.length)];
+    if (victim?.kill("SIGKILL") === true) this.kills++;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(
+      [...this.#children].map(async (child) => {
+        const ended = once(child, "exit");
+        child.kill("SIGKILL");
+        await ended;
+      }),
+    );
+  }
+
+  #start(): void {
+    const child = spawn(process.execPath, this.#arguments, { stdio: "ignore" });
+    this.#children.add(child);
+    child.once("exit", () => {
+      this.#children.delete(child);
+      if (this.#closed) return;
+      this.deaths++;
+      this.#start();
+    });
+  }
+}
