@@ -33,6 +33,12 @@ import { Redactor } from "./secrets.ts";
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
 const EARLY_MS = 1_000;
 
+/**
+ * Steps that were started when a worker died this often run one at a time in a process. One of them
+ * kills its workers, and the others must not be counted out with it.
+ */
+const SUSPECT_LOSSES = 2;
+
 /** One step on its way through the processor. */
 interface Work {
   readonly engine: Engine;
@@ -58,6 +64,8 @@ export function stepProcessor(
     const workflow = await engine.definitions.get(job.data.definition);
     const step = workflow?.step(stepId);
     if (workflow === undefined || step === undefined) return { state: "gone" };
+    const release =
+      job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.enter() : undefined;
     // Opened before the record is read: a run that is stopped from now on reaches this call.
     const call = engine.active.open(runId);
     try {
@@ -82,6 +90,7 @@ export function stepProcessor(
       return finish(record);
     } finally {
       call.close();
+      release?.();
     }
   };
 }
@@ -95,9 +104,9 @@ async function perform(work: Work): Promise<StepRecord | null> {
   });
   if (begun.status === "gone" || begun.status === "fenced") return null;
   if (begun.status === "done") return begun.record;
-  const { attempts } = begun.record;
+  const { attempts, losses = 0 } = begun.record;
   if (begun.abort !== undefined) return end(work, cancelled(begun.abort, attempts - 1));
-  if (job.stalledCounter >= MAX_WORKER_LOSSES) return end(work, lost(job.stalledCounter, attempts));
+  if (losses >= MAX_WORKER_LOSSES) return end(work, lost(losses, attempts));
   let ending: Ending;
   try {
     const found = await sortOut(engine, job.data, step, begun.values);

@@ -41,6 +41,8 @@ export interface StepRecord {
   readonly finishedAtMs: number | null;
   /** Calls made so far, the running one included. */
   readonly attempts: number;
+  /** Workers that died while they called the tool, when some did. */
+  readonly losses?: number;
   /** Why it failed, or the last reason to try again. */
   readonly error?: StepError;
   /** Why it was skipped or cancelled. */
@@ -104,6 +106,7 @@ export function parseStepRecord(text: string | null | undefined): StepRecord {
     attempts: Number(attempts),
   };
   if (detail === "") return record;
+  if (state === "running") return { ...record, losses: Number(detail) };
   return state === "failed" || state === "retrying"
     ? { ...record, error: JSON.parse(detail) as StepError }
     : { ...record, reason: detail };

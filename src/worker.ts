@@ -22,6 +22,7 @@ import {
   builtInHandlers,
   Definitions,
   Duties,
+  OneAtATime,
   Workers,
   type BoundTools,
   type Engine,
@@ -162,6 +163,7 @@ class RunningWorker implements TuttiWorker {
       definitions: new Definitions((hash) => runs.definition(hash)),
       tools: this.#bound,
       active: new ActiveCalls(),
+      suspects: new OneAtATime(),
       treeOf,
       secret,
       log: log.child({ worker: this.id }),
@@ -207,10 +209,12 @@ class RunningWorker implements TuttiWorker {
 
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
+    // First of all: whoever sees that this worker has left may count on its taking nothing any more.
+    const drained = this.#workers.close(this.#options.graceMs ?? GRACE_MS);
     // Redis may be away, and its connections wait for it; a process that has to stop does not.
     await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
     await settlesWithin(this.#duties.close(), LEAVE_MS);
-    await this.#workers.close(this.#options.graceMs ?? GRACE_MS);
+    await drained;
     await this.#bound.close();
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
     await settlesWithin(this.#engine.queues.close(), LEAVE_MS);

@@ -20,8 +20,8 @@ end
 
 local function read(record)
   if not record then return nil end
-  local letter, start, startedAt, finishedAt, attempts = string.match(record, '^(%a)(%d+),(%d*),(%d*),(%d+)|')
-  return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts) }
+  local letter, start, startedAt, finishedAt, attempts, detail = string.match(record, '^(%a)(%d+),(%d*),(%d*),(%d+)|(.*)$')
+  return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts), detail = detail }
 end
 
 local function tell(key, field, record)
@@ -53,7 +53,7 @@ function operations.begin(key, a)
   local head = redis.call('HMGET', key, 'state', 'abort', field)
   local state, text = head[1], head[3]
   if not state then return { 'gone' } end
-  local status, startedAt, attempts = 'go', now, 1
+  local status, startedAt, attempts, losses = 'go', now, 1, ''
   local before = read(text)
   if before then
     if ENDED[before.letter] then
@@ -64,12 +64,16 @@ function operations.begin(key, a)
       startedAt = before.startedAt
       -- A call that failed is one more; one whose worker died is made again, it is the same.
       attempts = before.attempts + (before.letter == 'B' and 1 or 0)
-      if a[4] == 1 and before.letter == 'R' and before.start < start then status = 'unknown' end
+      if before.letter == 'R' then losses = before.detail end
+      if before.letter == 'R' and before.start < start then
+        losses = tostring((tonumber(losses) or 0) + 1)
+        if a[4] == 1 then status = 'unknown' end
+      end
     end
   end
   if status ~= 'done' then
     if not OPEN[state] then return { 'gone' } end
-    text = write(key, field, 'R', start, startedAt, '', attempts, '')
+    text = write(key, field, 'R', start, startedAt, '', attempts, losses)
     if state == 'queued' then
       redis.call('HSET', key, 'state', 'running', 'startedAt', now)
       redis.call('PUBLISH', channelOf(key), 'r\\nrunning')

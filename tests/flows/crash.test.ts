@@ -35,7 +35,7 @@ describe("whatever worker dies, and whenever", () => {
         workflow([{ id: "bad", tool: "one" }, { id: "behind", needs: ["bad"] }, { id: "beside" }]),
       );
       const run = await tutti.result(runId, { timeoutMs: 50_000 });
-    expect(run).toMatchObject({
+      expect(run).toMatchObject({
         state: "partial",
         steps: {
           bad: { state: "failed", error: { code: "worker_lost" } },

@@ -1,8 +1,12 @@
-import { execFileSync, spawn } from "node:child_process";
+import {
+  execFileSync,
+  type ExecFileSyncOptionsWithStringEncoding,
+  spawn,
+} from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
@@ -14,10 +18,17 @@ const folder = mkdtempSync(join(tmpdir(), "tutti-package-"));
 const NPM = process.platform === "win32" ? "npm.cmd" : "npm";
 /** Node 20 does not read TypeScript; the examples are run by what the project brings. */
 const TSX = pathToFileURL(resolve("node_modules/tsx/dist/esm/index.mjs")).href;
-const BASE = { PATH: `${join(folder, "node_modules/.bin")}:/usr/local/bin:/usr/bin:/bin` };
+const BASE = {
+  PATH: [join(folder, "node_modules/.bin"), dirname(process.execPath), "/usr/bin", "/bin"].join(
+    delimiter,
+  ),
+};
 
 beforeAll(() => {
-  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
+  const options: ExecFileSyncOptionsWithStringEncoding = {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  };
   const packed = execFileSync(NPM, ["pack", "--silent", "--pack-destination", folder], options);
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
   const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--silent"];

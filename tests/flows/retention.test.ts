@@ -137,6 +137,6 @@ describe("retention", () => {
     expect(await removeExpired(parts, { ...forever, ms: -1 })).toEqual({ removed: 3 });
     expect(await ids()).toEqual(["bad"]);
     expect(await removeExpired(parts, { ...forever, failedMs: -1 })).toEqual({ removed: 1 });
-    expect(await removeExpired(parts)).toEqual({ removed: 0 });
+    expect(await removeExpired(parts, forever)).toEqual({ removed: 0 });
   });
 });
