@@ -14,6 +14,11 @@ import { checkInput, schemaProblem } from "./input.ts";
 import type { Step, Workflow } from "./schema.ts";
 import { name, show, type Located } from "./shape.ts";
 
+/** A suggestion compares with every known name; ten thousand of them would take minutes. */
+const MAX_SUGGESTIONS = 100;
+/** Steps of a cycle that a message names. */
+const MAX_CYCLE_WORDS = 20;
+
 /** What validation asks the catalogue. */
 export interface ToolLookup {
   get(id: string): ToolSpec | undefined;
@@ -46,6 +51,7 @@ class Meaning {
   readonly #tools: ToolLookup;
   readonly #positions = new Map<string, number>();
   readonly #stepIds: string[] = [];
+  #suggestions = 0;
 
   constructor(workflow: Workflow, tools: ToolLookup) {
     this.#workflow = workflow;
@@ -105,7 +111,7 @@ class Meaning {
         "tool_not_found",
         at,
         `expected ${name(at)} to be a tool of the catalogue, got: ${show(step.tool)}`,
-        nearest(step.tool, this.#tools.ids()),
+        this.#nearest(step.tool, this.#tools.ids()),
       );
       return undefined;
     }
@@ -180,7 +186,7 @@ class Meaning {
         "precondition_failed",
         where,
         `nothing establishes ${show(condition)}: no other step has it as a postcondition, and it is no input`,
-        nearest(condition, [...providers.keys()]),
+        this.#nearest(condition, [...providers.keys()]),
       );
     }
   }
@@ -231,7 +237,7 @@ class Meaning {
         "unknown_step",
         path,
         `expected ${name(path)} to name steps of this workflow, got: ${show(stepId)}`,
-        nearest(stepId, this.#stepIds),
+        this.#nearest(stepId, this.#stepIds),
       );
       return;
     }
@@ -243,11 +249,19 @@ class Meaning {
     if (cycle === null) return;
     const { steps } = this.#workflow;
     const words = cycle.map((index) => steps[index]?.id ?? "?");
+    if (words.length > MAX_CYCLE_WORDS) {
+      const left = words.length - MAX_CYCLE_WORDS;
+      words.splice(MAX_CYCLE_WORDS / 2, left, `... ${left} more ...`);
+    }
     this.#add(
       "workflow_cycle",
       ["steps", cycle[0] ?? 0],
       `steps wait for each other: ${[...words, words[0]].join(" -> ")}`,
     );
+  }
+
+  #nearest(given: string, known: readonly string[]): string | undefined {
+    return this.#suggestions++ < MAX_SUGGESTIONS ? nearest(given, known) : undefined;
   }
 
   #add(
