@@ -4,7 +4,7 @@ import type { Json } from "./json.ts";
 
 /** A JSON value in which any text may hold `${{ expression }}`. */
 export interface Template extends References {
-  /** Whether there is an expression in it at all. */
+  /** Whether there is an expression in it at all, or an escape: whether filling in changes anything. */
   readonly dynamic: boolean;
   /**
    * Fills the expressions in. Text that is one whole expression keeps the type of its value; inside
@@ -97,6 +97,7 @@ function compileText(text: string, found: Collected): Render {
     for (const secret of part.secrets) found.secrets.add(secret);
   }
   const [only] = parts;
+  if (only !== text) found.dynamic = true;
   if (parts.length === 1 && only !== undefined) {
     return typeof only === "string" ? () => only : (variables) => only.evaluate(variables);
   }

@@ -156,6 +156,7 @@ describe("compatibility and synergy of the shipped tools", () => {
 
 test("nearest finds a slip, and nothing where nothing is near", () => {
   expect(nearest("stats.descibe", ["stats.describe", "text.tally"])).toBe("stats.describe");
+  expect(nearest("fecth", ["fetch", "b"])).toBe("fetch");
   expect(nearest("KM_list_macros", ["km_list_macros"])).toBe("km_list_macros");
   expect(nearest("abc", ["xyz"])).toBeUndefined();
 });
