@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { isTuttiError, TuttiError, type Json } from "../config/index.ts";
+import { isTuttiError, TuttiError, ValidationError, type Json } from "../config/index.ts";
 
 /** Gives the value of a secret, or throws TuttiError `secret_missing`. */
 export type SecretSource = (name: string) => string;
@@ -97,6 +97,13 @@ export class Redactor {
   /** An error that can be stored and shown. Its cause is dropped when secrets were used: it may hold them. */
   error(thrown: unknown): unknown {
     if (!this.used || !isTuttiError(thrown)) return thrown;
+    if (thrown instanceof ValidationError) {
+      return new ValidationError(
+        thrown.issues.map((issue) =>
+          Object.assign({ ...issue }, { message: this.text(issue.message) }),
+        ),
+      );
+    }
     const details = Object.entries(thrown.details).map(
       ([key, one]) => [key, this.value(plain(one))] as const,
     );

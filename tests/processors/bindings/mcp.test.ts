@@ -357,7 +357,7 @@ describe("known servers", () => {
 
 describe("a server whose declaration names args of the call", () => {
   const mark = join(folder, "by-args.log");
-  const server = { ...stdioServer, args: [FIXTURE, "stdio", `${mark}-${"${{ args.text }}"}`] };
+  const server = { ...stdioServer, args: [FIXTURE, "stdio", `${mark}-\${{ args.text }}`] };
 
   test("runs once for each value, and makes room for others", async () => {
     const tools = toolsOf(server, ["t.echo"]);

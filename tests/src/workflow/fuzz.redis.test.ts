@@ -233,7 +233,7 @@ const choice = tuple(
   constantFrom("drop", "duplicate", "swap", "replace", "replace", "rename", "add", "cycle"),
   integer({ min: 0, max: 10_000 }),
   integer({ min: 0, max: 10_000 }),
-).map(([op, at, by]): Choice => ({ op: op as Choice["op"], at, by }));
+).map(([op, at, by]): Choice => ({ op: op, at, by }));
 const mutatedTree = array(choice, { minLength: 1, maxLength: 4 }).map((choices) =>
   choices.reduce<unknown>((document, one) => mutate(document, one), structuredClone(VALID)),
 );

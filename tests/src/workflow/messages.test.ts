@@ -77,7 +77,7 @@ describe("a typical mistake is told with its place, what was expected, what was 
     [
       "a number out of range",
       steps("  - { id: a, tool: core.echo, retry: { maxAttempts: 0 } }"),
-      "f.yaml:4:53 document_invalid: expected steps[0].retry.maxAttempts to be number to be >=1, got: 0",
+      "f.yaml:4:53 document_invalid: expected steps[0].retry.maxAttempts to be at least 1, got: 0",
     ],
     [
       "an unknown mode",
@@ -147,11 +147,11 @@ describe("a typical mistake is told with its place, what was expected, what was 
       ),
     );
     expect(lines.map((line) => line.split(" ")[1])).toEqual([
-      "duplicate_step:",
       "tool_not_found:",
       "unknown_step:",
-      "step_exceeds_capacity:",
+      "duplicate_step:",
       "expression_invalid:",
+      "step_exceeds_capacity:",
     ]);
   });
 
