@@ -13,10 +13,11 @@ const CENTS = new Map([
 
 /** The input has been checked against the schema in shop.yaml, the output will be. */
 const price: ToolHandler = ({ item, pieces }) => {
-  const cents = CENTS.get(String(item));
+  const name = typeof item === "string" ? item : "";
+  const cents = CENTS.get(name);
   // Terminal: asking again would give the same answer. Anything else that is thrown is tried again.
-  if (cents === undefined) throw new TuttiError("tool_failed", `${String(item)} is sold out`);
-  return { item: String(item), cents: cents * Number(pieces) };
+  if (cents === undefined) throw new TuttiError("tool_failed", `${name} is sold out`);
+  return { item: name, cents: cents * Number(pieces) };
 };
 
 const config = loadConfig();

@@ -1,10 +1,10 @@
 import {
   execFileSync,
-  type ExecFileSyncOptionsWithStringEncoding,
   spawn,
+  type ExecFileSyncOptionsWithStringEncoding,
 } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -37,7 +37,7 @@ beforeAll(() => {
     cwd: folder,
   });
   mkdirSync(join(folder, "examples"));
-  for (const name of ["shop.yaml", "submit.ts", "worker.ts"])
+  for (const name of ["hello.yaml", "shop.yaml", "submit.ts", "worker.ts"])
     copyFileSync(join("examples", name), join(folder, "examples", name));
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -104,6 +104,17 @@ describe("the installed package", { timeout: 60_000 }, () => {
         join(example, "tools.yaml"),
       ]),
     ).toContain("valid");
+  });
+
+  test("runs what the README begins with: a workflow, and a program", ({ redisUrl, prefix }) => {
+    const env = { REDIS_URL: redisUrl, TUTTI_PREFIX: prefix };
+    node([join(folder, "node_modules/.bin/tutti"), "run", "examples/hello.yaml"], env);
+    expect(readFileSync(join(folder, "examples/out/hello.md"), "utf8")).toBe(
+      "# Greetings\n\n## Everybody\n\n- Hello Ada, seen 2 times\n- Hello Grace, seen 1 times\n",
+    );
+    const [, program = ""] = /^```ts\n([^]*?)^```$/m.exec(readFileSync("README.md", "utf8")) ?? [];
+    writeFileSync(join(folder, "readme.mjs"), program);
+    expect(node(["readme.mjs"], env)).toBe("completed Hello Ada\n");
   });
 
   test("runs the examples: a worker with a tool of its own, a service that submits", async ({
