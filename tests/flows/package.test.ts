@@ -47,45 +47,47 @@ function node(args: readonly string[], env: Readonly<Record<string, string>> = {
     cwd: folder,
     env: { ...BASE, HOME: folder, ...env },
     encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: 30_000,
   });
 }
 
-/** What a door gives, after it was opened and nothing else: the program has to end by itself. */
-function namesOf(door: string): string[] {
-  const program = `console.log(Object.keys(await import(${JSON.stringify(door)})).join(" "))`;
-  return node(["--input-type=module", "--eval", program]).trim().split(" ").toSorted();
+/** What each door gives, after they were opened and nothing else: the program has to end by itself. */
+function namesOf(...doors: readonly string[]): Record<string, string[]> {
+  const program = `
+    const names = {};
+    for (const door of ${JSON.stringify(doors)}) names[door] = Object.keys(await import(door)).sort();
+    console.log(JSON.stringify(names));`;
+  return JSON.parse(node(["--input-type=module", "--eval", program])) as Record<string, string[]>;
 }
 
 describe("the installed package", { timeout: 60_000 }, () => {
   test("has these doors, which open nothing by themselves", () => {
-    expect(namesOf("tutti")).toMatchInlineSnapshot(`
-      [
-        "ERROR_CODES",
-        "RUN_STATES",
-        "ToolRegistry",
-        "Tutti",
-        "TuttiError",
-        "ValidationError",
-        "isTuttiError",
-        "loadCatalogue",
-        "loadConfig",
-        "openRedis",
-        "parseCatalogue",
-        "prepare",
-        "workflowJsonSchema",
-      ]
-    `);
-    expect(namesOf("tutti/worker")).toMatchInlineSnapshot(`
-      [
-        "startWorker",
-      ]
-    `);
-    expect(namesOf("tutti/server")).toMatchInlineSnapshot(`
-      [
-        "BOARD_PATH",
-        "startServer",
-      ]
+    expect(namesOf("tutti", "tutti/worker", "tutti/server")).toMatchInlineSnapshot(`
+      {
+        "tutti": [
+          "ERROR_CODES",
+          "RUN_STATES",
+          "ToolRegistry",
+          "Tutti",
+          "TuttiError",
+          "ValidationError",
+          "isTuttiError",
+          "loadCatalogue",
+          "loadConfig",
+          "openRedis",
+          "parseCatalogue",
+          "prepare",
+          "workflowJsonSchema",
+        ],
+        "tutti/server": [
+          "BOARD_PATH",
+          "startServer",
+        ],
+        "tutti/worker": [
+          "startWorker",
+        ],
+      }
     `);
   });
 
@@ -94,16 +96,6 @@ describe("the installed package", { timeout: 60_000 }, () => {
     expect(node([tutti, "--help"])).toContain("Usage: tutti");
     const tools = JSON.parse(node([tutti, "tools", "list", "-o", "json"])) as unknown[];
     expect(tools.length).toBeGreaterThanOrEqual(60);
-    const example = join(folder, "node_modules/tutti/examples");
-    expect(
-      node([
-        tutti,
-        "validate",
-        join(example, "repo-health.yaml"),
-        "--catalogue",
-        join(example, "tools.yaml"),
-      ]),
-    ).toContain("valid");
   });
 
   test("runs what the README begins with: a workflow, and a program", ({ redisUrl, prefix }) => {
