@@ -140,57 +140,61 @@ describe("parseDocument", () => {
     expect(problemsOf(`r: &r {n: 1}\n${uses}`)).toEqual([]);
   });
 
-  test("2,000 mutations of a document: data, or a ValidationError, nothing else", () => {
-    const junk = fc.constantFrom(
-      "{",
-      "}",
-      "[",
-      "]",
-      ":",
-      "- ",
-      "&a ",
-      "*a",
-      "!",
-      "|",
-      ">",
-      "\t",
-      "\n",
-      '"',
-      "'",
-      "#",
-      "%",
-      "---\n",
-      "? ",
-      "\u0000",
-      "\u{1f600}",
-      "\ufeff",
-      "<<: ",
-    );
-    const edit = fc.record({
-      at: fc.nat(SAMPLE.length),
-      remove: fc.nat(20),
-      insert: fc.oneof(
-        junk,
-        fc.string({ maxLength: 6 }),
-        fc.string({ unit: "binary", maxLength: 3 }),
-      ),
-    });
-    fc.assert(
-      fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
-        let text = SAMPLE;
-        for (const { at, remove, insert } of edits)
-          text = text.slice(0, at) + insert + text.slice(at + remove);
-        try {
-          const document = parseDocument(text, "f");
-          expect(checkPlainData(document.data)).toEqual([]);
-          expect(document.positionOf(["steps", 0, "id"]).line).toBeGreaterThan(0);
-        } catch (thrown) {
-          if (!isTuttiError(thrown)) throw thrown;
-        }
-      }),
-      { numRuns: 2_000 },
-    );
-  });
+  test(
+    "2,000 mutations of a document: data, or a ValidationError, nothing else",
+    { timeout: 60_000 },
+    () => {
+      const junk = fc.constantFrom(
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        "- ",
+        "&a ",
+        "*a",
+        "!",
+        "|",
+        ">",
+        "\t",
+        "\n",
+        '"',
+        "'",
+        "#",
+        "%",
+        "---\n",
+        "? ",
+        "\u0000",
+        "\u{1f600}",
+        "\ufeff",
+        "<<: ",
+      );
+      const edit = fc.record({
+        at: fc.nat(SAMPLE.length),
+        remove: fc.nat(20),
+        insert: fc.oneof(
+          junk,
+          fc.string({ maxLength: 6 }),
+          fc.string({ unit: "binary", maxLength: 3 }),
+        ),
+      });
+      fc.assert(
+        fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
+          let text = SAMPLE;
+          for (const { at, remove, insert } of edits)
+            text = text.slice(0, at) + insert + text.slice(at + remove);
+          try {
+            const document = parseDocument(text, "f");
+            expect(checkPlainData(document.data)).toEqual([]);
+            expect(document.positionOf(["steps", 0, "id"]).line).toBeGreaterThan(0);
+          } catch (thrown) {
+            if (!isTuttiError(thrown)) throw thrown;
+          }
+        }),
+        { numRuns: 2_000 },
+      );
+    },
+  );
 });
 
 const messagesOf = (value: unknown) =>
