@@ -14,7 +14,7 @@ import type {
 import type { ActiveCalls } from "./active-calls.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { Definitions } from "./definitions.ts";
-import type { OneAtATime } from "./one-at-a-time.ts";
+import type { Suspects } from "./suspects.ts";
 
 /** Calls tools; see bindings/tools.ts. */
 interface ToolCaller {
@@ -38,7 +38,7 @@ export interface Engine {
   readonly definitions: Definitions;
   readonly tools: ToolCaller;
   readonly active: ActiveCalls;
-  readonly suspects: OneAtATime;
+  readonly suspects: Suspects;
   readonly treeOf: TreeOf;
   /** @throws TuttiError `secret_missing`. */
   secret(name: string): string;

@@ -15,5 +15,5 @@ export { enforceDeadlines } from "./duties/deadlines.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
+export { Suspects } from "./suspects.ts";
 export { concurrencyOf, Workers, type WorkersOptions } from "./workers.ts";
-export { OneAtATime } from "./one-at-a-time.ts";

@@ -74,7 +74,7 @@ async function endingOf(
 }
 
 /** How a run ended, from how its steps ended. */
-function judge(
+export function judge(
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
   abort: Abort | null,

@@ -99,9 +99,12 @@ export class Redactor {
     if (!this.used || !isTuttiError(thrown)) return thrown;
     if (thrown instanceof ValidationError) {
       return new ValidationError(
-        thrown.issues.map((issue) =>
-          Object.assign({ ...issue }, { message: this.text(issue.message) }),
-        ),
+        thrown.issues.map(({ suggestion, ...issue }) => ({
+          ...issue,
+          message: this.text(issue.message),
+          path: issue.path.map((part) => (typeof part === "string" ? this.text(part) : part)),
+          ...(suggestion === undefined ? {} : { suggestion: this.text(suggestion) }),
+        })),
       );
     }
     const details = Object.entries(thrown.details).map(

@@ -29,15 +29,10 @@ import { fieldsOf, readAgain, sortOut, type Found } from "./inputs.ts";
 import { endLost } from "./lost.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "./retry.ts";
 import { Redactor } from "./secrets.ts";
+import { SUSPECT_LOSSES } from "./suspects.ts";
 
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
 const EARLY_MS = 1_000;
-
-/**
- * Steps that were started when a worker died this often run one at a time in a process. One of them
- * kills its workers, and the others must not be counted out with it.
- */
-const SUSPECT_LOSSES = 2;
 
 /** One step on its way through the processor. */
 interface Work {
@@ -64,10 +59,10 @@ export function stepProcessor(
     const workflow = await engine.definitions.get(job.data.definition);
     const step = workflow?.step(stepId);
     if (workflow === undefined || step === undefined) return { state: "gone" };
-    const release =
-      job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.enter() : undefined;
     // Opened before the record is read: a run that is stopped from now on reaches this call.
     const call = engine.active.open(runId);
+    const endTurn =
+      job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.turn(call.signal) : undefined;
     try {
       const address = {
         runId,
@@ -89,8 +84,8 @@ export function stepProcessor(
         await feedNext(engine, job.data, step);
       return finish(record);
     } finally {
+      endTurn?.();
       call.close();
-      release?.();
     }
   };
 }
@@ -104,8 +99,10 @@ async function perform(work: Work): Promise<StepRecord | null> {
   });
   if (begun.status === "gone" || begun.status === "fenced") return null;
   if (begun.status === "done") return begun.record;
-  const { attempts, losses = 0 } = begun.record;
+  const { attempts } = begun.record;
   if (begun.abort !== undefined) return end(work, cancelled(begun.abort, attempts - 1));
+  // BullMQ counts every worker that died with the job, the record only those that had begun the step.
+  const losses = Math.min(begun.record.losses ?? 0, job.stalledCounter);
   if (losses >= MAX_WORKER_LOSSES) return end(work, lost(losses, attempts));
   let ending: Ending;
   try {

@@ -181,7 +181,7 @@ describe("a layout", () => {
     expect(joins).toHaveLength(2);
   });
 
-  it("of a chain of 10,000 steps is there in under a second, and so is its plan", () => {
+  it("of a chain of 10,000 steps does not run out of stack, nor does its plan", () => {
     const chain = Array.from({ length: 10_000 }, (_, node) => (node === 0 ? [] : [node - 1]));
     const since = performance.now();
     const plan = prepare(workflowOf(chain, "core.echo"), loadCatalogue());
