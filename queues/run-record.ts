@@ -47,8 +47,6 @@ export interface StepRecord {
   readonly error?: StepError;
   /** Why it was skipped or cancelled. */
   readonly reason?: string;
-  /** Starts before this one that never spoke again. */
-  readonly losses?: number;
 }
 
 const LETTERS = {

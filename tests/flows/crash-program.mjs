@@ -3,11 +3,10 @@ import { join } from "node:path";
 // and between the effect and its being written down.
 import { pathToFileURL } from "node:url";
 
-import { Redis } from "ioredis";
-
 const [built, redisUrl, prefix, deaths] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { parseCatalogue, ToolRegistry } = await load("config/index.js");
+const { openPatient } = await load("queues/index.js");
 const { startWorker } = await load("src/worker.js");
 
 const tool = (id, idempotent) =>
@@ -20,7 +19,7 @@ const registry = new ToolRegistry(
     "crash tools",
   ),
 );
-const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+const redis = openPatient(redisUrl);
 const die = async () => {
   await redis.rpush(`${prefix}.test:deaths`, process.pid);
   process.kill(process.pid, "SIGKILL");

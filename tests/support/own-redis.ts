@@ -1,10 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 
 import { Redis } from "ioredis";
 
+import { loadConfig } from "../../config/index.ts";
+import { findServer } from "../../queues/index.ts";
 import { eventually } from "./eventually.ts";
+import { makeHome } from "./redis-server.ts";
 
 /** A Redis server that the test may stop and start, at the same address. Keeps nothing. */
 export class OwnRedis implements AsyncDisposable {
@@ -40,7 +44,7 @@ export class OwnRedis implements AsyncDisposable {
       "--dir",
       "/tmp",
     ];
-    this.#child = spawn("redis-server", args, { stdio: "ignore" });
+    this.#child = spawn(await programPath(), args, { stdio: "ignore" });
     const redis = new Redis(this.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
     redis.on("error", () => {});
     await redis.ping();
@@ -70,4 +74,13 @@ export class OwnRedis implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** The server that this machine has. */
+async function programPath(): Promise<string> {
+  const home = makeHome();
+  const found = await findServer(loadConfig(process.env, { home }));
+  rmSync(home, { recursive: true });
+  if ("reason" in found) throw new Error(found.reason);
+  return found.path;
 }

@@ -90,8 +90,8 @@ function waitsFor(layout: Layout): Map<string, Set<string>> {
 function expectRight(definition: RunDefinition): Layout {
   const layout = layOut(definition);
   expect(layout[0]).toEqual({ kind: "run", parent: -1 });
-  for (const [index, job] of layout.entries())
-    if (index > 0) expect(job.parent).toBeLessThan(index);
+  for (const [index, job] of layout.slice(1).entries())
+    expect(job.parent).toBeLessThanOrEqual(index);
   // Every step is there once, as what it is.
   const steps = layout.filter((job) => job.kind === "step" || job.kind === "each");
   expect(steps.map(labelOf).toSorted()).toEqual(Object.keys(definition.steps).toSorted());
@@ -102,20 +102,18 @@ function expectRight(definition: RunDefinition): Layout {
   for (const [id, { needs }] of Object.entries(definition.steps))
     for (const need of needs) expect(before.get(id), `${id} waits for ${need}`).toContain(need);
   // And for nothing else but what follows from that.
-  if (definition.sequence === undefined) {
-    const declared = (id: string, found = new Set<string>()): Set<string> => {
-      for (const need of definition.steps[id]!.needs) {
-        if (!found.has(need)) {
-          found.add(need);
-          declared(need, found);
-        }
+  const declared = (id: string, found = new Set<string>()): Set<string> => {
+    for (const need of definition.steps[id]!.needs) {
+      if (!found.has(need)) {
+        found.add(need);
+        declared(need, found);
       }
-      return found;
-    };
-    for (const id of Object.keys(definition.steps)) {
-      const waits = [...before.get(id)!].filter((label) => !label.startsWith("join."));
-      expect(new Set(waits)).toEqual(declared(id));
     }
+    return found;
+  };
+  for (const id of definition.sequence === undefined ? Object.keys(definition.steps) : []) {
+    const waits = [...before.get(id)!].filter((label) => !label.startsWith("join."));
+    expect(new Set(waits)).toEqual(declared(id));
   }
   // Every edge is released, once, by a fork of its source.
   const edges = layout.filter((job) => job.kind === "edge").map((job) => `${job.from} ${job.to}`);
@@ -131,7 +129,7 @@ function expectRight(definition: RunDefinition): Layout {
 
 describe("a layout", () => {
   it.each(Object.entries(SHAPES))("holds what was declared: %s", (_name, dag) => {
-    expectRight(define(dag));
+    expect(expectRight(define(dag)).length).toBeGreaterThan(dag.length);
   });
 
   it("holds what was declared, for random DAGs of both joins and modes", () => {
