@@ -1,12 +1,12 @@
 /** The door of config/: what is known before anything runs. */
-export { isCommandAllowed, isHostAllowed, isPrivateHostAllowed } from "./allow.ts";
+export { isCommandAllowed, isHostAllowed, isPrivateHostAllowed } from "./tools/allow.ts";
 export {
   loadCatalogue,
   MIN_SHIPPED_TOOLS,
   parseCatalogue,
   shippedCatalogueFiles,
   type CatalogueOptions,
-} from "./catalogue.ts";
+} from "./tools/catalogue.ts";
 export * from "./defaults.ts";
 export { environmentSecrets, loadConfig, type Config, type ConfigOverrides } from "./env.ts";
 export { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
@@ -24,17 +24,22 @@ export {
   type Expression,
   type References,
   type Scope,
-} from "./expression.ts";
-export { isJsonObject, readJson, type Json, type JsonObject } from "./json.ts";
+} from "./expressions/expression.ts";
+export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";
-export type { JsonSchema } from "./json-schema.ts";
+export type { JsonSchema } from "./tools/json-schema.ts";
 export { nearest } from "./nearest.ts";
-export { checkPlainData, DANGEROUS_KEYS, MAX_DATA_DEPTH } from "./plain-data.ts";
-export { ToolRegistry, type Synergy, type ToolEntry } from "./registry.ts";
-export { compileSchema, type SchemaCheck, type SchemaProblem } from "./schema-check.ts";
-export { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./synergy.ts";
-export { orderTools, type ToolOrder } from "./tool-order.ts";
-export { compileCondition, compileTemplate, type Template, type WriteValue } from "./template.ts";
+export { checkPlainData, DANGEROUS_KEYS, MAX_DATA_DEPTH } from "./documents/plain-data.ts";
+export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";
+export { compileSchema, type SchemaCheck, type SchemaProblem } from "./tools/schema-check.ts";
+export { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./tools/synergy.ts";
+export { orderTools, type ToolOrder } from "./tools/tool-order.ts";
+export {
+  compileCondition,
+  compileTemplate,
+  type Template,
+  type WriteValue,
+} from "./expressions/template.ts";
 export {
   bindingSpec,
   catalogueFile,
@@ -49,6 +54,6 @@ export {
   type CatalogueFile,
   type McpServerSpec,
   type ToolSpec,
-} from "./tool.ts";
-export { parseDocument, type Position, type SourceDocument } from "./yaml.ts";
-export { issuesOf } from "./zod-issues.ts";
+} from "./tools/tool.ts";
+export { parseDocument, type Position, type SourceDocument } from "./documents/yaml.ts";
+export { issuesOf } from "./documents/zod-issues.ts";

@@ -11,10 +11,10 @@ import type {
   TreeOf,
   Values,
 } from "../queues/index.ts";
-import type { ActiveCalls } from "./active-calls.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
-import type { Definitions } from "./definitions.ts";
-import type { Suspects } from "./suspects.ts";
+import type { ActiveCalls } from "./steps/active-calls.ts";
+import type { Definitions } from "./steps/definitions.ts";
+import type { Suspects } from "./steps/suspects.ts";
 
 /** Calls tools; see bindings/tools.ts. */
 interface ToolCaller {

@@ -6,14 +6,14 @@ export {
   type BindToolsOptions,
   type CallOptions,
 } from "./bindings/tools.ts";
-export { Redactor, secretSource, type SecretSource } from "./secrets.ts";
+export { Redactor, secretSource, type SecretSource } from "./bindings/secrets.ts";
 export { builtInHandlers } from "./tools/built-in.ts";
-export { ActiveCalls, RunAborted } from "./active-calls.ts";
-export { Definitions } from "./definitions.ts";
+export { ActiveCalls, RunAborted } from "./steps/active-calls.ts";
+export { Definitions } from "./steps/definitions.ts";
 export { Duties } from "./duties/duties.ts";
 export { enforceDeadlines } from "./duties/deadlines.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
-export { Suspects } from "./suspects.ts";
+export { Suspects } from "./steps/suspects.ts";
 export { concurrencyOf, Workers, type WorkersOptions } from "./workers.ts";

@@ -9,12 +9,12 @@ import {
   type ToolSpec,
 } from "../config/index.ts";
 import { CONTROL_QUEUES, controlBackoffMs, settlesWithin } from "../queues/index.ts";
-import { eachProcessor } from "./each.ts";
+import { edgeProcessor, forkProcessor } from "./control/fork.ts";
+import { runProcessor } from "./control/run.ts";
 import type { Engine } from "./engine.ts";
-import { RetryLater } from "./finish.ts";
-import { edgeProcessor, forkProcessor } from "./fork.ts";
-import { runProcessor } from "./run.ts";
-import { stepProcessor } from "./step.ts";
+import { eachProcessor } from "./steps/each.ts";
+import { RetryLater } from "./steps/finish.ts";
+import { stepProcessor } from "./steps/step.ts";
 
 /** Calls of one tool in one worker process at once, when neither its limits nor its resources say less. */
 const TOOL_CONCURRENCY = 100;

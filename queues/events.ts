@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 
 import { withinDeadline } from "./connection.ts";
 import type { Keys } from "./names.ts";
-import { parseStepRecord, type RunState, type StepRecord } from "./run-record.ts";
+import { parseStepRecord, type RunState, type StepRecord } from "./runs/run-record.ts";
 
 /** One transition, as soon as it is written. */
 export type Transition =

@@ -9,7 +9,7 @@ export {
   stepsOf,
   type CancelParts,
   type TreeOf,
-} from "./cancel.ts";
+} from "./runs/cancel.ts";
 export {
   isConnectionTrouble,
   openImpatient,
@@ -35,8 +35,14 @@ export {
   type RunJob,
   type StepJob,
 } from "./jobs.ts";
-export { Items } from "./items.ts";
-export { Ledger, type Begun, type Committed, type Ending, type StepAddress } from "./ledger.ts";
+export { Items } from "./runs/items.ts";
+export {
+  Ledger,
+  type Begun,
+  type Committed,
+  type Ending,
+  type StepAddress,
+} from "./runs/ledger.ts";
 export {
   CONTROL_PREFIX,
   CONTROL_QUEUES,
@@ -47,11 +53,11 @@ export {
   type RunAddress,
 } from "./names.ts";
 export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";
-export * from "./run-record.ts";
-export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs.ts";
+export * from "./runs/run-record.ts";
+export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs/runs.ts";
 export { ToolQueues } from "./tool-queues.ts";
-export { isReference, storedForm, Values } from "./values.ts";
-export { addJobs, enqueueRun } from "./enqueue.ts";
+export { isReference, storedForm, Values } from "./runs/values.ts";
+export { addJobs, enqueueRun } from "./runs/enqueue.ts";
 export {
   findServer,
   inspectRedis,

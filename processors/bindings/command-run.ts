@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-import { adoptGroup, endGroup } from "../process-group.ts";
+import { adoptGroup, endGroup } from "./process-group.ts";
 
 export interface CommandRun {
   readonly command: string;

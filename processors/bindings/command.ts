@@ -10,9 +10,9 @@ import {
   type Binding,
   type Json,
 } from "../../config/index.ts";
-import type { BaseEnvironment } from "../process-group.ts";
 import type { BoundTool } from "./binding.ts";
 import { runCommand, type CommandResult } from "./command-run.ts";
+import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
 type CommandBinding = Extract<Binding, { type: "command" }>;
@@ -79,7 +79,7 @@ function checkFolder(cwd: string): void {
 
 /**
  * Binds a binary: arguments are handed over as they are, no shell reads them. See `command` in
- * config/tool.ts for the meaning of the fields.
+ * config/tools/tool.ts for the meaning of the fields.
  *
  * @throws TuttiError `expression_invalid`.
  */

@@ -135,7 +135,7 @@ function compileRequest(binding: HttpBinding) {
 
 /**
  * Binds an HTTP endpoint. Redirects are not followed; the tool is retried by the queue, not here.
- * See `http` in config/tool.ts for the meaning of the fields.
+ * See `http` in config/tools/tool.ts for the meaning of the fields.
  *
  * @param connections Connections at the same time.
  * @throws TuttiError `expression_invalid`.

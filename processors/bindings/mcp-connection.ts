@@ -16,10 +16,10 @@ import {
   type JsonObject,
   type McpServerSpec,
 } from "../../config/index.ts";
-import type { BaseEnvironment } from "../process-group.ts";
 import { GuardedAgent } from "./guarded-agent.ts";
 import { rootOf } from "./http.ts";
 import { StdioTransport } from "./mcp-stdio.ts";
+import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
 /** A message is the value with its escapes and envelope around it. */

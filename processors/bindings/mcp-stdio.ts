@@ -7,7 +7,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/client";
 
-import { adoptGroup, endGroup } from "../process-group.ts";
+import { adoptGroup, endGroup } from "./process-group.ts";
 
 export interface StdioServerProcess {
   readonly command: string;

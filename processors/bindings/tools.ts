@@ -12,8 +12,6 @@ import {
   type ToolRegistry,
   type ToolSpec,
 } from "../../config/index.ts";
-import { baseEnvironment } from "../process-group.ts";
-import { Redactor, type SecretSource } from "../secrets.ts";
 import type { BoundTool, ToolHandler } from "./binding.ts";
 import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
@@ -21,6 +19,8 @@ import { bindHttp } from "./http.ts";
 import { bindInProcess } from "./in-process.ts";
 import { McpServers } from "./mcp-servers.ts";
 import { bindMcp } from "./mcp.ts";
+import { baseEnvironment } from "./process-group.ts";
+import { Redactor, type SecretSource } from "./secrets.ts";
 
 export interface BindToolsOptions {
   /** May change while the bindings live: a tool that was replaced is bound anew at its next call. */

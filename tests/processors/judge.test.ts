@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { judge } from "../../processors/run.ts";
+import { judge } from "../../processors/control/run.ts";
 import { parseStepRecord, type Abort, type RunDefinition } from "../../queues/index.ts";
 
 const record = (letter: string) =>

@@ -1,0 +1,242 @@
+import { Environment, EvaluationError, type ParseResult } from "@marcbachmann/cel-js";
+
+import type { Json } from "../documents/json.ts";
+import { messageOf, TuttiError } from "../errors.ts";
+
+/** Names an expression may use, by the place where it stands. */
+export type Scope = "step" | "item" | "result" | "binding";
+
+/** Which variables exist in which place. `secrets` never reaches a place whose value is stored. */
+const VARIABLES: Record<Scope, readonly string[]> = {
+  /** `with` of a step. */
+  step: ["input", "steps", "secrets", "run"],
+  /** The same inside `forEach`. */
+  item: ["input", "steps", "secrets", "run", "item", "index"],
+  /** `when`, `forEach`, `success`, `output`, conditions: decided, stored or shown. */
+  result: ["input", "steps", "run"],
+  /** Command lines and requests of the tool catalogue. */
+  binding: ["args", "secrets"],
+};
+
+const LIMITS = {
+  maxAstNodes: 2_000,
+  maxDepth: 60,
+  maxListElements: 500,
+  maxMapEntries: 500,
+  maxCallArguments: 16,
+};
+
+/** Longest text of one expression. Characters. */
+const MAX_EXPRESSION_CHARS = 10_000;
+
+/**
+ * JSON has one kind of number and CEL has two, so `count + 1` would be refused when `count` came
+ * from JSON. Mixed arithmetic yields a double, as JSON would.
+ */
+function withMixedArithmetic(environment: Environment): Environment {
+  const operators: Record<string, (a: number, b: number) => number> = {
+    "+": (a, b) => a + b,
+    "-": (a, b) => a - b,
+    "*": (a, b) => a * b,
+    "/": (a, b) => a / b,
+    "%": (a, b) => a % b,
+  };
+  for (const [sign, apply] of Object.entries(operators)) {
+    const mixed = (a: number | bigint, b: number | bigint) => apply(Number(a), Number(b));
+    environment.registerOperator(`double ${sign} int`, mixed);
+    environment.registerOperator(`int ${sign} double`, mixed);
+  }
+  // CEL has no `%` for doubles, yet every number of a JSON document is one.
+  environment.registerOperator("double % double", (a: number, b: number) => a % b);
+  return environment;
+}
+
+function environmentFor(scope: Scope, itemName: string): Environment {
+  const environment = withMixedArithmetic(
+    new Environment({
+      unlistedVariablesAreDyn: false,
+      homogeneousAggregateLiterals: false,
+      enableOptionalTypes: true,
+      limits: LIMITS,
+    }),
+  );
+  for (const name of VARIABLES[scope])
+    environment.registerVariable(name === "item" ? itemName : name, "dyn");
+  return environment;
+}
+
+const environments = new Map<string, Environment>();
+
+/** Building an environment is dear, so each is built once. */
+function cachedEnvironment(scope: Scope, itemName: string): Environment {
+  const key = `${scope} ${itemName}`;
+  let environment = environments.get(key);
+  if (environment === undefined) {
+    environment = environmentFor(scope, itemName);
+    // Items can be called anything; a server that lives long must not keep every name it ever heard.
+    if (environments.size >= 100) environments.clear();
+    environments.set(key, environment);
+  }
+  return environment;
+}
+
+interface Node {
+  readonly op: string;
+  readonly args: unknown;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "op" in value && "args" in value;
+}
+
+/** What an expression reads of the world outside itself. */
+export interface References {
+  readonly steps: ReadonlySet<string>;
+  readonly secrets: ReadonlySet<string>;
+  /** Whether the input is read: the run's `input`, in a binding the `args` of the call. */
+  readonly readsInput: boolean;
+}
+
+/** An expression that was parsed and checked; evaluating it cannot loop. */
+export interface Expression extends References {
+  readonly source: string;
+  evaluate(variables: Readonly<Record<string, unknown>>): Json;
+}
+
+/** The name in `root.name` or `root["name"]`, when `node` is such an access. */
+function memberOf(node: Node, root: string): string | undefined | false {
+  if (
+    (node.op !== "." && node.op !== "[]" && node.op !== ".?" && node.op !== "[?]") ||
+    !Array.isArray(node.args)
+  )
+    return false;
+  const [object, key] = node.args as unknown[];
+  if (!isNode(object) || object.op !== "id" || object.args !== root) return false;
+  if (typeof key === "string") return key;
+  return isNode(key) && key.op === "value" && typeof key.args === "string" ? key.args : undefined;
+}
+
+/** Walks the tree once: collects references, refuses what could run long or cannot be known before the run. */
+function collect(root: unknown): References {
+  const found = { steps: new Set<string>(), secrets: new Set<string>(), readsInput: false };
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const one of value) visit(one);
+      return;
+    }
+    if (!isNode(value)) return;
+    if (value.op === "id" && (value.args === "input" || value.args === "args"))
+      found.readsInput = true;
+    if (value.op === "rcall" && Array.isArray(value.args) && value.args[0] === "matches") {
+      throw new Refused(
+        "matches() is not available: its regular expressions can run for ever; use contains(), startsWith() or endsWith()",
+      );
+    }
+    for (const name of ["steps", "secrets"] as const) {
+      const member = memberOf(value, name);
+      if (member === undefined)
+        throw new Refused(
+          `${name}[...] needs a name that is known before the run, such as ${name}.x`,
+        );
+      if (member !== false) {
+        found[name].add(member);
+        return;
+      }
+      if (value.op === "id" && value.args === name) {
+        throw new Refused(`${name} cannot be used as a whole; name one: ${name}.x`);
+      }
+    }
+    visit(value.args);
+  };
+  visit(root);
+  return found;
+}
+
+/** A reason of ours to refuse an expression, as opposed to one of the parser's. */
+class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+/** The first line of the parser's message; the rest is a drawing of the source. */
+function reasonOf(thrown: unknown): string {
+  return messageOf(thrown).split("\n", 1)[0] ?? "";
+}
+
+/** CEL's values as JSON: integers that fit, times as ISO text, bytes as base64. */
+function toJson(value: unknown, source: string): Json {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value === "bigint" && Number.isSafeInteger(Number(value))) return Number(value);
+  if (Array.isArray(value)) return value.map((one) => toJson(one, source));
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (value instanceof Map) return toJson(Object.fromEntries(value), source);
+  if (
+    typeof value === "object" &&
+    (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
+  ) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, toJson(one, source)]),
+    );
+  }
+  throw new TuttiError(
+    "reference_missing",
+    `\${{ ${source} }} yields a value that JSON cannot hold`,
+  );
+}
+
+/** Whether a forEach may call its item so: a plain word that means nothing else. */
+export function isItemName(name: string): boolean {
+  return /^[a-z][A-Za-z0-9_]{0,30}$/.test(name) && !RESERVED.has(name);
+}
+
+const RESERVED: ReadonlySet<string> = new Set([
+  ...Object.values(VARIABLES)
+    .flat()
+    .filter((name) => name !== "item"),
+  ..."true false null in as break const continue else for function if import let loop package namespace return var void while has cel size string int uint double bool bytes type dyn timestamp duration optional list map".split(
+    " ",
+  ),
+]);
+
+/**
+ * Parses and checks one CEL expression. `itemName` is what the item of a forEach is called (scope `item`).
+ *
+ * @throws TuttiError `expression_invalid` with the reason.
+ */
+export function parseExpression(source: string, scope: Scope, itemName = "item"): Expression {
+  const fail = (reason: string, cause?: unknown): never => {
+    throw new TuttiError(
+      "expression_invalid",
+      `\${{ ${source.trim().slice(0, 200)} }}: ${reason}`,
+      { cause },
+    );
+  };
+  if (source.length > MAX_EXPRESSION_CHARS) fail(`longer than ${MAX_EXPRESSION_CHARS} characters`);
+  let parsed: ParseResult;
+  let references: References;
+  try {
+    parsed = cachedEnvironment(scope, itemName).parse(source);
+    references = collect(parsed.ast);
+    const check = parsed.check();
+    if (!check.valid) return fail(reasonOf(check.error), check.error);
+  } catch (thrown) {
+    if (thrown instanceof TuttiError) throw thrown;
+    return fail(reasonOf(thrown), thrown);
+  }
+  return {
+    source: source.trim(),
+    ...references,
+    evaluate(variables) {
+      try {
+        return toJson(parsed(variables), source.trim());
+      } catch (thrown) {
+        if (thrown instanceof TuttiError) throw thrown;
+        const missing = thrown instanceof EvaluationError ? reasonOf(thrown) : messageOf(thrown);
+        throw new TuttiError("reference_missing", `\${{ ${source.trim()} }}: ${missing}`, {
+          cause: thrown,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import type { Json } from "../documents/json.ts";
+import { TuttiError } from "../errors.ts";
+import { parseExpression, type Expression, type References, type Scope } from "./expression.ts";
+
+/** A JSON value in which any text may hold `${{ expression }}`. */
+export interface Template extends References {
+  /** Whether there is an expression in it at all, or an escape: whether filling in changes anything. */
+  readonly dynamic: boolean;
+  /**
+   * Fills the expressions in. Text that is one whole expression keeps the type of its value; inside
+   * longer text the value is written out.
+   *
+   * @throws TuttiError `reference_missing` when a value does not exist.
+   */
+  render(variables: Readonly<Record<string, unknown>>): Json;
+}
+
+const OPEN = "${{";
+/** Deepest nesting of a value. */
+const MAX_DEPTH = 100;
+
+type Part = string | Expression;
+
+/** Where the expression that starts at `from` ends: the first `}}` outside quotes and inner braces. */
+function endOfExpression(text: string, from: number): number {
+  let depth = 0;
+  let quote = "";
+  for (let at = from; at < text.length; at++) {
+    const char = text[at];
+    if (quote !== "") {
+      if (char === "\\") at++;
+      else if (char === quote) quote = "";
+    } else if (char === '"' || char === "'") quote = char;
+    else if (char === "{") depth++;
+    else if (char === "}") {
+      if (depth === 0 && text[at + 1] === "}") return at;
+      depth--;
+    }
+  }
+  return -1;
+}
+
+/** Splits text into literal parts and expressions. `$${{` stands for a literal `${{`. */
+function split(text: string, scope: Scope, itemName: string): Part[] {
+  const parts: Part[] = [];
+  let literal = "";
+  let at = 0;
+  while (at < text.length) {
+    const open = text.indexOf(OPEN, at);
+    if (open === -1) break;
+    if (text[open - 1] === "$") {
+      literal += text.slice(at, open - 1) + OPEN;
+      at = open + OPEN.length;
+      continue;
+    }
+    const end = endOfExpression(text, open + OPEN.length);
+    if (end === -1)
+      throw new TuttiError(
+        "expression_invalid",
+        `\${{ without its closing }} in "${text.slice(0, 200)}"`,
+      );
+    literal += text.slice(at, open);
+    if (literal !== "") parts.push(literal);
+    literal = "";
+    parts.push(parseExpression(text.slice(open + OPEN.length, end), scope, itemName));
+    at = end + 2;
+  }
+  literal += text.slice(at);
+  if (literal !== "" || parts.length === 0) parts.push(literal);
+  return parts;
+}
+
+/** How a value is put inside longer text. */
+export type WriteValue = (value: Json) => string;
+
+const written: WriteValue = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+type Render = (variables: Readonly<Record<string, unknown>>) => Json;
+
+interface Collected {
+  readonly scope: Scope;
+  readonly itemName: string;
+  readonly steps: Set<string>;
+  readonly secrets: Set<string>;
+  dynamic: boolean;
+  readsInput: boolean;
+  readonly write: WriteValue;
+}
+
+function compileText(text: string, found: Collected): Render {
+  const parts = split(text, found.scope, found.itemName);
+  for (const part of parts) {
+    if (typeof part === "string") continue;
+    found.dynamic = true;
+    if (part.readsInput) found.readsInput = true;
+    for (const step of part.steps) found.steps.add(step);
+    for (const secret of part.secrets) found.secrets.add(secret);
+  }
+  const [only] = parts;
+  if (only !== text) found.dynamic = true;
+  if (parts.length === 1 && only !== undefined) {
+    return typeof only === "string" ? () => only : (variables) => only.evaluate(variables);
+  }
+  return (variables) =>
+    parts
+      .map((part) => (typeof part === "string" ? part : found.write(part.evaluate(variables))))
+      .join("");
+}
+
+function compileValue(value: Json, found: Collected, depth: number): Render {
+  if (depth > MAX_DEPTH)
+    throw new TuttiError("expression_invalid", `nested deeper than ${MAX_DEPTH} levels`);
+  if (typeof value === "string") return compileText(value, found);
+  if (value === null || typeof value !== "object") return () => value;
+  if (Array.isArray(value)) {
+    const items = value.map((one: Json) => compileValue(one, found, depth + 1));
+    return (variables) => items.map((render) => render(variables));
+  }
+  const fields = Object.entries(value).map(
+    ([key, one]) => [key, compileValue(one, found, depth + 1)] as const,
+  );
+  return (variables) => Object.fromEntries(fields.map(([key, render]) => [key, render(variables)]));
+}
+
+/**
+ * Compiles a JSON value with expressions in it.
+ *
+ * `itemName` is what the item of a forEach is called. `write` puts values inside longer text; default:
+ * texts as they are, all else as JSON.
+ *
+ * @throws TuttiError `expression_invalid`.
+ */
+export function compileTemplate(
+  value: Json,
+  scope: Scope,
+  options: { readonly itemName?: string; readonly write?: WriteValue } = {},
+): Template {
+  const found: Collected = {
+    scope,
+    itemName: options.itemName ?? "item",
+    write: options.write ?? written,
+    steps: new Set(),
+    secrets: new Set(),
+    dynamic: false,
+    readsInput: false,
+  };
+  const render = compileValue(value, found, 0);
+  const { steps, secrets, dynamic, readsInput } = found;
+  return { steps, secrets, dynamic, readsInput, render: dynamic ? render : () => value };
+}
+
+/** A condition: `${{ expression }}`, or the bare expression. */
+export function compileCondition(text: string, scope: Scope): Template {
+  return compileTemplate(text.includes(OPEN) ? text : `${OPEN} ${text} }}`, scope);
+}

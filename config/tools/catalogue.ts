@@ -1,0 +1,163 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { parseDocument, type Position, type SourceDocument } from "../documents/yaml.ts";
+import { issuesOf } from "../documents/zod-issues.ts";
+import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts";
+import { checkBinding, checkServer } from "./binding-check.ts";
+import { ToolRegistry, type ToolEntry } from "./registry.ts";
+import { compileSchema } from "./schema-check.ts";
+import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
+
+/** Fewer tools than this mean that the shipped catalogue is not whole (R20). */
+export const MIN_SHIPPED_TOOLS = 46;
+
+/** The folder of the catalogue that comes with the package; beside config/tools/ in source and in dist/. */
+const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
+
+export interface CatalogueOptions {
+  /** Catalogue files of the user, in order: later tools take the place of earlier ones with their id. */
+  readonly files?: readonly string[];
+  /** Whether the shipped catalogue comes first. Default: true. */
+  readonly shipped?: boolean;
+  /** Fewer tools than this are an error. Default: 46 with the shipped catalogue, 0 without. */
+  readonly minTools?: number;
+}
+
+/** Paths of the shipped catalogue's files. */
+export function shippedCatalogueFiles(): string[] {
+  return readdirSync(SHIPPED_FOLDER)
+    .filter((name) => name.endsWith(".yaml"))
+    .toSorted()
+    .map((name) => fileURLToPath(new URL(name, SHIPPED_FOLDER)));
+}
+
+interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** Problems inside one tool or server, as issues of the file. */
+function* placed(
+  problems: Iterable<Problem>,
+  base: readonly (string | number)[],
+  document: SourceDocument,
+): Generator<Issue> {
+  for (const { path, message } of problems) {
+    const at = [...base, ...path];
+    yield { code: "catalogue_invalid", message, path: at, position: document.positionOf(at) };
+  }
+}
+
+function* checkTool(tool: ToolSpec, file: CatalogueFile): Generator<Problem> {
+  if (tool.binding)
+    for (const { path, message } of checkBinding(tool.binding, file.allow, file.servers))
+      yield { path: ["binding", ...path], message };
+  for (const field of ["input", "output"] as const) {
+    const schema = tool[field];
+    if (!schema) continue;
+    try {
+      compileSchema(schema);
+    } catch (thrown) {
+      yield { path: [field], message: messageOf(thrown) };
+    }
+  }
+}
+
+function* checkFile(file: CatalogueFile, document: SourceDocument): Generator<Issue> {
+  for (const [name, server] of Object.entries(file.servers))
+    yield* placed(checkServer(server, file.allow), ["servers", name], document);
+  const seen = new Set<string>();
+  for (const [index, tool] of file.tools.entries()) {
+    yield* placed(checkTool(tool, file), ["tools", index], document);
+    if (seen.has(tool.id)) {
+      const message = `the tool "${tool.id}" stands in this file twice`;
+      yield* placed([{ path: ["id"], message }], ["tools", index], document);
+    }
+    seen.add(tool.id);
+  }
+}
+
+function parseFile(text: string, name: string): { file: CatalogueFile; document: SourceDocument } {
+  let document: SourceDocument;
+  try {
+    document = parseDocument(text, name);
+  } catch (thrown) {
+    if (!(thrown instanceof ValidationError)) throw thrown;
+    throw new ValidationError(
+      thrown.issues.map((issue) =>
+        Object.assign({ ...issue }, { code: "catalogue_invalid" as const }),
+      ),
+    );
+  }
+  const parsed = catalogueFile.safeParse(document.data);
+  if (!parsed.success)
+    throw new ValidationError(issuesOf(parsed.error, "catalogue_invalid", document));
+  return { file: parsed.data, document };
+}
+
+/**
+ * Reads one catalogue text. Servers and allow lists hold for the tools of this text only.
+ * References between tools are not checked here: they may be in other files.
+ *
+ * @param name Name of the text in messages.
+ * @throws ValidationError `catalogue_invalid` with every problem and its position.
+ */
+export function parseCatalogue(text: string, name: string): ToolEntry[] {
+  const { file, document } = parseFile(text, name);
+  const issues = [...checkFile(file, document)];
+  if (issues.length > 0) throw new ValidationError(issues);
+  return file.tools.map((spec, index): ToolEntry => {
+    const server = spec.binding?.type === "mcp" ? file.servers[spec.binding.server] : undefined;
+    const positionOf = (path: readonly PropertyKey[]): Position =>
+      document.positionOf(["tools", index, ...path]);
+    const entry = { spec, allow: file.allow, positionOf };
+    return server ? Object.assign(entry, { server }) : entry;
+  });
+}
+
+function unreadable(path: string, thrown: unknown): ValidationError {
+  const position = { file: path, line: 1, column: 1 };
+  const message = `the catalogue cannot be read: ${messageOf(thrown)}`;
+  return new ValidationError([{ code: "catalogue_invalid", message, path: [], position }]);
+}
+
+function readEntries(path: string): ToolEntry[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw unreadable(path, thrown);
+  }
+  return parseCatalogue(text, path);
+}
+
+/**
+ * Loads catalogues into a registry.
+ *
+ * @throws ValidationError `catalogue_invalid` with every problem of every file, also between files.
+ * @throws TuttiError `incomplete_tool_registry` when there are fewer than `minTools` tools.
+ */
+export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
+  const { files = [], shipped = true, minTools = shipped ? MIN_SHIPPED_TOOLS : 0 } = options;
+  const issues: Issue[] = [];
+  const registry = new ToolRegistry();
+  for (const path of [...(shipped ? shippedCatalogueFiles() : []), ...files]) {
+    try {
+      for (const entry of readEntries(path)) registry.replace(entry);
+    } catch (thrown) {
+      if (!(thrown instanceof ValidationError)) throw thrown;
+      issues.push(...thrown.issues);
+    }
+  }
+  // Between tools only when each is known: a file that did not load would be missed everywhere.
+  if (issues.length === 0) issues.push(...registry.problems());
+  if (issues.length > 0) throw new ValidationError(issues);
+  if (registry.size < minTools)
+    throw new TuttiError(
+      "incomplete_tool_registry",
+      `expected at least ${minTools} tools, got: ${registry.size}`,
+      { details: { minTools, tools: registry.size } },
+    );
+  return registry;
+}

@@ -1,0 +1,205 @@
+import type { Position } from "../documents/yaml.ts";
+import { TuttiError, ValidationError, type Issue } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./synergy.ts";
+import { orderTools } from "./tool-order.ts";
+import type { Allowances, McpServerSpec, ToolSpec } from "./tool.ts";
+
+/** A tool with what the file that declares it lets it touch. */
+export interface ToolEntry {
+  readonly spec: ToolSpec;
+  readonly allow: Allowances;
+  /** The server of an `mcp` binding. Tools of one server hold the same object. */
+  readonly server?: McpServerSpec;
+  /** Where a part of the declaration stands; unknown for tools that were not read from a file. */
+  readonly positionOf?: (path: readonly PropertyKey[]) => Position;
+}
+
+/** A tool with how well it goes with another. */
+export interface Synergy {
+  readonly id: string;
+  /** Above 0.5, at most 1. */
+  readonly score: number;
+}
+
+type Index = Map<string, Set<string>>;
+
+function indexed(index: Index, key: string, id: string): void {
+  const ids = index.get(key);
+  if (ids) ids.add(id);
+  else index.set(key, new Set([id]));
+}
+
+function unindexed(index: Index, key: string, id: string): void {
+  const ids = index.get(key);
+  ids?.delete(id);
+  if (ids?.size === 0) index.delete(key);
+}
+
+/** All tools that are known, with indexes by capability and category (R24). It may change while workers run (R30). */
+export class ToolRegistry {
+  private readonly entries = new Map<string, ToolEntry>();
+  private readonly byCapability: Index = new Map();
+  private readonly byCategory: Index = new Map();
+
+  constructor(entries: Iterable<ToolEntry> = []) {
+    for (const entry of entries) this.register(entry);
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /**
+   * Adds a tool.
+   *
+   * @throws ValidationError `catalogue_invalid` when the id is taken.
+   */
+  register(entry: ToolEntry): void {
+    const { id } = entry.spec;
+    if (this.entries.has(id))
+      throw new ValidationError([
+        { code: "catalogue_invalid", message: `the tool "${id}" exists already`, path: ["id"] },
+      ]);
+    this.replace(entry);
+  }
+
+  /** Adds a tool, or puts it in the place of the one with its id. */
+  replace(entry: ToolEntry): void {
+    const { id, capabilities, category } = entry.spec;
+    this.unindex(id);
+    this.entries.set(id, entry);
+    for (const capability of capabilities) indexed(this.byCapability, capability, id);
+    indexed(this.byCategory, category, id);
+  }
+
+  /** Removes a tool. False when there is none with this id. */
+  unregister(id: string): boolean {
+    this.unindex(id);
+    return this.entries.delete(id);
+  }
+
+  has(id: string): boolean {
+    return this.entries.has(id);
+  }
+
+  get(id: string): ToolEntry | undefined {
+    return this.entries.get(id);
+  }
+
+  /**
+   * The tool with this id.
+   *
+   * @throws TuttiError `tool_not_found`, with the nearest known id in `details.suggestion`.
+   */
+  require(id: string): ToolEntry {
+    const entry = this.entries.get(id);
+    if (entry) return entry;
+    const suggestion = nearest(id, this.entries.keys());
+    throw new TuttiError(
+      "tool_not_found",
+      `there is no tool "${id}"${suggestion === undefined ? "" : `; did you mean "${suggestion}"?`}`,
+      { details: { tool: id, ...(suggestion !== undefined && { suggestion }) } },
+    );
+  }
+
+  /** All tools, in the order they came. */
+  list(): ToolEntry[] {
+    return [...this.entries.values()];
+  }
+
+  ids(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  /** Ids of the tools with a capability. */
+  findByCapability(capability: string): string[] {
+    return [...(this.byCapability.get(capability) ?? [])];
+  }
+
+  /** Ids of the tools of a category. */
+  findByCategory(category: string): string[] {
+    return [...(this.byCategory.get(category) ?? [])];
+  }
+
+  /** Every capability, sorted. */
+  capabilities(): string[] {
+    return [...this.byCapability.keys()].toSorted();
+  }
+
+  /** Every category with a tool, sorted. */
+  categories(): string[] {
+    return [...this.byCategory.keys()].toSorted();
+  }
+
+  /**
+   * Whether two tools may run side by side on one machine (R26).
+   *
+   * @throws TuttiError `tool_not_found`.
+   */
+  areCompatible(a: string, b: string): boolean {
+    return isCompatible(this.require(a).spec, this.require(b).spec);
+  }
+
+  /** Tools that go well with this one, best first; none for a tool that does not exist (R28). */
+  synergies(id: string): Synergy[] {
+    const spec = this.entries.get(id)?.spec;
+    if (!spec) return [];
+    return this.list()
+      .filter((other) => other.spec.id !== id)
+      .map((other) => ({ id: other.spec.id, score: synergyScore(spec, other.spec) }))
+      .filter(({ score }) => score > SYNERGY_THRESHOLD)
+      .toSorted((a, b) => b.score - a.score || a.id.localeCompare(b.id));
+  }
+
+  /**
+   * Ids in an order in which every tool stands after its dependencies (R29).
+   *
+   * @throws ValidationError `catalogue_invalid` naming a cycle.
+   */
+  order(): readonly string[] {
+    const result = orderTools(this.list().map(({ spec }) => spec));
+    if ("cycle" in result) throw new ValidationError([this.cycleIssue(result.cycle)]);
+    return result.order;
+  }
+
+  /** What is wrong between tools: references to tools that do not exist, dependencies that go round. */
+  problems(): Issue[] {
+    const issues: Issue[] = [];
+    for (const entry of this.entries.values())
+      for (const field of ["dependencies", "integrationPoints", "alternatives"] as const)
+        for (const [index, id] of entry.spec[field].entries()) {
+          if (this.entries.has(id)) continue;
+          const suggestion = nearest(id, this.entries.keys());
+          const position = entry.positionOf?.([field, index]);
+          issues.push({
+            code: "catalogue_invalid",
+            message: `${entry.spec.id}.${field} names "${id}", which is no tool`,
+            path: [entry.spec.id, field, index],
+            ...(suggestion !== undefined && { suggestion }),
+            ...(position && { position }),
+          });
+        }
+    const result = orderTools(this.list().map(({ spec }) => spec));
+    if ("cycle" in result) issues.push(this.cycleIssue(result.cycle));
+    return issues;
+  }
+
+  private cycleIssue(cycle: readonly string[]): Issue {
+    const [first = ""] = cycle;
+    const position = this.entries.get(first)?.positionOf?.(["dependencies"]);
+    return {
+      code: "catalogue_invalid",
+      message: `tools depend on each other in a circle: ${cycle.join(" -> ")}`,
+      path: [first, "dependencies"],
+      ...(position && { position }),
+    };
+  }
+
+  private unindex(id: string): void {
+    const spec = this.entries.get(id)?.spec;
+    if (!spec) return;
+    for (const capability of spec.capabilities) unindexed(this.byCapability, capability, id);
+    unindexed(this.byCategory, spec.category, id);
+  }
+}

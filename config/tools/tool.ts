@@ -1,0 +1,190 @@
+import { z } from "zod";
+
+import { STEP_TIMEOUT_MS } from "../defaults.ts";
+import { jsonSchema } from "./json-schema.ts";
+
+/** Tool ids are queue names too, so they are plain: letters, digits, `_`, `-`, with dots between. */
+export const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
+
+/** The eight categories of the catalogue (R23). */
+export const CATEGORIES = [
+  "foundation",
+  "intelligence",
+  "creation",
+  "communication",
+  "visual_media",
+  "data_management",
+  "enterprise",
+  "autonomous",
+] as const;
+
+/** Security levels, lowest first (R132). */
+export const SECURITY_LEVELS = ["standard", "high", "enterprise", "critical"] as const;
+
+/** What a call does to the world outside: `read` nothing, `destructive` something that cannot be undone. */
+export const EFFECTS = ["read", "write", "external", "destructive"] as const;
+
+/** A share of one machine: 1.0 is the whole of it. */
+const share = z.number().min(0).max(1);
+
+const inProcessBinding = z.strictObject({
+  type: z.literal("in_process"),
+  /** Name of the registered function. Default: the tool's id. */
+  handler: z.string().min(1).optional(),
+});
+
+const commandBinding = z.strictObject({
+  type: z.literal("command"),
+  /** The binary. It must be named in the catalogue's `allow.commands`. No shell is involved. */
+  command: z.string().min(1),
+  /**
+   * The arguments. `${{ args.x }}` takes a value of the step's input; an argument that is a single
+   * expression and yields a list becomes one argument per element, and none when it yields null.
+   */
+  args: z.array(z.string()).default([]),
+  /** Working directory; expressions are allowed. Default: the worker's. */
+  cwd: z.string().optional(),
+  /** The whole environment beside PATH, HOME and LANG; nothing else is inherited. `${{ secrets.X }}` is allowed. */
+  env: z.record(z.string(), z.string()).default({}),
+  /** Text given on standard input; expressions are allowed. */
+  stdin: z.string().optional(),
+  /** How standard output becomes the step's output. */
+  parse: z.enum(["text", "lines", "json"]).default("text"),
+  /** Exit codes that are no failure (`git grep` answers 1 when nothing matched). */
+  okExitCodes: z.array(z.int().min(0).max(255)).default([0]),
+  /** More output than this ends the call with `tool_output_invalid`. Bytes. */
+  maxOutputBytes: z.int().positive().default(16_000_000),
+});
+
+const httpBinding = z.strictObject({
+  type: z.literal("http"),
+  method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]).default("GET"),
+  /**
+   * The address; its host must be allowed by the catalogue's `allow.hosts`. A value of `${{ args.x }}`
+   * inside it is percent-encoded as one part; an address that is one whole expression is taken as it is.
+   */
+  url: z.string().min(1),
+  /** Request headers; `${{ args.x }}` and `${{ secrets.X }}` are allowed. */
+  headers: z.record(z.string(), z.string()).default({}),
+  /** Request body: a value with expressions, sent as JSON. */
+  body: z.json().optional(),
+  /** `body` = the parsed body only; `response` = {status, headers, body}. */
+  output: z.enum(["body", "response"]).default("body"),
+  /** More response than this ends the call with `tool_output_invalid`. Bytes. */
+  maxResponseBytes: z.int().positive().default(16_000_000),
+});
+
+const mcpBinding = z.strictObject({
+  type: z.literal("mcp"),
+  /** A key of the catalogue's `servers`. */
+  server: z.string().min(1),
+  /** The tool's name at that server. Default: the part of the id after the first dot. */
+  tool: z.string().min(1).optional(),
+});
+
+/** How a tool is reached. */
+export const bindingSpec = z.discriminatedUnion("type", [
+  inProcessBinding,
+  commandBinding,
+  httpBinding,
+  mcpBinding,
+]);
+
+/** Something callable: what it can do, what it needs, how it is reached (R21-R23). */
+export const toolSpec = z.strictObject({
+  id: z.string().max(100).regex(TOOL_ID),
+  name: z.string().min(1),
+  description: z.string().optional(),
+  category: z.enum(CATEGORIES),
+  /** Version of the tool's contract (R31). */
+  version: z.string().default("1"),
+  capabilities: z.array(z.string().min(1)).min(1),
+  /** Ids of tools that must exist for this one to make sense. */
+  dependencies: z.array(z.string()).default([]),
+  /** Share of one machine that a call holds while it runs. A resource not named is not needed. */
+  resources: z.record(z.string().min(1), share).default({}),
+  /** Declared expectations, used until there are measurements. */
+  performance: z
+    .strictObject({
+      responseTimeMs: z.number().positive(),
+      reliability: z.number().min(0).max(1).default(1),
+      throughputPerMinute: z.number().positive().optional(),
+    })
+    .optional(),
+  integrationPoints: z.array(z.string()).default([]),
+  securityLevel: z.enum(SECURITY_LEVELS).default("standard"),
+  enterpriseReady: z.boolean().default(false),
+  aiEnhanced: z.boolean().default(false),
+  /** Which part of the shipped catalogue the tool belongs to. */
+  tier: z.string().optional(),
+  effect: z.enum(EFFECTS).default("external"),
+  /** Whether calling twice with the same input does no more than calling once. Decides retries and restarts. */
+  idempotent: z.boolean().default(false),
+  /** Tools that offer the same capability. */
+  alternatives: z.array(z.string()).default([]),
+  /** JSON Schema (2020-12) of the input; checked before every call. */
+  input: jsonSchema.default({ type: "object" }),
+  /** JSON Schema (2020-12) of the output; checked after every call when given. */
+  output: jsonSchema.optional(),
+  /** Longest time of one call. Milliseconds. */
+  timeoutMs: z.int().positive().max(2_147_483_647).default(STEP_TIMEOUT_MS),
+  /** Limits of the tool's queue. */
+  limits: z
+    .strictObject({
+      /** Calls at the same time, over all workers. Default: unlimited. */
+      concurrency: z.int().positive().max(100_000).optional(),
+      /** At most `max` calls in any window of `durationMs`, over all workers. */
+      rate: z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }).optional(),
+    })
+    .default({}),
+  /** How the tool is reached. Without it the tool is listed as unbound and refused at submission. */
+  binding: bindingSpec.optional(),
+  /** Kind of binding that fits the tool; a hint for whoever binds it. */
+  suggestedBinding: z.enum(["in_process", "command", "http", "mcp"]).optional(),
+  /** Fields whose values are priors, never measurements. */
+  estimated: z.array(z.string()).default([]),
+});
+
+const stdioServer = z.strictObject({
+  transport: z.literal("stdio"),
+  // `${{ args.x }}` in any of these takes a value of the step's input: the server then runs once for
+  // each value, 8 of them at a time.
+  /** Must be named in `allow.commands`. */
+  command: z.string().min(1),
+  args: z.array(z.string()).default([]),
+  env: z.record(z.string(), z.string()).default({}),
+  cwd: z.string().optional(),
+});
+
+const httpServer = z.strictObject({
+  transport: z.literal("http"),
+  /** Its host must be allowed by `allow.hosts`. */
+  url: z.url(),
+  headers: z.record(z.string(), z.string()).default({}),
+});
+
+/** An MCP server that catalogue tools are reached through. */
+export const mcpServerSpec = z.discriminatedUnion("transport", [stdioServer, httpServer]);
+
+/** A catalogue file: what its tools may touch, the MCP servers they use, the tools. */
+export const catalogueFile = z.strictObject({
+  tutti: z.literal(1),
+  allow: z
+    .strictObject({
+      /** Binaries that command tools and stdio servers may start. */
+      commands: z.array(z.string()).default([]),
+      /** Hosts that http tools and servers may call: exact, `host:port`, `*.example.com`, or `*` for any public host. */
+      hosts: z.array(z.string()).default([]),
+      /** Hosts that may be called although they are loopback, link-local or private; written like `hosts`, without `*`. */
+      privateHosts: z.array(z.string()).default([]),
+    })
+    .default({ commands: [], hosts: [], privateHosts: [] }),
+  servers: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), mcpServerSpec).default({}),
+  tools: z.array(toolSpec).default([]),
+});
+
+export type ToolSpec = z.output<typeof toolSpec>;
+export type Binding = z.output<typeof bindingSpec>;
+export type McpServerSpec = z.output<typeof mcpServerSpec>;
+export type CatalogueFile = z.output<typeof catalogueFile>;
+export type Allowances = CatalogueFile["allow"];

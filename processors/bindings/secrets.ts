@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { isTuttiError, TuttiError, ValidationError, type Json } from "../../config/index.ts";
+
+/** Gives the value of a secret, or throws TuttiError `secret_missing`. */
+export type SecretSource = (name: string) => string;
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Encodings of shorter secrets occur by chance everywhere. Characters. */
+const MIN_ENCODED_CHARS = 8;
+
+/**
+ * Secrets from the environment variable `TUTTI_SECRET_<NAME>`, else from the file `<dir>/<NAME>`
+ * without its last line break. Files are read at each use, so they can be exchanged while workers run.
+ */
+export function secretSource(from: {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly dir?: string | undefined;
+}): SecretSource {
+  return (name) => {
+    const missing = (reason: string) =>
+      new TuttiError("secret_missing", `the secret ${name} ${reason}`, {
+        details: { secret: name },
+      });
+    // The name becomes part of a path.
+    if (!NAME.test(name)) throw missing("has no valid name");
+    const value = from.env[`TUTTI_SECRET_${name}`];
+    if (value !== undefined) return value;
+    const path = from.dir === undefined ? undefined : join(from.dir, name);
+    if (path === undefined || !existsSync(path))
+      throw missing(`is neither TUTTI_SECRET_${name} nor a file of the secrets folder`);
+    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  };
+}
+
+function plain(value: unknown): Json {
+  const copy: Json = JSON.parse(JSON.stringify(value ?? null));
+  return copy;
+}
+
+/** Replaces secrets that were used by `[secret NAME]`, in whatever form a tool may have given them back. */
+export class Redactor {
+  private readonly replacements = new Map<string, string>();
+
+  get used(): boolean {
+    return this.replacements.size > 0;
+  }
+
+  /** A source that remembers what it gave away. */
+  watch(source: SecretSource): SecretSource {
+    return (name) => {
+      const value = source(name);
+      this.add(name, value);
+      return value;
+    };
+  }
+
+  add(name: string, value: string): void {
+    if (value === "") return;
+    const forms = [value];
+    if (value.length >= MIN_ENCODED_CHARS) {
+      const bytes = Buffer.from(value);
+      forms.push(
+        JSON.stringify(value).slice(1, -1),
+        encodeURIComponent(value),
+        bytes.toString("base64"),
+        bytes.toString("base64url"),
+      );
+    }
+    for (const form of forms) this.replacements.set(form, `[secret ${name}]`);
+  }
+
+  text(text: string): string {
+    let clean = text;
+    // The longest first: one secret may be part of another.
+    for (const form of [...this.replacements.keys()].toSorted((a, b) => b.length - a.length))
+      if (clean.includes(form))
+        clean = clean.replaceAll(form, () => this.replacements.get(form) ?? "");
+    return clean;
+  }
+
+  /** The same for every text and key in a value. */
+  value(value: Json): Json {
+    if (!this.used) return value;
+    if (typeof value === "string") return this.text(value);
+    // A secret of digits may have become a number on its way.
+    if (typeof value === "number" && this.text(String(value)) !== String(value))
+      return this.text(String(value));
+    if (value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map((one: Json) => this.value(one));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [this.text(key), this.value(one)]),
+    );
+  }
+
+  /** An error that can be stored and shown. Its cause is dropped when secrets were used: it may hold them. */
+  error(thrown: unknown): unknown {
+    if (!this.used || !isTuttiError(thrown)) return thrown;
+    if (thrown instanceof ValidationError) {
+      return new ValidationError(
+        thrown.issues.map(({ suggestion, ...issue }) => ({
+          ...issue,
+          message: this.text(issue.message),
+          path: issue.path.map((part) => (typeof part === "string" ? this.text(part) : part)),
+          ...(suggestion === undefined ? {} : { suggestion: this.text(suggestion) }),
+        })),
+      );
+    }
+    const details = Object.entries(thrown.details).map(
+      ([key, one]) => [key, this.value(plain(one))] as const,
+    );
+    return new TuttiError(thrown.code, this.text(thrown.message), {
+      details: Object.fromEntries(details),
+    });
+  }
+}

@@ -1,0 +1,162 @@
+import type { Job } from "bullmq";
+
+import {
+  compileCondition,
+  compileTemplate,
+  messageOf,
+  readJson,
+  type Json,
+  type Template,
+} from "../../config/index.ts";
+import {
+  abortedState,
+  assertPayload,
+  FIELDS,
+  parseStepRecord,
+  type Abort,
+  type RunDefinition,
+  type RunEnding,
+  type RunJob,
+  type RunState,
+  type StepError,
+  type StepRecord,
+} from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import { stepError } from "../steps/finish.ts";
+import { view } from "../steps/inputs.ts";
+
+/**
+ * The root job of a run: entered when every step has ended, it decides how the run ended and computes
+ * its output. What it writes is written once.
+ */
+export function runProcessor(
+  engine: Engine,
+): (job: Job<RunJob>) => Promise<{ state: RunState | "gone" }> {
+  return async ({ data }) => {
+    assertPayload(data);
+    const workflow = await engine.definitions.get(data.definition);
+    if (workflow === undefined) return { state: "gone" };
+    const { definition } = workflow;
+    const ids = Object.keys(definition.steps);
+    const [state, abortText, ...texts] = await engine.ledger.read(data.runId, [
+      "state",
+      FIELDS.abort,
+      ...ids.map((id) => FIELDS.record(id)),
+    ]);
+    if (state === null || state === undefined) return { state: "gone" };
+    // Somebody stops the run: whoever ends its last running step ends it too.
+    if (state === "cancelling") return { state };
+    const records = new Map(ids.map((id, index) => [id, parseStepRecord(texts[index])]));
+    const abort = abortText ? readJson<Abort>(abortText) : null;
+    const ending = await endingOf(engine, data, definition, records, abort);
+    return { state: (await engine.runs.finish(data.runId, data.tenant, ending)) ?? "gone" };
+  };
+}
+
+async function endingOf(
+  engine: Engine,
+  job: RunJob,
+  definition: RunDefinition,
+  records: ReadonlyMap<string, StepRecord>,
+  abort: Abort | null,
+): Promise<RunEnding> {
+  const { state, error } = judge(definition, records, abort);
+  const results = new Results(engine, job, records);
+  const output = await results.output(definition.output);
+  if (output.error !== undefined && state === "completed")
+    return { state: "failed", error: output.error };
+  const value = output.value === undefined ? {} : { output: output.value };
+  if (state !== "completed") return { state, ...value, ...(error === undefined ? {} : { error }) };
+  const unmetCriteria = await results.unmet(definition.success);
+  return unmetCriteria.length > 0
+    ? { state: "completed_with_unmet_criteria", ...value, unmetCriteria }
+    : { state, ...value };
+}
+
+/** How a run ended, from how its steps ended. */
+export function judge(
+  definition: RunDefinition,
+  records: ReadonlyMap<string, StepRecord>,
+  abort: Abort | null,
+): { state: RunState; error?: StepError } {
+  const counted = [...records].filter(([id]) => definition.steps[id]?.optional !== true);
+  const failed = counted.find(([, record]) => record.state === "failed");
+  const error =
+    failed === undefined
+      ? {}
+      : {
+          error: {
+            code: failed[1].error?.code ?? "step_execution_failed",
+            message: `${failed[0]}: ${failed[1].error?.message ?? "failed"}`,
+          },
+        };
+  if (abort !== null) return { state: abortedState(abort), ...error };
+  // A step without an ending: its job was removed from outside, so nobody knows what became of it.
+  const lost = counted.find(([, record]) => record.finishedAtMs === null);
+  if (lost !== undefined)
+    return {
+      state: "failed",
+      error: { code: "internal_error", message: `${lost[0]}: its job was removed before it ended` },
+    };
+  if (failed === undefined) return { state: "completed" };
+  const some = counted.some(([, record]) => record.state === "completed");
+  return { state: some ? "partial" : "failed", ...error };
+}
+
+/** Evaluates the expressions about a run as a whole; reads only the outputs they name. */
+class Results {
+  readonly #engine: Engine;
+  readonly #job: RunJob;
+  readonly #records: ReadonlyMap<string, StepRecord>;
+
+  constructor(engine: Engine, job: RunJob, records: ReadonlyMap<string, StepRecord>) {
+    this.#engine = engine;
+    this.#job = job;
+    this.#records = records;
+  }
+
+  async output(source: Json | undefined): Promise<{ value?: string; error?: StepError }> {
+    if (source === undefined) return {};
+    try {
+      const template = compileTemplate(source, "result");
+      const value = template.render(await this.#variables(template));
+      return { value: await this.#engine.values.put(this.#job.runId, "output", value) };
+    } catch (thrown) {
+      return { error: stepError(thrown) };
+    }
+  }
+
+  /** The criteria that do not hold, each with the reason when it could not be evaluated. */
+  async unmet(criteria: readonly string[]): Promise<string[]> {
+    const unmet: string[] = [];
+    for (const criterion of criteria) {
+      try {
+        const condition = compileCondition(criterion, "result");
+        if (condition.render(await this.#variables(condition)) !== true) unmet.push(criterion);
+      } catch (thrown) {
+        unmet.push(`${criterion} (${messageOf(thrown)})`);
+      }
+    }
+    return unmet;
+  }
+
+  async #variables(template: Template): Promise<Record<string, unknown>> {
+    const { runs, values } = this.#engine;
+    const { runId, workflowId } = this.#job;
+    const ids = [...template.steps];
+    const fields = [FIELDS.input, ...ids.map((id) => FIELDS.output(id))];
+    const [input, ...outputs] = await runs.fields(runId, fields);
+    const steps: Record<string, unknown> = {};
+    for (const [index, id] of ids.entries()) {
+      steps[id] = view(
+        this.#records.get(id),
+        await values.get(runId, FIELDS.output(id), outputs[index]),
+      );
+    }
+    return {
+      input: (await values.get(runId, FIELDS.input, input)) ?? {},
+      steps,
+      run: { id: runId, workflow: workflowId },
+    };
+  }
+}

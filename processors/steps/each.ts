@@ -1,0 +1,246 @@
+import { WaitingChildrenError, type Job } from "bullmq";
+
+import { messageOf, readJson, TuttiError, type Json } from "../../config/index.ts";
+import {
+  assertPayload,
+  BACKOFF,
+  CONTROL_QUEUES,
+  FIELDS,
+  jobIds,
+  parseStepRecord,
+  type Abort,
+  type Ending,
+  type StepAddress,
+  type StepJob,
+  type StepRecord,
+} from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import { conditionFails, decide } from "./decide.ts";
+import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
+import { finish, stepError, type Finished } from "./finish.ts";
+import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+
+/** Items of one forEach. Above this its joined output would not fit anyway. */
+const MAX_ITEMS = 100_000;
+/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
+const WITHOUT_LIMIT = 1_000_000;
+
+/**
+ * Runs a forEach step. Its first entry adds the first `maxParallel` items as children and waits for
+ * them; each item adds the one `maxParallel` places behind it before it ends, so that never more than
+ * that many jobs wait. When no child is left, the job is entered again and joins the results.
+ */
+export function eachProcessor(
+  engine: Engine,
+): (job: Job<StepJob>, token?: string) => Promise<Finished> {
+  return async (job, token) => {
+    assertPayload(job.data);
+    const { runId, stepId } = job.data;
+    const workflow = await engine.definitions.get(job.data.definition);
+    const step = workflow?.step(stepId);
+    if (workflow === undefined || step === undefined) return { state: "gone" };
+    const address: StepAddress = { runId, stepId, start: job.attemptsStarted };
+    const fields = [...fieldsOf(step), FIELDS.count(stepId)];
+    const begun = await engine.ledger.begin(address, { once: false, fields });
+    if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
+    if (begun.status === "done") return finish(begun.record);
+    const ending: Ending =
+      begun.abort === undefined
+        ? await advance({ engine, job, workflow, step }, begun.values, token)
+        : await stopped(engine, job.data, Number(begun.values.at(-1) ?? 0), begun.abort.reason);
+    const committed = await engine.ledger.commit(address, ending);
+    if (committed.status === "gone" || committed.status === "fenced")
+      return { state: committed.status };
+    return finish(committed.record);
+  };
+}
+
+/** The ending of a forEach whose run is being stopped: failed when it was one of its own items that failed. */
+async function stopped(
+  engine: Engine,
+  job: StepJob,
+  count: number,
+  reason: string,
+): Promise<Ending> {
+  const { stepId } = job;
+  const items = Array.from({ length: count }, (_, item) => ({ stepId, item }));
+  await engine.runs.cancelSteps(job.runId, items, reason);
+  const fields = items.map(({ item }) => FIELDS.record(stepId, item));
+  const records = (await engine.runs.fields(job.runId, fields)).map((text) =>
+    parseStepRecord(text),
+  );
+  const bad = records.filter((record) => record.state === "failed");
+  return bad.length > 0
+    ? joined(engine, job, records, bad)
+    : { outcome: "cancelled", attempts: 0, reason };
+}
+
+interface EachWork {
+  readonly engine: Engine;
+  readonly job: Job<StepJob>;
+  readonly workflow: CompiledDefinition;
+  readonly step: CompiledStep;
+}
+
+async function advance(
+  work: EachWork,
+  values: readonly (string | null)[],
+  token: string | undefined,
+): Promise<Ending> {
+  const { engine, job, workflow, step } = work;
+  const known = values.at(-1);
+  let count: number;
+  if (known === null || known === undefined) {
+    let items: readonly Json[];
+    try {
+      const found = await sortOut(engine, job.data, step, values);
+      const decision = decide(
+        step.definition,
+        found.dependencies,
+        (id) => workflow.definition.steps[id]?.optional === true,
+      );
+      if (decision.kind === "skip")
+        return { outcome: "skipped", attempts: 0, reason: decision.reason };
+      if (conditionFails(step, found))
+        return { outcome: "skipped", attempts: 0, reason: "when is false" };
+      items = itemsOf(step, found);
+    } catch (thrown) {
+      return { outcome: "failed", attempts: 0, error: stepError(thrown) };
+    }
+    count = items.length;
+    await engine.items.put(job.data.runId, job.data.stepId, items);
+    // Written last: from here on the items stand, and a crash goes on with them.
+    await engine.runs.note(job.data.runId, FIELDS.count(job.data.stepId), String(count));
+    // Who stopped the run in between did not know of these items.
+    const [abort] = await engine.runs.fields(job.data.runId, [FIELDS.abort]);
+    if (abort) return stopped(engine, job.data, count, readJson<Abort>(abort).reason);
+  } else {
+    count = Number(known);
+  }
+  return join(work, count, token);
+}
+
+function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
+  const items = step.items?.render(found.variables);
+  if (!Array.isArray(items)) {
+    throw new TuttiError(
+      "reference_missing",
+      `expected forEach to yield a list, got: ${JSON.stringify(items)?.slice(0, 80)}`,
+    );
+  }
+  if (items.length > MAX_ITEMS) {
+    throw new TuttiError(
+      "payload_too_large",
+      `expected forEach to yield at most ${MAX_ITEMS} items, got: ${items.length}`,
+    );
+  }
+  return items;
+}
+
+/** Waits until every item has ended, then puts their outputs together. */
+async function join(
+  { engine, job, step }: EachWork,
+  count: number,
+  token: string | undefined,
+): Promise<Ending> {
+  const { runId, stepId } = job.data;
+  const all = Array.from({ length: count }, (_, item) => item);
+  const read = await engine.runs.fields(
+    runId,
+    all.map((item) => FIELDS.record(stepId, item)),
+  );
+  const records = read.map((text) => parseStepRecord(text));
+  const open = all.filter((item) => records[item]?.finishedAtMs === null);
+  if (open.length > 0) {
+    const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
+    await addItems(engine, job.data, step, window);
+    // Every item may have ended in between; then there is nothing to wait for, and BullMQ enters again.
+    if (token !== undefined && (await job.moveToWaitingChildren(token)))
+      throw new WaitingChildrenError();
+    throw new TuttiError(
+      "internal_error",
+      `items ${window.join(", ")} of ${stepId} ended while they were added`,
+    );
+  }
+  const bad = records.filter((record) => record.state === "failed");
+  const cut = records.find((record) => record.state === "cancelled");
+  if (cut !== undefined && bad.length === 0)
+    return { outcome: "cancelled", attempts: 0, reason: cut.reason ?? "cancelled" };
+  return joined(engine, job.data, records, bad);
+}
+
+/**
+ * The items that may wait or run now. Item i is followed by item i + `parallel`, so each of these
+ * rows has one: the first that is open.
+ */
+function frontOf(open: readonly number[], parallel: number): number[] {
+  const rows = new Map<number, number>();
+  for (const item of open) if (!rows.has(item % parallel)) rows.set(item % parallel, item);
+  return [...rows.values()];
+}
+
+async function joined(
+  engine: Engine,
+  job: StepJob,
+  records: readonly StepRecord[],
+  bad: readonly StepRecord[],
+): Promise<Ending> {
+  const { runId, stepId } = job;
+  const fields = records.map((_, item) => FIELDS.output(stepId, item));
+  const stored = await engine.runs.fields(runId, fields);
+  const outputs: Json[] = [];
+  for (const [item, text] of stored.entries())
+    outputs.push((await engine.values.get(runId, fields[item]!, text)) ?? null);
+  let output: string;
+  try {
+    output = await engine.values.put(runId, FIELDS.output(stepId), outputs);
+  } catch (thrown) {
+    return { outcome: "failed", attempts: 1, error: stepError(thrown) };
+  }
+  const [first] = bad;
+  if (first === undefined) return { outcome: "completed", attempts: 1, output };
+  const message = `${bad.length} of ${records.length} items failed; the first: ${first.error?.message ?? messageOf(first.error)}`;
+  const code = first.error?.code ?? "step_execution_failed";
+  return {
+    outcome: "failed",
+    attempts: 1,
+    error: { code, message, details: { failed: bad.length, items: records.length } },
+    output,
+  };
+}
+
+async function addItems(
+  engine: Engine,
+  job: StepJob,
+  step: CompiledStep,
+  items: readonly number[],
+): Promise<void> {
+  const parent = {
+    id: jobIds.step(job, job.stepId),
+    queue: engine.queues.qualified(CONTROL_QUEUES.each),
+  };
+  await engine.queues.get(step.definition.tool).addBulk(
+    items.map((item) => ({
+      name: `${job.stepId}[${item}]`,
+      data: { ...job, item },
+      opts: {
+        jobId: jobIds.item(job, job.stepId, item),
+        parent,
+        ignoreDependencyOnFailure: true,
+        attempts: WITHOUT_LIMIT,
+        backoff: { type: BACKOFF },
+      },
+    })),
+  );
+}
+
+/**
+ * Called by an item that has ended, before its job finishes: adds the item that takes its place. An
+ * item that is started again does it again; adding twice is harmless.
+ */
+export async function feedNext(engine: Engine, job: StepJob, step: CompiledStep): Promise<void> {
+  const next = (job.item ?? 0) + (step.definition.forEach?.maxParallel ?? 1);
+  const [count] = await engine.ledger.read(job.runId, [FIELDS.count(job.stepId)]);
+  const { item: _, ...rest } = job;
+  if (next < Number(count)) await addItems(engine, rest, step, [next]);
+}

@@ -1,0 +1,32 @@
+import { jobOf, parseStepRecord, FIELDS, type StepJob } from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import type { CompiledDefinition } from "./definitions.ts";
+
+/** Outranks every start of a job. */
+const LAST_START = 1_000_000_000;
+
+/**
+ * Ends a step whose job somebody removed before it ended: nothing else will, and its dependents
+ * would wait until the run's time is over. False when its job is there.
+ */
+export async function endLost(
+  engine: Engine,
+  workflow: CompiledDefinition,
+  job: StepJob,
+  stepId: string,
+): Promise<boolean> {
+  const { queue, jobId } = jobOf({ definition: workflow.definition, address: job }, { stepId });
+  if (await engine.flows.has(queue, jobId)) return false;
+  const field = FIELDS.record(stepId);
+  const [text] = await engine.ledger.read(job.runId, [field]);
+  const { attempts } = parseStepRecord(text);
+  await engine.ledger.commit(
+    { runId: job.runId, stepId, start: LAST_START },
+    {
+      outcome: "failed",
+      attempts,
+      error: { code: "internal_error", message: "its job was removed before it ended" },
+    },
+  );
+  return true;
+}

@@ -1,0 +1,72 @@
+import type { Redis } from "ioredis";
+
+import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES, TuttiError, type Json } from "../../config/index.ts";
+import type { Keys } from "../names.ts";
+
+/** Stands in the record for a value that is kept beside it. JSON never starts like this. */
+const REFERENCE = "@";
+
+/**
+ * Inputs and outputs. Small ones stand in the run record; larger ones in a key of their own, so that
+ * reading a record stays cheap.
+ */
+export class Values {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /**
+   * Returns what to write into `field` of the record for `value`; a large one is kept on the way.
+   *
+   * @throws TuttiError `payload_too_large` above 16 MB.
+   */
+  async put(runId: string, field: string, value: Json): Promise<string> {
+    const { stored, large } = storedForm(field, value);
+    if (large !== undefined) await this.#redis.set(this.#keys.value(runId, field), large);
+    return stored;
+  }
+
+  /** The value behind what stands in `field`; undefined when there is none. */
+  async get(
+    runId: string,
+    field: string,
+    stored: string | null | undefined,
+  ): Promise<Json | undefined> {
+    if (stored === null || stored === undefined) return undefined;
+    if (!stored.startsWith(REFERENCE)) return JSON.parse(stored) as Json;
+    const text = await this.#redis.get(this.#keys.value(runId, field));
+    return text === null ? undefined : (JSON.parse(text) as Json);
+  }
+}
+
+/**
+ * What stands in `field` of the record for `value`, and the text beside it when that is only a reference.
+ *
+ * @throws TuttiError `payload_too_large` above 16 MB.
+ */
+export function storedForm(field: string, value: Json): { stored: string; large?: string } {
+  const text = JSON.stringify(value);
+  // Three bytes per character at most would already fit; only then is counting worth its price.
+  if (text.length * 3 <= INLINE_VALUE_BYTES) return { stored: text };
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= INLINE_VALUE_BYTES) return { stored: text };
+  if (bytes > MAX_VALUE_BYTES) {
+    throw new TuttiError(
+      "payload_too_large",
+      `expected at most ${MAX_VALUE_BYTES} bytes of JSON, got: ${bytes}`,
+      {
+        details: { field, bytes, maxBytes: MAX_VALUE_BYTES },
+      },
+    );
+  }
+  return { stored: `${REFERENCE}${bytes}`, large: text };
+}
+
+/** Whether a field of the record only points to its value. */
+export function isReference(stored: string): boolean {
+  return stored.startsWith(REFERENCE);
+}
