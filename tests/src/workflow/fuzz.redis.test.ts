@@ -383,10 +383,11 @@ describe("a document that is not a workflow is refused with typed errors, and le
     async (name, { redisUrl, prefix, redis }) => {
       await using tutti = new Tutti({ redisUrl, prefix, registry });
       const document = MONSTERS[name]!() as object;
-      const since = performance.now();
-      expect(refusal(document)).toBeInstanceOf(ValidationError);
-      // Nobody else is served meanwhile.
-      expect(performance.now() - since).toBeLessThan(4_000);
+      const error = refusal(document);
+      expect(error).toBeInstanceOf(ValidationError);
+      // Each compares with every known name, and nobody else is served meanwhile.
+      const suggested = error?.issues.filter(({ suggestion }) => suggestion !== undefined);
+      expect(suggested?.length).toBeLessThanOrEqual(100);
       await expect(tutti.submit(document)).rejects.toBeInstanceOf(ValidationError);
       expect(await redis.keys(`${prefix}*`)).toEqual([]);
     },
