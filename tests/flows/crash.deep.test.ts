@@ -1,7 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { expect } from "vitest";
 
 import { crash } from "../support/crash.ts";
@@ -18,7 +14,7 @@ test(`30 DAGs, workers killed at random all the time (seed ${SEED})`, async ({ o
     deaths: 0.04,
     killEveryMs: 1_500,
   });
-  writeFileSync(join(tmpdir(), "tutti-crash.json"), JSON.stringify(report));
+  process.stdout.write(`${JSON.stringify(report)}\n`);
   expect(report.runs).toBe(30);
   expect(report.kills).toBeGreaterThan(0);
 });

@@ -28,6 +28,7 @@ export interface CrashReport {
   readonly steps: number;
   readonly calls: number;
   readonly unknown: number;
+  readonly lost: number;
   readonly resubmissions: number;
 }
 
@@ -115,6 +116,7 @@ export async function crash(
   const calls = new Map<string, number>();
   for (const effect of effects) calls.set(effect, (calls.get(effect) ?? 0) + 1);
   let unknown = 0;
+  let lost = 0;
   const wrong: string[] = [];
   for (const [index, run] of runs.entries()) {
     if (!["completed", "partial", "failed"].includes(run.state))
@@ -128,7 +130,8 @@ export async function crash(
       const most = step.state === "skipped" ? 0 : step.tool === "effect" ? 1 : Infinity;
       if (times < least || times > most) wrong.push(`${told}, ${times} effects`);
       if (step.state !== "failed") continue;
-      unknown++;
+      if (step.error?.code === "effect_unknown") unknown++;
+      else lost++;
       // Nothing fails here but by the death of workers.
       const expected = step.tool === "effect" ? "effect_unknown" : "worker_lost";
       if (step.error?.code !== expected) wrong.push(told);
@@ -149,6 +152,7 @@ export async function crash(
     steps: runs.reduce((sum, run) => sum + Object.keys(run.steps).length, 0),
     calls: effects.length,
     unknown,
+    lost,
     resubmissions,
   };
 }
