@@ -11,8 +11,8 @@ import { startWorker } from "../src/worker.ts";
 import { compile } from "../src/workflow/compile.ts";
 import { documentOf, type Shape } from "./shapes.ts";
 
-/** Jobs that one worker of any arm runs at once. */
-const CONCURRENCY = 50;
+/** Jobs that one worker of any arm runs at once, unless told otherwise: what a function without limits gets. */
+export const CONCURRENCY = 200;
 /** How often the end of the runs is looked for. Milliseconds. */
 const POLL_MS = 3;
 
@@ -27,12 +27,17 @@ export interface Arm {
   close(): Promise<void>;
 }
 
-export const registry = new ToolRegistry(
-  parseCatalogue(
-    `tutti: 1\ntools: [{ id: bench.noop, name: Nothing, category: foundation, capabilities: [testing], idempotent: true, resources: { cpu: ${1 / CONCURRENCY} }, binding: { type: in_process } }]`,
-    "bench",
-  ),
-);
+/** A catalogue of one tool that does nothing, so many times at once. */
+export function registryFor(concurrency: number): ToolRegistry {
+  const share = 1 / concurrency;
+  return new ToolRegistry(
+    parseCatalogue(
+      `tutti: 1
+tools: [{ id: bench.noop, name: Nothing, category: foundation, capabilities: [testing], idempotent: true, resources: { cpu: ${share} }, binding: { type: in_process } }]`,
+      "bench",
+    ),
+  );
+}
 
 // Begins anywhere: a bench that was killed leaves keys behind.
 let sequence = Date.now() % 1_000_000;
@@ -55,7 +60,11 @@ class Countdown {
 }
 
 /** A FlowProducer tree of the same steps, edges that a tree cannot hold left out, and nothing else. */
-export async function bareArm(redisUrl: string, shape: Shape): Promise<Arm> {
+export async function bareArm(
+  redisUrl: string,
+  shape: Shape,
+  concurrency = CONCURRENCY,
+): Promise<Arm> {
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const prefix = `{bare${sequence++}}`;
   const producer = new FlowProducer({ connection, prefix });
@@ -67,7 +76,7 @@ export async function bareArm(redisUrl: string, shape: Shape): Promise<Arm> {
       if (job.name === `s${last}`) ends.hit();
       return Promise.resolve({ state: "completed" });
     },
-    { connection, prefix, concurrency: CONCURRENCY },
+    { connection, prefix, concurrency },
   );
   await worker.waitUntilReady();
   const taken = new Set<number>();
@@ -120,7 +129,11 @@ function nest(tree: readonly TreeNode[]): FlowJob {
 }
 
 /** The compiled tree with processors that do nothing (forks release their edges), and nothing else of ours. */
-export async function floorArm(redisUrl: string, shape: Shape): Promise<Arm> {
+export async function floorArm(
+  redisUrl: string,
+  shape: Shape,
+  concurrency = CONCURRENCY,
+): Promise<Arm> {
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const prefix = `{floor${sequence++}}`;
   const producer = new FlowProducer({ connection, prefix });
@@ -147,11 +160,10 @@ export async function floorArm(redisUrl: string, shape: Shape): Promise<Arm> {
     },
   };
   const workers = Object.entries(processors).map(
-    ([name, processor]) =>
-      new Worker(name, processor, { connection, prefix, concurrency: CONCURRENCY }),
+    ([name, processor]) => new Worker(name, processor, { connection, prefix, concurrency }),
   );
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
-  const plan = prepare(documentOf(shape), registry);
+  const plan = prepare(documentOf(shape), registryFor(concurrency));
   const workflow = { definition: plan.definition, hash: plan.workflow.hash, layout: plan.layout };
   const identity = { tenant: "default", actor: "bench", correlationId: "bench" };
   return {
@@ -181,9 +193,11 @@ export async function floorArm(redisUrl: string, shape: Shape): Promise<Arm> {
 export async function tuttiArm(
   redisUrl: string,
   shape: Shape,
+  concurrency = CONCURRENCY,
   options: { readonly workers?: boolean } = {},
 ): Promise<Arm & { readonly prefix: string }> {
   const prefix = `{tutti${sequence++}}`;
+  const registry = registryFor(concurrency);
   const tutti = new Tutti({ redisUrl, prefix, registry });
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const begin = () =>

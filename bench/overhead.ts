@@ -1,5 +1,5 @@
 /**
- * What Tutti costs on top of BullMQ: `npm run bench:overhead [-- --json] [-- --rounds 7]`.
+ * What Tutti costs on top of BullMQ: `npm run bench:overhead [-- --json] [-- --rounds 7] [-- --concurrency 50]`.
  *
  * Three arms run the same shapes in turn, again and again: *bare* BullMQ flows, the *floor* (the tree
  * that Tutti compiles, with processors that do nothing), and *tutti*. Ratios are taken within a round
@@ -15,7 +15,7 @@ import { Redis } from "ioredis";
 
 import { loadConfig } from "../config/index.ts";
 import { openRedis } from "../queues/index.ts";
-import { bareArm, floorArm, tuttiArm, type Arm } from "./arms.ts";
+import { bareArm, CONCURRENCY, floorArm, tuttiArm, type Arm } from "./arms.ts";
 import { profileOf, type Profile } from "./profile.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 import { median, round } from "./statistics.ts";
@@ -24,11 +24,15 @@ const { values: flags } = parseArgs({
   options: {
     json: { type: "boolean" },
     rounds: { type: "string", default: "5" },
+    concurrency: { type: "string", default: String(CONCURRENCY) },
     profile: { type: "boolean", default: true },
   },
   allowNegative: true,
 });
 const ROUNDS = Number(flags.rounds);
+const concurrency = Number(flags.concurrency);
+/** Rounds before those that count: code of ours is as warm as that of BullMQ, which every arm runs. */
+const WARM_UP = 3;
 const talk = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
@@ -53,15 +57,12 @@ async function timed(arm: Arm, shape: Shape): Promise<number> {
 
 async function throughput(redisUrl: string, shape: Shape): Promise<ShapeResult> {
   const rates = { bare: [] as number[], floor: [] as number[], tutti: [] as number[] };
-  for (let turn = -1; turn < ROUNDS; turn++) {
+  for (let turn = -WARM_UP; turn < ROUNDS; turn++) {
     // Every round begins with another arm, so that none always runs on the warmest machine.
     const makers = [bareArm, floorArm, tuttiArm];
     for (let index = 0; index < makers.length; index++) {
-      const arm = await makers[(index + turn + 3) % 3]!(redisUrl, shape);
-      const rate = await timed(
-        arm,
-        turn < 0 ? { ...shape, runs: Math.ceil(shape.runs / 4) } : shape,
-      );
+      const arm = await makers[(index + turn + 3 * WARM_UP) % 3]!(redisUrl, shape, concurrency);
+      const rate = await timed(arm, shape);
       if (turn >= 0) rates[arm.name as keyof typeof rates].push(rate);
       await arm.close();
     }
@@ -125,7 +126,7 @@ async function memory(
   const steps = runs * shape.dependencies.length;
   const redis = new Redis(redisUrl);
   const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))![1]);
-  const arm = await tuttiArm(redisUrl, shape, { workers: false });
+  const arm = await tuttiArm(redisUrl, shape, concurrency, { workers: false });
   const before = await used();
   await arm.fill!(runs);
   const pending = await used();
@@ -161,6 +162,7 @@ try {
   const report = {
     commit,
     rounds: ROUNDS,
+    concurrency,
     load: { before: round(loadBefore), after: round(loadavg()[0]!) },
     shapes,
     latency: idle,
@@ -186,7 +188,7 @@ function print(report: {
   const cell = (value: string | number | null, width: number) =>
     String(value ?? "-").padStart(width);
   const lines = [
-    `commit ${report.commit}, ${report.rounds} rounds, load average ${JSON.stringify(report.load)}`,
+    `commit ${report.commit}, ${report.rounds} rounds, concurrency ${concurrency}, load average ${JSON.stringify(report.load)}`,
     `${"shape".padEnd(22)}${["bare/s", "floor/s", "tutti/s", "to floor", "to bare", "floor to bare"].map((head) => cell(head, 14)).join("")}`,
     ...report.shapes.map(
       ({ shape, stepsPerSecond: { bare, floor, tutti }, toFloor, toBare, floorToBare }) =>
@@ -195,7 +197,7 @@ function print(report: {
     `latency on an idle system: ${JSON.stringify(report.latency)}`,
     `Redis memory: ${JSON.stringify(report.memory)}`,
     ...report.profiles.flatMap(({ shape, node, redis: calls }) => [
-      `profile of "${shape}", share of Node's busy time: ${node.map(({ what, share }) => `${what} ${Math.round(share * 100)} %`).join(", ")}`,
+      `profile of "${shape}", share of Node's time: ${node.map(({ what, share }) => `${what} ${Math.round(share * 100)} %`).join(", ")}`,
       `  Redis time per step: ${calls.map(({ command, microseconds, calls: count }) => `${command} ${microseconds} us (${count} calls)`).join(", ")}`,
     ]),
   ];

@@ -9,7 +9,7 @@ import { round } from "./statistics.ts";
 /** Where the time of a shape goes. */
 export interface Profile {
   readonly shape: string;
-  /** Share of the time in which Node was busy, by part. */
+  /** Share of the time, by part. */
   readonly node: readonly { readonly what: string; readonly share: number }[];
   /** Redis' own time and calls per step, by command. */
   readonly redis: readonly {
@@ -20,21 +20,26 @@ export interface Profile {
 }
 
 const PARTS: readonly (readonly [RegExp, string])[] = [
+  [/tutti\/bench\/queues\//, "tutti queues"],
+  [/tutti\/bench\/processors\//, "tutti processors"],
+  [/tutti\/bench\/(src|config)\//, "tutti src"],
+  [/tutti\/bench\/bench\//, "bench"],
   [/node_modules\/bullmq\//, "bullmq"],
-  [/node_modules\/ioredis\/|redis-parser|@ioredis/, "ioredis"],
+  [/node_modules\/ioredis\//, "ioredis"],
   [/node_modules\/msgpackr/, "msgpackr"],
   [/node_modules\//, "other packages"],
-  [/\/(queues)\//, "tutti queues"],
-  [/\/(processors)\//, "tutti processors"],
-  [/\/(src|config)\//, "tutti src"],
-  [/\/bench\//, "bench"],
   [/^node:/, "node"],
 ];
 
+/** What measuring costs; left out. */
+const PROFILER = "profiler";
+
+/** The part a frame belongs to; null when its caller has to say. */
 function partOf({ url, functionName }: Profiler.ProfileNode["callFrame"]): string | null {
-  if (functionName === "(idle)") return null;
+  if (functionName === "post" && url.includes("inspector")) return PROFILER;
+  if (functionName === "(idle)") return "idle";
   if (functionName === "(garbage collector)") return "garbage collector";
-  return PARTS.find(([pattern]) => pattern.test(url))?.[1] ?? "engine";
+  return PARTS.find(([pattern]) => pattern.test(url))?.[1] ?? null;
 }
 
 /** Runs a shape under Node's profiler and reads Redis' own counters. */
@@ -60,13 +65,24 @@ export async function profileOf(redisUrl: string, shape: Shape): Promise<Profile
   };
 }
 
+/** Node's own functions count for whoever called them. */
 function sharesOf(profile: Profiler.Profile): Profile["node"] {
-  const byId = new Map(profile.nodes.map((node) => [node.id, partOf(node.callFrame)]));
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const callers = new Map(
+    profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])),
+  );
+  const owner = (id: number): string => {
+    const own = partOf(nodes.get(id)!.callFrame);
+    const caller = callers.get(id);
+    if (own !== null && own !== "node") return own;
+    return caller === undefined ? (own ?? "engine") : owner(caller);
+  };
   const times = new Map<string, number>();
   for (const [index, id] of (profile.samples ?? []).entries()) {
-    const part = byId.get(id);
-    if (part) times.set(part, (times.get(part) ?? 0) + (profile.timeDeltas?.[index] ?? 0));
+    const part = owner(id);
+    times.set(part, (times.get(part) ?? 0) + (profile.timeDeltas?.[index] ?? 0));
   }
+  times.delete(PROFILER);
   const total = [...times.values()].reduce((sum, time) => sum + time, 0);
   return [...times]
     .map(([what, time]) => ({ what, share: time / total }))

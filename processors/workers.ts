@@ -6,6 +6,7 @@ import {
   LOCK_DURATION_MS,
   MAX_STALLED_COUNT,
   messageOf,
+  type Binding,
   type ToolSpec,
 } from "../config/index.ts";
 import { CONTROL_QUEUES, controlBackoffMs, settlesWithin } from "../queues/index.ts";
@@ -16,12 +17,22 @@ import { eachProcessor } from "./steps/each.ts";
 import { RetryLater } from "./steps/finish.ts";
 import { stepProcessor } from "./steps/step.ts";
 
-/** Calls of one tool in one worker process at once, when neither its limits nor its resources say less. */
-const TOOL_CONCURRENCY = 100;
+/**
+ * Calls of one tool in one worker process at once, by how it is reached, when neither its limits nor its
+ * resources say less. A function costs what it does itself, and most wait; a request costs a connection
+ * and somebody else's patience; a server of ours answers one at a time more often than not; a command is
+ * a process.
+ */
+const CONCURRENCY: Readonly<Record<Binding["type"], number>> = {
+  in_process: 200,
+  http: 50,
+  mcp: 20,
+  command: 8,
+};
 /** How long calls may take to let go when their worker has to stop. Milliseconds. */
 const LET_GO_MS = 2_000;
 /** Control jobs in one worker process at once: they only wait for Redis. */
-const CONTROL_CONCURRENCY = 50;
+const CONTROL_CONCURRENCY = 200;
 
 /** How the workers of a process behave. */
 export interface WorkersOptions {
@@ -125,7 +136,10 @@ export class Workers {
 export function concurrencyOf(tool: ToolSpec): number {
   const largest = Math.max(0, ...Object.values(tool.resources));
   // A share of 0.1 fits ten times, although 1 / 0.1 is a hair less than ten in binary.
-  const fits = largest > 0 ? Math.max(1, Math.floor(1 / largest + 1e-9)) : TOOL_CONCURRENCY;
+  const fits =
+    largest > 0
+      ? Math.max(1, Math.floor(1 / largest + 1e-9))
+      : CONCURRENCY[tool.binding?.type ?? "in_process"];
   const limit = tool.limits.concurrency;
   return limit === undefined ? fits : largest > 0 ? Math.min(fits, limit) : limit;
 }

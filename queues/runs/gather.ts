@@ -1,3 +1,6 @@
+/** Calls underway at once. One leaves Redis idle while its answer is read; without a bound nothing gathers. */
+const MAX_UNDERWAY = 4;
+
 /** One piece of work that waits for its turn. */
 interface Waiting<T, R> {
   readonly item: T;
@@ -7,7 +10,7 @@ interface Waiting<T, R> {
 }
 
 /**
- * Sends together what is asked for at about the same time: one call is underway, and what comes
+ * Sends together what is asked for at about the same time: a few calls are underway, and what comes
  * meanwhile goes with the next. Whoever is alone waits for nobody, and a crowd pays for few calls.
  */
 export class Gather<T, R> {
@@ -15,7 +18,7 @@ export class Gather<T, R> {
   readonly #maxWeight: number;
   #waiting: Waiting<T, R>[] = [];
   #scheduled = false;
-  #underway = false;
+  #underway = 0;
 
   /** `maxWeight` bounds one call; an item that alone is heavier goes alone. */
   constructor(maxWeight: number, send: (items: readonly T[]) => Promise<readonly R[]>) {
@@ -32,7 +35,7 @@ export class Gather<T, R> {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#underway || this.#waiting.length === 0) return;
+    if (this.#scheduled || this.#underway >= MAX_UNDERWAY || this.#waiting.length === 0) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -52,14 +55,14 @@ export class Gather<T, R> {
   }
 
   async #call(batch: readonly Waiting<T, R>[]): Promise<void> {
-    this.#underway = true;
+    this.#underway++;
     try {
       const results = await this.#send(batch.map(({ item }) => item));
       for (const [index, waiting] of batch.entries()) waiting.resolve(results[index]!);
     } catch (thrown) {
       for (const waiting of batch) waiting.reject(thrown);
     } finally {
-      this.#underway = false;
+      this.#underway--;
       this.#schedule();
     }
   }
