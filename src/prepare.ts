@@ -53,8 +53,16 @@ function refuse(issues: readonly Issue[]): never {
   throw new ValidationError(issues);
 }
 
-function placed({ at, ...issue }: Located, source: SourceDocument | undefined): Issue {
+function placed({ at, ...found }: Located, source: SourceDocument | undefined): Issue {
+  const issue = { ...found, message: clipped(found.message) };
   return source === undefined ? issue : { ...issue, position: source.positionOf(issue.path, at) };
+}
+
+/** A document can put anything into a message; nobody reads more than this. */
+const MAX_MESSAGE_CHARS = 2_000;
+
+function clipped(message: string): string {
+  return message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS)}...` : message;
 }
 
 function lookup(registry: ToolRegistry): ToolLookup {

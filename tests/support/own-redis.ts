@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { realpathSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { Redis } from "ioredis";
 
@@ -44,7 +45,9 @@ export class OwnRedis implements AsyncDisposable {
       "--dir",
       "/tmp",
     ];
-    this.#child = spawn(await programPath(), args, { stdio: "ignore" });
+    // Libraries of a server that was downloaded; a server of the system does not look there for its own.
+    const env = { LD_LIBRARY_PATH: resolve("node_modules/.cache/tutti/redis/lib") };
+    this.#child = spawn(await programPath(), args, { stdio: "ignore", env });
     const redis = new Redis(this.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
     redis.on("error", () => {});
     await redis.ping();
@@ -79,8 +82,13 @@ export class OwnRedis implements AsyncDisposable {
 /** The server that this machine has. */
 async function programPath(): Promise<string> {
   const home = makeHome();
-  const found = await findServer(loadConfig(process.env, { home }));
-  rmSync(home, { recursive: true });
-  if ("reason" in found) throw new Error(found.reason);
-  return found.path;
+  try {
+    const found = await findServer(loadConfig(process.env, { home }));
+    if ("reason" in found) throw new Error(found.reason);
+    // The home goes away; a server that was downloaded stands in it by a link only. The name of the
+    // file stays: the same program is a server or a checker by it.
+    return join(realpathSync(dirname(found.path)), basename(found.path));
+  } finally {
+    rmSync(home, { recursive: true });
+  }
 }

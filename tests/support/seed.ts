@@ -1,0 +1,7 @@
+import { configureGlobal } from "fast-check";
+
+/**
+ * The same cases in every run, so that a change is judged by what it changes. `TEST_SEED` looks
+ * elsewhere; a failure prints its seed.
+ */
+configureGlobal({ seed: Number(process.env["TEST_SEED"] ?? 20_261_121) });
