@@ -16,14 +16,14 @@ export interface TreeNode {
   readonly parent: number;
   /** Waits until it is promoted. */
   readonly held?: boolean;
-  /** How often BullMQ may call the processor. */
-  readonly attempts: number;
 }
 
 /** Ten years: BullMQ has no state "until told otherwise". Milliseconds. */
 const FAR_MS = 315_360_000_000;
 /** Name of the backoff strategy that our workers register. */
 export const BACKOFF = "tutti";
+/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
+const WITHOUT_LIMIT = 1_000_000;
 /** Jobs promoted or removed at the same time. */
 const CHUNK = 200;
 
@@ -35,17 +35,25 @@ export function controlBackoffMs(attemptsMade: number): number {
   return Math.min(100 * 2 ** Math.min(attemptsMade, 20), RETRY_MAX_DELAY_MS);
 }
 
+const jobOptions = (jobId: string) => ({
+  jobId,
+  attempts: WITHOUT_LIMIT,
+  backoff: { type: BACKOFF },
+});
+
+/** How every job below a root is added. The outcome of a step is ours: a failed child keeps no parent waiting. */
+export const childOptions = (jobId: string) => ({
+  ...jobOptions(jobId),
+  ignoreDependencyOnFailure: true,
+});
+
 function toFlow(node: TreeNode, held: boolean, children: FlowJob[]): FlowJob {
   return {
     name: node.name,
     queueName: node.queue,
     data: node.data,
     opts: {
-      jobId: node.jobId,
-      attempts: node.attempts,
-      backoff: { type: BACKOFF },
-      // The outcome of a step is ours; a failed child must never keep its parent waiting.
-      ...(node.parent === -1 ? {} : { ignoreDependencyOnFailure: true }),
+      ...(node.parent === -1 ? jobOptions(node.jobId) : childOptions(node.jobId)),
       ...(held ? { delay: FAR_MS } : {}),
     },
     ...(children.length > 0 ? { children } : {}),
@@ -211,7 +219,6 @@ function holdFlow(node: TreeNode): FlowJob {
       name: "hold",
       data,
       parent: 0,
-      attempts: 1_000_000,
     },
     true,
     [],

@@ -26,7 +26,7 @@ export {
   type StepDefinition,
 } from "./definition.ts";
 export { RunEvents, type Transition } from "./events.ts";
-export { BACKOFF, controlBackoffMs, Flows, type TreeNode } from "./flows.ts";
+export { BACKOFF, childOptions, controlBackoffMs, Flows, type TreeNode } from "./flows.ts";
 export {
   assertPayload,
   type EdgeJob,

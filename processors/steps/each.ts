@@ -1,9 +1,9 @@
-import { WaitingChildrenError, type Job } from "bullmq";
+import { DelayedError, WaitingChildrenError, type Job } from "bullmq";
 
 import { messageOf, readJson, TuttiError, type Json } from "../../config/index.ts";
 import {
   assertPayload,
-  BACKOFF,
+  childOptions,
   CONTROL_QUEUES,
   FIELDS,
   jobIds,
@@ -15,15 +15,13 @@ import {
   type StepRecord,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
-import { conditionFails, decide } from "./decide.ts";
-import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
+import { skipped, type Candidate } from "./admit.ts";
+import type { CompiledStep } from "./definitions.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */
 const MAX_ITEMS = 100_000;
-/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
-const WITHOUT_LIMIT = 1_000_000;
 
 /**
  * Runs a forEach step. Its first entry adds the first `maxParallel` items as children and waits for
@@ -46,7 +44,7 @@ export function eachProcessor(
     if (begun.status === "done") return finish(begun.record);
     const ending: Ending =
       begun.abort === undefined
-        ? await advance({ engine, job, workflow, step }, begun.values, token)
+        ? await advance({ engine, job, workflow, step, address, token }, begun.values)
         : await stopped(engine, job.data, Number(begun.values.at(-1) ?? 0), begun.abort.reason);
     const committed = await engine.ledger.commit(address, ending);
     if (committed.status === "gone" || committed.status === "fenced")
@@ -75,36 +73,19 @@ async function stopped(
     : { outcome: "cancelled", attempts: 0, reason };
 }
 
-interface EachWork {
-  readonly engine: Engine;
-  readonly job: Job<StepJob>;
-  readonly workflow: CompiledDefinition;
-  readonly step: CompiledStep;
-}
-
-async function advance(
-  work: EachWork,
-  values: readonly (string | null)[],
-  token: string | undefined,
-): Promise<Ending> {
-  const { engine, job, workflow, step } = work;
+async function advance(work: Candidate, values: readonly (string | null)[]): Promise<Ending> {
+  const { engine, job, step } = work;
   const known = values.at(-1);
   let count: number;
   if (known === null || known === undefined) {
     let items: readonly Json[];
     try {
       const found = await sortOut(engine, job.data, step, values);
-      const decision = decide(
-        step.definition,
-        found.dependencies,
-        (id) => workflow.definition.steps[id]?.optional === true,
-      );
-      if (decision.kind === "skip")
-        return { outcome: "skipped", attempts: 0, reason: decision.reason };
-      if (conditionFails(step, found))
-        return { outcome: "skipped", attempts: 0, reason: "when is false" };
+      const ending = await skipped(work, found);
+      if (ending !== null) return ending;
       items = itemsOf(step, found);
     } catch (thrown) {
+      if (thrown instanceof DelayedError) throw thrown;
       return { outcome: "failed", attempts: 0, error: stepError(thrown) };
     }
     count = items.length;
@@ -117,7 +98,7 @@ async function advance(
   } else {
     count = Number(known);
   }
-  return join(work, count, token);
+  return join(work, count);
 }
 
 function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
@@ -138,11 +119,7 @@ function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
 }
 
 /** Waits until every item has ended, then puts their outputs together. */
-async function join(
-  { engine, job, step }: EachWork,
-  count: number,
-  token: string | undefined,
-): Promise<Ending> {
+async function join({ engine, job, step, token }: Candidate, count: number): Promise<Ending> {
   const { runId, stepId } = job.data;
   const all = Array.from({ length: count }, (_, item) => item);
   const read = await engine.runs.fields(
@@ -224,11 +201,8 @@ async function addItems(
       name: `${job.stepId}[${item}]`,
       data: { ...job, item },
       opts: {
-        jobId: jobIds.item(job, job.stepId, item),
+        ...childOptions(jobIds.item(job, job.stepId, item)),
         parent,
-        ignoreDependencyOnFailure: true,
-        attempts: WITHOUT_LIMIT,
-        backoff: { type: BACKOFF },
       },
     })),
   );

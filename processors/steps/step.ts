@@ -13,7 +13,6 @@ import {
   hurryRetries,
   type Abort,
   type Ending,
-  type StepAddress,
   type StepJob,
   type StepRecord,
 } from "../../queues/index.ts";
@@ -21,28 +20,17 @@ import { Redactor } from "../bindings/secrets.ts";
 import { endAborted } from "../control/end-aborted.ts";
 import type { Engine } from "../engine.ts";
 import { RunAborted, WorkerStops } from "./active-calls.ts";
+import { skipped, type Candidate } from "./admit.ts";
 import type { CancelSource } from "./cancellation.ts";
-import { conditionFails, decide } from "./decide.ts";
-import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
 import { feedNext } from "./each.ts";
 import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
-import { fieldsOf, readAgain, sortOut, type Found } from "./inputs.ts";
-import { endLost } from "./lost.ts";
+import { fieldsOf, sortOut, type Found } from "./inputs.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "./retry.ts";
 import { SUSPECT_LOSSES } from "./suspects.ts";
 
-/** A step whose dependencies have not ended looks again after this time. Milliseconds. */
-const EARLY_MS = 1_000;
-
 /** One step on its way through the processor. */
-interface Work {
-  readonly engine: Engine;
-  readonly job: Job<StepJob>;
-  readonly workflow: CompiledDefinition;
-  readonly step: CompiledStep;
-  readonly address: StepAddress;
+interface Work extends Candidate {
   readonly signal: CancelSource;
-  readonly token: string | undefined;
 }
 
 /**
@@ -108,7 +96,8 @@ async function perform(work: Work): Promise<StepRecord | null> {
   try {
     const found = await sortOut(engine, job.data, step, begun.values);
     ending =
-      (await skipped(work, found)) ??
+      // The items of a forEach were admitted with it.
+      (job.data.item === undefined ? await skipped(work, found) : null) ??
       (await callTool(work, found, attempts, begun.status === "unknown"));
   } catch (thrown) {
     if (thrown instanceof DelayedError) throw thrown;
@@ -120,31 +109,6 @@ async function perform(work: Work): Promise<StepRecord | null> {
     ending = await failed(work, attempts, thrown);
   }
   return end(work, ending);
-}
-
-/** Whether the step's dependencies or its own `when` say that it does not run. */
-async function skipped(work: Work, found: Found): Promise<Ending | null> {
-  const { engine, address, step, workflow, job, token } = work;
-  if (job.data.item !== undefined) return null;
-  const decision = decide(
-    step.definition,
-    found.dependencies,
-    (id) => workflow.definition.steps[id]?.optional === true,
-  );
-  switch (decision.kind) {
-    case "skip":
-      return { outcome: "skipped", attempts: 0, reason: decision.reason };
-    case "early":
-      if (await endLost(engine, workflow, job.data, decision.waitsFor))
-        return skipped(work, await readAgain(engine, job.data, step));
-      await engine.ledger.undo(address);
-      await job.moveToDelayed(Date.now() + EARLY_MS, token);
-      throw new DelayedError(`waits for ${decision.waitsFor}`);
-    case "run":
-      return conditionFails(step, found)
-        ? { outcome: "skipped", attempts: 0, reason: "when is false" }
-        : null;
-  }
 }
 
 async function callTool(

@@ -70,7 +70,7 @@ export class Runs {
     this.#keys = keys;
     redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 6 });
     redis.defineCommand("tuttiFinishRun", { lua: FINISH_RUN_SCRIPT, numberOfKeys: 3 });
-    redis.defineCommand("tuttiCancelRun", { lua: CANCEL_RUN_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiCancelRun", { lua: CANCEL_RUN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 6 });
     this.#commands = redis as unknown as Commands;
@@ -195,7 +195,6 @@ export class Runs {
   async cancel(runId: string, abort: Abort): Promise<{ before: RunState; now: RunState } | null> {
     const answer = await this.#commands.tuttiCancelRun(
       this.#keys.run(runId),
-      this.#keys.open,
       JSON.stringify(abort),
       this.#keys.events(runId),
       this.#keys.control,

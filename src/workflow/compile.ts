@@ -13,12 +13,6 @@ import {
 } from "../../queues/index.ts";
 import type { LaidJob, Layout } from "./layout.ts";
 
-/**
- * Jobs are tried until they succeed: a run must not hang because Redis was away for a minute. How often
- * a tool is called is counted in the record, where the trouble of a worker does not count.
- */
-const WITHOUT_LIMIT = 1_000_000;
-
 /** A definition together with the name of its content and the tree of its jobs. */
 export interface Compilable {
   readonly definition: RunDefinition;
@@ -51,7 +45,6 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
         name: definition.workflow.name,
         data: base,
         parent,
-        attempts: WITHOUT_LIMIT,
       };
     case "each":
     case "step": {
@@ -64,7 +57,6 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
             name: job.stepId,
             data,
             parent,
-            attempts: WITHOUT_LIMIT,
           }
         : {
             queue: step.tool,
@@ -72,7 +64,6 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
             name: job.stepId,
             data,
             parent,
-            attempts: WITHOUT_LIMIT,
           };
     }
     case "fork": {
@@ -83,7 +74,6 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
         name: `after ${job.label}`,
         data,
         parent,
-        attempts: WITHOUT_LIMIT,
       };
     }
     case "edge": {
@@ -95,7 +85,6 @@ function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: 
         data,
         parent,
         held: true,
-        attempts: WITHOUT_LIMIT,
       };
     }
   }

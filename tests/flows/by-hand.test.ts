@@ -61,6 +61,47 @@ describe("a job that somebody touches by hand", () => {
     expect(run.steps["late"]!.startedAt! >= run.steps["b"]!.finishedAt!).toBe(true);
   });
 
+  test("released early: a forEach waits all the same, and reads no items before", async ({
+    orchestra: { tutti, work, queues },
+  }) => {
+    const gate = new Turnstile();
+    const called: string[] = [];
+    await work({
+      one: () => null,
+      two: async (_input: unknown, { stepId, signal }: Call) => {
+        await gate.pass(stepId, signal);
+        return null;
+      },
+      effect: (_input: unknown, { stepId }: Call) => {
+        called.push(stepId);
+        return null;
+      },
+    });
+    const { runId } = await tutti.submit(
+      workflow([
+        { id: "b", tool: "two" },
+        { id: "other", needs: ["b"], tool: "one" },
+        { id: "all", needs: ["b"], tool: "effect", forEach: "[1, 2]" },
+      ]),
+    );
+    await gate.holds(1);
+    const held = [...(await queues.get("tutti.edge").getDelayed())];
+    expect(held.length).toBe(1);
+    for (const edge of held) await edge.promote();
+    await eventually(async () => {
+      const again = [
+        ...(await queues.get("tutti.each").getDelayed()),
+        ...(await queues.get("one").getDelayed()),
+      ];
+      expect(again.length).toBe(1);
+    });
+    expect(called).toEqual([]);
+    gate.open();
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run.state).toBe("completed");
+    expect(called).toEqual(["all", "all"]);
+  });
+
   test("released early and then cancelled: the run ends", async ({
     orchestra: { tutti, work, queues, parts },
   }) => {

@@ -52,7 +52,7 @@ return ARGV[2]
  * Asks a run to stop: from now on no step of it begins. \`left\` counts the steps that still run, and
  * one for the caller, who gives it back when every step was looked at; who brings it to 0 ends the run.
  *
- * KEYS: record, open. ARGV: abort JSON, channel, control channel, run id.
+ * KEYS: record. ARGV: abort JSON, channel, control channel, run id.
  * Returns { state before, state now } or nil when there is no such run.
  */
 export const CANCEL_RUN_SCRIPT = `

@@ -1,0 +1,50 @@
+import { DelayedError, type Job } from "bullmq";
+
+import type { Ending, StepAddress, StepJob } from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import { conditionFails, decide } from "./decide.ts";
+import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
+import { readAgain, type Found } from "./inputs.ts";
+import { endLost } from "./lost.ts";
+
+/** A step whose dependencies have not ended looks again after this time. Milliseconds. */
+const EARLY_MS = 1_000;
+
+/** A step, or a whole forEach, that has begun and does not know yet whether it runs. */
+export interface Candidate {
+  readonly engine: Engine;
+  readonly job: Job<StepJob>;
+  readonly workflow: CompiledDefinition;
+  readonly step: CompiledStep;
+  readonly address: StepAddress;
+  readonly token: string | undefined;
+}
+
+/**
+ * The ending of a step that its dependencies or its own `when` keep from running; null when it runs.
+ *
+ * @throws DelayedError when a dependency has not ended, because somebody released the job by hand: its
+ * begin is taken back and it looks again later.
+ */
+export async function skipped(candidate: Candidate, found: Found): Promise<Ending | null> {
+  const { engine, job, workflow, step, address, token } = candidate;
+  const decision = decide(
+    step.definition,
+    found.dependencies,
+    (id) => workflow.definition.steps[id]?.optional === true,
+  );
+  switch (decision.kind) {
+    case "skip":
+      return { outcome: "skipped", attempts: 0, reason: decision.reason };
+    case "early":
+      if (await endLost(engine, workflow, job.data, decision.waitsFor))
+        return skipped(candidate, await readAgain(engine, job.data, step));
+      await engine.ledger.undo(address);
+      await job.moveToDelayed(Date.now() + EARLY_MS, token);
+      throw new DelayedError(`waits for ${decision.waitsFor}`);
+    case "run":
+      return conditionFails(step, found)
+        ? { outcome: "skipped", attempts: 0, reason: "when is false" }
+        : null;
+  }
+}
