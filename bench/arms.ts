@@ -173,7 +173,11 @@ export async function floorArm(
       for (let run = 0; run < runs; run++) {
         void producer.add(
           nest(
-            compile(workflow, { workflowId: "bench", runId: `r${sequence++}`, epoch: 0 }, identity),
+            compile(workflow, {
+              address: { workflowId: "bench", runId: `r${sequence++}`, epoch: 0 },
+              identity,
+              priority: 0,
+            }),
           ),
         );
       }

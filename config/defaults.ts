@@ -34,3 +34,12 @@ export const RETAIN_FAILED_MS = 30 * 86_400_000;
 export const REDIS_DEADLINE_MS = 5_000;
 /** How long a stopping worker waits for its running steps. Milliseconds. */
 export const GRACE_MS = 30_000;
+/** Runs of a tenant that are at work at the same time; the others wait for their turn. (R64) */
+export const MAX_RUNNING_RUNS = 10;
+/** Priority of a run of which nobody said any; 1 to 10, 10 the most urgent. (R67) */
+export const DEFAULT_PRIORITY = 5;
+export const MAX_PRIORITY = 10;
+/** Calls of a run that may be underway at first, in mode `adaptive`. */
+export const ADAPTIVE_WIDTH = 16;
+/** A sub-workflow inside a sub-workflow ... no deeper than this. */
+export const MAX_DEPTH = 8;

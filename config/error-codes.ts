@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   payload_too_large: { family: "terminal", status: 413 },
   run_not_found: { family: "terminal", status: 404 },
   run_conflict: { family: "terminal", status: 409 },
+  resume_refused: { family: "terminal", status: 409 },
+  decision_late: { family: "terminal", status: 409 },
   // --- the catalogue -----------------------------------------------------------------------
   catalogue_invalid: { family: "terminal", status: 500 },
   config_invalid: { family: "terminal", status: 500 },
@@ -37,6 +39,11 @@ export const ERROR_CODES = {
   tool_denied: { family: "terminal", status: 403 },
   reference_missing: { family: "terminal", status: 422 },
   secret_missing: { family: "terminal", status: 500 },
+  postcondition_failed: { family: "terminal", status: 422 },
+  approval_rejected: { family: "terminal", status: 409 },
+  wait_timed_out: { family: "terminal", status: 504 },
+  sub_run_failed: { family: "terminal", status: 502 },
+  compensation_failed: { family: "terminal", status: 500 },
   effect_unknown: { family: "terminal", status: 500 },
   worker_lost: { family: "terminal", status: 500 },
   // --- the service -------------------------------------------------------------------------

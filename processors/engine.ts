@@ -1,16 +1,7 @@
 import type { Logger } from "pino";
 
 import type { Json, JsonObject } from "../config/index.ts";
-import type {
-  Flows,
-  Items,
-  Keys,
-  Ledger,
-  Runs,
-  ToolQueues,
-  TreeOf,
-  Values,
-} from "../queues/index.ts";
+import type { Items, Keys, Ledger, RunParts, ToolQueues, Values } from "../queues/index.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { ActiveCalls } from "./steps/active-calls.ts";
 import type { Definitions } from "./steps/definitions.ts";
@@ -27,19 +18,16 @@ interface ToolCaller {
 }
 
 /** What the processors of one worker process share. */
-export interface Engine {
+export interface Engine extends RunParts {
   readonly keys: Keys;
   readonly ledger: Ledger;
-  readonly runs: Runs;
   readonly values: Values;
   readonly items: Items;
   readonly queues: ToolQueues;
-  readonly flows: Flows;
   readonly definitions: Definitions;
   readonly tools: ToolCaller;
   readonly active: ActiveCalls;
   readonly suspects: Suspects;
-  readonly treeOf: TreeOf;
   /** @throws TuttiError `secret_missing`. */
   secret(name: string): string;
   readonly log: Logger;

@@ -1,13 +1,13 @@
 import type { Json } from "../config/index.ts";
 
 /** Version of {@link RunDefinition} and of the payloads; a worker refuses what it does not know. */
-export const PAYLOAD_VERSION = 1;
+export const PAYLOAD_VERSION = 2;
 
 /** When a step may start, seen from the outcomes of its dependencies. */
-export type Join = "all" | "settled";
+export type Join = "all" | "settled" | "any";
 
 /** What a failed step does to the rest of its run. */
-export type OnError = "fail_fast" | "resilient";
+export type OnError = "fail_fast" | "resilient" | "recovery" | "adaptive";
 
 /** How often and how patiently a step is tried. */
 export interface RetryPolicy {
@@ -20,8 +20,34 @@ export interface RetryPolicy {
   readonly jitter: boolean;
 }
 
+/** A condition with a name, an expression that decides whether it holds, or both. */
+export interface Condition {
+  readonly name?: string;
+  readonly check?: string;
+  /** Preconditions by name: the steps that establish it. */
+  readonly by?: readonly string[];
+  /** Preconditions by name: the run's input may establish it too. */
+  readonly input?: boolean;
+}
+
+/** A step that waits for somebody outside. */
+export type Wait =
+  | { readonly kind: "approval"; readonly message: string }
+  | { readonly kind: "timer"; readonly ms: Json }
+  | { readonly kind: "event"; readonly name: string };
+
+/** How a completed call is undone. */
+export interface Compensation {
+  readonly tool: string;
+  readonly with: Json;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly idempotent: boolean;
+}
+
 /** A step, ready to run: every default filled in, every fact of the catalogue that decides its course copied. */
 export interface StepDefinition {
+  /** The tool it calls; a word for what it does instead when it calls none. */
   readonly tool: string;
   readonly name?: string;
   /** Input with expressions. */
@@ -30,13 +56,42 @@ export interface StepDefinition {
   readonly needs: readonly string[];
   readonly join: Join;
   readonly when?: string;
-  readonly forEach?: { readonly items: string; readonly as: string; readonly maxParallel: number };
+  readonly forEach?: ForEach;
+  readonly wait?: Wait;
+  /** A step that is a run of this registered workflow. */
+  readonly workflow?: string;
   readonly retry: RetryPolicy;
+  /** Longest time of one call; of the wait, where the step waits (0: as long as it takes). */
   readonly timeoutMs: number;
   /** A failure of this step counts as success for its dependents and for the run. */
   readonly optional: boolean;
   /** Whether a call whose end is unknown may be made again. */
   readonly idempotent: boolean;
+  readonly group?: string;
+  readonly onError?: OnError;
+  readonly compensate?: Compensation;
+  readonly preconditions?: readonly Condition[];
+  readonly postconditions?: readonly Condition[];
+}
+
+/** A step that calls its tool for every item of a list. */
+export interface ForEach {
+  readonly items: string;
+  readonly as: string;
+  readonly maxParallel: number;
+  /** Mode `pipeline`: the stage whose items this one takes as they come. */
+  readonly streams?: string;
+  /** Mode `pipeline`: the stage that takes the items of this one as they come. */
+  readonly feeds?: string;
+}
+
+/** Steps with an error policy of their own. */
+export interface GroupDefinition {
+  readonly onError?: OnError;
+  /** Its failures do not count for the run. */
+  readonly optional: boolean;
+  /** Its failures are failures for the workflow's policy too. */
+  readonly escalate: boolean;
 }
 
 /** A workflow as it is kept for its runs: what workers read. A run keeps the one it started with. */
@@ -45,9 +100,16 @@ export interface RunDefinition {
   readonly workflow: { readonly id: string; readonly name: string };
   /** Mode `sequential`: the order in which steps run, one after another, where the graph allows it. */
   readonly sequence?: readonly string[];
+  /** Mode `adaptive`: how many calls may be underway at first. */
+  readonly width?: number;
   readonly onError: OnError;
+  readonly groups?: Readonly<Record<string, GroupDefinition>>;
   readonly timeoutMs: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;
   readonly output?: Json;
   readonly success: readonly string[];
+  /** Events that steps of it wait for. */
+  readonly listens?: readonly string[];
+  /** Some step waits for somebody outside, so that the whole run may. */
+  readonly parks?: boolean;
 }

@@ -16,10 +16,14 @@ export interface TreeNode {
   readonly parent: number;
   /** Waits until it is promoted. */
   readonly held?: boolean;
+  /** BullMQ's priority; the smallest is taken first. Control jobs have none. */
+  readonly priority?: number;
+  /** The job of another tree that waits for this root. */
+  readonly under?: { readonly queue: string; readonly jobId: string };
 }
 
 /** Ten years: BullMQ has no state "until told otherwise". Milliseconds. */
-const FAR_MS = 315_360_000_000;
+export const FAR_MS = 315_360_000_000;
 /** Name of the backoff strategy that our workers register. */
 export const BACKOFF = "tutti";
 /** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
@@ -47,13 +51,20 @@ export const childOptions = (jobId: string) => ({
   ignoreDependencyOnFailure: true,
 });
 
-function toFlow(node: TreeNode, held: boolean, children: FlowJob[]): FlowJob {
+function toFlow(node: TreeNode, held: boolean, children: FlowJob[], prefix: string): FlowJob {
+  const { under } = node;
   return {
     name: node.name,
     queueName: node.queue,
     data: node.data,
     opts: {
-      ...(node.parent === -1 ? jobOptions(node.jobId) : childOptions(node.jobId)),
+      ...(node.parent === -1 && under === undefined
+        ? jobOptions(node.jobId)
+        : childOptions(node.jobId)),
+      ...(node.priority === undefined ? {} : { priority: node.priority }),
+      ...(under === undefined
+        ? {}
+        : { parent: { id: under.jobId, queue: `${prefix}:${under.queue}` } }),
       ...(held ? { delay: FAR_MS } : {}),
     },
     ...(children.length > 0 ? { children } : {}),
@@ -169,7 +180,7 @@ export class Flows {
       const below = children[index - from]!.toReversed();
       if (index === to - 1 && to < tree.length && tree[to]!.parent === index)
         below.push(holdFlow(node));
-      const flow = toFlow(node, node.held === true || isHeld(index), below);
+      const flow = toFlow(node, node.held === true || isHeld(index), below, this.#prefix);
       if (node.parent >= from) children[node.parent - from]!.push(flow);
       else roots.push({ flow, parent: node.parent });
     }
@@ -222,5 +233,6 @@ function holdFlow(node: TreeNode): FlowJob {
     },
     true,
     [],
+    "",
   );
 }

@@ -1,15 +1,24 @@
 /** The door of queues/: all a process needs to add and observe jobs. */
+export { abortedState, cancelRun, forgetRun, hurry, resumeCancel } from "./lifecycle/cancel.ts";
+export { conclude, concludeUndone, enqueueUndo, type Compensated } from "./lifecycle/conclude.ts";
+export { decideStep, deliverEvent } from "./lifecycle/decide.ts";
 export {
-  abortedState,
-  cancelRun,
-  forgetRun,
-  hurryRetries,
   jobOf,
-  resumeCancel,
+  jobsOf,
+  queueOf,
+  runOf,
   stepsOf,
-  type CancelParts,
+  type FoundRun,
+  type ReopenedSteps,
+  type RunParts,
   type TreeOf,
-} from "./runs/cancel.ts";
+  type TreeRequest,
+} from "./lifecycle/parts.ts";
+export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
+export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
+export { reopenRun, type Reopen, type Reopened } from "./lifecycle/reopen.ts";
+export { enqueueRun, enqueueRuns, startRun, type RunStart } from "./lifecycle/start.ts";
+export { subRunId } from "./lifecycle/sub-runs.ts";
 export {
   isConnectionTrouble,
   openImpatient,
@@ -19,14 +28,19 @@ export {
 } from "./connection.ts";
 export {
   PAYLOAD_VERSION,
+  type Compensation,
+  type Condition,
+  type ForEach,
+  type GroupDefinition,
   type Join,
   type OnError,
   type RetryPolicy,
   type RunDefinition,
   type StepDefinition,
+  type Wait,
 } from "./definition.ts";
 export { RunEvents, type Transition } from "./events.ts";
-export { BACKOFF, childOptions, controlBackoffMs, Flows, type TreeNode } from "./flows.ts";
+export { BACKOFF, childOptions, controlBackoffMs, FAR_MS, Flows, type TreeNode } from "./flows.ts";
 export {
   assertPayload,
   type EdgeJob,
@@ -34,11 +48,13 @@ export {
   type Identity,
   type RunJob,
   type StepJob,
+  type UndoingJob,
 } from "./jobs.ts";
 export { Items } from "./runs/items.ts";
 export {
   Ledger,
   type Begun,
+  type Call,
   type Committed,
   type Ending,
   type StepAddress,
@@ -57,7 +73,7 @@ export * from "./runs/run-record.ts";
 export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs/runs.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
-export { addJobs, enqueueRun } from "./runs/enqueue.ts";
+export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";
 export {
   findServer,
   inspectRedis,

@@ -21,12 +21,21 @@ export interface StepJob extends RunJob {
   readonly stepId: string;
   /** Position in a forEach. */
   readonly item?: number;
+  /** It undoes the call instead of making it. */
+  readonly undo?: boolean;
+}
+
+/** The root of what undoes a run. */
+export interface UndoingJob extends RunJob {
+  readonly undoing: true;
 }
 
 /** A fork or a join: releases the edges to the steps in `releases`. */
 export interface ForkJob extends RunJob {
   readonly stepId: string;
   readonly releases: readonly string[];
+  /** `any` steps that may start now. */
+  readonly wakes?: readonly string[];
 }
 
 /** An edge that waits until the step `from` has ended. */

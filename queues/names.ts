@@ -16,6 +16,10 @@ export const CONTROL_QUEUES = {
   edge: "tutti.edge",
   /** One job per forEach step: it feeds its items to the tool's queue. */
   each: "tutti.each",
+  /** Steps that wait for somebody outside: approvals, times, events. */
+  wait: "tutti.wait",
+  /** Steps that are a run of another workflow. */
+  sub: "tutti.sub",
   /** Duties: retention and repair, run on a schedule. */
   duty: "tutti.duty",
 } as const;
@@ -52,6 +56,12 @@ export const jobIds = {
   /** An item of a forEach step. */
   item: (run: RunAddress, stepId: string, index: number): string =>
     `${base(run)}.${stepId}.${index}`,
+  /** What undoes a step, or an item. */
+  undo: (run: RunAddress, slot: string): string => `${base(run)}.${slot}.undo`,
+  /** What an `any` step waits for. */
+  token: (run: RunAddress, stepId: string): string => `${base(run)}.${stepId}.any.token`,
+  /** The root of what undoes a run. */
+  undoing: (run: RunAddress): string => `${base(run)}.undo`,
   /** The edge from one step to another. */
   edge: (run: RunAddress, from: string, to: string): string => `${base(run)}.${from}.${to}`,
 };
@@ -94,6 +104,22 @@ export class Keys {
   /** Runs that ended, scored by when; `kept` separates those that are kept longer. */
   ended(tenant: string, kept: "done" | "failed"): string {
     return `${this.prefix}.${kept}:${tenant}`;
+  }
+  /** Open runs with a step that waits for this event. */
+  listeners(event: string): string {
+    return `${this.prefix}.listeners:${event}`;
+  }
+  /** Jobs of a run that wait because it is held. */
+  parked(runId: string): string {
+    return `${this.prefix}.parked:${runId}`;
+  }
+  /** Steps of a run that wait for a place among its calls. */
+  width(runId: string): string {
+    return `${this.prefix}.width:${runId}`;
+  }
+  /** Failed steps that somebody may want to try again: `<run> <slot>`, scored by when. */
+  get dead(): string {
+    return `${this.prefix}.dead`;
   }
   /** Tenants that ever submitted. */
   get tenants(): string {

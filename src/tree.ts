@@ -8,8 +8,11 @@ import { layOut, type Layout } from "./workflow/layout.ts";
 const layouts = new LRUCache<string, Layout>({ max: 100 });
 
 /** The jobs of a run, from what its record knows. */
-export const treeOf: TreeOf = (definition, hash, run, identity) => {
+export const treeOf: TreeOf = (definition, hash, request) => {
+  // An epoch of a resumed run is laid out once.
+  if (request.reopened !== undefined)
+    return compile({ definition, hash, layout: layOut(definition, request.reopened) }, request);
   const layout = layouts.get(hash) ?? layOut(definition);
   layouts.set(hash, layout);
-  return compile({ definition, hash, layout }, run, identity);
+  return compile({ definition, hash, layout }, request);
 };

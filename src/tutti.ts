@@ -6,6 +6,8 @@ import type { Redis } from "ioredis";
 import {
   checkPlainData,
   loadCatalogue,
+  MAX_PRIORITY,
+  MAX_RUNNING_RUNS,
   MAX_VALUE_BYTES,
   REDIS_DEADLINE_MS,
   TuttiError,
@@ -15,11 +17,8 @@ import {
   type ToolRegistry,
 } from "../config/index.ts";
 import {
-  addJobs,
   cancelRun,
   CONTROL_QUEUES,
-  enqueueRun,
-  FIELDS,
   Flows,
   ID_PART_RULE,
   isIdPart,
@@ -29,15 +28,14 @@ import {
   Presence,
   RunEvents,
   Runs,
-  storedForm,
+  startRun,
   ToolQueues,
   Values,
+  Waits,
   withinDeadline,
-  type CancelParts,
-  type Identity,
-  type NewRun,
   type RunDefinition,
   type RunHeader,
+  type RunParts,
   type RunState,
   type WorkerInfo,
 } from "../queues/index.ts";
@@ -45,7 +43,6 @@ import { contentHash, prepare } from "./prepare.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
 import { treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
-import { compile } from "./workflow/compile.ts";
 import { completeInput } from "./workflow/input.ts";
 import type { Plan } from "./workflow/plan.ts";
 
@@ -57,6 +54,8 @@ export interface TuttiOptions {
   readonly prefix?: string;
   /** The tools workflows may use. Default: the shipped catalogue. */
   readonly registry?: ToolRegistry;
+  /** Runs of a tenant that are at work at the same time, the others wait; the same for all processes of a deployment. Default: 10. */
+  readonly maxRunning?: number;
   /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
   readonly redisDeadlineMs?: number;
 }
@@ -72,6 +71,8 @@ export interface SubmitOptions {
   readonly actor?: string;
   /** Travels with every call of the run. Default: the run id. */
   readonly correlationId?: string;
+  /** 1 to 10, 10 the most urgent. Default: what the workflow says. */
+  readonly priority?: number;
   /** What messages call the document, when it is text. */
   readonly file?: string;
 }
@@ -100,7 +101,7 @@ export class Tutti implements AsyncDisposable {
   readonly #queues: ToolQueues;
   readonly #events: RunEvents;
   readonly #presence: Presence;
-  readonly #parts: CancelParts;
+  readonly #parts: RunParts;
   readonly #definitions = new Map<string, RunDefinition>();
 
   constructor(options: TuttiOptions) {
@@ -117,7 +118,13 @@ export class Tutti implements AsyncDisposable {
     this.#flows = new Flows(producer, this.#queues, keys.prefix);
     this.#events = new RunEvents(this.#subscriber, keys);
     this.#presence = new Presence(this.#redis, keys);
-    this.#parts = { runs: this.#runs, flows: this.#flows, treeOf };
+    this.#parts = {
+      runs: this.#runs,
+      waits: new Waits(this.#redis, keys),
+      flows: this.#flows,
+      treeOf,
+      maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
+    };
   }
 
   /**
@@ -149,50 +156,28 @@ export class Tutti implements AsyncDisposable {
         `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
       );
     }
-    const identity: Identity = {
-      tenant: options.tenant ?? "default",
-      actor: options.actor ?? "unknown",
-      correlationId: options.correlationId ?? runId,
-    };
-    const input = checkedInput(plan, options.input ?? {});
-    return this.#soon(this.#submit(plan, runId, identity, input));
-  }
-
-  async #submit(
-    plan: Plan,
-    runId: string,
-    identity: Identity,
-    input: JsonObject,
-  ): Promise<{ runId: string; created: boolean }> {
-    const { stored, large } = storedForm(FIELDS.input, input);
-    const run: NewRun = {
-      runId,
-      ...identity,
-      definition: plan.definition,
-      definitionHash: plan.workflow.hash,
-      input: stored,
-      ...(large === undefined ? {} : { largeInput: large }),
-      inputHash: contentHash(canonical(input)),
-    };
-    const existing = await this.#runs.create(run);
-    if (existing === null) {
-      const tree = compile(
-        { definition: plan.definition, hash: plan.workflow.hash, layout: plan.layout },
-        { workflowId: plan.workflow.id, runId, epoch: 0 },
-        identity,
-      );
-      await addJobs(this.#parts, runId, tree);
-      return { runId, created: true };
-    }
-    if (existing.definitionHash !== run.definitionHash || existing.inputHash !== run.inputHash) {
+    const { priority = plan.priority } = options;
+    if (!Number.isInteger(priority) || priority < 1 || priority > MAX_PRIORITY) {
       throw new TuttiError(
-        "run_conflict",
-        `run ${runId} exists with another ${existing.definitionHash === run.definitionHash ? "input" : "workflow"}`,
+        "request_invalid",
+        `expected a priority from 1 to ${MAX_PRIORITY}, got: ${JSON.stringify(priority)}`,
       );
     }
-    // Its submitter may have died before the jobs were added.
-    if (existing.state === "queued") await enqueueRun(this.#parts, runId);
-    return { runId, created: false };
+    const input = checkedInput(plan, options.input ?? {});
+    const created = await this.#soon(
+      startRun(this.#parts, {
+        runId,
+        tenant: options.tenant ?? "default",
+        actor: options.actor ?? "unknown",
+        correlationId: options.correlationId ?? runId,
+        definition: plan.definition,
+        hash: plan.workflow.hash,
+        input,
+        inputHash: contentHash(canonical(input)),
+        priority,
+      }),
+    );
+    return { runId, created };
   }
 
   /**

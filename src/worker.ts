@@ -7,6 +7,7 @@ import { pino, type LevelWithSilent, type Logger } from "pino";
 
 import {
   GRACE_MS,
+  MAX_RUNNING_RUNS,
   loadCatalogue,
   messageOf,
   readJson,
@@ -42,6 +43,7 @@ import {
   settlesWithin,
   ToolQueues,
   Values,
+  Waits,
   type Abort,
 } from "../queues/index.ts";
 import { treeOf } from "./tree.ts";
@@ -81,6 +83,8 @@ export interface StartWorkerOptions {
   readonly retainMs?: number;
   /** The same for runs that did not complete. Milliseconds. Default: 30 days. */
   readonly retainFailedMs?: number;
+  /** Runs of a tenant that are at work at the same time; the same for all processes of a deployment. Default: 10. */
+  readonly maxRunning?: number;
   /** The least important lines that are logged, as JSON on standard error. Default: "warn". */
   readonly logLevel?: LevelWithSilent;
   /** Takes the log lines instead. */
@@ -156,6 +160,8 @@ class RunningWorker implements TuttiWorker {
       keys: this.#keys,
       ledger: new Ledger(this.#redis, this.#keys),
       runs,
+      waits: new Waits(this.#redis, this.#keys),
+      maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
       values: new Values(this.#redis, this.#keys),
       items: new Items(this.#redis, this.#keys),
       queues,
@@ -244,15 +250,14 @@ class RunningWorker implements TuttiWorker {
     });
     await this.#subscriber.subscribe(this.#keys.control);
     this.#subscriber.on("ready", () => {
-      for (const runId of active.runs()) {
-        void this.#checkAbort(runId);
-      }
+      for (const { runId, groups } of active.runs()) void this.#checkAborts(runId, groups);
     });
   }
 
-  async #checkAbort(runId: string): Promise<void> {
-    const [abort] = await this.#engine.runs.fields(runId, [FIELDS.abort]);
-    if (abort) this.#engine.active.abort(runId, readJson<Abort>(abort));
+  async #checkAborts(runId: string, groups: readonly string[]): Promise<void> {
+    const fields = [FIELDS.abort, ...groups.map((group) => FIELDS.groupAbort(group))];
+    for (const abort of await this.#engine.runs.fields(runId, fields))
+      if (abort) this.#engine.active.abort(runId, readJson<Abort>(abort));
   }
 }
 

@@ -4,7 +4,7 @@ import type { Json } from "../documents/json.ts";
 import { messageOf, TuttiError } from "../errors.ts";
 
 /** Names an expression may use, by the place where it stands. */
-export type Scope = "step" | "item" | "result" | "binding";
+export type Scope = "step" | "item" | "result" | "check" | "undo" | "binding";
 
 /** Which variables exist in which place. `secrets` never reaches a place whose value is stored. */
 const VARIABLES: Record<Scope, readonly string[]> = {
@@ -14,6 +14,10 @@ const VARIABLES: Record<Scope, readonly string[]> = {
   item: ["input", "steps", "secrets", "run", "item", "index"],
   /** `when`, `forEach`, `success`, `output`, conditions: decided, stored or shown. */
   result: ["input", "steps", "run"],
+  /** `postconditions`: about what the step itself returned. */
+  check: ["input", "steps", "run", "output"],
+  /** `with` of a compensation: about the call that is undone. */
+  undo: ["input", "run", "secrets", "output", "item", "index"],
   /** Command lines and requests of the tool catalogue. */
   binding: ["args", "secrets"],
 };

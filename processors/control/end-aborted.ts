@@ -1,12 +1,22 @@
 import { readJson } from "../../config/index.ts";
-import { abortedState, FIELDS, type Abort, type RunJob } from "../../queues/index.ts";
+import {
+  abortedState,
+  conclude,
+  FIELDS,
+  type Abort,
+  type RunDefinition,
+  type RunJob,
+} from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 
 /** Ends a run that was being stopped, after the last of its running steps ended. */
-export async function endAborted(engine: Engine, job: RunJob): Promise<void> {
-  const [abort] = await engine.runs.fields(job.runId, [FIELDS.abort]);
-  if (!abort) return;
-  await engine.runs.finish(job.runId, job.tenant, {
-    state: abortedState(readJson<Abort>(abort)),
-  });
+export async function endAborted(
+  engine: Engine,
+  definition: RunDefinition,
+  job: RunJob,
+): Promise<void> {
+  const [text] = await engine.runs.fields(job.runId, [FIELDS.abort]);
+  if (!text) return;
+  const abort = readJson<Abort>(text);
+  await conclude(engine, { address: job, definition, abort }, { state: abortedState(abort) });
 }

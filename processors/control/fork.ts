@@ -3,7 +3,9 @@ import type { Job } from "bullmq";
 import {
   assertPayload,
   CONTROL_QUEUES,
+  FIELDS,
   jobIds,
+  parseStepRecord,
   type EdgeJob,
   type ForkJob,
 } from "../../queues/index.ts";
@@ -21,6 +23,7 @@ export function forkProcessor(
 ): (job: Job<ForkJob>) => Promise<{ released: number }> {
   return async ({ data }) => {
     assertPayload(data);
+    if (data.wakes !== undefined) await wake(engine, data, data.wakes);
     for (let from = 0; from < data.releases.length; from += CHUNK) {
       await Promise.all(
         data.releases
@@ -32,6 +35,26 @@ export function forkProcessor(
     }
     return { released: data.releases.length };
   };
+}
+
+/** Lets `any` steps start of which a dependency has completed, or all have ended. */
+async function wake(engine: Engine, job: ForkJob, stepIds: readonly string[]): Promise<void> {
+  const workflow = await engine.definitions.get(job.definition);
+  if (workflow === undefined) return;
+  for (const stepId of stepIds) {
+    const step = workflow.definition.steps[stepId]!;
+    const texts = await engine.ledger.read(
+      job.runId,
+      step.needs.map((need) => FIELDS.record(need)),
+    );
+    const records = texts.map((text) => parseStepRecord(text));
+    // Whoever ends last sees that all have ended: an outcome is written before its fork runs.
+    if (
+      records.some(({ state }) => state === "completed") ||
+      records.every(({ finishedAtMs }) => finishedAtMs !== null)
+    )
+      await engine.queues.promote(CONTROL_QUEUES.edge, jobIds.token(job, stepId));
+  }
 }
 
 /**

@@ -11,6 +11,9 @@ import {
 import {
   abortedState,
   assertPayload,
+  conclude,
+  concludeUndone,
+  counts,
   FIELDS,
   parseStepRecord,
   type Abort,
@@ -20,6 +23,7 @@ import {
   type RunState,
   type StepError,
   type StepRecord,
+  type UndoingJob,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { stepError } from "../steps/finish.ts";
@@ -31,25 +35,31 @@ import { view } from "../steps/inputs.ts";
  */
 export function runProcessor(
   engine: Engine,
-): (job: Job<RunJob>) => Promise<{ state: RunState | "gone" }> {
+): (job: Job<RunJob | UndoingJob>) => Promise<{ state: RunState | "gone" }> {
   return async ({ data }) => {
     assertPayload(data);
+    if ("undoing" in data) return { state: (await concludeUndone(engine, data.runId)) ?? "gone" };
     const workflow = await engine.definitions.get(data.definition);
     if (workflow === undefined) return { state: "gone" };
     const { definition } = workflow;
     const ids = Object.keys(definition.steps);
-    const [state, abortText, ...texts] = await engine.ledger.read(data.runId, [
+    const [state, epoch, abortText, ...texts] = await engine.ledger.read(data.runId, [
       "state",
+      "epoch",
       FIELDS.abort,
       ...ids.map((id) => FIELDS.record(id)),
     ]);
     if (state === null || state === undefined) return { state: "gone" };
+    // An epoch that is over has no say.
+    if (Number(epoch) !== data.epoch) return { state: "gone" };
     // Somebody stops the run: whoever ends its last running step ends it too.
-    if (state === "cancelling") return { state };
+    if (state === "cancelling" || state === "compensating") return { state };
     const records = new Map(ids.map((id, index) => [id, parseStepRecord(texts[index])]));
     const abort = abortText ? readJson<Abort>(abortText) : null;
     const ending = await endingOf(engine, data, definition, records, abort);
-    return { state: (await engine.runs.finish(data.runId, data.tenant, ending)) ?? "gone" };
+    return {
+      state: (await conclude(engine, { address: data, definition, abort }, ending)) ?? "gone",
+    };
   };
 }
 
@@ -73,13 +83,13 @@ async function endingOf(
     : { state, ...value };
 }
 
-/** How a run ended, from how its steps ended. */
+/** How a run ended, from how its steps ended. docs/semantics.md has the same table. */
 export function judge(
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
   abort: Abort | null,
 ): { state: RunState; error?: StepError } {
-  const counted = [...records].filter(([id]) => definition.steps[id]?.optional !== true);
+  const counted = [...records].filter(([id]) => counts(definition, id));
   const failed = counted.find(([, record]) => record.state === "failed");
   const error =
     failed === undefined

@@ -1,4 +1,4 @@
-import { forgetRun, type CancelParts } from "../../queues/index.ts";
+import { forgetRun, type RunParts } from "../../queues/index.ts";
 
 /** How often runs that are past their time are removed. Milliseconds. */
 export const RETENTION_INTERVAL_MS = 60_000;
@@ -14,7 +14,7 @@ export interface Retention {
 
 /** Removes the runs that are past their time or beyond the number to keep. Returns how many. */
 export async function removeExpired(
-  parts: CancelParts,
+  parts: RunParts,
   retention: Retention,
 ): Promise<{ removed: number }> {
   const nowMs = await parts.runs.now();

@@ -1,10 +1,4 @@
-import {
-  enqueueRun,
-  FIELDS,
-  hurryRetries,
-  resumeCancel,
-  type CancelParts,
-} from "../../queues/index.ts";
+import { enqueueRun, FIELDS, hurry, resumeCancel, type RunParts } from "../../queues/index.ts";
 
 /** How often half-done submissions and cancellations are looked for. Milliseconds. */
 export const SWEEP_INTERVAL_MS = 30_000;
@@ -20,7 +14,7 @@ export interface SweepReport {
 }
 
 /** Finishes what a process left half done when it died. */
-export async function sweep(parts: CancelParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
+export async function sweep(parts: RunParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
   const report = { enqueued: [] as string[], ended: [] as string[] };
   const nowMs = await parts.runs.now();
   for (const runId of await parts.runs.open()) {
@@ -30,7 +24,7 @@ export async function sweep(parts: CancelParts, quietMs: number = QUIET_MS): Pro
       report.enqueued.push(runId);
     if (header.state === "running") {
       const [abort] = await parts.runs.fields(runId, [FIELDS.abort]);
-      if (abort) await hurryRetries(parts, runId);
+      if (abort) await hurry(parts, runId);
     }
     if (header.state === "cancelling") {
       const state = await resumeCancel(parts, runId);

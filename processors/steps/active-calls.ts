@@ -17,43 +17,66 @@ export class WorkerStops extends Error {
   override readonly name = "WorkerStops";
 }
 
+interface Running {
+  readonly cancellation: Cancellation;
+  readonly groups: Map<string, Cancellation>;
+  calls: number;
+}
+
 /**
- * The tool calls that run in this process, by run, so that a run can be stopped wherever it is. The
- * calls of one run share one signal.
+ * The tool calls that run in this process, by run and group, so that a run can be stopped wherever it
+ * is. The calls of one run, or of one group of it, share one signal.
  */
 export class ActiveCalls {
-  readonly #runs = new Map<string, { readonly cancellation: Cancellation; calls: number }>();
+  readonly #runs = new Map<string, Running>();
 
   /** The signal for one call, and the function to give it back with. */
-  open(runId: string): { readonly signal: CancelSource; readonly close: () => void } {
+  open(
+    runId: string,
+    group?: string,
+  ): { readonly signal: CancelSource; readonly close: () => void } {
     let run = this.#runs.get(runId);
     if (run === undefined) {
-      run = { cancellation: new Cancellation(), calls: 0 };
+      run = { cancellation: new Cancellation(), groups: new Map(), calls: 0 };
       this.#runs.set(runId, run);
     }
     run.calls++;
     const opened = run;
+    let signal = run.cancellation;
+    if (group !== undefined) {
+      signal = run.groups.get(group) ?? new Cancellation();
+      run.groups.set(group, signal);
+      // Who comes between the end of the run and its own has to know.
+      if (run.cancellation.aborted) signal.abort(run.cancellation.reason);
+    }
     return {
-      signal: run.cancellation,
+      signal,
       close: () => {
         if (--opened.calls === 0) this.#runs.delete(runId);
       },
     };
   }
 
-  /** Aborts all calls of a run. */
+  /** Aborts all calls of a run, or of the group that the abort names. */
   abort(runId: string, abort: Abort): void {
-    this.#runs.get(runId)?.cancellation.abort(new RunAborted(abort));
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    if (abort.group === undefined) stop(run, new RunAborted(abort));
+    else run.groups.get(abort.group)?.abort(new RunAborted(abort));
   }
 
   /** Aborts every call, so that its step goes back to its queue. */
   abandon(): void {
-    for (const { cancellation } of this.#runs.values())
-      cancellation.abort(new WorkerStops("the worker stops"));
+    for (const run of this.#runs.values()) stop(run, new WorkerStops("the worker stops"));
   }
 
-  /** Runs that have calls here. */
-  runs(): string[] {
-    return [...this.#runs.keys()];
+  /** Runs that have calls here, with their groups. */
+  runs(): { readonly runId: string; readonly groups: readonly string[] }[] {
+    return [...this.#runs].map(([runId, { groups }]) => ({ runId, groups: [...groups.keys()] }));
   }
+}
+
+function stop(run: Running, reason: Error): void {
+  run.cancellation.abort(reason);
+  for (const group of run.groups.values()) group.abort(reason);
 }

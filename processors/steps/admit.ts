@@ -2,10 +2,13 @@ import { DelayedError, type Job } from "bullmq";
 
 import type { Ending, StepAddress, StepJob } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
+import { callGranted } from "./aside.ts";
+import { preconditionError } from "./conditions.ts";
 import { conditionFails, decide } from "./decide.ts";
 import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
 import { readAgain, type Found } from "./inputs.ts";
 import { endLost } from "./lost.ts";
+import { consequencesOf } from "./policy.ts";
 
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
 const EARLY_MS = 1_000;
@@ -39,12 +42,16 @@ export async function skipped(candidate: Candidate, found: Found): Promise<Endin
     case "early":
       if (await endLost(engine, workflow, job.data, decision.waitsFor))
         return skipped(candidate, await readAgain(engine, job.data, step));
-      await engine.ledger.undo(address);
+      await callGranted(engine, workflow.definition, job.data, await engine.ledger.undo(address));
       await job.moveToDelayed(Date.now() + EARLY_MS, token);
       throw new DelayedError(`waits for ${decision.waitsFor}`);
-    case "run":
-      return conditionFails(step, found)
-        ? { outcome: "skipped", attempts: 0, reason: "when is false" }
-        : null;
+    case "run": {
+      if (conditionFails(step, found))
+        return { outcome: "skipped", attempts: 0, reason: "when is false" };
+      const error = preconditionError(step, found);
+      if (error === null) return null;
+      const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
+      return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
+    }
   }
 }

@@ -12,20 +12,37 @@ export type Decision =
 
 /**
  * The skip rule (D2). `all`: every dependency has completed, or is optional and has ended.
- * `settled`: it runs however they ended.
+ * `settled`: it runs however they ended. `any`: one has completed.
  */
 export function decide(
   step: StepDefinition,
   dependencies: ReadonlyMap<string, StepRecord>,
   isOptional: (stepId: string) => boolean,
 ): Decision {
+  if (step.join === "any" && dependencies.size > 0) return decideAny(dependencies);
   let reason: string | undefined;
   for (const [stepId, record] of dependencies) {
     if (record.finishedAtMs === null) return { kind: "early", waitsFor: stepId };
     if (step.join === "settled" || record.state === "completed" || isOptional(stepId)) continue;
-    reason ??= `${stepId} ${record.state === "skipped" ? "was skipped" : record.state === "cancelled" ? "was cancelled" : "failed"}`;
+    reason ??= endedSo(stepId, record);
   }
   return reason === undefined ? { kind: "run" } : { kind: "skip", reason };
+}
+
+function decideAny(dependencies: ReadonlyMap<string, StepRecord>): Decision {
+  const all = [...dependencies];
+  if (all.some(([, { state }]) => state === "completed")) return { kind: "run" };
+  const open = all.find(([, { finishedAtMs }]) => finishedAtMs === null);
+  if (open !== undefined) return { kind: "early", waitsFor: open[0] };
+  const [first] = all;
+  return {
+    kind: "skip",
+    reason: `none of ${all.length} completed: ${first === undefined ? "" : endedSo(...first)}`,
+  };
+}
+
+function endedSo(stepId: string, { state }: StepRecord): string {
+  return `${stepId} ${state === "skipped" ? "was skipped" : state === "cancelled" ? "was cancelled" : "failed"}`;
 }
 
 /**

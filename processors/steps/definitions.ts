@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 
 import { compileCondition, compileTemplate, type Template } from "../../config/index.ts";
-import type { RunDefinition, StepDefinition } from "../../queues/index.ts";
+import type { Condition, RunDefinition, StepDefinition, Wait } from "../../queues/index.ts";
 
 /** A step with its expressions compiled and its reads known. */
 export interface CompiledStep {
@@ -9,10 +9,22 @@ export interface CompiledStep {
   readonly input: Template;
   readonly when?: Template;
   readonly items?: Template;
+  /** What the step waits for: the text of an approval, the time of a timer. */
+  readonly wait?: Template;
+  readonly preconditions: readonly CompiledCondition[];
+  readonly postconditions: readonly CompiledCondition[];
+  /** The input of the call that undoes it. */
+  readonly undo?: Template;
   /** Steps whose output the input reads. */
   readonly reads: readonly string[];
   /** Whether the input reads the run's own input. */
   readonly readsRunInput: boolean;
+}
+
+/** A condition with its expression compiled. */
+export interface CompiledCondition {
+  readonly definition: Condition;
+  readonly check?: Template;
 }
 
 /** A workflow as workers hold it. */
@@ -69,13 +81,53 @@ function compileStep(definition: StepDefinition): CompiledStep {
       : compileTemplate(definition.with, "item", { itemName: forEach.as });
   const items = forEach === undefined ? undefined : compileCondition(forEach.items, "result");
   const condition = when === undefined ? undefined : compileCondition(when, "result");
-  const templates = [input, items, condition].filter((template) => template !== undefined);
+  const wait = waitTemplate(definition.wait);
+  const preconditions = conditionsOf(definition.preconditions, "result");
+  const postconditions = conditionsOf(definition.postconditions, "check");
+  const checks = [...preconditions, ...postconditions].map(({ check }) => check);
+  const templates = [input, items, condition, wait, ...checks].filter(
+    (template) => template !== undefined,
+  );
+  const { compensate } = definition;
   return {
     definition,
     input,
     ...(condition === undefined ? {} : { when: condition }),
     ...(items === undefined ? {} : { items }),
+    ...(wait === undefined ? {} : { wait }),
+    ...(compensate === undefined
+      ? {}
+      : { undo: compileTemplate(compensate.with, "undo", { itemName: forEach?.as ?? "item" }) }),
+    preconditions,
+    postconditions,
     reads: [...new Set(templates.flatMap((template) => [...template.steps]))],
-    readsRunInput: templates.some((template) => template.readsInput),
+    readsRunInput:
+      templates.some((template) => template.readsInput) ||
+      preconditions.some((one) => one.definition.input === true),
   };
+}
+
+function conditionsOf(
+  conditions: readonly Condition[] = [],
+  scope: "result" | "check",
+): CompiledCondition[] {
+  return conditions.map((definition) =>
+    definition.check === undefined
+      ? { definition }
+      : { definition, check: compileCondition(definition.check, scope) },
+  );
+}
+
+function waitTemplate(wait: Wait | undefined): Template | undefined {
+  switch (wait?.kind) {
+    case "approval":
+      return compileTemplate(wait.message, "result");
+    case "timer":
+      return typeof wait.ms === "string"
+        ? compileCondition(wait.ms, "result")
+        : compileTemplate(wait.ms, "result");
+    case "event":
+    case undefined:
+      return undefined;
+  }
 }

@@ -3,22 +3,23 @@ import { DelayedError, WaitingChildrenError, type Job } from "bullmq";
 import { messageOf, readJson, TuttiError, type Json } from "../../config/index.ts";
 import {
   assertPayload,
-  childOptions,
-  CONTROL_QUEUES,
   FIELDS,
-  jobIds,
   parseStepRecord,
   type Abort,
   type Ending,
-  type StepAddress,
+  type StepError,
   type StepJob,
   type StepRecord,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
+import { addressOf, setAside } from "./aside.ts";
 import type { CompiledStep } from "./definitions.ts";
+import { addItems, stagesBehind } from "./feed.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { consequencesOf } from "./policy.ts";
+import { settle } from "./settle.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */
 const MAX_ITEMS = 100_000;
@@ -33,23 +34,24 @@ export function eachProcessor(
 ): (job: Job<StepJob>, token?: string) => Promise<Finished> {
   return async (job, token) => {
     assertPayload(job.data);
-    const { runId, stepId } = job.data;
+    const { stepId } = job.data;
     const workflow = await engine.definitions.get(job.data.definition);
     const step = workflow?.step(stepId);
     if (workflow === undefined || step === undefined) return { state: "gone" };
-    const address: StepAddress = { runId, stepId, start: job.attemptsStarted };
+    const address = addressOf(job, step.definition.group);
     const fields = [...fieldsOf(step), FIELDS.count(stepId)];
-    const begun = await engine.ledger.begin(address, { once: false, fields });
+    const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
+    if (begun.status === "paused" || begun.status === "full")
+      return setAside(engine, job, token, workflow.definition, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
+    const work: Candidate = { engine, job, workflow, step, address, token };
     const ending: Ending =
       begun.abort === undefined
-        ? await advance({ engine, job, workflow, step, address, token }, begun.values)
+        ? await advance(work, begun.values)
         : await stopped(engine, job.data, Number(begun.values.at(-1) ?? 0), begun.abort.reason);
-    const committed = await engine.ledger.commit(address, ending);
-    if (committed.status === "gone" || committed.status === "fenced")
-      return { state: committed.status };
-    return finish(committed.record);
+    const record = await settle(work, ending);
+    return record === null ? { state: "gone" } : finish(record);
   };
 }
 
@@ -62,7 +64,7 @@ async function stopped(
 ): Promise<Ending> {
   const { stepId } = job;
   const items = Array.from({ length: count }, (_, item) => ({ stepId, item }));
-  await engine.runs.cancelSteps(job.runId, items, reason);
+  await engine.runs.cancelSteps(job.runId, job.epoch, items, reason);
   const fields = items.map(({ item }) => FIELDS.record(stepId, item));
   const records = (await engine.runs.fields(job.runId, fields)).map((text) =>
     parseStepRecord(text),
@@ -86,14 +88,21 @@ async function advance(work: Candidate, values: readonly (string | null)[]): Pro
       items = itemsOf(step, found);
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
-      return { outcome: "failed", attempts: 0, error: stepError(thrown) };
+      return failure(work, stepError(thrown));
     }
     count = items.length;
     await engine.items.put(job.data.runId, job.data.stepId, items);
     // Written last: from here on the items stand, and a crash goes on with them.
-    await engine.runs.note(job.data.runId, FIELDS.count(job.data.stepId), String(count));
+    const { runId, stepId, epoch } = job.data;
+    for (const stage of stagesBehind(work.workflow.definition, stepId, epoch))
+      await engine.runs.note(runId, FIELDS.count(stage), String(count));
+    await engine.runs.note(runId, FIELDS.count(stepId), String(count));
     // Who stopped the run in between did not know of these items.
-    const [abort] = await engine.runs.fields(job.data.runId, [FIELDS.abort]);
+    const [own, inner] = await engine.runs.fields(runId, [
+      FIELDS.abort,
+      FIELDS.groupAbort(work.address.group ?? ""),
+    ]);
+    const abort = own ?? inner;
     if (abort) return stopped(engine, job.data, count, readJson<Abort>(abort).reason);
   } else {
     count = Number(known);
@@ -119,8 +128,9 @@ function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
 }
 
 /** Waits until every item has ended, then puts their outputs together. */
-async function join({ engine, job, step, token }: Candidate, count: number): Promise<Ending> {
-  const { runId, stepId } = job.data;
+async function join(work: Candidate, count: number): Promise<Ending> {
+  const { engine, job, step, workflow, token } = work;
+  const { runId, stepId, epoch } = job.data;
   const all = Array.from({ length: count }, (_, item) => item);
   const read = await engine.runs.fields(
     runId,
@@ -130,7 +140,7 @@ async function join({ engine, job, step, token }: Candidate, count: number): Pro
   const open = all.filter((item) => records[item]?.finishedAtMs === null);
   if (open.length > 0) {
     const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
-    await addItems(engine, job.data, step, window);
+    await addItems(engine, workflow.definition, job.data, window, job.priority);
     // Every item may have ended in between; then there is nothing to wait for, and BullMQ enters again.
     if (token !== undefined && (await job.moveToWaitingChildren(token)))
       throw new WaitingChildrenError();
@@ -139,11 +149,22 @@ async function join({ engine, job, step, token }: Candidate, count: number): Pro
       `items ${window.join(", ")} of ${stepId} ended while they were added`,
     );
   }
+  // The last items may still be in a later stage; their jobs are children of this one.
+  if (stagesBehind(workflow.definition, stepId, epoch).length > 0 && token !== undefined)
+    if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
   const bad = records.filter((record) => record.state === "failed");
   const cut = records.find((record) => record.state === "cancelled");
   if (cut !== undefined && bad.length === 0)
     return { outcome: "cancelled", attempts: 0, reason: cut.reason ?? "cancelled" };
+  if (count > 0 && records.every((record) => record.state === "skipped"))
+    return { outcome: "skipped", attempts: 0, reason: "no item reached it" };
   return joined(engine, job.data, records, bad);
+}
+
+/** A forEach that could not even begin. */
+function failure({ workflow, address }: Candidate, error: StepError): Ending {
+  const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
+  return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
 }
 
 /**
@@ -184,37 +205,4 @@ async function joined(
     error: { code, message, details: { failed: bad.length, items: records.length } },
     output,
   };
-}
-
-async function addItems(
-  engine: Engine,
-  job: StepJob,
-  step: CompiledStep,
-  items: readonly number[],
-): Promise<void> {
-  const parent = {
-    id: jobIds.step(job, job.stepId),
-    queue: engine.queues.qualified(CONTROL_QUEUES.each),
-  };
-  await engine.queues.get(step.definition.tool).addBulk(
-    items.map((item) => ({
-      name: `${job.stepId}[${item}]`,
-      data: { ...job, item },
-      opts: {
-        ...childOptions(jobIds.item(job, job.stepId, item)),
-        parent,
-      },
-    })),
-  );
-}
-
-/**
- * Called by an item that has ended, before its job finishes: adds the item that takes its place. An
- * item that is started again does it again; adding twice is harmless.
- */
-export async function feedNext(engine: Engine, job: StepJob, step: CompiledStep): Promise<void> {
-  const next = (job.item ?? 0) + (step.definition.forEach?.maxParallel ?? 1);
-  const [count] = await engine.ledger.read(job.runId, [FIELDS.count(job.stepId)]);
-  const { item: _, ...rest } = job;
-  if (next < Number(count)) await addItems(engine, rest, step, [next]);
 }

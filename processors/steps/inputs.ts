@@ -1,4 +1,4 @@
-import type { Json } from "../../config/index.ts";
+import { readJson, type Json } from "../../config/index.ts";
 import { FIELDS, parseStepRecord, type StepJob, type StepRecord } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledStep } from "./definitions.ts";
@@ -17,6 +17,8 @@ export interface Found {
   readonly dependencies: ReadonlyMap<string, StepRecord>;
   /** Variables for the step's expressions, secrets and item aside. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** The input that was given when the run was resumed, instead of the step's own. */
+  readonly edited?: Json;
 }
 
 /** Makes sense of what was read. Values that stand outside the record are fetched. */
@@ -40,8 +42,11 @@ export async function sortOut(
   const input = step.readsRunInput
     ? await engine.values.get(job.runId, FIELDS.input, read[needs.length + step.reads.length])
     : undefined;
+  const at = needs.length + step.reads.length + (step.readsRunInput ? 1 : 0);
+  const edited = job.epoch > 0 && read[at] ? readJson<Json>(read[at]) : undefined;
   return {
     dependencies,
+    ...(edited === undefined || job.item !== undefined ? {} : { edited }),
     variables: {
       steps,
       run: { id: job.runId, workflow: job.workflowId },

@@ -21,7 +21,7 @@ export async function endLost(
   const [text] = await engine.ledger.read(job.runId, [field]);
   const { attempts } = parseStepRecord(text);
   await engine.ledger.commit(
-    { runId: job.runId, stepId, start: LAST_START },
+    { runId: job.runId, epoch: job.epoch, stepId, start: LAST_START },
     {
       outcome: "failed",
       attempts,

@@ -26,6 +26,11 @@ export class Items {
     }
   }
 
+  /** Keeps one item that comes after the others. */
+  async putOne(runId: string, stepId: string, index: number, item: Json): Promise<void> {
+    await this.#redis.hset(this.#keys.items(runId, stepId), String(index), JSON.stringify(item));
+  }
+
   async get(runId: string, stepId: string, index: number): Promise<Json> {
     const text = await this.#redis.hget(this.#keys.items(runId, stepId), String(index));
     return text === null ? null : (JSON.parse(text) as Json);

@@ -17,8 +17,13 @@ import { LEDGER_SCRIPT } from "./scripts/ledger.ts";
 /** A step, or one item of it, as the ledger addresses it. */
 export interface StepAddress {
   readonly runId: string;
+  readonly epoch: number;
   readonly stepId: string;
   readonly item?: number;
+  /** The call that undoes it. */
+  readonly undo?: boolean;
+  /** The group whose end is the step's end too. */
+  readonly group?: string;
   /** Which start of its BullMQ job is speaking; later starts fence earlier ones. */
   readonly start: number;
 }
@@ -27,8 +32,11 @@ export interface StepAddress {
 export type Begun =
   /** There is no such run any more, or it has ended: nothing to do. */
   | { readonly status: "gone" }
-  /** A later start of the same step is at work: this one must not speak. */
+  /** A later start of the same step is at work, or the run was resumed: this one must not speak. */
   | { readonly status: "fenced" }
+  /** The run is held, or has as many calls underway as it may: the step waits to be called. */
+  | { readonly status: "paused" }
+  | { readonly status: "full" }
   /** The step ended before; the job only has to finish. */
   | {
       readonly status: "done";
@@ -50,6 +58,13 @@ export type Begun =
 /** Fields of the run record, in the order asked for. */
 export type Values = readonly (string | null)[];
 
+/** A call of a tool that is over, for those who learn from it. */
+export interface Call {
+  readonly tool: string;
+  readonly ms: number;
+  readonly failed: boolean;
+}
+
 /** How a step ended, ready to be written. */
 export interface Ending {
   readonly outcome: Outcome;
@@ -58,8 +73,15 @@ export interface Ending {
   readonly reason?: string;
   /** The output as JSON, or a reference to it. */
   readonly output?: string;
-  /** Stops the rest of the run together with this ending. */
-  readonly abort?: Abort;
+  /** Stop the rest of the run, or of a group, together with this ending. */
+  readonly aborts?: readonly Abort[];
+  /** Stops it together with the third ending of this kind. */
+  readonly systemic?: Abort;
+  readonly call?: Call;
+  /** It can be undone: its place among the completions is kept. */
+  readonly undoable?: boolean;
+  /** It is a failure of its own, which somebody may want to look at and try again. */
+  readonly dead?: boolean;
 }
 
 /** What became of a commit. Only `ok` wrote something. */
@@ -69,11 +91,21 @@ export type Committed =
       readonly record: StepRecord;
       /** The run is being stopped and this was the last step that ran. */
       readonly lastOfAborted: boolean;
+      /** State of the record after this ending, in runs that can be parked. */
+      readonly version?: string;
+      /** Steps that may call now, because this one is done. */
+      readonly granted: readonly string[];
     }
   | { readonly status: "gone" }
   | { readonly status: "fenced" };
 
-type Argument = string | number;
+/** What became of a step that wants to wait. */
+export type Parked =
+  | { readonly status: "ok"; readonly version: string }
+  | { readonly status: "decided"; readonly decision: string }
+  | { readonly status: "gone" | "fenced" };
+
+type Argument = string | number | false | object;
 
 interface Operation {
   readonly key: string;
@@ -113,16 +145,25 @@ export class Ledger {
   /** Marks that a step starts and reads `fields` of the run record in the same call. */
   async begin(
     step: StepAddress,
-    options: { readonly once: boolean; readonly fields: readonly string[] },
+    options: {
+      readonly once: boolean;
+      /** It calls a tool, so it takes one of the run's places, where they are counted. */
+      readonly calls: boolean;
+      readonly fields: readonly string[];
+    },
   ): Promise<Begun> {
     const [status, text, abort, ...values] = await this.#do(step.runId, [
       "begin",
-      FIELDS.record(step.stepId, step.item),
+      FIELDS.record(step.stepId, step.item, step.undo),
       step.start,
+      step.epoch,
       options.once ? 1 : 0,
+      step.group ?? "",
+      options.calls ? 1 : 0,
       ...options.fields,
     ]);
-    if (status === "gone" || status === "fenced") return { status };
+    if (status === "gone" || status === "fenced" || status === "paused" || status === "full")
+      return { status };
     const begun = {
       record: parseStepRecord(text || null),
       values: values.map(orNull),
@@ -135,20 +176,26 @@ export class Ledger {
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
     const detail =
       ending.error === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(ending.error);
-    const [status, text, left] = await this.#do(step.runId, [
+    const [status, text, left, version, ...granted] = await this.#do(step.runId, [
       "commit",
-      FIELDS.record(step.stepId, step.item),
+      FIELDS.record(step.stepId, step.item, step.undo),
       step.start,
+      step.epoch,
       letterOf(ending.outcome),
       ending.attempts,
       detail,
-      ending.abort === undefined ? "" : JSON.stringify(ending.abort),
-      ...(ending.output === undefined
-        ? []
-        : [FIELDS.output(step.stepId, step.item), ending.output]),
+      ending.output === undefined ? "" : FIELDS.output(step.stepId, step.item, step.undo),
+      ending.output ?? "",
+      moreOf(ending),
     ]);
     if (status === "ok" || status === "done") {
-      return { status, record: parseStepRecord(text || null), lastOfAborted: left === "0" };
+      return {
+        status,
+        record: parseStepRecord(text || null),
+        lastOfAborted: left === "0",
+        ...(version ? { version } : {}),
+        granted: granted.filter((slot) => slot !== false),
+      };
     }
     return status === "fenced" ? { status } : { status: "gone" };
   }
@@ -158,20 +205,44 @@ export class Ledger {
     step: StepAddress,
     attempts: number,
     error: StepError,
-  ): Promise<"ok" | "abort" | "done" | "gone" | "fenced"> {
-    const [status] = await this.#do(step.runId, [
+    call?: Call,
+  ): Promise<{
+    readonly status: "ok" | "abort" | "done" | "gone" | "fenced";
+    readonly granted: readonly string[];
+  }> {
+    const [status, ...granted] = await this.#do(step.runId, [
       "retry",
-      FIELDS.record(step.stepId, step.item),
+      FIELDS.record(step.stepId, step.item, step.undo),
       step.start,
+      step.epoch,
+      step.group ?? "",
       attempts,
       JSON.stringify(error),
+      call === undefined ? false : callOf(call),
     ]);
-    return status as "ok";
+    return { status: status as "ok", granted: granted.filter((slot) => slot !== false) };
   }
 
-  /** Takes a begin back, because the step has to wait after all: nothing was called. */
-  async undo(step: StepAddress): Promise<void> {
-    await this.#do(step.runId, ["undo", FIELDS.record(step.stepId, step.item), step.start]);
+  /** Notes that a step waits for somebody outside, unless the decision is there already. */
+  async park(step: StepAddress, waitsFor: string): Promise<Parked> {
+    const [status, detail] = await this.#do(step.runId, [
+      "park",
+      FIELDS.record(step.stepId),
+      step.start,
+      step.epoch,
+      wellFormed(waitsFor),
+      FIELDS.decision(step.stepId),
+    ]);
+    if (status === "ok") return { status, version: detail || "" };
+    if (status === "decided") return { status, decision: detail || "" };
+    return { status: status === "fenced" ? "fenced" : "gone" };
+  }
+
+  /** Takes a begin back, because the step has to wait after all: nothing was called. Returns who may call now. */
+  async undo(step: StepAddress): Promise<readonly string[]> {
+    const field = FIELDS.record(step.stepId, step.item, step.undo);
+    const [, ...granted] = await this.#do(step.runId, ["undo", field, step.start]);
+    return granted.filter((slot) => slot !== false);
   }
 
   /** Reads fields of a run record; null for those that do not exist. */
@@ -187,6 +258,27 @@ export class Ledger {
 
 /** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
 const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+/** Where an abort stands in the record, and what. */
+const abortEntry = (abort: Abort): [string, string] => [
+  abort.group === undefined ? FIELDS.abort : FIELDS.groupAbort(abort.group),
+  JSON.stringify(abort),
+];
+
+const callOf = ({ tool, ms, failed }: Call) => [tool, Math.round(ms), failed ? 1 : 0];
+
+/** What only few endings have. */
+function moreOf({ aborts = [], systemic, call, undoable, dead }: Ending): object | false {
+  const plain = aborts.length === 0 && call === undefined && systemic === undefined;
+  if (plain && undoable !== true && dead !== true) return false;
+  return {
+    ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
+    ...(systemic === undefined ? {} : { systemic: abortEntry(systemic) }),
+    ...(call === undefined ? {} : { call: callOf(call) }),
+    ...(undoable === true ? { undo: 1 } : {}),
+    ...(dead === true ? { dead: 1 } : {}),
+  };
+}
 
 const orNull = (value: string | false): string | null => (value === false ? null : value);
 

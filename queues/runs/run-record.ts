@@ -1,11 +1,24 @@
 import type { Json } from "../../config/index.ts";
 import type { Identity } from "../jobs.ts";
 
-/** States of a run. The first three are open. */
-export const RUN_STATES = [
+/** States of a run that has not ended. */
+export const OPEN_STATES = [
+  /** Waits for its tenant's turn, or for its first step to begin. */
   "queued",
   "running",
+  /** Every step that could go on waits for somebody outside. */
+  "parked",
+  /** Held by somebody; no step begins. */
+  "paused",
+  /** Asked to stop; calls are still running somewhere. */
   "cancelling",
+  /** Its steps have ended; what they did is being undone. */
+  "compensating",
+] as const;
+
+/** States of a run. */
+export const RUN_STATES = [
+  ...OPEN_STATES,
   "completed",
   "completed_with_unmet_criteria",
   "partial",
@@ -15,7 +28,7 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-const OPEN: ReadonlySet<RunState> = new Set(["queued", "running", "cancelling"]);
+const OPEN: ReadonlySet<RunState> = new Set(OPEN_STATES);
 
 export function isOpen(state: RunState): boolean {
   return OPEN.has(state);
@@ -23,7 +36,7 @@ export function isOpen(state: RunState): boolean {
 
 /** How a step ended. */
 export type Outcome = "completed" | "failed" | "skipped" | "cancelled";
-export type StepState = "pending" | "running" | "retrying" | Outcome;
+export type StepState = "pending" | "running" | "retrying" | "waiting" | Outcome;
 
 /** Why a step failed. */
 export interface StepError {
@@ -45,13 +58,15 @@ export interface StepRecord {
   readonly losses?: number;
   /** Why it failed, or the last reason to try again. */
   readonly error?: StepError;
-  /** Why it was skipped or cancelled. */
+  /** Why it was skipped or cancelled, or what it waits for. */
   readonly reason?: string;
 }
 
 const LETTERS = {
   R: "running",
   B: "retrying",
+  /** For somebody outside: an approval, an event, a time, a sub-run. */
+  W: "waiting",
   C: "completed",
   F: "failed",
   S: "skipped",
@@ -123,24 +138,68 @@ export interface RunHeader extends Identity {
   readonly finishedAtMs: number | null;
   readonly error?: StepError;
   readonly unmetCriteria?: readonly string[];
+  /** 1 to 10, 10 the most urgent. */
+  readonly priority: number;
+  /** Counts the admissions of a deployment: older runs have smaller ones. Null before its turn. */
+  readonly seq: number | null;
+  /** The step of another run that this one works for. */
+  readonly parent?: ParentStep;
+  /** Calls that may be underway, in mode `adaptive`. */
+  readonly width?: number;
+}
+
+/** Whose step a sub-run is. */
+export interface ParentStep {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly stepId: string;
+  readonly epoch: number;
+  /** Sub-runs above it. */
+  readonly depth: number;
 }
 
 /** Fields of the record's hash. `s:` and `o:` are followed by a step id, or `<step>.<index>` for an item. */
 export const FIELDS = {
-  record: (stepId: string, item?: number): string => `s:${slot(stepId, item)}`,
-  output: (stepId: string, item?: number): string => `o:${slot(stepId, item)}`,
+  record: (stepId: string, item?: number, undo = false): string => `s:${slot(stepId, item, undo)}`,
+  output: (stepId: string, item?: number, undo = false): string => `o:${slot(stepId, item, undo)}`,
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
+  /** When its turn came; its time counts from here. */
+  admittedAt: "admittedAt",
   /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
   added: "added",
-  /** Set when the rest of the run must not start: JSON of {@link Abort}. */
+  /** Set when the rest of the run, or of a group, must not start: JSON of {@link Abort}. */
   abort: "abort",
+  groupAbort: (group: string): string => `abort:${group}`,
+  /** The steps of the current epoch, when the run was resumed: JSON list of ids. */
+  reopened: "reopened",
+  /** The ending that waits until everything is undone, the slots that are, and how that went: JSON. */
+  ending: "ending",
+  undoing: "undoing",
+  compensation: "compensation",
+  /** A step that has one of the places of a run in mode `adaptive`. */
+  place: (name: string): string => `g:${name}`,
+  /** What was decided about a step that waits: JSON. */
+  decision: (stepId: string): string => `d:${stepId}`,
+  /** Place of a completed call among those that can be undone, counted from 1. */
+  completion: (stepId: string, item?: number): string => `c:${slot(stepId, item)}`,
+  /** The literal input that replaces a step's own, given when the run was resumed: JSON. */
+  edited: (stepId: string): string => `e:${stepId}`,
 } as const;
 
-/** The step, or one item of it, as one word. */
-export function slot(stepId: string, item?: number): string {
-  return item === undefined ? stepId : `${stepId}.${item}`;
+/** The step, or one item of it, or what undoes it, as one word. */
+export function slot(stepId: string, item?: number, undo = false): string {
+  const what = item === undefined ? stepId : `${stepId}.${item}`;
+  return undo ? `${what}.undo` : what;
+}
+
+/** What {@link slot} stands for. */
+export function slotOf(text: string): { stepId: string; item?: number; undo?: true } {
+  const [stepId = "", ...rest] = text.split(".");
+  const undo = rest.at(-1) === "undo";
+  const item = rest[0] === undefined || rest[0] === "undo" ? undefined : Number(rest[0]);
+  return { stepId, ...(item === undefined ? {} : { item }), ...(undo ? { undo } : {}) };
 }
 
 /** How an item is shown to people: `<step>[i]`. */
@@ -148,10 +207,14 @@ export function shownAs(stepId: string, item?: number): string {
   return item === undefined ? stepId : `${stepId}[${item}]`;
 }
 
-/** Why the rest of a run must not start. */
+/** Why the rest of a run, or of one of its groups, must not start. */
 export interface Abort {
-  readonly kind: "cancel" | "timeout" | "fail_fast";
+  readonly kind: "cancel" | "timeout" | "policy";
   readonly reason: string;
+  /** Only the steps of this group. */
+  readonly group?: string;
+  /** Undo what completed. */
+  readonly compensate?: boolean;
 }
 
 /** A run as the API shows it. */

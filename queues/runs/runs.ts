@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 
+import { DEFAULT_PRIORITY, readJson } from "../../config/index.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { Identity } from "../jobs.ts";
 import type { Keys } from "../names.ts";
@@ -7,17 +8,16 @@ import {
   FIELDS,
   shownAs,
   type Abort,
+  type ParentStep,
   type RunHeader,
   type RunState,
   type StepError,
 } from "./run-record.ts";
-import {
-  CANCEL_RUN_SCRIPT,
-  CANCEL_STEPS_SCRIPT,
-  CREATE_RUN_SCRIPT,
-  FINISH_RUN_SCRIPT,
-  FORGET_RUN_SCRIPT,
-} from "./scripts/runs.ts";
+import { CANCEL_RUN_SCRIPT, CANCEL_STEPS_SCRIPT } from "./scripts/cancel.ts";
+import { ADMIT_SCRIPT, CREATE_RUN_SCRIPT } from "./scripts/create.ts";
+import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "./scripts/finish.ts";
+import { REOPEN_SCRIPT } from "./scripts/reopen.ts";
+import { BEGIN_UNDO_SCRIPT } from "./scripts/undo.ts";
 
 /** What is written when a run is submitted. */
 export interface NewRun extends Identity {
@@ -29,6 +29,11 @@ export interface NewRun extends Identity {
   /** What `input` refers to, when it is too large for the record. */
   readonly largeInput?: string;
   readonly inputHash: string;
+  /** 1 to 10, 10 the most urgent. */
+  readonly priority: number;
+  /** Runs with the same word run one after another. */
+  readonly serialKey?: string;
+  readonly parent?: ParentStep;
 }
 
 /** What a run ended with. */
@@ -48,13 +53,42 @@ export interface ExistingRun {
   readonly epoch: number;
 }
 
+/** What became of the end of a run. */
+export interface Finished {
+  /** The state that stands. */
+  readonly state: RunState;
+  /** Runs that waited for its place: their jobs can be added now. */
+  readonly admitted: readonly string[];
+}
+
 interface Commands {
   tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
-  tuttiFinishRun(...args: (string | number)[]): Promise<RunState | null>;
+  tuttiAdmit(...args: (string | number)[]): Promise<string[]>;
+  tuttiFinishRun(...args: (string | number)[]): Promise<string | null>;
   tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
   tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
+  tuttiReopenRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiBeginUndo(...args: (string | number)[]): Promise<RunState | null>;
   tuttiForgetRun(...args: (string | number)[]): Promise<number>;
 }
+
+/** What {@link Runs.header} reads. */
+const HEADER = [
+  "state",
+  "def",
+  "workflow",
+  "identity",
+  "epoch",
+  "submittedAt",
+  "startedAt",
+  "finishedAt",
+  "error",
+  "unmet",
+  "priority",
+  "seq",
+  "parent",
+  "width",
+] as const;
 
 /** Steps that one call ends when a run is cancelled; keeps Redis free for others in between. */
 const CANCEL_CHUNK = 500;
@@ -68,45 +102,69 @@ export class Runs {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 6 });
-    redis.defineCommand("tuttiFinishRun", { lua: FINISH_RUN_SCRIPT, numberOfKeys: 3 });
+    redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiAdmit", { lua: ADMIT_SCRIPT, numberOfKeys: 0 });
+    redis.defineCommand("tuttiFinishRun", { lua: FINISH_RUN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiCancelRun", { lua: CANCEL_RUN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 6 });
+    redis.defineCommand("tuttiReopenRun", { lua: REOPEN_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiBeginUndo", { lua: BEGIN_UNDO_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 2 });
     this.#commands = redis as unknown as Commands;
   }
 
-  /** Writes the record of a new run. Null when it was written now, else what stands there. */
-  async create(run: NewRun): Promise<ExistingRun | null> {
-    const identity: Identity = {
-      tenant: run.tenant,
-      actor: run.actor,
-      correlationId: run.correlationId,
+  /**
+   * Writes the record of a new run. `existing` is what stands there when it was written before;
+   * `admitted` are the runs, this one among them or not, whose jobs can be added now.
+   */
+  async create(
+    run: NewRun,
+    maxRunning: number,
+  ): Promise<{
+    readonly existing: ExistingRun | null;
+    /** Place of this run among the admitted; null when it waits. */
+    readonly seq: number | null;
+    readonly admitted: readonly string[];
+  }> {
+    const { tenant, actor, correlationId, definition, parent } = run;
+    const facts = {
+      hash: run.definitionHash,
+      workflowId: definition.workflow.id,
+      identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
+      tenant,
+      inputHash: run.inputHash,
+      timeoutMs: definition.timeoutMs,
+      priority: String(run.priority),
+      cap: maxRunning,
+      ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),
+      ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
+      ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
+      ...(definition.parks === true ? { parks: "1" } : {}),
+      ...(definition.width === undefined ? {} : { width: String(definition.width) }),
     };
-    const send = (definition: string) =>
+    const send = (text: string) =>
       this.#commands.tuttiCreateRun(
         this.#keys.run(run.runId),
         this.#keys.definition(run.definitionHash),
-        this.#keys.runs,
-        this.#keys.open,
-        this.#keys.tenants,
-        this.#keys.value(run.runId, FIELDS.input),
-        run.runId,
-        run.definitionHash,
-        run.definition.workflow.id,
-        definition,
-        JSON.stringify(identity),
+        JSON.stringify(facts),
+        text,
         run.input,
-        run.inputHash,
-        run.tenant,
-        run.definition.timeoutMs,
         run.largeInput ?? "",
       );
     let answer = await send("");
-    if (answer[0] === "define") answer = await send(JSON.stringify(run.definition));
-    if (answer[0] === "created") return null;
+    if (answer[0] === "define") answer = await send(JSON.stringify(definition));
+    if (answer[0] === "created") {
+      const [, seq, ...admitted] = answer;
+      return { existing: null, seq: seq ? Number(seq) : null, admitted };
+    }
     const [, definitionHash = "", inputHash = "", state = "", epoch = "0"] = answer;
-    return { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
+    const existing = { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
+    return { existing, seq: null, admitted: [] };
+  }
+
+  /** Admits waiting runs of a tenant, as far as there is room. Their jobs can be added now. */
+  admit(tenant: string, maxRunning: number): Promise<string[]> {
+    return this.#commands.tuttiAdmit(this.#keys.prefix, tenant, maxRunning);
   }
 
   /** The definition with this content hash; null when no run uses it any more. */
@@ -119,18 +177,6 @@ export class Runs {
   async header(
     runId: string,
   ): Promise<(Omit<RunHeader, "workflow"> & { workflowId: string; hash: string }) | null> {
-    const fields = [
-      "state",
-      "def",
-      "workflow",
-      "identity",
-      "epoch",
-      "submittedAt",
-      "startedAt",
-      "finishedAt",
-      "error",
-      "unmet",
-    ];
     const [
       state,
       hash,
@@ -142,20 +188,28 @@ export class Runs {
       finishedAt,
       error,
       unmet,
-    ] = await this.#redis.hmget(this.#keys.run(runId), ...fields);
+      priority,
+      seq,
+      parent,
+      width,
+    ] = await this.#redis.hmget(this.#keys.run(runId), ...HEADER);
     if (!state || !hash || !workflowId || !identity) return null;
     return {
       runId,
       workflowId,
       hash,
-      ...(JSON.parse(identity) as Identity),
+      ...readJson<Identity>(identity),
       epoch: Number(epoch),
       state: state as RunState,
       submittedAtMs: Number(submittedAt),
       startedAtMs: startedAt ? Number(startedAt) : null,
       finishedAtMs: finishedAt ? Number(finishedAt) : null,
-      ...(error ? { error: JSON.parse(error) as StepError } : {}),
-      ...(unmet ? { unmetCriteria: JSON.parse(unmet) as string[] } : {}),
+      ...(error ? { error: readJson<StepError>(error) } : {}),
+      ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
+      priority: Number(priority ?? DEFAULT_PRIORITY),
+      seq: seq ? Number(seq) : null,
+      ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
+      ...(width ? { width: Number(width) } : {}),
     };
   }
 
@@ -175,20 +229,67 @@ export class Runs {
     await this.#redis.hset(this.#keys.run(runId), field, value);
   }
 
-  /** Ends a run, unless it has ended. Returns the state that stands. */
-  finish(runId: string, tenant: string, ending: RunEnding): Promise<RunState | null> {
+  /** Ends a run, unless it has ended or was resumed. Null when there is no such run. */
+  async finish(
+    runId: string,
+    epoch: number,
+    ending: RunEnding,
+    maxRunning: number,
+  ): Promise<Finished | null> {
     const kept = ending.state === "completed" || ending.state === "cancelled" ? "done" : "failed";
-    return this.#commands.tuttiFinishRun(
+    const answer = await this.#commands.tuttiFinishRun(
       this.#keys.run(runId),
-      this.#keys.open,
-      this.#keys.ended(tenant, kept),
-      runId,
-      ending.state,
-      ending.output ?? "",
-      ending.error === undefined ? "" : JSON.stringify(ending.error),
-      ending.unmetCriteria === undefined ? "" : JSON.stringify(ending.unmetCriteria),
-      this.#keys.events(runId),
+      JSON.stringify({
+        epoch,
+        kept,
+        cap: maxRunning,
+        state: ending.state,
+        output: ending.output,
+        error: ending.error === undefined ? undefined : JSON.stringify(ending.error),
+        unmet:
+          ending.unmetCriteria === undefined ? undefined : JSON.stringify(ending.unmetCriteria),
+      }),
     );
+    if (answer === null) return null;
+    const { state, admitted } = readJson<{ state: RunState; admitted?: unknown }>(answer);
+    return { state, admitted: listOf(admitted) };
+  }
+
+  /** Notes that what a run did is being undone; it ends like `ending` when that is over. Null when there is no such run. */
+  beginUndo(
+    runId: string,
+    epoch: number,
+    ending: RunEnding,
+    slots: readonly string[],
+  ): Promise<RunState | null> {
+    return this.#commands.tuttiBeginUndo(
+      this.#keys.run(runId),
+      epoch,
+      JSON.stringify(ending),
+      JSON.stringify(slots),
+    );
+  }
+
+  /**
+   * Reopens steps of a run that has ended. `reopened` is the new epoch, missing when the run is not as
+   * the caller saw it. Null when there is no such run.
+   */
+  async reopen(
+    runId: string,
+    asked: object,
+  ): Promise<{ readonly reopened?: number; readonly admitted: readonly string[] } | null> {
+    const answer = await this.#commands.tuttiReopenRun(
+      this.#keys.run(runId),
+      JSON.stringify(asked),
+    );
+    if (answer === null) return null;
+    const found = readJson<{ reopened?: number; admitted?: unknown }>(answer);
+    return { ...found, admitted: listOf(found.admitted) };
+  }
+
+  /** Keeps a value that is too large for the record. */
+  async keepValue(runId: string, field: string, text: string): Promise<void> {
+    await this.#redis.set(this.#keys.value(runId, field), text);
   }
 
   /** Asks a run to stop. Null when there is no such run. */
@@ -196,9 +297,6 @@ export class Runs {
     const answer = await this.#commands.tuttiCancelRun(
       this.#keys.run(runId),
       JSON.stringify(abort),
-      this.#keys.events(runId),
-      this.#keys.control,
-      runId,
     );
     return answer === null ? null : { before: answer[0], now: answer[1] };
   }
@@ -206,6 +304,7 @@ export class Runs {
   /** Ends those of `steps` that are not running. Returns the others. */
   async cancelSteps<T extends { stepId: string; item?: number; force?: boolean }>(
     runId: string,
+    epoch: number,
     steps: readonly T[],
     reason: string,
   ): Promise<T[]> {
@@ -221,7 +320,7 @@ export class Runs {
       const positions = await this.#commands.tuttiCancelSteps(
         this.#keys.run(runId),
         reason,
-        this.#keys.events(runId),
+        epoch,
         ...args,
       );
       for (const position of positions) running.push(steps[from + position]!);
@@ -287,23 +386,31 @@ export class Runs {
       hash: string;
       tenant: string;
       forEachSteps: readonly string[];
-      values: readonly string[];
+      /** Its steps and items. */
+      slots: readonly string[];
     },
   ): Promise<void> {
     const keys = [
       ...facts.forEachSteps.map((step) => this.#keys.items(runId, step)),
-      ...facts.values.map((field) => this.#keys.value(runId, field)),
+      ...["input", "output"].map((field) => this.#keys.value(runId, field)),
+      ...facts.slots.map((slot) => this.#keys.value(runId, `o:${slot}`)),
     ];
     for (let from = 0; from < keys.length; from += 500)
       await this.#redis.unlink(...keys.slice(from, from + 500));
+    for (let from = 0; from < facts.slots.length; from += 500)
+      await this.#redis.zrem(
+        this.#keys.dead,
+        ...facts.slots.slice(from, from + 500).map((slot) => `${runId} ${slot}`),
+      );
     await this.#commands.tuttiForgetRun(
       this.#keys.run(runId),
       this.#keys.definition(facts.hash),
-      this.#keys.runs,
-      this.#keys.open,
-      this.#keys.ended(facts.tenant, "done"),
-      this.#keys.ended(facts.tenant, "failed"),
-      runId,
+      facts.tenant,
     );
   }
+}
+
+/** Lua cannot tell an empty list from an empty object. */
+export function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? (value as string[]) : [];
 }

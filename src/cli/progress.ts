@@ -57,7 +57,9 @@ export class Progress {
 
   #draw(): void {
     const all = [...this.#steps];
-    const open = all.filter(([, step]) => step.state === "running" || step.state === "retrying");
+    const open = all.filter(
+      ([, { state }]) => state === "running" || state === "retrying" || state === "waiting",
+    );
     const ended = all.filter(([, step]) => step.finishedAt !== null);
     const bad = ended.filter(([, step]) => step.state === "failed");
     const lines = [
@@ -77,6 +79,7 @@ const COLORS = {
   pending: "dim",
   running: "cyan",
   retrying: "yellow",
+  waiting: "cyan",
   completed: "green",
   failed: "red",
   skipped: "dim",

@@ -4,12 +4,12 @@ import {
   PAYLOAD_VERSION,
   type EdgeJob,
   type ForkJob,
-  type Identity,
   type RunAddress,
   type RunDefinition,
   type RunJob,
   type StepJob,
   type TreeNode,
+  type TreeRequest,
 } from "../../queues/index.ts";
 import type { LaidJob, Layout } from "./layout.ts";
 
@@ -21,59 +21,74 @@ export interface Compilable {
 }
 
 /** The tree of BullMQ jobs of one run. The same workflow and run give the same tree, so adding it twice is harmless. */
-export function compile(workflow: Compilable, run: RunAddress, identity: Identity): TreeNode[] {
+export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] {
+  const { address, identity, priority, parent } = request;
   const base: RunJob = {
     v: PAYLOAD_VERSION,
-    workflowId: run.workflowId,
-    runId: run.runId,
-    epoch: run.epoch,
+    workflowId: address.workflowId,
+    runId: address.runId,
+    epoch: address.epoch,
     definition: workflow.hash,
     tenant: identity.tenant,
     actor: identity.actor,
     correlationId: identity.correlationId,
   };
-  return workflow.layout.map((job) => toNode(job, workflow.definition, run, base));
+  const under =
+    parent === undefined
+      ? {}
+      : { under: { queue: CONTROL_QUEUES.sub, jobId: jobIds.step(parent, parent.stepId) } };
+  const title = workflow.definition.workflow.name;
+  return workflow.layout.map((job) =>
+    job.kind === "run"
+      ? {
+          queue: CONTROL_QUEUES.run,
+          jobId: jobIds.run(address),
+          name: title,
+          data: base,
+          parent: job.parent,
+          ...under,
+        }
+      : toNode(job, address, base, priority),
+  );
 }
 
-function toNode(job: LaidJob, definition: RunDefinition, run: RunAddress, base: RunJob): TreeNode {
+function toNode(
+  job: Exclude<LaidJob, { kind: "run" }>,
+  run: RunAddress,
+  base: RunJob,
+  priority: number,
+): TreeNode {
   const { parent } = job;
   switch (job.kind) {
-    case "run":
-      return {
-        queue: CONTROL_QUEUES.run,
-        jobId: jobIds.run(run),
-        name: definition.workflow.name,
-        data: base,
-        parent,
-      };
-    case "each":
     case "step": {
-      const step = definition.steps[job.stepId]!;
       const data: StepJob = { ...base, stepId: job.stepId };
-      return job.kind === "each"
-        ? {
-            queue: CONTROL_QUEUES.each,
-            jobId: jobIds.step(run, job.stepId),
-            name: job.stepId,
-            data,
-            parent,
-          }
-        : {
-            queue: step.tool,
-            jobId: jobIds.step(run, job.stepId),
-            name: job.stepId,
-            data,
-            parent,
-          };
+      const jobId = jobIds.step(run, job.stepId);
+      return { queue: job.queue, jobId, name: job.stepId, data, parent, priority };
     }
     case "fork": {
-      const data: ForkJob = { ...base, stepId: job.label, releases: job.releases };
+      const data: ForkJob = {
+        ...base,
+        stepId: job.label,
+        releases: job.releases,
+        ...(job.wakes.length === 0 ? {} : { wakes: job.wakes }),
+      };
       return {
         queue: CONTROL_QUEUES.fork,
         jobId: jobIds.step(run, job.label),
         name: `after ${job.label}`,
         data,
         parent,
+      };
+    }
+    case "token": {
+      const data: EdgeJob = { ...base, from: null };
+      return {
+        queue: CONTROL_QUEUES.edge,
+        jobId: jobIds.token(run, job.stepId),
+        name: `any -> ${job.stepId}`,
+        data,
+        parent,
+        held: true,
       };
     }
     case "edge": {

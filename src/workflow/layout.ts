@@ -1,4 +1,4 @@
-import type { RunDefinition } from "../../queues/index.ts";
+import { queueOf, type ReopenedSteps, type RunDefinition } from "../../queues/index.ts";
 import {
   dependentsOf,
   givenOrder,
@@ -12,12 +12,20 @@ import {
  * every step is a child of one of its dependents; a step with several dependents stands under a
  * `fork`, and each dependent that is not its parent holds an `edge`, a job that waits until the fork
  * releases it. A `join` is a fork without a step of its own: many steps that wait for the same many.
+ * A step that starts with the first of its dependencies (`any`) holds one `token`, and each of them
+ * stands under a fork that knows whom it `wakes`.
  */
 export type LaidJob = { readonly parent: number } & (
   | { readonly kind: "run" }
-  | { readonly kind: "step" | "each"; readonly stepId: string }
+  | { readonly kind: "step"; readonly stepId: string; readonly queue: string }
+  | { readonly kind: "token"; readonly stepId: string }
   /** `label` names the node whose end releases the edges to `releases`. */
-  | { readonly kind: "fork"; readonly label: string; readonly releases: readonly string[] }
+  | {
+      readonly kind: "fork";
+      readonly label: string;
+      readonly releases: readonly string[];
+      readonly wakes: readonly string[];
+    }
   | { readonly kind: "edge"; readonly from: string; readonly to: string }
 );
 
@@ -26,21 +34,42 @@ export type Layout = readonly LaidJob[];
 
 interface Graph {
   readonly ids: readonly string[];
-  /** Which steps are forEach. */
-  readonly each: readonly boolean[];
+  /** The queue of each step. */
+  readonly queues: readonly string[];
   readonly joins: readonly string[];
+  /** What each step waits for in the tree. */
   readonly dependencies: Dependencies;
+  /** For each step the `any` steps that its end may start. */
+  readonly wakes: readonly (readonly number[])[];
+  /** Which steps wait for a token. */
+  readonly tokens: readonly boolean[];
 }
 
-function graphOf(definition: RunDefinition): Graph {
-  const ids = definition.sequence ?? Object.keys(definition.steps);
+function graphOf(definition: RunDefinition, reopened: ReopenedSteps | undefined): Graph {
+  const all = definition.sequence ?? Object.keys(definition.steps);
+  const ids = reopened === undefined ? all : all.filter((id) => reopened.steps.has(id));
   const steps = ids.map((id) => definition.steps[id]!);
   const positions = new Map(ids.map((id, index) => [id, index]));
+  // What is not laid out has ended before.
+  const needs = steps.map(({ needs: on }) =>
+    on.map((need) => positions.get(need)).filter((need) => need !== undefined),
+  );
+  // One after another in a given order, an `any` step comes behind all of its dependencies anyway.
+  const startsEarly = steps.map(({ join }) => join === "any" && definition.sequence === undefined);
+  const tokens = ids.map(
+    (id, index) =>
+      startsEarly[index] === true && needs[index]!.length > 0 && reopened?.free.has(id) !== true,
+  );
+  const wakes: number[][] = ids.map(() => []);
+  for (const [index, on] of needs.entries())
+    if (tokens[index] === true) for (const need of on) wakes[need]!.push(index);
   return {
     ids,
-    each: steps.map((step) => step.forEach !== undefined),
+    queues: steps.map((step) => queueOf(step)),
     joins: steps.map((step) => step.join),
-    dependencies: steps.map((step) => step.needs.map((need) => positions.get(need)!)),
+    dependencies: needs.map((on, index) => (startsEarly[index] === true ? [] : on)),
+    wakes,
+    tokens,
   };
 }
 
@@ -54,9 +83,12 @@ function oneAfterAnother(dependencies: Dependencies, order: readonly number[]): 
   return ordered;
 }
 
-/** Lays a workflow out as one tree. The same definition gives the same tree. */
-export function layOut(definition: RunDefinition): Layout {
-  const graph = graphOf(definition);
+/**
+ * Lays a workflow out as one tree, or the steps of it that are reopened. The same definition gives the
+ * same tree.
+ */
+export function layOut(definition: RunDefinition, reopened?: ReopenedSteps): Layout {
+  const graph = graphOf(definition, reopened);
   const sorted = topologicalOrder(graph.dependencies)!;
   const ordered =
     definition.sequence === undefined
@@ -145,16 +177,18 @@ function emit({ graph, dependencies, dependents, labels, parents }: Linked): Lay
     let { parent } = next;
     const label = labels[node]!;
     const isJoin = node >= steps;
-    if (isJoin || dependents[node]!.length > 1) {
+    const wakes = isJoin ? [] : graph.wakes[node]!.map((any) => graph.ids[any]!);
+    if (isJoin || dependents[node]!.length > 1 || wakes.length > 0) {
       const releases = dependents[node]!.filter((dependent) => dependent !== parents[node]).map(
         (dependent) => labels[dependent]!,
       );
-      layout.push({ kind: "fork", label, releases, parent });
+      layout.push({ kind: "fork", label, releases, wakes, parent });
       parent = layout.length - 1;
     }
     if (!isJoin) {
-      layout.push({ kind: graph.each[node] === true ? "each" : "step", stepId: label, parent });
+      layout.push({ kind: "step", stepId: label, queue: graph.queues[node]!, parent });
       parent = layout.length - 1;
+      if (graph.tokens[node] === true) layout.push({ kind: "token", stepId: label, parent });
     }
     for (const dependency of dependencies[node]!) {
       if (parents[dependency] !== node)

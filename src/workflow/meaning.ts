@@ -9,8 +9,10 @@ import {
   type Template,
   type ToolSpec,
 } from "../../config/index.ts";
-import { findCycle } from "./dag.ts";
+import { findCycle, topologicalOrder } from "./dag.ts";
 import { checkInput, schemaProblem } from "./input.ts";
+import { KINDS, kindsOf, strangeFields } from "./kind.ts";
+import { streamedStages } from "./pipeline.ts";
 import type { Step, Workflow } from "./schema.ts";
 import { name, show, type Located } from "./shape.ts";
 
@@ -30,7 +32,10 @@ export interface CheckedWorkflow {
   readonly workflow: Workflow;
   /** All dependencies of each step, in the order of `workflow.steps`: positions of steps. */
   readonly dependencies: readonly (readonly number[])[];
-  readonly tools: readonly ToolSpec[];
+  /** The tool of each step; undefined for those that call none. */
+  readonly tools: readonly (ToolSpec | undefined)[];
+  /** The tool that undoes each step. */
+  readonly undoTools: readonly (ToolSpec | undefined)[];
 }
 
 type Path = readonly (string | number)[];
@@ -62,11 +67,15 @@ class Meaning {
     const { steps } = this.#workflow;
     this.#names(steps);
     const providers = providersOf(steps);
-    const found: ToolSpec[] = [];
+    const found: (ToolSpec | undefined)[] = [];
+    const undo: (ToolSpec | undefined)[] = [];
     const dependencies = steps.map((step, index) => {
       const path = ["steps", index];
-      const tool = this.#tool(step, path);
-      if (tool !== undefined) found[index] = tool;
+      this.#kind(step, path);
+      found[index] = step.tool === undefined ? undefined : this.#tool(step.tool, step.with, path);
+      undo[index] = this.#compensation(step, path);
+      this.#resources(step, path);
+      this.#group(step, path);
       const on = new Set<number>();
       for (const [at, need] of (step.needs ?? []).entries())
         this.#dependOn(need, [...path, "needs", at], on);
@@ -76,7 +85,8 @@ class Meaning {
     });
     this.#results();
     this.#cycle(dependencies);
-    return { workflow: this.#workflow, dependencies, tools: found };
+    if (this.issues.length === 0) this.#pipeline(dependencies);
+    return { workflow: this.#workflow, dependencies, tools: found, undoTools: undo };
   }
 
   #names(steps: readonly Step[]): void {
@@ -103,15 +113,50 @@ class Meaning {
     }
   }
 
-  #tool(step: Step, path: Path): ToolSpec | undefined {
+  /** A step is one thing, and has no field that belongs to another. */
+  #kind(step: Step, path: Path): void {
+    const kinds = kindsOf(step);
+    if (kinds.length === 0)
+      this.#add(
+        "document_invalid",
+        [...path, "tool"],
+        `expected ${name([...path, "tool"])} to be given, or one of ${KINDS.slice(1).join(", ")}`,
+        undefined,
+        "key",
+      );
+    for (const more of kinds.slice(1))
+      this.#add(
+        "document_invalid",
+        [...path, more],
+        `expected ${name(path)} to have one of ${KINDS.join(", ")}, got: ${kinds.join(" and ")}`,
+        undefined,
+        "key",
+      );
+    const [kind] = kinds;
+    if (kind === undefined || kinds.length > 1) return;
+    for (const field of strangeFields(kind)) {
+      if (step[field] === undefined) continue;
+      const where = [...path, field];
+      this.#add(
+        "document_invalid",
+        where,
+        `${name(where)} means nothing for a step with ${kind}`,
+        undefined,
+        "key",
+      );
+    }
+  }
+
+  /** How a tool is called: from the step, or to undo it. */
+  #tool(toolId: string, given: Step["with"], path: Path): ToolSpec | undefined {
     const at = [...path, "tool"];
-    const spec = this.#tools.get(step.tool);
+    const spec = this.#tools.get(toolId);
     if (spec === undefined) {
       this.#add(
         "tool_not_found",
         at,
-        `expected ${name(at)} to be a tool of the catalogue, got: ${show(step.tool)}`,
-        this.#nearest(step.tool, this.#tools.ids()),
+        `expected ${name(at)} to be a tool of the catalogue, got: ${show(toolId)}`,
+        this.#nearest(toolId, this.#tools.ids()),
       );
       return undefined;
     }
@@ -122,6 +167,22 @@ class Meaning {
         `tool ${spec.id} has no binding: say in a catalogue how it is reached`,
       );
     }
+    for (const problem of checkInput(spec, given ?? {})) {
+      const where = [...path, "with", ...problem.path];
+      this.#add("input_invalid", where, `${name(where)}: ${problem.message}`, problem.suggestion);
+    }
+    return spec;
+  }
+
+  #compensation({ compensate }: Step, path: Path): ToolSpec | undefined {
+    if (compensate === undefined) return undefined;
+    const at = [...path, "compensate"];
+    if (compensate.with !== undefined)
+      this.#template(compensate.with, "undo", [...at, "with"], new Set());
+    return this.#tool(compensate.tool, compensate.with, at);
+  }
+
+  #resources(step: Step, path: Path): void {
     for (const [resource, amount] of Object.entries(step.resources ?? {})) {
       if (amount <= 1) continue;
       const where = [...path, "resources", resource];
@@ -131,11 +192,18 @@ class Meaning {
         `expected ${name(where)} to be at most 1, the whole of a machine, got: ${amount}`,
       );
     }
-    for (const problem of checkInput(spec, step.with ?? {})) {
-      const where = [...path, "with", ...problem.path];
-      this.#add("input_invalid", where, `${name(where)}: ${problem.message}`, problem.suggestion);
-    }
-    return spec;
+  }
+
+  #group({ group }: Step, path: Path): void {
+    const groups = this.#workflow.groups ?? {};
+    if (group === undefined || Object.hasOwn(groups, group)) return;
+    const at = [...path, "group"];
+    this.#add(
+      "document_invalid",
+      at,
+      `expected ${name(at)} to be one of groups, got: ${show(group)}`,
+      this.#nearest(group, Object.keys(groups)),
+    );
   }
 
   #expressions(step: Step, path: Path, on: Set<number>): void {
@@ -163,6 +231,9 @@ class Meaning {
     if (step.with !== undefined) this.#template(step.with, scope, [...path, "with"], on, itemName);
     if (step.forEach !== undefined) this.#condition(step.forEach, [...path, "forEach"], on);
     if (step.when !== undefined) this.#condition(step.when, [...path, "when"], on);
+    if (step.approval !== undefined)
+      this.#template(step.approval, "result", [...path, "approval"], on);
+    if (typeof step.waitMs === "string") this.#condition(step.waitMs, [...path, "waitMs"], on);
   }
 
   /** Conditions by name: a step waits for whoever establishes what it requires (R34, R35). */
@@ -173,21 +244,28 @@ class Meaning {
     on: Set<number>,
   ): void {
     const inputs = this.#workflow.inputs?.["properties"];
-    for (const [index, condition] of (step.preconditions ?? []).entries()) {
+    for (const [index, { name: condition, check }] of conditionsOf(step.preconditions)) {
+      const where = [...path, "preconditions", index];
+      if (check !== undefined) this.#condition(check, [...where, "check"], on);
+      if (condition === undefined) continue;
       const by =
         providers.get(condition)?.filter((position) => position !== this.#positions.get(step.id)) ??
         [];
       for (const position of by) on.add(position);
       const given =
         typeof inputs === "object" && inputs !== null && Object.hasOwn(inputs, condition);
-      if (by.length > 0 || given) continue;
-      const where = [...path, "preconditions", index];
+      if (by.length > 0 || given || check !== undefined) continue;
       this.#add(
         "precondition_failed",
         where,
         `nothing establishes ${show(condition)}: no other step has it as a postcondition, and it is no input`,
         this.#nearest(condition, [...providers.keys()]),
       );
+    }
+    for (const [index, { check }] of conditionsOf(step.postconditions)) {
+      if (check === undefined) continue;
+      const where = [...path, "postconditions", index, "check"];
+      this.#references(() => compileCondition(check, "check"), where, on);
     }
   }
 
@@ -260,6 +338,19 @@ class Meaning {
     );
   }
 
+  /** Mode `pipeline` without anything that flows would be a word without a meaning. */
+  #pipeline(dependencies: readonly (readonly number[])[]): void {
+    const { mode, steps } = this.#workflow;
+    if (mode !== "pipeline") return;
+    const order = topologicalOrder(dependencies) ?? [];
+    if (streamedStages(steps, dependencies, order).size > 0) return;
+    this.#add(
+      "document_invalid",
+      ["mode"],
+      "mode pipeline needs a forEach whose list is the output of another forEach, without when, join, preconditions or maxParallel of its own",
+    );
+  }
+
   #nearest(given: string, known: readonly string[]): string | undefined {
     return this.#suggestions++ < MAX_SUGGESTIONS ? nearest(given, known) : undefined;
   }
@@ -281,10 +372,21 @@ class Meaning {
   }
 }
 
-function providersOf(steps: readonly Step[]): ReadonlyMap<string, readonly number[]> {
+/** Conditions in their long form, with their positions. */
+export function conditionsOf(
+  conditions: Step["preconditions"],
+): (readonly [number, { readonly name?: string | undefined; readonly check?: string }])[] {
+  return (conditions ?? []).map(
+    (one, index) => [index, typeof one === "string" ? { name: one } : one] as const,
+  );
+}
+
+/** Who establishes each condition, by name. */
+export function providersOf(steps: readonly Step[]): ReadonlyMap<string, readonly number[]> {
   const providers = new Map<string, number[]>();
   for (const [index, step] of steps.entries()) {
-    for (const condition of step.postconditions ?? []) {
+    for (const [, { name: condition }] of conditionsOf(step.postconditions)) {
+      if (condition === undefined) continue;
       const by = providers.get(condition);
       if (by === undefined) providers.set(condition, [index]);
       else by.push(index);

@@ -1,30 +1,28 @@
-import {
-  FOR_EACH_PARALLEL,
-  MAX_ATTEMPTS,
-  RETRY_BASE_DELAY_MS,
-  RETRY_MAX_DELAY_MS,
-  type ToolSpec,
-} from "../../config/index.ts";
-import {
-  PAYLOAD_VERSION,
-  type RetryPolicy,
-  type RunDefinition,
-  type StepDefinition,
-} from "../../queues/index.ts";
+import type { ToolSpec } from "../../config/index.ts";
+import type { RunDefinition } from "../../queues/index.ts";
 import { heaviestPath, levelsOf, topologicalOrder } from "./dag.ts";
+import { defineRun } from "./define.ts";
+import { kindsOf, type Kind } from "./kind.ts";
 import { layOut, type Layout } from "./layout.ts";
 import type { CheckedWorkflow } from "./meaning.ts";
+import { selectMode, widthOf, type ModeChoice } from "./mode.ts";
+import { streamedStages } from "./pipeline.ts";
 import type { Step } from "./schema.ts";
 
 /** A step as the plan shows it. */
 export interface PlannedStep {
   readonly id: string;
   readonly name?: string;
+  readonly kind: Kind;
+  /** The tool or the workflow it calls, or what it waits for. */
   readonly tool: string;
   readonly dependencies: readonly string[];
   /** What the catalogue expects of one call. Milliseconds; null when nothing is known. */
   readonly expectedMs: number | null;
   readonly forEach: boolean;
+  /** Mode `pipeline`: the stage whose items it takes as they come. */
+  readonly streams?: string;
+  readonly group?: string;
   readonly when?: string;
   /** Share of one machine it holds while it runs. */
   readonly resources: Readonly<Record<string, number>>;
@@ -43,6 +41,10 @@ export interface Plan {
     /** Steps of the path of which no duration is known. */
     readonly unknown: number;
   };
+  /** How its steps are set going, and why: chosen by the document, or by its shape (`auto`). */
+  readonly mode: ModeChoice;
+  /** 1 to 10, 10 the most urgent. */
+  readonly priority: number;
   /** BullMQ jobs of one run, items of forEach steps not counted. */
   readonly jobs: number;
   /** JSON Schema of the run's input. */
@@ -59,26 +61,34 @@ export function makePlan(checked: CheckedWorkflow, hash: (text: string) => strin
   if (order === null) throw new Error("a checked workflow has no cycle");
   const ids = workflow.steps.map((step) => step.id);
   const idsOf = (positions: readonly number[]) => positions.map((position) => ids[position]!);
-  const steps = workflow.steps.map((step, index) =>
-    plannedStep(step, tools[index]!, idsOf(dependencies[index]!)),
-  );
+  const levels = levelsOf(dependencies, order);
+  const possible = streamedStages(workflow.steps, dependencies, order);
+  const mode = chooseMode(checked, levels, possible.size);
+  const streams = mode.mode === "pipeline" ? possible : new Map<number, number>();
+  const steps = workflow.steps.map((step, index) => {
+    const before = streams.get(index);
+    const planned = plannedStep(step, tools[index], idsOf(dependencies[index]!));
+    return before === undefined ? planned : { ...planned, streams: ids[before]! };
+  });
   const path = heaviestPath(
     dependencies,
     order,
     steps.map((step) => step.expectedMs ?? 1),
   );
   const known = path.map((index) => steps[index]!.expectedMs).filter((ms) => ms !== null);
-  const definition = defineRun(checked, idsOf);
+  const definition = defineRun(checked, mode.mode, streams);
   const layout = layOut(definition);
   return {
     workflow: { ...definition.workflow, hash: hash(JSON.stringify(definition)) },
     steps,
-    levels: levelsOf(dependencies, order).map(idsOf),
+    levels: levels.map(idsOf),
     criticalPath: {
       steps: idsOf(path),
       expectedMs: known.length === 0 ? null : known.reduce((sum, ms) => sum + ms, 0),
       unknown: path.length - known.length,
     },
+    mode,
+    priority: workflow.priority,
     jobs: layout.length,
     ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
     definition,
@@ -86,73 +96,44 @@ export function makePlan(checked: CheckedWorkflow, hash: (text: string) => strin
   };
 }
 
-function plannedStep(step: Step, tool: ToolSpec, dependencies: readonly string[]): PlannedStep {
+function chooseMode(
+  { workflow, tools }: CheckedWorkflow,
+  levels: readonly (readonly number[])[],
+  streamed: number,
+): ModeChoice {
+  if (workflow.mode !== "auto") return { mode: workflow.mode, reason: "the document says so" };
+  const unlimited = tools.filter(
+    (tool) =>
+      tool !== undefined &&
+      tool.limits.concurrency === undefined &&
+      tool.limits.rate === undefined &&
+      Object.keys(tool.resources).length === 0,
+  );
+  return selectMode({
+    steps: workflow.steps.length,
+    width: widthOf(levels),
+    streamedStages: streamed,
+    unlimitedCalls: unlimited.length,
+  });
+}
+
+function plannedStep(
+  step: Step,
+  tool: ToolSpec | undefined,
+  dependencies: readonly string[],
+): PlannedStep {
+  const [kind = "tool"] = kindsOf(step);
   return {
     id: step.id,
     ...(step.name === undefined ? {} : { name: step.name }),
-    tool: step.tool,
+    kind,
+    tool: kind === "waitMs" ? "timer" : kind === "approval" ? "approval" : String(step[kind]),
     dependencies,
-    expectedMs: tool.performance?.responseTimeMs ?? null,
+    expectedMs:
+      typeof step.waitMs === "number" ? step.waitMs : (tool?.performance?.responseTimeMs ?? null),
     forEach: step.forEach !== undefined,
+    ...(step.group === undefined ? {} : { group: step.group }),
     ...(step.when === undefined ? {} : { when: step.when }),
-    resources: step.resources ?? tool.resources,
-  };
-}
-
-function defineRun(
-  checked: CheckedWorkflow,
-  idsOf: (positions: readonly number[]) => string[],
-): RunDefinition {
-  const { workflow, dependencies, tools } = checked;
-  return {
-    version: PAYLOAD_VERSION,
-    workflow: { id: workflow.id, name: workflow.name ?? workflow.id },
-    // A list, because an object has its own opinion on the order of keys such as "2" and "1".
-    ...(workflow.mode === "sequential" ? { sequence: workflow.steps.map((step) => step.id) } : {}),
-    onError: workflow.onError,
-    timeoutMs: workflow.timeoutMs,
-    steps: Object.fromEntries(
-      workflow.steps.map((step, index) => [
-        step.id,
-        defineStep(step, tools[index]!, idsOf(dependencies[index]!)),
-      ]),
-    ),
-    ...(workflow.output === undefined ? {} : { output: workflow.output }),
-    success: workflow.success ?? [],
-  };
-}
-
-function defineStep(step: Step, tool: ToolSpec, needs: readonly string[]): StepDefinition {
-  return {
-    tool: step.tool,
-    ...(step.name === undefined ? {} : { name: step.name }),
-    with: step.with ?? {},
-    needs,
-    join: step.join,
-    ...(step.when === undefined ? {} : { when: step.when }),
-    ...(step.forEach === undefined
-      ? {}
-      : {
-          forEach: {
-            items: step.forEach,
-            as: step.as ?? "item",
-            maxParallel: step.maxParallel ?? FOR_EACH_PARALLEL,
-          },
-        }),
-    retry: retryPolicy(step, tool),
-    timeoutMs: step.timeoutMs ?? tool.timeoutMs,
-    optional: step.optional,
-    idempotent: tool.idempotent,
-  };
-}
-
-/** A tool that is not idempotent is called once, unless the workflow says otherwise (R72). */
-function retryPolicy(step: Step, tool: ToolSpec): RetryPolicy {
-  return {
-    maxAttempts: step.retry?.maxAttempts ?? (tool.idempotent ? MAX_ATTEMPTS : 1),
-    backoff: step.retry?.backoff ?? "exponential",
-    baseDelayMs: step.retry?.baseDelayMs ?? RETRY_BASE_DELAY_MS,
-    maxDelayMs: step.retry?.maxDelayMs ?? RETRY_MAX_DELAY_MS,
-    jitter: step.retry?.jitter ?? true,
+    resources: step.resources ?? tool?.resources ?? {},
   };
 }

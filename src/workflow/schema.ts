@@ -1,8 +1,10 @@
 import { z } from "zod";
 
 import {
+  DEFAULT_PRIORITY,
   FOR_EACH_PARALLEL,
   MAX_ATTEMPTS,
+  MAX_PRIORITY,
   RETRY_BASE_DELAY_MS,
   RETRY_MAX_DELAY_MS,
   RUN_TIMEOUT_MS,
@@ -14,8 +16,18 @@ const MAX_STEPS = 20_000;
 /** Longest time that Node's timers can hold. Milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+/** Longest wait of a `waitMs` step: ten years. Milliseconds. */
+const MAX_WAIT_MS = 315_360_000_000;
+
 /** Ids become parts of job ids, so they follow BullMQ's rules. */
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 characters of A-Z a-z 0-9 _ -");
+
+/** Names of events: the same over all workflows. */
+const eventName = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,100}$/, "1 to 100 characters of A-Z a-z 0-9 . _ -");
+
+const ON_ERROR = ["resilient", "fail_fast", "recovery", "adaptive"] as const;
 
 const expression = z.string().min(1).max(10_000);
 const timeoutMs = z.int().min(1).max(MAX_TIMER_MS);
@@ -40,7 +52,27 @@ const retry = z
   })
   .meta({ description: "How often and how patiently the step is tried." });
 
-/** One call of a tool. */
+/** A condition: a name, or an expression that decides it, or both. */
+const condition = z.union(
+  [
+    z.string().min(1).max(200),
+    z.strictObject({ name: z.string().min(1).max(200).optional(), check: expression }),
+  ],
+  { error: "a name, or an object with check" },
+);
+
+const compensate = z
+  .strictObject({
+    tool: z.string().min(1).max(100).meta({ description: "Id of a tool of the catalogue." }),
+    with: z.record(z.string(), z.json()).optional().meta({
+      description: "Input of the tool; `output` is what the call that is undone returned.",
+    }),
+    timeoutMs: timeoutMs.optional(),
+    retry: retry.optional(),
+  })
+  .meta({ description: "How a completed call is undone when a recovery policy asks for it." });
+
+/** One step: a call of a tool, a run of another workflow, or a wait. */
 export const stepSchema = z.strictObject({
   id: id.meta({ description: "Unique in the workflow." }),
   name: z
@@ -49,7 +81,28 @@ export const stepSchema = z.strictObject({
     .max(500)
     .optional()
     .meta({ description: "What people read instead of the id." }),
-  tool: z.string().min(1).max(100).meta({ description: "Id of a tool of the catalogue." }),
+  tool: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({ description: "Id of a tool of the catalogue." }),
+  workflow: id
+    .optional()
+    .meta({ description: "Instead of a tool: a registered workflow; `with` is its input." }),
+  approval: z
+    .string()
+    .min(1)
+    .max(2_000)
+    .optional()
+    .meta({ description: "Instead of a tool: waits until somebody approves; what they read." }),
+  waitMs: z
+    .union([z.int().min(0).max(MAX_WAIT_MS), expression], { error: "a number of milliseconds" })
+    .optional()
+    .meta({ description: "Instead of a tool: waits so long. Milliseconds, or an expression." }),
+  event: eventName
+    .optional()
+    .meta({ description: "Instead of a tool: waits for this event; its data is the output." }),
   with: z.record(z.string(), z.json()).optional().meta({
     description:
       "Input of the tool. Text may hold ${{ expressions }}; a reference to a step makes it a dependency.",
@@ -75,25 +128,32 @@ export const stepSchema = z.strictObject({
     .meta({
       description: `Items of the forEach that wait or run at once. Default: ${FOR_EACH_PARALLEL}.`,
     }),
-  join: z.enum(["all", "settled"]).default("all").meta({
+  join: z.enum(["all", "settled", "any"]).default("all").meta({
     description:
-      "all: every dependency must have completed (or be optional), else the step is skipped. settled: it runs however they ended.",
+      "all: every dependency must have completed (or be optional), else the step is skipped. settled: it runs however they ended. any: it starts when the first completed.",
   }),
-  retry: retry.optional(),
-  timeoutMs: timeoutMs
+  group: id.optional().meta({ description: "The group of `groups` that the step belongs to." }),
+  onError: z
+    .enum(ON_ERROR)
     .optional()
-    .meta({ description: "Longest time of one call. Default: the tool's." }),
+    .meta({ description: "What a failure of this step does, instead of its group or workflow." }),
+  compensate: compensate.optional(),
+  retry: retry.optional(),
+  timeoutMs: timeoutMs.optional().meta({
+    description:
+      "Longest time of one call, of the wait or of the other workflow's run. Default: the tool's; a wait has none.",
+  }),
   optional: z.boolean().default(false).meta({
     description: "A failure of this step counts neither for its dependents nor for the run.",
   }),
-  preconditions: z.array(z.string().min(1)).optional().meta({
+  preconditions: z.array(condition).optional().meta({
     description:
-      "Named conditions: the step depends on every step that lists one of them as a postcondition.",
+      "Conditions that must hold. By name: the step depends on every step that establishes it.",
   }),
-  postconditions: z
-    .array(z.string().min(1))
-    .optional()
-    .meta({ description: "Named conditions that hold once the step has completed." }),
+  postconditions: z.array(condition).optional().meta({
+    description:
+      "Conditions that hold once the step has completed; with `check` only if that holds.",
+  }),
   resources: z.record(z.string().min(1), z.number().min(0)).optional().meta({
     description:
       "Share of one machine that the step needs, instead of the tool's. Refused above 1.",
@@ -116,17 +176,42 @@ export const workflowSchema = z
       .record(z.string(), z.unknown())
       .optional()
       .meta({ description: "JSON Schema (2020-12) of the run's input; defaults are filled in." }),
-    mode: z.enum(["parallel", "sequential"]).default("parallel").meta({
-      description:
-        "parallel: every step starts as soon as its dependencies allow. sequential: one after another.",
-    }),
+    mode: z
+      .enum(["parallel", "sequential", "adaptive", "pipeline", "auto"])
+      .default("parallel")
+      .meta({
+        description:
+          "parallel: every step starts as soon as its dependencies allow. sequential: one after another. adaptive: as many calls at once as the tools take well. pipeline: items flow through their stages one by one. auto: chosen by the shape of the workflow.",
+      }),
     target: z
       .enum(["balanced"])
       .default("balanced")
       .meta({ description: "What the optimizer aims at." }),
-    onError: z.enum(["resilient", "fail_fast"]).default("resilient").meta({
+    onError: z.enum(ON_ERROR).default("resilient").meta({
       description:
-        "resilient: independent steps go on. fail_fast: the first failure cancels the rest.",
+        "resilient: independent steps go on. fail_fast: the first failure cancels the rest. recovery: it does, and what completed is undone. adaptive: depends on the error.",
+    }),
+    groups: z
+      .record(
+        id,
+        z.strictObject({
+          onError: z.enum(ON_ERROR).optional().meta({
+            description:
+              "What a failure of a member does to the group. Default: what the workflow says, to the run.",
+          }),
+          optional: z
+            .boolean()
+            .default(false)
+            .meta({ description: "Failures of members do not count for the run." }),
+          escalate: z.boolean().default(false).meta({
+            description: "Failures of members are failures for the workflow's policy too.",
+          }),
+        }),
+      )
+      .optional()
+      .meta({ description: "Groups of steps with an error policy of their own." }),
+    priority: z.int().min(1).max(MAX_PRIORITY).default(DEFAULT_PRIORITY).meta({
+      description: "How urgent its runs are, 10 the most.",
     }),
     timeoutMs: timeoutMs.default(RUN_TIMEOUT_MS).meta({ description: "Longest time of a run." }),
     steps: z.array(stepSchema).min(1).max(MAX_STEPS),
@@ -153,24 +238,9 @@ export type Step = Workflow["steps"][number];
  */
 export const PLANNED = {
   workflowKeys: new Set(["triggers", "schedule"]),
-  stepKeys: new Set([
-    "workflow",
-    "approval",
-    "waitMs",
-    "event",
-    "onError",
-    "key",
-    "priority",
-    "budgets",
-    "compensate",
-    "cache",
-    "group",
-  ]),
+  stepKeys: new Set(["key", "priority", "budgets", "cache"]),
   values: {
-    mode: new Set(["adaptive", "pipeline"]),
     target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
-    onError: new Set(["recovery", "adaptive"]),
-    join: new Set(["any"]),
   } as Readonly<Record<string, ReadonlySet<string>>>,
 } as const;
 

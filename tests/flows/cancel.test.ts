@@ -152,15 +152,18 @@ describe("cancel", () => {
     const ledger = new Ledger(redis, new Keys(prefix));
     const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b" }]));
     for (const stepId of ["a", "b"])
-      await ledger.begin({ runId, stepId, start: 1 }, { once: false, fields: [] });
+      await ledger.begin(
+        { runId, epoch: 0, stepId, start: 1 },
+        { once: false, calls: true, fields: [] },
+      );
     await parts.runs.cancel(runId, CANCEL);
     const end = (stepId: string) =>
-      ledger.commit({ runId, stepId, start: 1 }, { outcome: "cancelled", attempts: 1 });
+      ledger.commit({ runId, epoch: 0, stepId, start: 1 }, { outcome: "cancelled", attempts: 1 });
     expect(await end("a")).toMatchObject({ status: "ok", lastOfAborted: false });
     const steps = [{ stepId: "a" }, { stepId: "b" }];
-    expect(await parts.runs.cancelSteps(runId, steps, "enough")).toEqual([{ stepId: "b" }]);
+    expect(await parts.runs.cancelSteps(runId, 0, steps, "enough")).toEqual([{ stepId: "b" }]);
     // Somebody who repairs counts again; that changes nothing.
-    expect(await parts.runs.cancelSteps(runId, steps, "enough")).toEqual([{ stepId: "b" }]);
+    expect(await parts.runs.cancelSteps(runId, 0, steps, "enough")).toEqual([{ stepId: "b" }]);
     expect(await parts.runs.cancelSettled(runId)).toBe(false);
     expect(await end("b")).toMatchObject({ status: "ok", lastOfAborted: true });
   });

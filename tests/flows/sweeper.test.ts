@@ -11,19 +11,24 @@ const IDENTITY = { tenant: "default", actor: "test", correlationId: "c" };
 
 /** Writes the record of a run and dies. */
 async function recordOnly({ parts }: Orchestra, plan: Plan, runId: string) {
-  await parts.runs.create({
+  const run = {
     runId,
     ...IDENTITY,
     definition: plan.definition,
     definitionHash: plan.workflow.hash,
     input: "{}",
     inputHash: "x",
-  });
+    priority: 5,
+  };
+  await parts.runs.create(run, parts.maxRunning);
   const { definition, layout } = plan;
   return compile(
     { definition, layout, hash: plan.workflow.hash },
-    { workflowId: plan.workflow.id, runId, epoch: 0 },
-    IDENTITY,
+    {
+      address: { workflowId: plan.workflow.id, runId, epoch: 0 },
+      identity: IDENTITY,
+      priority: 1,
+    },
   );
 }
 

@@ -102,6 +102,8 @@ test("no number of runs that are slow to stop keeps another from its timeout", a
     await parts.runs.cancel(runId, { kind: "cancel", reason: "x" });
   }
   await work({}, { tools: ["core.echo"] });
-  const { runId } = await tutti.submit(workflow([{ id: "a" }], { timeoutMs: 10 }));
+  const { runId } = await tutti.submit(workflow([{ id: "a" }], { timeoutMs: 10 }), {
+    tenant: "another",
+  });
   await eventually(async () => expect((await tutti.get(runId)).state).toBe("timed_out"));
 });

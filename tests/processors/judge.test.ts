@@ -57,7 +57,7 @@ describe("how a run ended, by the ends of its steps", () => {
   it.each([
     ["cancel", "cancelled"],
     ["timeout", "timed_out"],
-    ["fail_fast", "failed"],
+    ["policy", "failed"],
   ] as const)("stopped by %s: %s", (kind, state) => {
     expect(judged({ a: "X", b: "F" }, { kind, reason: "r" })).toEqual({ state, error: ERROR });
     expect(judged({ a: "X" }, { kind, reason: "r" })).toEqual({ state });

@@ -3,7 +3,7 @@ import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import type { ToolHandler } from "../../processors/index.ts";
-import { Flows, Keys, Runs, ToolQueues, type CancelParts } from "../../queues/index.ts";
+import { Flows, Keys, Runs, ToolQueues, Waits, type RunParts } from "../../queues/index.ts";
 import { treeOf } from "../../src/tree.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
@@ -18,7 +18,7 @@ export interface Orchestra {
   readonly redisUrl: string;
   readonly prefix: string;
   /** What the duties work with. */
-  readonly parts: CancelParts;
+  readonly parts: RunParts;
   readonly queues: ToolQueues;
   /** Starts a worker in this process, with more functions for in_process tools. */
   readonly work: (
@@ -55,7 +55,9 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
       parts: {
         runs: new Runs(redis, new Keys(prefix)),
         flows: new Flows(producer, queues, prefix),
+        waits: new Waits(redis, new Keys(prefix)),
         treeOf,
+        maxRunning: 10,
       },
       queues,
       tutti,

@@ -1,3 +1,7 @@
+import { ADMISSION, SHARED } from "./shared.ts";
+import { RESUME_CLOCK } from "./waits.ts";
+import { WIDTH } from "./width.ts";
+
 /**
  * The one script that every step passes twice: before its tool is called and when it ended. It takes
  * many operations at once, because the steps of a process share its calls.
@@ -8,13 +12,13 @@
  * client a fraction of what hundreds of arguments and replies do.
  */
 export const LEDGER_SCRIPT = `
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local ENDED = { C = true, F = true, S = true, X = true }
-local OPEN = { queued = true, running = true, cancelling = true }
+${SHARED}${ADMISSION}${RESUME_CLOCK}${WIDTH}
+local now = clock()
+local stamp = digits(now)
+local OVER = { C = true, F = true, S = true, X = true }
 
 local function channelOf(key)
-  local prefix, run = string.match(key, '^(.-)%.run:(.*)$')
+  local prefix, run = partsOf(key)
   return prefix .. '.events:' .. run
 end
 
@@ -47,83 +51,128 @@ end
 
 local operations = {}
 
--- field, start, once, fields to read ... -> status, record, abort, the fields
+-- field, start, epoch, once, group, takes a place, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'abort', field)
-  local state, text = head[1], head[3]
+  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks')
+  local state, abort, text = head[1], head[3] or head[4], head[5]
   if not state then return { 'gone' } end
-  local status, startedAt, attempts, losses = 'go', now, 1, ''
+  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
+  local status, startedAt, attempts, losses = 'go', stamp, 1, ''
   local before = read(text)
+  if before and OVER[before.letter] then return readInto({ 'done', text, abort }, key, a, 8) end
+  if before and before.start > start then return { 'fenced' } end
+  if ENDED[state] then return { 'gone' } end
+  if not abort then
+    if state == 'paused' then
+      local prefix, run = partsOf(key)
+      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+      return { 'paused' }
+    end
+    if a[7] == 1 and head[6] and not takePlace(key, string.sub(field, 3), head[6]) then return { 'full' } end
+  end
   if before then
-    if ENDED[before.letter] then
-      status = 'done'
-    elseif before.start > start then
-      return { 'fenced' }
-    else
-      startedAt = before.startedAt
-      -- A call that failed is one more; one whose worker died is made again, it is the same.
-      attempts = before.attempts + (before.letter == 'B' and 1 or 0)
-      if before.letter == 'R' then losses = before.detail end
-      if before.letter == 'R' and before.start < start then
-        losses = tostring((tonumber(losses) or 0) + 1)
-        if a[4] == 1 then status = 'unknown' end
-      end
+    startedAt = before.startedAt
+    -- A call that failed is one more; one whose worker died is made again, it is the same.
+    attempts = before.attempts + (before.letter == 'B' and 1 or 0)
+    if before.letter == 'R' then losses = before.detail end
+    if before.letter == 'R' and before.start < start then
+      losses = tostring((tonumber(losses) or 0) + 1)
+      if a[5] == 1 then status = 'unknown' end
     end
   end
-  if status ~= 'done' then
-    if not OPEN[state] then return { 'gone' } end
-    text = write(key, field, 'R', start, startedAt, '', attempts, losses)
-    if state == 'queued' then
-      redis.call('HSET', key, 'state', 'running', 'startedAt', now)
-      redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
-    end
+  text = write(key, field, 'R', start, startedAt, '', attempts, losses)
+  if state == 'queued' then
+    redis.call('HSET', key, 'state', 'running')
+    redis.call('HSETNX', key, 'startedAt', stamp)
+    redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
+  elseif state == 'parked' then
+    resumeClock(key, now)
+    redis.call('HSET', key, 'state', 'running')
+    redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
   end
-  return readInto({ status, text, head[2] }, key, a, 5)
+  if head[7] then redis.call('HINCRBY', key, 'version', 1) end
+  return readInto({ status, text, abort }, key, a, 8)
 end
 
--- field, start, letter, attempts, detail, abort, output field, output
--- -> status, record, running steps left of a run that is being stopped
+-- field, start, epoch, letter, attempts, detail, output field, output, more -> status, record,
+-- running steps left of a run that is being stopped, version when it may be parked now, slots that got a place
+-- more: { aborts: [[field, JSON]], systemic: [field, JSON] (takes hold with the third), call: [tool, ms, failed], dead: 1, undo: 1 } or false
 function operations.commit(key, a)
-  local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'abort', field, 'left')
+  local field, start, more = a[2], a[3], a[10] or {}
+  local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width')
   if not head[1] then return { 'gone' } end
+  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
   local before = read(head[3])
-  local startedAt = now
+  local startedAt = stamp
   if before then
-    if ENDED[before.letter] then return { 'done', head[3] } end
+    if OVER[before.letter] then return { 'done', head[3] } end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
   end
-  if a[8] then redis.call('HSET', key, a[8], a[9]) end
-  if a[7] ~= '' and not head[2] then redis.call('HSET', key, 'abort', a[7]) end
-  local left = ''
+  local slot = string.sub(field, 3)
+  if a[8] ~= '' then redis.call('HSET', key, a[8], a[9]) end
+  for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
+  if more.dead then
+    local prefix, run = partsOf(key)
+    redis.call('ZADD', prefix .. '.dead', stamp, run .. ' ' .. slot)
+  end
+  if more.systemic then
+    local count = redis.call('HINCRBY', key, 'systemic:' .. more.systemic[1], 1)
+    if count >= 3 then redis.call('HSETNX', key, more.systemic[1], more.systemic[2]) end
+  end
+  if more.undo then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
+  local left, version, granted = '', '', {}
   -- Only a step that the canceller counted is taken off again.
   if head[4] and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
     left = tostring(redis.call('HINCRBY', key, 'left', -1))
   end
-  return { 'ok', write(key, field, a[4], start, startedAt, now, a[5], a[6]), left }
+  if head[6] then
+    if more.call then learn(key, more.call, now) end
+    granted = leavePlace(key, slot)
+  end
+  if head[5] then version = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  return { 'ok', write(key, field, a[5], start, startedAt, stamp, a[6], a[7]), left, version, unpack(granted) }
 end
 
--- field, start, attempts, detail -> status
+-- field, start, epoch, group, attempts, detail, call -> status, slots that got a place
 function operations.retry(key, a)
-  local head = redis.call('HMGET', key, 'state', 'abort', a[2])
+  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[5], a[2], 'width')
   if not head[1] then return { 'gone' } end
-  if head[2] then return { 'abort' } end
-  local before = read(head[3])
-  if not before or ENDED[before.letter] then return { 'done' } end
+  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
+  if head[3] or head[4] then return { 'abort' } end
+  local before = read(head[5])
+  if not before or OVER[before.letter] then return { 'done' } end
   if before.start > a[3] then return { 'fenced' } end
-  write(key, a[2], 'B', a[3], before.startedAt, '', a[4], a[5])
-  return { 'ok' }
+  write(key, a[2], 'B', a[3], before.startedAt, '', a[6], a[7])
+  local granted = {}
+  if head[6] then
+    if a[8] then learn(key, a[8], now) end
+    granted = leavePlace(key, string.sub(a[2], 3))
+  end
+  return { 'ok', unpack(granted) }
 end
 
--- field, start -> status. Takes a begin back: nothing was called.
+-- field, start, epoch, detail, decision field -> status, the decision or the version of the run.
+-- A step that waits for somebody outside.
+function operations.park(key, a)
+  local head = redis.call('HMGET', key, 'state', 'epoch', a[2], a[6])
+  if not head[1] then return { 'gone' } end
+  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
+  local before = read(head[3])
+  if not before or before.letter ~= 'R' or before.start > a[3] then return { 'fenced' } end
+  if head[4] then return { 'decided', head[4] } end
+  write(key, a[2], 'W', a[3], before.startedAt, '', before.attempts, a[5])
+  return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
+end
+
+-- field, start -> status, slots that got a place. Takes a begin back: nothing was called.
 function operations.undo(key, a)
   local before = read(redis.call('HGET', key, a[2]))
   if not before or before.letter ~= 'R' or before.start ~= a[3] then return { 'done' } end
   redis.call('HDEL', key, a[2])
   tell(key, a[2], '')
-  return { 'ok' }
+  return { 'ok', unpack(redis.call('HEXISTS', key, 'width') == 1 and leavePlace(key, string.sub(a[2], 3)) or {}) }
 end
 
 -- fields ... -> the fields

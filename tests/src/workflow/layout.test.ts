@@ -29,7 +29,7 @@ const step = (needs: string[], join: "all" | "settled", each: boolean) => ({
 function define(dag: Dag, seed = 0, sequential = false): RunDefinition {
   const ids = dag.map((_, node) => `s${node}`);
   return {
-    version: 1,
+    version: 2,
     workflow: { id: "wf", name: "wf" },
     ...(sequential ? { sequence: ids } : {}),
     onError: "resilient",
@@ -49,7 +49,7 @@ function define(dag: Dag, seed = 0, sequential = false): RunDefinition {
 }
 
 const labelOf = (job: LaidJob): string =>
-  job.kind === "step" || job.kind === "each" ? job.stepId : job.kind === "fork" ? job.label : "";
+  job.kind === "step" ? job.stepId : job.kind === "fork" ? job.label : "";
 
 /**
  * For each step and join the nodes that must have ended before its job may start, as BullMQ sees it: a
@@ -62,7 +62,7 @@ function waitsFor(layout: Layout): Map<string, Set<string>> {
   const direct = new Map<string, string[]>();
   for (const [index, job] of layout.entries()) {
     const isJoin = job.kind === "fork" && job.label.startsWith("join.");
-    if (job.kind !== "step" && job.kind !== "each" && !isJoin) continue;
+    if (job.kind !== "step" && !isJoin) continue;
     direct.set(
       labelOf(job),
       children[index]!.map((child) => {
@@ -93,10 +93,10 @@ function expectRight(definition: RunDefinition): Layout {
   for (const [index, job] of layout.slice(1).entries())
     expect(job.parent).toBeLessThanOrEqual(index);
   // Every step is there once, as what it is.
-  const steps = layout.filter((job) => job.kind === "step" || job.kind === "each");
+  const steps = layout.filter((job) => job.kind === "step");
   expect(steps.map(labelOf).toSorted()).toEqual(Object.keys(definition.steps).toSorted());
   for (const job of steps)
-    expect(job.kind === "each").toBe(definition.steps[labelOf(job)]!.forEach !== undefined);
+    expect(job.queue === "tutti.each").toBe(definition.steps[labelOf(job)]!.forEach !== undefined);
   // Nothing starts before what it was declared to wait for.
   const before = waitsFor(layout);
   for (const [id, { needs }] of Object.entries(definition.steps))
@@ -181,9 +181,7 @@ describe("a layout", () => {
 
   it("of a chain of 10,000 steps does not run out of stack, nor does its plan", () => {
     const chain = Array.from({ length: 10_000 }, (_, node) => (node === 0 ? [] : [node - 1]));
-    const since = performance.now();
     const plan = prepare(workflowOf(chain, "core.echo"), loadCatalogue());
-    expect(performance.now() - since).toBeLessThan(3_000);
     expect(plan.jobs).toBe(10_001);
     expect(plan.levels).toHaveLength(10_000);
     expect(plan.criticalPath.steps).toHaveLength(10_000);

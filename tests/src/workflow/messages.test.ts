@@ -86,12 +86,12 @@ describe("a typical mistake is told with its place, what was expected, what was 
     [
       "an unknown mode",
       "tutti: 1\nid: wf\nmode: paralel\nsteps:\n  - { id: a, tool: core.echo }",
-      'f.yaml:3:7 document_invalid: expected mode to be one of parallel, sequential, got: "paralel" (did you mean parallel?)',
+      'f.yaml:3:7 document_invalid: expected mode to be one of parallel, sequential, adaptive, pipeline, auto, got: "paralel" (did you mean parallel?)',
     ],
     [
-      "a mode that is planned",
-      "tutti: 1\nid: wf\nmode: adaptive\nsteps:\n  - { id: a, tool: core.echo }",
-      'f.yaml:3:7 not_supported: mode: "adaptive" is planned and not supported yet',
+      "a target that is planned",
+      "tutti: 1\nid: wf\ntarget: cost\nsteps:\n  - { id: a, tool: core.echo }",
+      'f.yaml:3:9 not_supported: target: "cost" is planned and not supported yet',
     ],
     [
       "a missing field",

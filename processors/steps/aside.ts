@@ -1,0 +1,54 @@
+import { DelayedError, type Job } from "bullmq";
+
+import {
+  FAR_MS,
+  jobOf,
+  jobsOf,
+  type RunDefinition,
+  type StepAddress,
+  type StepJob,
+} from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+
+/**
+ * Moves a job aside until it is called: its run is held, or has as many calls underway as it may. It is
+ * moved first and looks again then, so that it is not missed by who calls meanwhile (D13).
+ */
+export async function setAside(
+  engine: Engine,
+  job: Job<StepJob>,
+  token: string | undefined,
+  definition: RunDefinition,
+  address: StepAddress,
+  status: "paused" | "full",
+): Promise<never> {
+  await job.moveToDelayed(Date.now() + FAR_MS, token);
+  if (await engine.waits.mayGoOn(address, status))
+    await engine.flows.promote([jobOf({ definition, address: job.data }, job.data)]);
+  throw new DelayedError(status);
+}
+
+/** Calls the steps that got a place because another one gave it back. */
+export async function callGranted(
+  engine: Engine,
+  definition: RunDefinition,
+  job: StepJob,
+  granted: readonly string[],
+): Promise<void> {
+  if (granted.length === 0) return;
+  await engine.flows.promote(jobsOf({ definition, address: job }, granted));
+}
+
+/** How the ledger addresses the step of a job. */
+export function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
+  const { runId, epoch, stepId, item, undo } = job.data;
+  return {
+    runId,
+    epoch,
+    stepId,
+    start: job.attemptsStarted,
+    ...(item === undefined ? {} : { item }),
+    ...(undo === true ? { undo } : {}),
+    ...(group === undefined ? {} : { group }),
+  };
+}

@@ -1,0 +1,105 @@
+import type { Job } from "bullmq";
+
+import {
+  childOptions,
+  CONTROL_QUEUES,
+  FIELDS,
+  jobIds,
+  type RunDefinition,
+  type StepJob,
+  type StepRecord,
+} from "../../queues/index.ts";
+import type { Engine } from "../engine.ts";
+import type { CompiledDefinition } from "./definitions.ts";
+
+/** Outranks every start of a job. */
+const LAST_START = 1_000_000_000;
+
+/** The stage whose control job the items of `stepId` hang under: the first of its pipeline. */
+function headOf(definition: RunDefinition, stepId: string, epoch: number): string {
+  let head = stepId;
+  for (;;) {
+    const before = epoch > 0 ? undefined : definition.steps[head]?.forEach?.streams;
+    if (before === undefined) return head;
+    head = before;
+  }
+}
+
+/** The stages behind `stepId` that take its items as they come. A resumed run waits for whole lists. */
+export function stagesBehind(definition: RunDefinition, stepId: string, epoch: number): string[] {
+  const stages: string[] = [];
+  let next = epoch > 0 ? undefined : definition.steps[stepId]?.forEach?.feeds;
+  while (next !== undefined) {
+    stages.push(next);
+    next = definition.steps[next]?.forEach?.feeds;
+  }
+  return stages;
+}
+
+/** Adds items of a forEach as children of the control job that waits for them. Adding twice is harmless. */
+export async function addItems(
+  engine: Engine,
+  definition: RunDefinition,
+  job: StepJob,
+  items: readonly number[],
+  priority: number,
+): Promise<void> {
+  const parent = {
+    id: jobIds.step(job, headOf(definition, job.stepId, job.epoch)),
+    queue: engine.queues.qualified(CONTROL_QUEUES.each),
+  };
+  await engine.queues.get(definition.steps[job.stepId]!.tool).addBulk(
+    items.map((item) => ({
+      name: `${job.stepId}[${item}]`,
+      data: { ...job, item },
+      opts: {
+        ...childOptions(jobIds.item(job, job.stepId, item)),
+        ...(priority === 0 ? {} : { priority }),
+        parent,
+      },
+    })),
+  );
+}
+
+/**
+ * Called by an item that has ended, before its job finishes: hands it on to the next stage of its
+ * pipeline, or adds the item that takes its place. An item that is started again does it again; adding
+ * twice is harmless.
+ */
+export async function feedNext(
+  engine: Engine,
+  { definition }: CompiledDefinition,
+  job: Job<StepJob>,
+  record: StepRecord,
+): Promise<void> {
+  const { item = 0, ...rest } = job.data;
+  const { runId, epoch, stepId } = rest;
+  const stages = stagesBehind(definition, stepId, epoch);
+  const [next] = stages;
+  if (next !== undefined && record.state === "completed") {
+    const field = FIELDS.output(stepId, item);
+    const [text] = await engine.runs.fields(runId, [field]);
+    await engine.items.putOne(
+      runId,
+      next,
+      item,
+      (await engine.values.get(runId, field, text)) ?? null,
+    );
+    await addItems(engine, definition, { ...rest, stepId: next }, [item], job.priority);
+    return;
+  }
+  let before = stepId;
+  for (const stage of stages) {
+    const reason = `${before}[${item}] ${before === stepId ? "failed" : "was skipped"}`;
+    await engine.ledger.commit(
+      { runId, epoch, stepId: stage, item, start: LAST_START },
+      { outcome: "skipped", attempts: 0, reason },
+    );
+    before = stage;
+  }
+  const head = headOf(definition, stepId, epoch);
+  const following = item + (definition.steps[head]?.forEach?.maxParallel ?? 1);
+  const [count] = await engine.ledger.read(runId, [FIELDS.count(head)]);
+  if (following < Number(count))
+    await addItems(engine, definition, { ...rest, stepId: head }, [following], job.priority);
+}

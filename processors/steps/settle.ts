@@ -1,0 +1,47 @@
+import { readJson } from "../../config/index.ts";
+import type { Ending, StepAddress, StepJob, StepRecord } from "../../queues/index.ts";
+import { FIELDS, hurry, type Abort } from "../../queues/index.ts";
+import { endAborted } from "../control/end-aborted.ts";
+import { parkIfIdle } from "../control/park.ts";
+import type { Engine } from "../engine.ts";
+import { callGranted } from "./aside.ts";
+import type { CompiledDefinition } from "./definitions.ts";
+
+/** What the end of a step needs to know. */
+interface Settled {
+  readonly engine: Engine;
+  readonly job: { readonly data: StepJob };
+  readonly workflow: CompiledDefinition;
+  readonly address: StepAddress;
+}
+
+/**
+ * Writes the ending of a step, once; whoever wrote first wins. Then does what follows from it: stops
+ * what its policy stops, calls who waited for its place, ends or parks the run that has nothing else to
+ * do. Null when this start has no say (any more).
+ */
+export async function settle(work: Settled, ending: Ending): Promise<StepRecord | null> {
+  const { engine, job, workflow, address } = work;
+  const { definition } = workflow;
+  const committed = await engine.ledger.commit(address, ending);
+  if (committed.status === "gone" || committed.status === "fenced") return null;
+  const stopped = committed.status === "ok" ? await stops(engine, address.runId, ending) : [];
+  for (const abort of stopped) {
+    await engine.runs.tellAbort(address.runId, abort);
+    await hurry(engine, address.runId, abort.group);
+  }
+  await callGranted(engine, definition, job.data, committed.granted);
+  if (committed.lastOfAborted) await endAborted(engine, definition, job.data);
+  else if (committed.version !== undefined)
+    await parkIfIdle(engine, definition, job.data, committed.version);
+  return committed.record;
+}
+
+/** What has been stopped by this ending, or may have been. */
+async function stops(engine: Engine, runId: string, ending: Ending): Promise<readonly Abort[]> {
+  const { aborts = [], systemic } = ending;
+  if (systemic === undefined) return aborts;
+  const field = systemic.group === undefined ? FIELDS.abort : FIELDS.groupAbort(systemic.group);
+  const [text] = await engine.runs.fields(runId, [field]);
+  return text ? [...aborts, readJson<Abort>(text)] : aborts;
+}

@@ -1,0 +1,174 @@
+import { holdJobs } from "../flows.ts";
+import { CONTROL_QUEUES, jobIds } from "../names.ts";
+import {
+  FIELDS,
+  isOpen,
+  parseStepRecord,
+  slot,
+  slotOf,
+  type Abort,
+  type RunState,
+} from "../runs/run-record.ts";
+import { conclude } from "./conclude.ts";
+import {
+  jobOf,
+  jobsOf,
+  runOf,
+  stepsOf,
+  treeOfRun,
+  type FoundRun,
+  type RunParts,
+  type StepOrItem,
+} from "./parts.ts";
+import { childRuns } from "./sub-runs.ts";
+
+/** The state of a run that was stopped for this reason. */
+export function abortedState(abort: Abort): RunState {
+  switch (abort.kind) {
+    case "cancel":
+      return "cancelled";
+    case "timeout":
+      return "timed_out";
+    case "policy":
+      return "failed";
+  }
+}
+
+/**
+ * Stops a run: what has not begun never will, what runs is aborted wherever it runs. Returns the state
+ * now: an end, or `cancelling` while steps are still running. Null when there is no such run.
+ */
+export async function cancelRun(
+  parts: RunParts,
+  runId: string,
+  abort: Abort,
+): Promise<RunState | null> {
+  const { runs } = parts;
+  const answer = await runs.cancel(runId, abort);
+  if (answer === null) return null;
+  if (answer.before === answer.now) return answer.now;
+  const run = await runOf(parts, runId);
+  if (run === null) return answer.now;
+  const steps = await stepsOf(runs, runId, run.definition);
+  const running = await runs.cancelSteps(runId, run.address.epoch, steps, abort.reason);
+  for (const child of childRuns(run, running)) await cancelRun(parts, child, abort);
+  const ended = (await runs.cancelSettled(runId))
+    ? await conclude(parts, run, { state: abortedState(abort) })
+    : null;
+  // The jobs that are left would only find that there is nothing to do; queues nobody serves would keep them.
+  // Those that run stay: when their worker is dead, their jobs are what ends them.
+  await removeJobs(parts, run, steps, { root: false, except: running });
+  return ended ?? "cancelling";
+}
+
+/**
+ * Repairs a run whose canceller died: ends what is pending, and the run once nothing runs.
+ * Returns the state now.
+ */
+export async function resumeCancel(parts: RunParts, runId: string): Promise<RunState | null> {
+  const run = await runOf(parts, runId);
+  if (run === null || run.abort === null || run.state !== "cancelling") return run?.state ?? null;
+  const { epoch } = run.address;
+  const steps = await stepsOf(parts.runs, runId, run.definition);
+  const running = await parts.runs.cancelSteps(runId, epoch, steps, run.abort.reason);
+  for (const child of childRuns(run, running)) await cancelRun(parts, child, run.abort);
+  // A job that is gone ends no step; somebody removed it.
+  const gone = await missing(parts, run, running);
+  if (gone.length > 0) {
+    const forced = gone.map((step) => ({ ...step, force: true }));
+    await parts.runs.cancelSteps(runId, epoch, forced, run.abort.reason);
+  }
+  if (running.length > gone.length) return "cancelling";
+  return conclude(parts, run, { state: abortedState(run.abort) });
+}
+
+/**
+ * Lets the steps of a run that pause before another attempt, or wait for anything else, start at once.
+ * They find that the run, or their group, is being stopped and end, instead of holding it up. Only those
+ * of `group`, when it is given.
+ */
+export async function hurry(parts: RunParts, runId: string, group?: string): Promise<void> {
+  const run = await runOf(parts, runId);
+  if (run === null) return;
+  const concerned = ({ stepId }: StepOrItem): boolean =>
+    group === undefined || run.definition.steps[stepId]?.group === group;
+  const steps = (await stepsOf(parts.runs, runId, run.definition)).filter(concerned);
+  const records = await parts.runs.fields(
+    runId,
+    steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
+  );
+  const idle = steps.filter((_, index) => {
+    const { state } = parseStepRecord(records[index]);
+    return state === "retrying" || state === "waiting";
+  });
+  const slots = await parts.waits.aside(runId);
+  const aside = jobsOf(
+    run,
+    slots.filter((one) => concerned(slotOf(one))),
+  );
+  await parts.flows.promote([...idle.map((step) => jobOf(run, step)), ...aside]);
+}
+
+/** Those of `steps` that have no job. */
+async function missing(
+  parts: RunParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+): Promise<StepOrItem[]> {
+  const there = await Promise.all(
+    steps.map((step) => {
+      const { queue, jobId } = jobOf(run, step);
+      return parts.flows.has(queue, jobId);
+    }),
+  );
+  return steps.filter((_, index) => there[index] === false);
+}
+
+/** Removes everything that is known of a run that has ended. */
+export async function forgetRun(parts: RunParts, runId: string): Promise<boolean> {
+  const run = await runOf(parts, runId);
+  if (run === null || isOpen(run.state)) return false;
+  const steps = await stepsOf(parts.runs, runId, run.definition);
+  const [undoing] = await parts.runs.fields(runId, [FIELDS.undoing]);
+  for (let epoch = 0; epoch <= run.address.epoch; epoch++) {
+    const { reopened: _, ...whole } = run;
+    const then = { ...whole, address: { ...run.address, epoch } };
+    if (!(await removeJobs(parts, then, steps, { root: true }))) return false;
+    if (undoing !== null && !(await removeUndoJobs(parts, then, steps))) return false;
+  }
+  await parts.runs.forget(runId, {
+    hash: run.hash,
+    tenant: run.identity.tenant,
+    forEachSteps: Object.keys(run.definition.steps).filter(
+      (id) => run.definition.steps[id]?.forEach !== undefined,
+    ),
+    slots: steps.map(({ stepId, item }) => slot(stepId, item)),
+  });
+  return true;
+}
+
+/** Removes the jobs of an epoch of a run, parents first; false when some are locked by a worker. */
+function removeJobs(
+  parts: RunParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+  options: { root: boolean; except?: readonly StepOrItem[] },
+): Promise<boolean> {
+  const tree = treeOfRun(parts, run);
+  const items = steps.filter(({ item }) => item !== undefined).map((step) => jobOf(run, step));
+  const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
+  const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
+  const kept = new Set((options.except ?? []).map((step) => name(jobOf(run, step))));
+  const all = [...nodes, ...holdJobs(tree), ...items];
+  return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
+}
+
+/** Removes the jobs that undid an epoch of a run. */
+function removeUndoJobs(
+  parts: RunParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+): Promise<boolean> {
+  const root = { queue: CONTROL_QUEUES.run, jobId: jobIds.undoing(run.address) };
+  return parts.flows.remove([root, ...steps.map((step) => jobOf(run, { ...step, undo: true }))]);
+}

@@ -1,0 +1,56 @@
+import { FIELDS, parseStepRecord, type RunState } from "../runs/run-record.ts";
+import { jobsOf, runOf, type FoundRun, type RunParts } from "./parts.ts";
+import { enqueueRun, enqueueRuns } from "./start.ts";
+import { childRuns } from "./sub-runs.ts";
+
+/**
+ * Holds a run and the runs that work for it: no step begins, those that run go on, its time stands
+ * still. Returns the state now; null when there is no such run.
+ */
+export async function pauseRun(
+  parts: RunParts,
+  runId: string,
+  actor: string,
+): Promise<RunState | null> {
+  const answer = await parts.waits.pause(runId, actor, parts.maxRunning);
+  if (answer === null) return null;
+  await enqueueRuns(parts, answer.admitted);
+  const paused = ["queued", "running", "parked", "paused"].includes(answer.before);
+  if (!paused) return answer.before;
+  for (const child of await workingFor(parts, runId)) await pauseRun(parts, child, actor);
+  return "paused";
+}
+
+/** Lets a paused run go on. Returns the state now; null when there is no such run. */
+export async function unpauseRun(parts: RunParts, runId: string): Promise<RunState | null> {
+  const answer = await parts.waits.unpause(runId, parts.maxRunning);
+  if (answer === null) return null;
+  await enqueueRuns(parts, answer.admitted);
+  const run = await runOf(parts, runId);
+  if (answer.before !== "paused" || run === null) return answer.now;
+  if (run.state === "queued") await enqueueRun(parts, runId);
+  await parts.flows.promote(jobsOf(run, answer.parked));
+  for (const child of await workingFor(parts, runId)) await unpauseRun(parts, child);
+  return answer.now;
+}
+
+/** The runs behind the `workflow` steps of a run that are underway. */
+async function workingFor(parts: RunParts, runId: string): Promise<string[]> {
+  const run: FoundRun | null = await runOf(parts, runId);
+  if (run === null) return [];
+  const ids = Object.keys(run.definition.steps).filter(
+    (id) => run.definition.steps[id]?.workflow !== undefined,
+  );
+  const records = await parts.runs.fields(
+    runId,
+    ids.map((id) => FIELDS.record(id)),
+  );
+  const underway = ids.filter((_, index) => {
+    const { state } = parseStepRecord(records[index]);
+    return state === "running" || state === "waiting";
+  });
+  return childRuns(
+    run,
+    underway.map((stepId) => ({ stepId })),
+  );
+}

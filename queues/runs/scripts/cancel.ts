@@ -1,0 +1,57 @@
+import { SHARED } from "./shared.ts";
+
+/**
+ * Asks a run to stop: from now on no step of it begins. \`left\` counts the steps that still run, and
+ * one for the caller, who gives it back when every step was looked at; who brings it to 0 ends the run.
+ *
+ * KEYS: record. ARGV: abort JSON.
+ * Returns { state before, state now } or nil when there is no such run.
+ */
+export const CANCEL_RUN_SCRIPT = `
+${SHARED}
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return nil end
+if ENDED[state] or state == 'cancelling' or state == 'compensating' then return { state, state } end
+local prefix, runId = partsOf(KEYS[1])
+redis.call('HSET', KEYS[1], 'state', 'cancelling', 'abort', ARGV[1], 'left', '1')
+redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncancelling')
+redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. ARGV[1])
+return { state, 'cancelling' }
+`;
+
+/**
+ * Ends the steps that have not begun, or wait for another attempt.
+ *
+ * A forEach step that waits for its items counts as not begun: it is ended by force.
+ *
+ * KEYS: record. ARGV: reason, epoch, then field, shown name and force ('1' or '0') of each step.
+ * Returns the positions of those that are running, counted from 0. Each is added to \`left\` once, and
+ * marked (\`w:\`), so that its own ending takes it off again and no other ending does.
+ */
+export const CANCEL_STEPS_SCRIPT = `
+${SHARED}
+local now = digits(clock())
+local prefix, runId = partsOf(KEYS[1])
+local channel = prefix .. '.events:' .. runId
+local running, counted = {}, 0
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return running end
+for at = 3, #ARGV, 3 do
+  local before = redis.call('HGET', KEYS[1], ARGV[at])
+  local letter = before and string.sub(before, 1, 1)
+  if not before or letter == 'B' or letter == 'W' or (letter == 'R' and ARGV[at + 2] == '1') then
+    local start, startedAt, attempts = '0', '', '0'
+    if before then
+      local _
+      _, _, start, startedAt, attempts = string.find(before, '^%a(%d+),(%d*),%d*,(%d+)|')
+    end
+    local record = 'X' .. start .. ',' .. startedAt .. ',' .. now .. ',' .. attempts .. '|' .. ARGV[1]
+    redis.call('HSET', KEYS[1], ARGV[at], record)
+    redis.call('PUBLISH', channel, 's\\n' .. ARGV[at + 1] .. '\\n' .. record)
+  elseif letter == 'R' then
+    running[#running + 1] = (at - 3) / 3
+    counted = counted + redis.call('HSETNX', KEYS[1], 'w' .. string.sub(ARGV[at], 2), '1')
+  end
+end
+redis.call('HINCRBY', KEYS[1], 'left', counted)
+return running
+`;

@@ -1,0 +1,64 @@
+import { ADMISSION, SHARED } from "./shared.ts";
+
+/**
+ * Ends a run, once, and admits those that waited for its place.
+ *
+ * KEYS: record. ARGV: JSON of { epoch, state, kept, cap, output, error, unmet }.
+ * Returns JSON of { state, admitted }, or nil when there is no such run.
+ */
+export const FINISH_RUN_SCRIPT = `
+${SHARED}${ADMISSION}
+local head = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'tenant', 'serial', 'listens')
+if not head[1] then return nil end
+local ending = cjson.decode(ARGV[1])
+if ENDED[head[1]] or head[2] ~= tostring(ending.epoch) then return cjson.encode({ state = head[1] }) end
+local prefix, runId = partsOf(KEYS[1])
+local now = clock()
+redis.call('HSET', KEYS[1], 'state', ending.state, 'finishedAt', digits(now))
+for _, field in ipairs({ 'output', 'error', 'unmet' }) do
+  if ending[field] then redis.call('HSET', KEYS[1], field, ending[field]) end
+end
+redis.call('ZREM', prefix .. '.open', runId)
+-- Nobody is left to compare with: counting begins again.
+if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.seq') end
+redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
+redis.call('SREM', prefix .. '.admitted:' .. head[3], runId)
+redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. head[3], digits(now), runId)
+for _, event in ipairs(cjson.decode(head[5] or '[]')) do
+  redis.call('SREM', prefix .. '.listeners:' .. event, runId)
+end
+if head[4] then
+  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. head[4]
+  if redis.call('HGET', holder, head[4]) == runId then
+    local next = redis.call('LPOP', line)
+    if next then
+      redis.call('HSET', holder, head[4], next)
+      await(prefix, next, now)
+    else
+      redis.call('HDEL', holder, head[4])
+    end
+  else
+    redis.call('LREM', line, 1, runId)
+  end
+end
+redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. ending.state)
+return cjson.encode({ state = ending.state, admitted = pump(prefix, head[3], ending.cap, now) })
+`;
+
+/**
+ * Forgets a run that has ended, and its definition with the last that uses it.
+ *
+ * KEYS: record, definition. ARGV: tenant.
+ */
+export const FORGET_RUN_SCRIPT = `
+${SHARED}
+local prefix, runId = partsOf(KEYS[1])
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if redis.call('HINCRBY', KEYS[2], 'refs', -1) <= 0 then redis.call('DEL', KEYS[2]) end
+end
+redis.call('UNLINK', KEYS[1], prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)
+for _, set in ipairs({ '.runs', '.open', '.done:' .. ARGV[1], '.failed:' .. ARGV[1] }) do
+  redis.call('ZREM', prefix .. set, runId)
+end
+return 1
+`;

@@ -1,0 +1,134 @@
+import type { Redis } from "ioredis";
+
+import { readJson, type Json } from "../../config/index.ts";
+import type { Keys } from "../names.ts";
+import type { StepAddress } from "./ledger.ts";
+import { FIELDS, slot, type RunState } from "./run-record.ts";
+import { listOf } from "./runs.ts";
+import {
+  DECIDE_SCRIPT,
+  PARK_RUN_SCRIPT,
+  PAUSE_RUN_SCRIPT,
+  UNPAUSE_RUN_SCRIPT,
+} from "./scripts/waits.ts";
+
+/** What somebody outside decided about a step that waits. */
+export interface WaitDecision {
+  readonly kind: "approved" | "rejected" | "event";
+  /** Who decided. */
+  readonly by: string;
+  readonly atMs: number;
+  readonly data: Json;
+}
+
+/** What became of a decision. */
+export interface Decided {
+  /**
+   * `kept`: it stands. `again`: there is one already, and that one stands. `late`: the step has ended
+   * without one. `gone`: there is no such run.
+   */
+  readonly status: "kept" | "again" | "late" | "gone";
+}
+
+interface Commands {
+  tuttiDecide(...args: string[]): Promise<[Decided["status"], RunState?]>;
+  tuttiParkRun(...args: (string | number)[]): Promise<string[] | null>;
+  tuttiPauseRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiUnpauseRun(...args: (string | number)[]): Promise<string | null>;
+}
+
+/**
+ * Everything that waits for somebody outside. One primitive: who wakes writes the decision first and
+ * promotes the job then; who parks moves the job aside first and reads the decision again then. So no
+ * decision is lost, whichever comes first (D13).
+ */
+export class Waits {
+  readonly #redis: Redis;
+  readonly #commands: Commands;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    redis.defineCommand("tuttiDecide", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiParkRun", { lua: PARK_RUN_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiPauseRun", { lua: PAUSE_RUN_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiUnpauseRun", { lua: UNPAUSE_RUN_SCRIPT, numberOfKeys: 1 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** Keeps a decision, whether its step waits already or not. The first one stands. */
+  async decide(runId: string, stepId: string, decision: WaitDecision): Promise<Decided> {
+    const [status] = await this.#commands.tuttiDecide(
+      this.#keys.run(runId),
+      FIELDS.decision(stepId),
+      JSON.stringify(decision),
+      FIELDS.record(stepId),
+    );
+    return { status };
+  }
+
+  /** Parks a run, unless something of it has moved since `version`. Returns the runs that got its place. */
+  async parkRun(runId: string, version: string, maxRunning: number): Promise<string[] | null> {
+    return this.#commands.tuttiParkRun(this.#keys.run(runId), version, maxRunning);
+  }
+
+  /** Holds a run. Null when there is none. */
+  async pause(
+    runId: string,
+    actor: string,
+    maxRunning: number,
+  ): Promise<{ readonly before: RunState; readonly admitted: readonly string[] } | null> {
+    const answer = await this.#commands.tuttiPauseRun(this.#keys.run(runId), maxRunning, actor);
+    if (answer === null) return null;
+    const { before, admitted } = readJson<{ before: RunState; admitted?: unknown }>(answer);
+    return { before, admitted: listOf(admitted) };
+  }
+
+  /** Lets a paused run go on. Null when there is none. */
+  async unpause(
+    runId: string,
+    maxRunning: number,
+  ): Promise<{
+    readonly before: RunState;
+    readonly now: RunState;
+    readonly parked: readonly string[];
+    readonly admitted: readonly string[];
+  } | null> {
+    const answer = await this.#commands.tuttiUnpauseRun(this.#keys.run(runId), maxRunning);
+    if (answer === null) return null;
+    const found = readJson<{
+      before: RunState;
+      now: RunState;
+      parked?: unknown;
+      admitted?: unknown;
+    }>(answer);
+    return { ...found, parked: listOf(found.parked), admitted: listOf(found.admitted) };
+  }
+
+  /** Slots of a run whose jobs were moved aside: it is held, or has no place for them. */
+  async aside(runId: string): Promise<string[]> {
+    const [parked, width] = await Promise.all([
+      this.#redis.smembers(this.#keys.parked(runId)),
+      this.#redis.zrange(this.#keys.width(runId), "0", "-1"),
+    ]);
+    return [...parked, ...width];
+  }
+
+  /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
+  async mayGoOn(step: StepAddress, status: "paused" | "full"): Promise<boolean> {
+    const name = slot(step.stepId, step.item, step.undo);
+    const fields = ["state", FIELDS.abort, FIELDS.groupAbort(step.group ?? ""), FIELDS.place(name)];
+    const [state, abort, groupAbort, place] = await this.#redis.hmget(
+      this.#keys.run(step.runId),
+      ...fields,
+    );
+    if (abort || groupAbort) return true;
+    return status === "paused" ? state !== "paused" : Boolean(place);
+  }
+
+  /** Open runs in which some step waits for this event. */
+  listeners(event: string): Promise<string[]> {
+    return this.#redis.smembers(this.#keys.listeners(event));
+  }
+}
