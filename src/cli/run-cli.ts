@@ -2,34 +2,10 @@ import { Command, Option } from "commander";
 
 import { VERSION } from "../version.ts";
 import { Cli, type CliIo } from "./cli.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addGraph } from "./commands/graph.ts";
-import { addImport } from "./commands/import.ts";
-import { addPlan } from "./commands/plan.ts";
-import { addRun } from "./commands/run.ts";
-import { addRuns } from "./commands/runs.ts";
-import { addServe } from "./commands/serve.ts";
-import { addTools } from "./commands/tools.ts";
-import { addValidate } from "./commands/validate.ts";
-import { addWorker } from "./commands/worker.ts";
+import { COMMANDS } from "./commands/index.ts";
 import { exitCodeOf, failureLines } from "./failure.ts";
 import { collect } from "./options.ts";
 import { FORMATS } from "./output.ts";
-
-const COMMANDS = [
-  addRun,
-  addValidate,
-  addPlan,
-  addGraph,
-  addRuns,
-  addTools,
-  addImport,
-  addServe,
-  addWorker,
-  addDoctor,
-  addDemo,
-];
 
 /**
  * Runs one command line and resolves with its exit code: 0 completed, 1 any other end, 2 wrong use,

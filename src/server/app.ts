@@ -6,8 +6,7 @@ import { board } from "./board.ts";
 import { sendEvents } from "./events.ts";
 import { correlate, correlationIdOf, requireLocal } from "./guard.ts";
 import { type Problem, toProblem } from "./problem.ts";
-import type { Services } from "./route.ts";
-import { routes } from "./routes.ts";
+import { routes, type Services } from "./routes/index.ts";
 
 /** Where Bull Board is mounted. */
 export const BOARD_PATH = "/admin/queues";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { exitCodeFor } from "../../../src/cli/commands/doctor.ts";
+import { exitCodeFor } from "../../../src/cli/commands/service/doctor.ts";
 
 test.each([
   [[{ id: "redis", ok: true }], 0],

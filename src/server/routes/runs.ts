@@ -1,24 +1,16 @@
 import { z } from "zod";
 
-import { CATEGORIES, type JsonObject, messageOf } from "../../config/index.ts";
-import { RUN_STATES } from "../../queues/index.ts";
-import { viewTool } from "../tool-view.ts";
-import { type Route, route } from "./route.ts";
+import { RUN_STATES } from "../../../queues/index.ts";
+import { jsonObject, type Route, route } from "./route.ts";
 
 /** Runs that a page of the list holds unless the caller says otherwise, and at most. */
 const LIST_RUNS = 50;
 const MAX_LIST_RUNS = 1_000;
 
-// Parsed by reference, not copied: a copy would lose keys such as `__proto__`, which must be refused by name.
-const jsonObject = z.custom<JsonObject>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  { error: "expected an object" },
-);
-
 const runAddress = z.object({ id: z.string().min(1).max(200) });
 
-/** Every route under the server's root. docs and tests read this table too. */
-export const routes: readonly Route[] = [
+/** Submitting, reading and stopping runs. */
+export const runRoutes: readonly Route[] = [
   route(
     {
       method: "post",
@@ -100,68 +92,5 @@ export const routes: readonly Route[] = [
         )),
       },
     }),
-  ),
-  route(
-    {
-      method: "get",
-      path: "/v1/tools",
-      summary: "The tools of the catalogue.",
-      query: z.strictObject({
-        capability: z.string().min(1).optional(),
-        category: z.enum(CATEGORIES).optional(),
-      }),
-    },
-    ({ query: { capability, category } }, { registry }) => {
-      const capable = capability === undefined ? null : registry.findByCapability(capability);
-      const tools = registry
-        .list()
-        .filter(({ spec }) => capable === null || capable.includes(spec.id))
-        .filter(({ spec }) => category === undefined || spec.category === category)
-        .map(({ spec }) => viewTool(spec));
-      return { status: 200, body: { tools } };
-    },
-  ),
-  route(
-    {
-      method: "get",
-      path: "/v1/tools/:id",
-      summary: "One tool with its schemas.",
-      params: z.object({ id: z.string().min(1).max(200) }),
-    },
-    ({ params }, { registry }) => ({
-      status: 200,
-      body: viewTool(registry.require(params.id).spec),
-    }),
-  ),
-  route(
-    { method: "get", path: "/health", summary: "Whether the process answers." },
-    (_request, { version, startedAtMs }) => ({
-      status: 200,
-      body: {
-        status: "ok",
-        version,
-        uptimeMs: Math.round(performance.now() - startedAtMs),
-        now: new Date().toISOString(),
-      },
-    }),
-  ),
-  route(
-    { method: "get", path: "/ready", summary: "Whether runs can be taken and worked on." },
-    async (_request, { tutti }) => {
-      const reasons: string[] = [];
-      let workers = 0;
-      try {
-        await tutti.ping();
-        workers = (await tutti.workers()).length;
-        if (workers === 0) reasons.push("no live worker");
-      } catch (thrown) {
-        reasons.push(messageOf(thrown));
-      }
-      const ready = reasons.length === 0;
-      return {
-        status: ready ? 200 : 503,
-        body: { status: ready ? "ready" : "not_ready", reasons, workers },
-      };
-    },
   ),
 ];

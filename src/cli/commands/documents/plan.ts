@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 
-import { prepare } from "../../prepare.ts";
-import type { Plan } from "../../workflow/plan.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { readSource } from "../document.ts";
-import { EXIT } from "../failure.ts";
-import { duration, table } from "../output.ts";
-import { openCatalogue } from "../session.ts";
+import { prepare } from "../../../prepare.ts";
+import type { Plan } from "../../../workflow/plan.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { readSource } from "../../document.ts";
+import { EXIT } from "../../failure.ts";
+import { duration, table } from "../../output.ts";
+import { openCatalogue } from "../../session.ts";
 
 export function addPlan(program: Command, cli: Cli): void {
   program

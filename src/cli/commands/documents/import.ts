@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
-import { messageOf, TuttiError } from "../../../config/index.ts";
-import { fromWfCommons } from "../../workflow/wfcommons.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { readSource } from "../document.ts";
-import { EXIT } from "../failure.ts";
+import { messageOf, TuttiError } from "../../../../config/index.ts";
+import { fromWfCommons } from "../../../workflow/wfcommons.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { readSource } from "../../document.ts";
+import { EXIT } from "../../failure.ts";
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
 const MAX_RECORDING_BYTES = 200_000_000;

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { type InputFlags, readInput, readSource } from "../document.ts";
-import { EXIT, wrongUse } from "../failure.ts";
-import { ensureWorkers, followRun } from "../follow.ts";
-import { collect } from "../options.ts";
-import { runResult, runText } from "../run-text.ts";
-import { withSession } from "../session.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { type InputFlags, readInput, readSource } from "../../document.ts";
+import { EXIT, wrongUse } from "../../failure.ts";
+import { ensureWorkers, followRun } from "../../follow.ts";
+import { collect } from "../../options.ts";
+import { runResult, runText } from "../../run-text.ts";
+import { withSession } from "../../session.ts";
 
 interface RunFlags extends GlobalOptions, InputFlags {
   readonly runId?: string;

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 
-import { messageOf } from "../../../config/index.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { EXIT } from "../failure.ts";
-import { type Session, withSession } from "../session.ts";
+import { messageOf } from "../../../../config/index.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { EXIT } from "../../failure.ts";
+import { type Session, withSession } from "../../session.ts";
 
 interface ServeFlags extends GlobalOptions {
   readonly port?: number;
@@ -46,7 +46,7 @@ export function addServe(program: Command, cli: Cli): void {
 
 /** The server of a session. Express is loaded only by the commands that serve. */
 export async function openServer(cli: Cli, session: Session) {
-  const { startServer } = await import("../../server/index.ts");
+  const { startServer } = await import("../../../server/index.ts");
   return startServer({
     ...session,
     reportError: (thrown, { correlationId, method, path }) => {

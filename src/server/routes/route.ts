@@ -1,10 +1,17 @@
 import type { Request } from "express";
-import type { z } from "zod";
+import { z } from "zod";
 
-import type { ToolRegistry } from "../../config/index.ts";
-import type { Tutti } from "../tutti.ts";
-import type { RunEvent } from "../watch.ts";
-import { pointerTo, type ProblemPart, RequestError } from "./problem.ts";
+import type { JsonObject, ToolRegistry } from "../../../config/index.ts";
+import type { Tutti } from "../../tutti.ts";
+import type { RunEvent } from "../../watch.ts";
+import { pointerTo, type ProblemPart, RequestError } from "../problem.ts";
+
+// Parsed by reference, not copied: a copy would lose keys such as `__proto__`, which must be refused by name.
+/** An object in a body. */
+export const jsonObject = z.custom<JsonObject>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  { error: "expected an object" },
+);
 
 /** What routes work with. */
 export interface Services {
@@ -46,7 +53,7 @@ interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly body?: B;
 }
 
-/** A row of the table in routes.ts. */
+/** A row of the table in index.ts. */
 export interface Route extends Shape<z.ZodType, z.ZodType, z.ZodType> {
   /**
    * Checks the request and answers it.

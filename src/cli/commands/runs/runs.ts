@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-import { RUN_STATES, type RunState } from "../../../queues/index.ts";
-import type { RunEvent } from "../../watch.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { EXIT } from "../failure.ts";
-import { elapsed, table } from "../output.ts";
-import { runText, stepsText } from "../run-text.ts";
-import { withSession } from "../session.ts";
+import { RUN_STATES, type RunState } from "../../../../queues/index.ts";
+import type { RunEvent } from "../../../watch.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { EXIT } from "../../failure.ts";
+import { elapsed, table } from "../../output.ts";
+import { runText, stepsText } from "../../run-text.ts";
+import { withSession } from "../../session.ts";
 
 export function addRuns(program: Command, cli: Cli): void {
   const runs = program.command("runs").description("list, read, watch and cancel runs");

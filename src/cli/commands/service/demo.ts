@@ -3,15 +3,15 @@ import { join, resolve } from "node:path";
 
 import type { Command } from "commander";
 
-import type { Json, JsonObject } from "../../../config/index.ts";
-import { PACKAGE_ROOT } from "../../version.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { type InputFlags, readInput, readSource } from "../document.ts";
-import { followRun } from "../follow.ts";
-import { collect } from "../options.ts";
-import { duration } from "../output.ts";
-import { runResult, runText, stepsText } from "../run-text.ts";
-import { withSession } from "../session.ts";
+import type { Json, JsonObject } from "../../../../config/index.ts";
+import { PACKAGE_ROOT } from "../../../version.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { type InputFlags, readInput, readSource } from "../../document.ts";
+import { followRun } from "../../follow.ts";
+import { collect } from "../../options.ts";
+import { duration } from "../../output.ts";
+import { runResult, runText, stepsText } from "../../run-text.ts";
+import { withSession } from "../../session.ts";
 import { openServer } from "./serve.ts";
 
 const EXAMPLES = join(PACKAGE_ROOT, "examples");

@@ -2,14 +2,14 @@ import { writeFile } from "node:fs/promises";
 
 import { type Command, Option } from "commander";
 
-import { messageOf } from "../../../config/index.ts";
-import { prepare } from "../../prepare.ts";
-import { toDot, toMermaid } from "../../workflow/graph.ts";
-import type { Plan } from "../../workflow/plan.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { readSource } from "../document.ts";
-import { EXIT, wrongUse } from "../failure.ts";
-import { openCatalogue } from "../session.ts";
+import { messageOf } from "../../../../config/index.ts";
+import { prepare } from "../../../prepare.ts";
+import { toDot, toMermaid } from "../../../workflow/graph.ts";
+import type { Plan } from "../../../workflow/plan.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { readSource } from "../../document.ts";
+import { EXIT, wrongUse } from "../../failure.ts";
+import { openCatalogue } from "../../session.ts";
 
 const PICTURES = ["svg", "dot", "mermaid"] as const;
 type Picture = (typeof PICTURES)[number];

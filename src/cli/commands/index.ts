@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+
+import type { Cli } from "../cli.ts";
+import { addGraph } from "./documents/graph.ts";
+import { addImport } from "./documents/import.ts";
+import { addPlan } from "./documents/plan.ts";
+import { addValidate } from "./documents/validate.ts";
+import { addRun } from "./runs/run.ts";
+import { addRuns } from "./runs/runs.ts";
+import { addDemo } from "./service/demo.ts";
+import { addDoctor } from "./service/doctor.ts";
+import { addServe } from "./service/serve.ts";
+import { addWorker } from "./service/worker.ts";
+import { addTools } from "./tools.ts";
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
+  addRun,
+  addValidate,
+  addPlan,
+  addGraph,
+  addRuns,
+  addTools,
+  addImport,
+  addServe,
+  addWorker,
+  addDoctor,
+  addDemo,
+];
