@@ -24,6 +24,9 @@ export const ERROR_CODES = {
   run_conflict: { family: "terminal", status: 409 },
   resume_refused: { family: "terminal", status: 409 },
   decision_late: { family: "terminal", status: 409 },
+  workflow_not_found: { family: "terminal", status: 404 },
+  schedule_not_found: { family: "terminal", status: 404 },
+  trigger_not_found: { family: "terminal", status: 404 },
   // --- the catalogue -----------------------------------------------------------------------
   catalogue_invalid: { family: "terminal", status: 500 },
   config_invalid: { family: "terminal", status: 500 },

@@ -105,6 +105,10 @@ export interface RunDefinition {
   readonly onError: OnError;
   readonly groups?: Readonly<Record<string, GroupDefinition>>;
   readonly timeoutMs: number;
+  /** How urgent its runs are, unless somebody says otherwise. Default: 5. */
+  readonly priority?: number;
+  /** JSON Schema of the run's input. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
   readonly steps: Readonly<Record<string, StepDefinition>>;
   readonly output?: Json;
   readonly success: readonly string[];

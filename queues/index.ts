@@ -17,7 +17,13 @@ export {
 export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
 export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
 export { reopenRun, type Reopen, type Reopened } from "./lifecycle/reopen.ts";
-export { enqueueRun, enqueueRuns, startRun, type RunStart } from "./lifecycle/start.ts";
+export {
+  enqueueRun,
+  enqueueRuns,
+  startRun,
+  type RunStart,
+  type Submitted,
+} from "./lifecycle/start.ts";
 export { subRunId } from "./lifecycle/sub-runs.ts";
 export {
   isConnectionTrouble,
@@ -71,6 +77,13 @@ export {
 export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";
 export * from "./runs/run-record.ts";
 export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs/runs.ts";
+export {
+  noWorkflow,
+  WorkflowRegistry,
+  type RegisteredWorkflow,
+  type WorkflowVersion,
+} from "./registry/workflows.ts";
+export { runIdOfKey, startRegistered, type StartParts } from "./registry/start.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
 export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";

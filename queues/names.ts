@@ -125,6 +125,14 @@ export class Keys {
   get tenants(): string {
     return `${this.prefix}.tenants`;
   }
+  /** Ids of registered workflows, in the order of the alphabet. */
+  get workflows(): string {
+    return `${this.prefix}.workflows`;
+  }
+  /** A registered workflow: a hash of `current`, and `v:<hash>` and `d:<hash>` of each version. */
+  workflow(workflowId: string): string {
+    return `${this.prefix}.workflow:${workflowId}`;
+  }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {
     return `${this.prefix}.workers`;

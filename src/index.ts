@@ -32,7 +32,20 @@ export {
 } from "../queues/index.ts";
 export { prepare } from "./prepare.ts";
 export type { RunSummary, RunView } from "./run-view.ts";
-export { Tutti, type SubmitOptions, type TuttiOptions } from "./tutti.ts";
+export type {
+  VersionView,
+  Workflows,
+  WorkflowRemoval,
+  WorkflowSummary,
+  WorkflowView,
+} from "./registry/workflows.ts";
+export {
+  Tutti,
+  type RunOptions,
+  type StartOptions,
+  type SubmitOptions,
+  type TuttiOptions,
+} from "./tutti.ts";
 export type { RunEvent } from "./watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan.ts";
 export { workflowJsonSchema, type WorkflowDocument } from "./workflow/schema.ts";

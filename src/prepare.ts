@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-
 import {
   checkPlainData,
+  contentHash,
   MAX_DOCUMENT_BYTES,
   parseDocument,
   ValidationError,
@@ -13,11 +12,6 @@ import { checkMeaning, type ToolLookup } from "./workflow/meaning.ts";
 import { makePlan, type Plan } from "./workflow/plan.ts";
 import { isEcho, salvage } from "./workflow/salvage.ts";
 import { checkShape, type Located } from "./workflow/shape.ts";
-
-/** The name of a content: the first 128 bits of its SHA-256, in 22 characters. */
-export function contentHash(text: string): string {
-  return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
-}
 
 /**
  * Validates a workflow document and puts it in order. `document` is YAML or JSON text, or the object

@@ -4,15 +4,12 @@ import { FlowProducer, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
-  checkPlainData,
+  completeRunInput,
   loadCatalogue,
   MAX_PRIORITY,
   MAX_RUNNING_RUNS,
-  MAX_VALUE_BYTES,
   REDIS_DEADLINE_MS,
   TuttiError,
-  ValidationError,
-  type Json,
   type JsonObject,
   type ToolRegistry,
 } from "../config/index.ts";
@@ -27,23 +24,28 @@ import {
   openPatient,
   Presence,
   RunEvents,
+  runIdOfKey,
   Runs,
+  startRegistered,
   startRun,
   ToolQueues,
   Values,
   Waits,
   withinDeadline,
+  WorkflowRegistry,
+  type Identity,
   type RunDefinition,
   type RunHeader,
-  type RunParts,
   type RunState,
+  type StartParts,
+  type Submitted,
   type WorkerInfo,
 } from "../queues/index.ts";
-import { contentHash, prepare } from "./prepare.ts";
+import { prepare } from "./prepare.ts";
+import { Workflows } from "./registry/workflows.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
-import { treeOf } from "./tree.ts";
+import { rememberLayout, treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
-import { completeInput } from "./workflow/input.ts";
 import type { Plan } from "./workflow/plan.ts";
 
 /** How a client finds its deployment. */
@@ -60,11 +62,17 @@ export interface TuttiOptions {
   readonly redisDeadlineMs?: number;
 }
 
-export interface SubmitOptions {
+/** How a run is asked for. */
+export interface RunOptions {
   /** Input of the run; checked against the workflow's `inputs`. Default: {}. */
   readonly input?: JsonObject;
   /** Id of the run. Submitting the same again returns the run that is there. Default: a new one. */
   readonly runId?: string;
+  /**
+   * Makes the call repeatable without choosing a run id: the same key of the same tenant is the same run.
+   * 1 to 255 characters.
+   */
+  readonly key?: string;
   /** Default: "default". */
   readonly tenant?: string;
   /** Who submits. Default: "unknown". */
@@ -73,9 +81,20 @@ export interface SubmitOptions {
   readonly correlationId?: string;
   /** 1 to 10, 10 the most urgent. Default: what the workflow says. */
   readonly priority?: number;
+}
+
+export interface SubmitOptions extends RunOptions {
   /** What messages call the document, when it is text. */
   readonly file?: string;
 }
+
+export interface StartOptions extends RunOptions {
+  /** The version to start. Default: the current one. */
+  readonly hash?: string;
+}
+
+/** Longest key of an idempotent call. Characters. */
+export const MAX_KEY_CHARS = 255;
 
 /** Headers read at once when runs are listed. */
 const LIST_CHUNK = 100;
@@ -92,6 +111,8 @@ const LIST_CHUNK = 100;
 export class Tutti implements AsyncDisposable {
   /** The tools that workflows are checked against. */
   readonly registry: ToolRegistry;
+  /** Workflows that can be started by their id. */
+  readonly workflows: Workflows;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -101,7 +122,7 @@ export class Tutti implements AsyncDisposable {
   readonly #queues: ToolQueues;
   readonly #events: RunEvents;
   readonly #presence: Presence;
-  readonly #parts: RunParts;
+  readonly #parts: StartParts;
   readonly #definitions = new Map<string, RunDefinition>();
 
   constructor(options: TuttiOptions) {
@@ -118,13 +139,22 @@ export class Tutti implements AsyncDisposable {
     this.#flows = new Flows(producer, this.#queues, keys.prefix);
     this.#events = new RunEvents(this.#subscriber, keys);
     this.#presence = new Presence(this.#redis, keys);
+    const registry = new WorkflowRegistry(this.#redis, keys);
     this.#parts = {
       runs: this.#runs,
       waits: new Waits(this.#redis, keys),
       flows: this.#flows,
       treeOf,
       maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
+      registry,
     };
+    const soon = <T>(work: Promise<T>) => this.#soon(work);
+    this.workflows = new Workflows({
+      tools: this.registry,
+      registry,
+      usedBy: async () => ({ schedules: [], triggers: [] }),
+      soon,
+    });
   }
 
   /**
@@ -144,40 +174,41 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `run_conflict` when the run id is taken by another workflow or input,
    * `payload_too_large`, `redis_unavailable` after 5 s.
    */
-  async submit(
-    workflow: string | object | Plan,
-    options: SubmitOptions = {},
-  ): Promise<{ runId: string; created: boolean }> {
+  async submit(workflow: string | object | Plan, options: SubmitOptions = {}): Promise<Submitted> {
     const plan = isPlan(workflow) ? workflow : this.prepare(workflow, options);
-    const runId = options.runId ?? newRunId();
-    if (!isIdPart(runId)) {
-      throw new TuttiError(
-        "request_invalid",
-        `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
-      );
-    }
-    const { priority = plan.priority } = options;
-    if (!Number.isInteger(priority) || priority < 1 || priority > MAX_PRIORITY) {
-      throw new TuttiError(
-        "request_invalid",
-        `expected a priority from 1 to ${MAX_PRIORITY}, got: ${JSON.stringify(priority)}`,
-      );
-    }
-    const input = checkedInput(plan, options.input ?? {});
-    const created = await this.#soon(
-      startRun(this.#parts, {
-        runId,
-        tenant: options.tenant ?? "default",
-        actor: options.actor ?? "unknown",
-        correlationId: options.correlationId ?? runId,
-        definition: plan.definition,
-        hash: plan.workflow.hash,
-        input,
-        inputHash: contentHash(canonical(input)),
-        priority,
-      }),
+    const { runId, identity } = addressed(options);
+    const { definition } = plan;
+    const { hash } = plan.workflow;
+    const input = completeRunInput(definition.inputs, options.input ?? {});
+    rememberLayout(hash, plan.layout);
+    const priority = checkedPriority(options.priority ?? plan.priority);
+    return this.#soon(
+      startRun(this.#parts, { runId, hash, definition, input, identity, priority }),
     );
-    return { runId, created };
+  }
+
+  /**
+   * Starts a registered workflow. The run keeps the version it started with, and a repeated start is the
+   * same run whatever version is current by then.
+   *
+   * @throws TuttiError `workflow_not_found`, `run_conflict` when the run id or key was used for another
+   * workflow, version or input, `payload_too_large`, `redis_unavailable`.
+   * @throws ValidationError `input_invalid` with every problem of the input.
+   */
+  async start(
+    workflowId: string,
+    options: StartOptions = {},
+  ): Promise<Submitted & { readonly hash: string }> {
+    const { hash, input = {}, priority } = options;
+    const request = {
+      workflowId,
+      input,
+      ...addressed(options),
+      ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
+    };
+    return this.#soon(
+      startRegistered(this.#parts, hash === undefined ? request : { ...request, hash }),
+    );
   }
 
   /**
@@ -333,35 +364,32 @@ function isPlan(workflow: string | object | Plan): workflow is Plan {
   return typeof workflow === "object" && "layout" in workflow && "definition" in workflow;
 }
 
-function checkedInput(plan: Plan, input: JsonObject): JsonObject {
-  const strange = checkPlainData(input, MAX_VALUE_BYTES);
-  if (strange.length > 0) {
-    throw new ValidationError(
-      strange.map((issue) => ({
-        ...issue,
-        code: issue.code === "document_too_large" ? "payload_too_large" : "input_invalid",
-        message: `input: ${issue.message}`,
-        path: ["input", ...issue.path],
-      })),
-    );
-  }
-  const completed = completeInput(plan.inputs, input);
-  if ("input" in completed) return completed.input;
-  throw new ValidationError(
-    completed.problems.map(({ path, message, suggestion }) => ({
-      code: "input_invalid",
-      message: `input: ${message}`,
-      path: ["input", ...path],
-      ...(suggestion === undefined ? {} : { suggestion }),
-    })),
+/** @throws TuttiError `request_invalid`. */
+function checkedPriority(priority: number): number {
+  if (Number.isInteger(priority) && priority >= 1 && priority <= MAX_PRIORITY) return priority;
+  throw new TuttiError(
+    "request_invalid",
+    `expected a priority from 1 to ${MAX_PRIORITY}, got: ${JSON.stringify(priority)}`,
   );
 }
 
-/** JSON with sorted keys: the same input has the same text. */
-function canonical(value: Json): string {
-  return JSON.stringify(value, (_key, one: unknown) =>
-    typeof one === "object" && one !== null && !Array.isArray(one)
-      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : one,
-  );
+/** The id of a run that is asked for, and who it belongs to. */
+function addressed(options: RunOptions): { runId: string; identity: Identity } {
+  const { tenant = "default", actor = "unknown", key } = options;
+  if (key !== undefined && options.runId !== undefined)
+    throw new TuttiError("request_invalid", "expected a run id or a key, got: both");
+  if (key !== undefined && (key.length === 0 || key.length > MAX_KEY_CHARS)) {
+    throw new TuttiError(
+      "request_invalid",
+      `expected a key of 1 to ${MAX_KEY_CHARS} characters, got: ${key.length}`,
+    );
+  }
+  const runId = options.runId ?? (key === undefined ? newRunId() : runIdOfKey(tenant, key));
+  if (!isIdPart(runId)) {
+    throw new TuttiError(
+      "request_invalid",
+      `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
+    );
+  }
+  return { runId, identity: { tenant, actor, correlationId: options.correlationId ?? runId } };
 }

@@ -1,4 +1,10 @@
-import { DEFAULT_PRIORITY, TuttiError, type Json } from "../../config/index.ts";
+import {
+  canonicalJson,
+  contentHash,
+  DEFAULT_PRIORITY,
+  TuttiError,
+  type JsonObject,
+} from "../../config/index.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { TreeNode } from "../flows.ts";
 import type { Identity } from "../jobs.ts";
@@ -9,62 +15,70 @@ import { runOf, treeOfRun, type RunParts } from "./parts.ts";
 import { jobPriority } from "./priority.ts";
 
 /** A run that is to be. */
-export interface RunStart extends Identity {
+export interface RunStart {
   readonly runId: string;
   readonly definition: RunDefinition;
   /** Content hash of the definition. */
   readonly hash: string;
   /** Checked against the workflow's `inputs`, defaults filled in. */
-  readonly input: Json;
-  /** Names the input by its content. */
-  readonly inputHash: string;
-  /** 1 to 10, 10 the most urgent. Default: 5. */
+  readonly input: JsonObject;
+  readonly identity: Identity;
+  /** 1 to 10, 10 the most urgent. Default: what the workflow says, else 5. */
   readonly priority?: number;
   /** Runs with the same word run one after another, in the order of their submission. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
 }
 
+/** The run of a submission, and whether it is new. */
+export interface Submitted {
+  readonly runId: string;
+  readonly created: boolean;
+}
+
 /**
- * Records a run and, when its tenant has room, adds its jobs. Starting the same again is harmless: it
- * finds the run that is there. False when it was there.
+ * Records a run and, when its tenant has room, adds its jobs. The same request again is the same run;
+ * what a submitter that died left undone is done.
  *
  * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
  * `payload_too_large`.
  */
-export async function startRun(parts: RunParts, start: RunStart): Promise<boolean> {
-  const { runId, hash, inputHash, input, priority = DEFAULT_PRIORITY, ...rest } = start;
+export async function startRun(parts: RunParts, start: RunStart): Promise<Submitted> {
+  const { runId, hash, definition, input, identity, serialKey, parent } = start;
+  const { priority = definition.priority ?? DEFAULT_PRIORITY } = start;
   const { stored, large } = storedForm(FIELDS.input, input);
+  const inputHash = contentHash(canonicalJson(input));
   const run = {
-    ...rest,
     runId,
+    ...identity,
+    definition,
     definitionHash: hash,
-    inputHash,
-    priority,
     input: stored,
     ...(large === undefined ? {} : { largeInput: large }),
+    inputHash,
+    priority,
+    ...(serialKey === undefined ? {} : { serialKey }),
+    ...(parent === undefined ? {} : { parent }),
   };
   const { existing, seq, admitted } = await parts.runs.create(run, parts.maxRunning);
   if (seq !== null) {
-    const address = { workflowId: run.definition.workflow.id, runId, epoch: 0 };
-    const { tenant, actor, correlationId, parent } = start;
-    const tree = parts.treeOf(run.definition, hash, {
-      address,
-      identity: { tenant, actor, correlationId },
+    const tree = parts.treeOf(definition, hash, {
+      address: { workflowId: definition.workflow.id, runId, epoch: 0 },
+      identity,
       priority: jobPriority(priority, seq),
       ...(parent === undefined ? {} : { parent }),
     });
     await addJobs(parts, runId, tree);
   }
   await enqueueRuns(parts, admitted);
-  if (existing === null) return true;
+  if (existing === null) return { runId, created: true };
   if (existing.definitionHash !== hash || existing.inputHash !== inputHash) {
     const other = existing.definitionHash === hash ? "input" : "workflow";
     throw new TuttiError("run_conflict", `run ${runId} exists with another ${other}`);
   }
   // Who started it may have died before the jobs were added.
   if (existing.state === "queued") await enqueueRun(parts, runId);
-  return false;
+  return { runId, created: false };
 }
 
 /** Adds the jobs of runs that were admitted. */

@@ -56,6 +56,7 @@ export function pointerTo(path: readonly PropertyKey[]): string {
 
 /** Documents and inputs are parts of the request's body, their issues count from their own roots. */
 function pointerOf(issue: Issue): string {
+  if (issue.code === "request_invalid") return pointerTo(issue.path);
   const root = issue.code === "input_invalid" ? "input" : "workflow";
   return pointerTo(issue.path[0] === root ? issue.path : [root, ...issue.path]);
 }

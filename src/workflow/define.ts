@@ -1,5 +1,6 @@
 import {
   ADAPTIVE_WIDTH,
+  DEFAULT_PRIORITY,
   FOR_EACH_PARALLEL,
   MAX_ATTEMPTS,
   RETRY_BASE_DELAY_MS,
@@ -66,6 +67,8 @@ export function defineRun(
     onError: workflow.onError,
     ...(workflow.groups === undefined ? {} : { groups: groupsOf(workflow) }),
     timeoutMs: workflow.timeoutMs,
+    ...(workflow.priority === DEFAULT_PRIORITY ? {} : { priority: workflow.priority }),
+    ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
     steps: Object.fromEntries(steps),
     ...(workflow.output === undefined ? {} : { output: workflow.output }),
     success: workflow.success ?? [],

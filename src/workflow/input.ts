@@ -1,7 +1,6 @@
 import {
   compileSchema,
   compileTemplate,
-  isJsonObject,
   messageOf,
   type JsonObject,
   type SchemaProblem,
@@ -31,19 +30,6 @@ export function checkInput(tool: ToolSpec, input: JsonObject): readonly SchemaPr
   if (!("problems" in checked)) return [];
   const dynamic = dynamicFields(input);
   return checked.problems.filter(({ path: [field] }) => field === undefined || !dynamic.has(field));
-}
-
-/** Checks the input of a run and fills in the defaults of its schema. */
-export function completeInput(
-  schema: Record<string, unknown> | undefined,
-  input: JsonObject,
-): { input: JsonObject } | { problems: readonly SchemaProblem[] } {
-  if (schema === undefined) return { input };
-  const checked = compileSchema(schema)(input);
-  if ("problems" in checked) return checked;
-  return isJsonObject(checked.value)
-    ? { input: checked.value }
-    : { problems: [{ path: [], message: "must be an object" }] };
 }
 
 /** What is wrong with a JSON Schema itself; null when nothing is. */

@@ -5,8 +5,10 @@ import { addGraph } from "./documents/graph.ts";
 import { addImport } from "./documents/import.ts";
 import { addPlan } from "./documents/plan.ts";
 import { addValidate } from "./documents/validate.ts";
+import { addWorkflows } from "./registry/workflows.ts";
 import { addRun } from "./runs/run.ts";
 import { addRuns } from "./runs/runs.ts";
+import { addStart } from "./runs/start.ts";
 import { addDemo } from "./service/demo.ts";
 import { addDoctor } from "./service/doctor.ts";
 import { addServe } from "./service/serve.ts";
@@ -19,7 +21,9 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addValidate,
   addPlan,
   addGraph,
+  addStart,
   addRuns,
+  addWorkflows,
   addTools,
   addImport,
   addServe,

@@ -2,8 +2,14 @@ import type { Route } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 import { serviceRoutes } from "./service.ts";
 import { toolRoutes } from "./tools.ts";
+import { workflowRoutes } from "./workflows.ts";
 
 export type { Services } from "./route.ts";
 
 /** Every route under the server's root. docs and tests read this table too. */
-export const routes: readonly Route[] = [...runRoutes, ...toolRoutes, ...serviceRoutes];
+export const routes: readonly Route[] = [
+  ...runRoutes,
+  ...workflowRoutes,
+  ...toolRoutes,
+  ...serviceRoutes,
+];

@@ -2,7 +2,7 @@ import type { Request } from "express";
 import { z } from "zod";
 
 import type { JsonObject, ToolRegistry } from "../../../config/index.ts";
-import type { Tutti } from "../../tutti.ts";
+import { MAX_KEY_CHARS, type Tutti } from "../../tutti.ts";
 import type { RunEvent } from "../../watch.ts";
 import { pointerTo, type ProblemPart, RequestError } from "../problem.ts";
 
@@ -12,6 +12,11 @@ export const jsonObject = z.custom<JsonObject>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   { error: "expected an object" },
 );
+
+/** A workflow document, or its text. */
+export const documentBody = z.union([z.string(), jsonObject], {
+  error: "expected an object or a text",
+});
 
 /** What routes work with. */
 export interface Services {
@@ -33,6 +38,8 @@ export type Reply =
 
 /** A request that passed its route's schemas. */
 interface Checked<P, Q, B> {
+  /** The one request header that routes read; see {@link idempotencyKey}. */
+  readonly key: string | undefined;
   readonly params: P;
   readonly query: Q;
   readonly body: B;
@@ -43,7 +50,7 @@ interface Checked<P, Q, B> {
 
 /** The schemas of a route. A part without a schema is ignored. */
 interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "put" | "delete";
   /** As express writes it. */
   readonly path: string;
   /** One sentence for the API's description. */
@@ -87,11 +94,12 @@ export function route<
       const params = check(shape.params, request.params, "parameter", problems);
       const query = check(shape.query, request.query, "parameter", problems);
       const body = check(shape.body, request.body as unknown, "pointer", problems);
+      const key = idempotencyKey(request, problems);
       if (problems.length > 0) {
         throw new RequestError(problems[0]?.detail ?? "the request is not valid", problems);
       }
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each part came out of its own schema just above
-      const checked = { ...context, params, query, body } as Checked<
+      const checked = { ...context, key, params, query, body } as Checked<
         z.output<P>,
         z.output<Q>,
         z.output<B>
@@ -99,6 +107,19 @@ export function route<
       return handler(checked, services);
     },
   };
+}
+
+/** The caller's `Idempotency-Key`: the same key asks for the same run. */
+function idempotencyKey(request: Request, problems: ProblemPart[]): string | undefined {
+  const key = request.get("idempotency-key");
+  if (key !== undefined && (key.length === 0 || key.length > MAX_KEY_CHARS)) {
+    problems.push({
+      detail: `Idempotency-Key: expected 1 to ${MAX_KEY_CHARS} characters, got: ${key.length}`,
+      code: "request_invalid",
+      parameter: "Idempotency-Key",
+    });
+  }
+  return key;
 }
 
 /** JSON also keeps forms of other sites out: a browser asks before it sends that type across origins. */

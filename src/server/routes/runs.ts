@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { RUN_STATES } from "../../../queues/index.ts";
-import { jsonObject, type Route, route } from "./route.ts";
+import { documentBody, jsonObject, type Route, route } from "./route.ts";
 
 /** Runs that a page of the list holds unless the caller says otherwise, and at most. */
 const LIST_RUNS = 50;
@@ -15,25 +15,46 @@ export const runRoutes: readonly Route[] = [
     {
       method: "post",
       path: "/v1/runs",
-      summary: "Submit a workflow; answers before it runs.",
-      body: z.strictObject({
-        /** A workflow document, or its YAML or JSON text. */
-        workflow: z.union([z.string(), jsonObject], { error: "expected an object or a text" }),
-        input: jsonObject.optional(),
-        /** Makes the submission repeatable: the same id gives the same run. */
-        runId: z.string().optional(),
-      }),
+      summary: "Submit a workflow, or start a registered one; answers before it runs.",
+      body: z
+        .strictObject({
+          /** A workflow document, or its YAML or JSON text. */
+          workflow: documentBody.optional(),
+          /** A registered workflow instead. */
+          workflowId: z.string().min(1).max(200).optional(),
+          /** The version of it. Default: the current one. */
+          hash: z.string().min(1).max(200).optional(),
+          input: jsonObject.optional(),
+          /** Makes the submission repeatable: the same id gives the same run. So does `Idempotency-Key`. */
+          runId: z.string().optional(),
+        })
+        .check(({ value, issues }) => {
+          const refuse = (message: string, path: string[] = []) =>
+            issues.push({ code: "custom", message, path, input: value });
+          if ((value.workflow === undefined) === (value.workflowId === undefined)) {
+            const got = value.workflow === undefined ? "none" : "both";
+            refuse(`expected either workflow or workflowId, got: ${got}`);
+          }
+          if (value.hash !== undefined && value.workflowId === undefined)
+            refuse("expected a hash only beside workflowId", ["hash"]);
+        }),
     },
-    async ({ body, correlationId }, { tutti }) => {
-      const { runId } = await tutti.submit(body.workflow, {
+    async ({ body, correlationId, key }, { tutti }) => {
+      const { workflow, workflowId, hash, input, runId } = body;
+      const options = {
         correlationId,
-        ...(body.input === undefined ? {} : { input: body.input }),
-        ...(body.runId === undefined ? {} : { runId: body.runId }),
-      });
+        ...(input === undefined ? {} : { input }),
+        ...(runId === undefined ? {} : { runId }),
+        ...(key === undefined ? {} : { key }),
+      };
+      const submitted =
+        workflowId === undefined
+          ? await tutti.submit(workflow ?? "", options)
+          : await tutti.start(workflowId, hash === undefined ? options : { ...options, hash });
       return {
         status: 202,
-        body: { runId },
-        headers: { location: `/v1/runs/${encodeURIComponent(runId)}` },
+        body: { runId: submitted.runId },
+        headers: { location: `/v1/runs/${encodeURIComponent(submitted.runId)}` },
       };
     },
   ),

@@ -45,7 +45,11 @@ interface Started {
 }
 
 /** Command lines in the test's own namespace; what is still running when the test ends is interrupted. */
-const test = base.extend<{ start: (...argv: string[]) => Started }>({
+const test = base.extend<{
+  start: (...argv: string[]) => Started;
+  /** Starts a command line and waits for its end. */
+  run: (...argv: string[]) => Promise<{ code: number; stdout: string; stderr: string }>;
+}>({
   start: async ({ redisUrl, prefix }, use) => {
     const started: Started[] = [];
     await use((...argv) => {
@@ -63,6 +67,12 @@ const test = base.extend<{ start: (...argv: string[]) => Started }>({
     });
     for (const one of started) one.interrupt();
     await Promise.all(started.map((one) => one.code));
+  },
+  run: async ({ start }, use) => {
+    await use(async (...argv) => {
+      const { written, code } = start(...argv);
+      return { code: await code, ...written };
+    });
   },
 });
 
@@ -227,4 +237,41 @@ test("doctor finds the Redis of the deployment", async ({ start }) => {
   expect(await code).toBeLessThanOrEqual(1);
   expect(written.stdout).toMatch(/^ok +redis +/m);
   expect(written.stdout).toMatch(/^ok +catalogue/m);
+});
+
+test("workflows are added, listed, shown, started by id and hash, and removed", async ({ run }) => {
+  const added = await run("workflows", "add", file("good.yaml"), file("slow.yaml"), "-o", "json");
+  expect(added.code).toBe(0);
+  const [{ hash }] = JSON.parse(added.stdout) as [{ hash: string }];
+  expect((await run("workflows", "add", file("good.yaml"))).stdout).toBe(
+    `good@${hash} unchanged\n`,
+  );
+  const list = await run("workflows", "list");
+  expect(list.stdout.split("\n").map((line) => line.split(" ")[0])).toEqual([
+    "WORKFLOW",
+    "good",
+    "slow",
+    "",
+  ]);
+  const shown = await run("workflows", "show", `good@${hash}`);
+  expect(parse(shown.stdout)).toMatchObject({
+    id: "good",
+    current: hash,
+    document: { id: "good" },
+  });
+  for (const name of ["good", `good@${hash}`]) {
+    const started = await run("start", name, "--input", "n=5", "--key", name);
+    expect(started.code).toBe(0);
+    expect(started.stdout).toContain("5");
+  }
+  const ids = await Promise.all(
+    ["a", "a", "b"].map(
+      async (key) => (await run("start", "slow", "--detach", "--key", key)).stdout,
+    ),
+  );
+  expect(new Set(ids).size).toBe(2);
+  expect((await run("workflows", "remove", "good")).stdout).toBe("good: 1 removed\n");
+  const gone = await run("start", "good");
+  expect(gone.code).toBe(2);
+  expect(gone.stderr).toContain("workflow_not_found");
 });

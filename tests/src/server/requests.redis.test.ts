@@ -62,7 +62,7 @@ test("`__proto__` is refused by name", async () => {
 for (const [name, body, detail] of [
   ["broken JSON", "{", "expected the body to be JSON"],
   ["no object", "[]", "#: "],
-  ["no workflow", "{}", "#/workflow: expected an object or a text"],
+  ["no workflow", "{}", "#: expected either workflow or workflowId, got: none"],
   ["a workflow that is a list", '{"workflow": []}', "#/workflow: expected an object or a text"],
   ["an unknown key", '{"workflow": "", "inputs": {}}', '#: Unrecognized key: "inputs"'],
   ["an input that is no object", '{"workflow": "", "input": 1}', "#/input: expected an object"],
