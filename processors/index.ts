@@ -15,5 +15,6 @@ export { enforceDeadlines } from "./duties/deadlines.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
+export { Starters } from "./starters/starters.ts";
 export { Suspects } from "./steps/suspects.ts";
 export { concurrencyOf, Workers, type WorkersOptions } from "./workers.ts";

@@ -84,6 +84,25 @@ export {
   type WorkflowVersion,
 } from "./registry/workflows.ts";
 export { runIdOfKey, startRegistered, type StartParts } from "./registry/start.ts";
+export {
+  armSchedule,
+  disarmSchedule,
+  REARM,
+  rearmSchedules,
+  type TickJob,
+} from "./schedules/arm.ts";
+export { CATCH_UPS, type CatchUp } from "./schedules/catch-up.ts";
+export { cronProblem, isTimeZone, nextTime } from "./schedules/due.ts";
+export { fireDue, fireNow, type FireParts } from "./schedules/fire.ts";
+export {
+  OVERLAPS,
+  Schedules,
+  type FiringCounts,
+  type FiringRecord,
+  type Overlap,
+  type ScheduleSpec,
+  type ScheduleState,
+} from "./schedules/schedules.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
 export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";

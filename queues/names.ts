@@ -20,6 +20,8 @@ export const CONTROL_QUEUES = {
   wait: "tutti.wait",
   /** Steps that are a run of another workflow. */
   sub: "tutti.sub",
+  /** Wakes schedules. */
+  schedule: "tutti.schedule",
   /** Duties: retention and repair, run on a schedule. */
   duty: "tutti.duty",
 } as const;
@@ -132,6 +134,18 @@ export class Keys {
   /** A registered workflow: a hash of `current`, and `v:<hash>` and `d:<hash>` of each version. */
   workflow(workflowId: string): string {
     return `${this.prefix}.workflow:${workflowId}`;
+  }
+  /** Ids of schedules, in the order of the alphabet. */
+  get schedules(): string {
+    return `${this.prefix}.schedules`;
+  }
+  /** A schedule: a hash of `spec`, what is planned and what was counted. */
+  schedule(scheduleId: string): string {
+    return `${this.prefix}.schedule:${scheduleId}`;
+  }
+  /** The last firings of a schedule, newest first. */
+  scheduleHistory(scheduleId: string): string {
+    return `${this.prefix}.schedule-history:${scheduleId}`;
   }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {

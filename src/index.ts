@@ -32,6 +32,13 @@ export {
 } from "../queues/index.ts";
 export { prepare } from "./prepare.ts";
 export type { RunSummary, RunView } from "./run-view.ts";
+export type { ScheduleForm } from "./registry/schedule-form.ts";
+export type {
+  FiringView,
+  ScheduleDoor,
+  ScheduleSummary,
+  ScheduleView,
+} from "./registry/schedules.ts";
 export type {
   VersionView,
   Workflows,

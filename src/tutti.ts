@@ -26,6 +26,7 @@ import {
   RunEvents,
   runIdOfKey,
   Runs,
+  Schedules,
   startRegistered,
   startRun,
   ToolQueues,
@@ -42,6 +43,7 @@ import {
   type WorkerInfo,
 } from "../queues/index.ts";
 import { prepare } from "./prepare.ts";
+import { ScheduleDoor } from "./registry/schedules.ts";
 import { Workflows } from "./registry/workflows.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
 import { rememberLayout, treeOf } from "./tree.ts";
@@ -113,6 +115,8 @@ export class Tutti implements AsyncDisposable {
   readonly registry: ToolRegistry;
   /** Workflows that can be started by their id. */
   readonly workflows: Workflows;
+  /** Workflows that start at planned times. */
+  readonly schedules: ScheduleDoor;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -149,10 +153,15 @@ export class Tutti implements AsyncDisposable {
       registry,
     };
     const soon = <T>(work: Promise<T>) => this.#soon(work);
+    this.schedules = new ScheduleDoor({
+      fire: { ...this.#parts, schedules: new Schedules(this.#redis, keys) },
+      queues: this.#queues,
+      soon,
+    });
     this.workflows = new Workflows({
       tools: this.registry,
       registry,
-      usedBy: async () => ({ schedules: [], triggers: [] }),
+      usedBy: async (id) => ({ schedules: await this.schedules.of(id), triggers: [] }),
       soon,
     });
   }

@@ -23,6 +23,7 @@ import {
   builtInHandlers,
   Definitions,
   Duties,
+  Starters,
   Suspects,
   Workers,
   type BoundTools,
@@ -124,6 +125,7 @@ class RunningWorker implements TuttiWorker {
   readonly #bound: BoundTools;
   readonly #workers: Workers;
   readonly #duties: Duties;
+  readonly #starters: Starters;
   readonly #presence: Presence;
   readonly #machine: string;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -184,6 +186,13 @@ class RunningWorker implements TuttiWorker {
         ? {}
         : { controlLockDurationMs: options.controlLockDurationMs }),
     });
+    this.#starters = new Starters(this.#engine, {
+      connection: this.#redis,
+      prefix,
+      ...(options.controlLockDurationMs === undefined
+        ? {}
+        : { lockDurationMs: options.controlLockDurationMs }),
+    });
     this.#duties = new Duties(this.#engine, {
       connection: this.#redis,
       prefix,
@@ -199,6 +208,7 @@ class RunningWorker implements TuttiWorker {
     await this.#listenForAborts();
     await this.#workers.start();
     await this.#duties.start();
+    await this.#starters.start();
     await this.#announce();
     this.#heartbeat = setInterval(() => void this.#announce(), HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -219,7 +229,7 @@ class RunningWorker implements TuttiWorker {
     const drained = this.#workers.close(this.#options.graceMs ?? GRACE_MS);
     // Redis may be away, and its connections wait for it; a process that has to stop does not.
     await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
-    await settlesWithin(this.#duties.close(), LEAVE_MS);
+    await settlesWithin(Promise.all([this.#duties.close(), this.#starters.close()]), LEAVE_MS);
     await drained;
     await this.#bound.close();
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);

@@ -5,6 +5,7 @@ import { addGraph } from "./documents/graph.ts";
 import { addImport } from "./documents/import.ts";
 import { addPlan } from "./documents/plan.ts";
 import { addValidate } from "./documents/validate.ts";
+import { addSchedules } from "./registry/schedules.ts";
 import { addWorkflows } from "./registry/workflows.ts";
 import { addRun } from "./runs/run.ts";
 import { addRuns } from "./runs/runs.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addStart,
   addRuns,
   addWorkflows,
+  addSchedules,
   addTools,
   addImport,
   addServe,

@@ -1,5 +1,6 @@
 import type { Route } from "./route.ts";
 import { runRoutes } from "./runs.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { serviceRoutes } from "./service.ts";
 import { toolRoutes } from "./tools.ts";
 import { workflowRoutes } from "./workflows.ts";
@@ -10,6 +11,7 @@ export type { Services } from "./route.ts";
 export const routes: readonly Route[] = [
   ...runRoutes,
   ...workflowRoutes,
+  ...scheduleRoutes,
   ...toolRoutes,
   ...serviceRoutes,
 ];

@@ -275,3 +275,55 @@ test("workflows are added, listed, shown, started by id and hash, and removed", 
   expect(gone.code).toBe(2);
   expect(gone.stderr).toContain("workflow_not_found");
 });
+
+test("schedules are added, listed, shown, paused, resumed, run by hand and removed", async ({
+  run,
+}) => {
+  await run("workflows", "add", file("good.yaml"));
+  const add = ["schedules", "add", "nightly", "--workflow", "good"];
+  const added = await run(
+    ...add,
+    "--cron",
+    "0 3 * * *",
+    "--time-zone",
+    "Asia/Tokyo",
+    "--input",
+    "n=2",
+  );
+  expect(added.stdout).toMatch(/^nightly fires next at .*T18:00:00\.000Z\n$/);
+  const bad = await run(...add, "--every-ms", "1", "--time-zone", "Mars");
+  expect(bad.code).toBe(2);
+  expect(bad.stderr.split("\n").slice(0, 3)).toEqual([
+    expect.stringContaining("timeZone"),
+    expect.stringContaining("everyMs"),
+    expect.stringContaining("only beside cron"),
+  ]);
+  const often = "schedules add often --workflow good --every-ms 3600000 --overlap cancel_previous";
+  const rest = "--catch-up none --catch-up-window-ms 5 --tenant t -o json";
+  const other = await run(...`${often} ${rest}`.split(" "));
+  expect(JSON.parse(other.stdout)).toMatchObject({ id: "often", created: true });
+  expect(parse((await run("schedules", "show", "often")).stdout)).toMatchObject({
+    everyMs: 3_600_000,
+    overlap: "cancel_previous",
+    catchUp: "none",
+    catchUpWindowMs: 5,
+    tenant: "t",
+    history: [],
+  });
+  expect((await run("schedules", "pause", "nightly")).stdout).toBe("nightly paused\n");
+  const list = (await run("schedules", "list")).stdout.split("\n");
+  expect(list[1]).toMatch(/^nightly +good +0 3 \* \* \* Asia\/Tokyo +paused +0 +0 +0 +0$/);
+  expect(list[2]).toMatch(/^often +good +every 3600000 ms /);
+  const fired = await run("schedules", "run", "nightly", "-o", "json");
+  expect(fired.code).toBe(0);
+  expect(JSON.parse(fired.stdout)).toMatchObject({ outcome: "started", manual: true });
+  const again = await run("schedules", "run", "nightly");
+  expect(again.code).toBe(1);
+  expect(again.stdout).toMatch(/^skipped: run .* is still queued\n$/);
+  expect((await run("schedules", "resume", "nightly")).stdout).toBe("nightly resumed\n");
+  expect((await run("workflows", "remove", "good")).stderr).toContain(
+    "schedule often still names good",
+  );
+  expect((await run("schedules", "remove", "nightly")).stdout).toBe("nightly removed\n");
+  expect((await run("schedules", "show", "nightly")).code).toBe(2);
+});

@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 
 import { RUN_STATES, type RunState } from "../../../../queues/index.ts";
 import type { RunEvent } from "../../../watch.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
+import { wholeNumber } from "../../options.ts";
 import { elapsed, table } from "../../output.ts";
 import { runText, stepsText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
@@ -116,12 +117,4 @@ function eventText(event: RunEvent): string {
     case "run":
       return `${event.runId} ${event.state}`;
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError("expected a whole number above 0.");
-  }
-  return value;
 }

@@ -1,0 +1,136 @@
+import { CronExpressionParser } from "cron-parser";
+
+import { messageOf } from "../../config/index.ts";
+
+/** When a schedule fires: by a cron expression, or every so many milliseconds after its anchor. */
+export type Timing =
+  | { readonly cron: string; readonly timeZone: string }
+  | { readonly everyMs: number; readonly anchorMs: number };
+
+/** Firings that are due. */
+export interface Due {
+  /** Planned times in ascending order, the latest ones. Milliseconds since 1970. */
+  readonly times: readonly number[];
+  /** How many more are due that were planned before those; exact up to 1,000 of a cron expression. */
+  readonly earlier: number;
+}
+
+/** Firings of a cron expression that are counted one by one: each costs a tenth of a millisecond. */
+const MAX_COUNTED = 1_000;
+
+/** Where the search for the latest firings of a long time begins. Milliseconds. */
+const FIRST_LOOK_BACK_MS = 60_000;
+
+/**
+ * The firings planned in (afterMs, untilMs].
+ *
+ * @param keep how many of the latest are listed; the others are counted.
+ */
+export function dueTimes(timing: Timing, afterMs: number, untilMs: number, keep: number): Due {
+  return "cron" in timing
+    ? dueByCron(timing, afterMs, untilMs, keep)
+    : dueByInterval(timing, afterMs, untilMs, keep);
+}
+
+/** The first firing after a time. Null when there is none. Milliseconds since 1970. */
+export function nextTime(timing: Timing, afterMs: number): number | null {
+  if (!("cron" in timing)) return multipleAfter(timing, afterMs);
+  const [first] = cronTimes(timing, afterMs, Number.POSITIVE_INFINITY, 1);
+  return first ?? null;
+}
+
+/** What is wrong with a cron expression; null when nothing is. */
+export function cronProblem(cron: string): string | null {
+  const fields = cron.trim().split(/\s+/);
+  const alias = fields.length === 1 && cron.startsWith("@");
+  if (!alias && fields.length !== 5 && fields.length !== 6)
+    return `expected 5 fields, or 6 with seconds, got: ${cron.trim() === "" ? 0 : fields.length}`;
+  // The parser would draw a random number each time it reads one.
+  if (!alias && /(^|[\s,/])H/.test(cron)) return "H is not supported";
+  try {
+    CronExpressionParser.parse(cron, { tz: "UTC" }).next();
+    return null;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+/** Whether this system knows a time zone. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function dueByInterval(
+  timing: { readonly everyMs: number; readonly anchorMs: number },
+  afterMs: number,
+  untilMs: number,
+  keep: number,
+): Due {
+  const { everyMs, anchorMs } = timing;
+  const first = multipleAfter(timing, afterMs);
+  const last = anchorMs + Math.floor((untilMs - anchorMs) / everyMs) * everyMs;
+  const count = last < first ? 0 : (last - first) / everyMs + 1;
+  const listed = Math.min(count, keep);
+  return {
+    times: Array.from({ length: listed }, (_, index) => last - (listed - 1 - index) * everyMs),
+    earlier: count - listed,
+  };
+}
+
+/** The first multiple after a time; the anchor itself is none. */
+function multipleAfter(
+  { everyMs, anchorMs }: { readonly everyMs: number; readonly anchorMs: number },
+  afterMs: number,
+): number {
+  return anchorMs + (Math.floor((Math.max(afterMs, anchorMs) - anchorMs) / everyMs) + 1) * everyMs;
+}
+
+function dueByCron(
+  timing: { readonly cron: string; readonly timeZone: string },
+  afterMs: number,
+  untilMs: number,
+  keep: number,
+): Due {
+  const counted = cronTimes(timing, afterMs, untilMs, MAX_COUNTED + keep);
+  if (counted.length < MAX_COUNTED + keep) {
+    const earlier = Math.max(0, counted.length - keep);
+    return { times: counted.slice(earlier), earlier };
+  }
+  // After a very long time: look back from its end, further and further, until enough are found.
+  for (let backMs = FIRST_LOOK_BACK_MS; ; backMs *= 2) {
+    const times = cronTimes(timing, Math.max(afterMs, untilMs - backMs), untilMs);
+    if (times.length >= keep) return { times: times.slice(-keep), earlier: MAX_COUNTED };
+  }
+}
+
+function cronTimes(
+  { cron, timeZone }: { readonly cron: string; readonly timeZone: string },
+  afterMs: number,
+  untilMs: number,
+  limit = Number.POSITIVE_INFINITY,
+): number[] {
+  const expression = CronExpressionParser.parse(cron, {
+    tz: timeZone,
+    currentDate: new Date(afterMs),
+  });
+  const times: number[] = [];
+  while (times.length < limit) {
+    const time = nextOf(expression);
+    if (time === null || time > untilMs) break;
+    times.push(time);
+  }
+  return times;
+}
+
+/** An expression such as `0 0 29 2 *` may have nothing within the parser's reach. */
+function nextOf(expression: { next(): { getTime(): number } }): number | null {
+  try {
+    return expression.next().getTime();
+  } catch {
+    return null;
+  }
+}
