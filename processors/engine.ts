@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 import type { Json, JsonObject } from "../config/index.ts";
-import type { Items, Keys, Ledger, RunParts, ToolQueues, Values } from "../queues/index.ts";
+import type { Items, Keys, Ledger, StartParts, ToolQueues, Values } from "../queues/index.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { ActiveCalls } from "./steps/active-calls.ts";
 import type { Definitions } from "./steps/definitions.ts";
@@ -18,7 +18,7 @@ interface ToolCaller {
 }
 
 /** What the processors of one worker process share. */
-export interface Engine extends RunParts {
+export interface Engine extends StartParts {
   readonly keys: Keys;
   readonly ledger: Ledger;
   readonly values: Values;

@@ -8,14 +8,15 @@ import {
   type SourceDocument,
   type ToolRegistry,
 } from "../config/index.ts";
+import { normalize, type Normalized } from "./workflow/forms/normalize.ts";
 import { checkMeaning, type ToolLookup } from "./workflow/meaning.ts";
 import { makePlan, type Plan } from "./workflow/plan.ts";
-import { isEcho, salvage } from "./workflow/salvage.ts";
+import { follows, isEcho, salvage } from "./workflow/salvage.ts";
 import { checkShape, type Located } from "./workflow/shape.ts";
 
 /**
  * Validates a workflow document and puts it in order. `document` is YAML or JSON text, or the object
- * it stands for; `file` is what messages call the text.
+ * it stands for, in any of the forms of docs/forms.md; `file` is what messages call the text.
  *
  * @throws ValidationError with every problem that was found.
  */
@@ -24,23 +25,56 @@ export function prepare(
   registry: ToolRegistry,
   options: { readonly file?: string } = {},
 ): Plan {
-  const source =
-    typeof document === "string" ? parseDocument(document, options.file ?? "workflow") : undefined;
+  const read = readDocument(document, options.file);
+  const data = read.normalized.document;
+  const shape = checkShape(data);
+  const found = "issues" in shape ? shape.issues : [];
+  const workflow = "workflow" in shape ? shape.workflow : salvage(data, found);
+  if (workflow === null) return refuse(told(read, found));
+  const checked = checkMeaning(workflow, lookup(registry));
+  const more = "issues" in checked ? checked.issues.filter((issue) => !isEcho(issue, found)) : [];
+  const issues = told(read, [...found, ...more]);
+  if ("issues" in checked || issues.length > 0) return refuse(issues);
+  return makePlan(checked, contentHash);
+}
+
+/**
+ * The native document that a document of any form stands for: its shape is checked, its tools are
+ * not. A native one is returned as it is.
+ *
+ * @throws ValidationError with every problem of the shape.
+ */
+export function toNative(document: string, options: { readonly file?: string } = {}): object {
+  const read = readDocument(document, options.file);
+  const shape = checkShape(read.normalized.document);
+  const issues = told(read, "issues" in shape ? shape.issues : []);
+  if (issues.length > 0) refuse(issues);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what has the shape is an object
+  return read.normalized.document as object;
+}
+
+interface ReadDocument {
+  readonly source: SourceDocument | undefined;
+  readonly normalized: Normalized;
+}
+
+function readDocument(document: string | object, file = "workflow"): ReadDocument {
+  const source = typeof document === "string" ? parseDocument(document, file) : undefined;
   if (source === undefined) {
     const issues = checkPlainData(document, MAX_DOCUMENT_BYTES);
     if (issues.length > 0) refuse(issues);
   }
-  const data = source === undefined ? document : source.data;
-  const shape = checkShape(data);
-  const found = "issues" in shape ? shape.issues : [];
-  const workflow = "workflow" in shape ? shape.workflow : salvage(data, found);
-  if (workflow === null) return refuse(found.map((issue) => placed(issue, source)));
-  const checked = checkMeaning(workflow, lookup(registry));
-  if ("issues" in checked || found.length > 0) {
-    const more = "issues" in checked ? checked.issues.filter((issue) => !isEcho(issue, found)) : [];
-    return refuse([...found, ...more].map((issue) => placed(issue, source)).toSorted(byPosition));
-  }
-  return makePlan(checked, contentHash);
+  const normalized = normalize(source === undefined ? document : source.data);
+  const read = { source, normalized };
+  if (normalized.document === undefined) refuse(told(read, []));
+  return read;
+}
+
+/** The problems of a document: those of its form, and those of the native document in its own words. */
+function told({ source, normalized }: ReadDocument, native: readonly Located[]): Issue[] {
+  const { issues, toOriginal } = normalized;
+  const others = native.map(toOriginal).filter((issue) => !follows(issue, issues));
+  return [...issues, ...others].map((issue) => placed(issue, source)).toSorted(byPosition);
 }
 
 function refuse(issues: readonly Issue[]): never {

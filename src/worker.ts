@@ -45,6 +45,7 @@ import {
   ToolQueues,
   Values,
   Waits,
+  WorkflowRegistry,
   type Abort,
 } from "../queues/index.ts";
 import { treeOf } from "./tree.ts";
@@ -162,6 +163,7 @@ class RunningWorker implements TuttiWorker {
       keys: this.#keys,
       ledger: new Ledger(this.#redis, this.#keys),
       runs,
+      registry: new WorkflowRegistry(this.#redis, this.#keys),
       waits: new Waits(this.#redis, this.#keys),
       maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
       values: new Values(this.#redis, this.#keys),

@@ -16,8 +16,21 @@ export function salvage(data: unknown, issues: readonly Located[]): Workflow | n
 export function isEcho({ code, path }: Located, shape: readonly Located[]): boolean {
   // A step whose id could not be read may be the one that others look for.
   if (code === "unknown_step" && shape.some((issue) => issue.path.at(-1) === "id")) return true;
-  return shape.some((issue) => issue.path.every((part, index) => path[index] === part));
+  return shape.some((issue) => startsWith(path, issue.path));
 }
+
+/** Whether a problem of the native document only repeats one that the original's form has already. */
+export function follows({ code, path }: Located, form: readonly Located[]): boolean {
+  return form.some(
+    (issue) =>
+      startsWith(path, issue.path) ||
+      // A list is too short when the form could read none of its items.
+      (code === "document_invalid" && path.length === 1 && startsWith(issue.path, path)),
+  );
+}
+
+const startsWith = (path: Located["path"], start: Located["path"]): boolean =>
+  start.every((part, index) => path[index] === part);
 
 function repair(data: unknown, path: Located["path"]): void {
   const [first, step, field] = path;

@@ -147,6 +147,48 @@ test("import prints a workflow that validate accepts", async () => {
   expect((await tutti("validate", file("imported.yaml"))).code).toBe(0);
 });
 
+test("import prints the native workflow of another form, and the same plan comes of both", async () => {
+  await writeFile(
+    file("phases.yaml"),
+    `name: By phases
+phases:
+  - { name: first, tasks: [{ id: a, tool: core.echo, parameters: { n: 1 } }] }
+  - { name: then, dependencies: [first], tasks: [{ id: b, tool: core.echo, parameters: { n: "{{a.n}}" } }] }
+`,
+  );
+  const { code, stdout } = await tutti("import", "form", file("phases.yaml"));
+  expect(code).toBe(0);
+  expect(parse(stdout)).toEqual({
+    tutti: 1,
+    id: "By_phases",
+    name: "By phases",
+    steps: [
+      { id: "a", tool: "core.echo", with: { n: 1 } },
+      { id: "b", tool: "core.echo", with: { n: "${{ steps.a.output.n }}" }, needs: ["a"] },
+    ],
+  });
+  await writeFile(file("native.yaml"), stdout);
+  const plans = [file("phases.yaml"), file("native.yaml")].map((one) => tutti("plan", one));
+  const [other, native] = await Promise.all(plans);
+  expect(other?.code).toBe(0);
+  expect(native).toEqual(other);
+  // What is native already is printed as it is.
+  expect((await tutti("import", "form", file("native.yaml"))).stdout).toBe(stdout);
+});
+
+test("import and validate refuse a form in its own words", async () => {
+  await writeFile(file("wrong.yaml"), "workflow_id: w\nsteps: [{ step_id: a, timeout: 0 }]\n");
+  const expected = [
+    `${file("wrong.yaml")}:2:9: expected steps[0].tool_id to be given (a string)`,
+    `${file("wrong.yaml")}:2:33: expected steps[0].timeout to be a number of seconds above 0 and at most 2147483, got: 0`,
+  ];
+  const imported = await tutti("import", "form", file("wrong.yaml"));
+  expect([imported.code, imported.stdout]).toEqual([2, ""]);
+  expect(imported.stderr.trimEnd().split("\n")).toEqual(expected);
+  const validated = await tutti("validate", file("wrong.yaml"));
+  expect([validated.code, validated.stdout.trimEnd().split("\n")]).toEqual([2, expected]);
+});
+
 test("import refuses what is no recording", async () => {
   const refused = await tutti("import", "wfcommons", file("good.yaml"));
   expect(refused.code).toBe(2);

@@ -1,11 +1,20 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
+<<<<<<< HEAD:src/cli/commands/documents/import.ts
 import { messageOf, TuttiError } from "../../../../config/index.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { readSource } from "../../document.ts";
 import { EXIT } from "../../failure.ts";
+=======
+import { messageOf, TuttiError } from "../../../config/index.ts";
+import { toNative } from "../../prepare.ts";
+import { fromWfCommons } from "../../workflow/wfcommons.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { readSource } from "../document.ts";
+import { EXIT } from "../failure.ts";
+>>>>>>> 5e14f5c (Accept workflows in four other forms and rewrite them as native ones):src/cli/commands/import.ts
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
 const MAX_RECORDING_BYTES = 200_000_000;
@@ -22,6 +31,22 @@ export function addImport(program: Command, cli: Cli): void {
         const flags = command.optsWithGlobals<GlobalOptions & { readonly scale: number }>();
         const { text, file } = await readSource(cli, path, MAX_RECORDING_BYTES);
         const workflow = fromWfCommons(parseJson(text, file), { scale: flags.scale });
+        cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
+        return EXIT.completed;
+      }),
+    );
+  imports
+    .command("form")
+    .argument(
+      "<file>",
+      "workflow in any form: snake_case, sequential, branches, phases; - reads standard input",
+    )
+    .description("print the native workflow that a document of another form stands for")
+    .action(
+      cli.action(async (command, path) => {
+        const flags = command.optsWithGlobals<GlobalOptions>();
+        const { text, file } = await readSource(cli, path);
+        const workflow = toNative(text, { file });
         cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
         return EXIT.completed;
       }),
