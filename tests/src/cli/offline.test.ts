@@ -180,7 +180,7 @@ test("import and validate refuse a form in its own words", async () => {
   await writeFile(file("wrong.yaml"), "workflow_id: w\nsteps: [{ step_id: a, timeout: 0 }]\n");
   const expected = [
     `${file("wrong.yaml")}:2:9: expected steps[0].tool_id to be given (a string)`,
-    `${file("wrong.yaml")}:2:33: expected steps[0].timeout to be a number of seconds above 0 and at most 2147483, got: 0`,
+    `${file("wrong.yaml")}:2:32: expected steps[0].timeout to be a number of seconds above 0 and at most 2147483, got: 0`,
   ];
   const imported = await tutti("import", "form", file("wrong.yaml"));
   expect([imported.code, imported.stdout]).toEqual([2, ""]);
