@@ -5,6 +5,8 @@ import { describe, expect, test } from "vitest";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import { prepare } from "../../src/prepare.ts";
+import { ECOSYSTEM, ECOSYSTEM_STEP } from "../../src/workflow/forms/ecosystem.ts";
+import { PATTERN_STEP } from "../../src/workflow/forms/patterns.ts";
 import { stepSchema, workflowSchema } from "../../src/workflow/schema.ts";
 
 const FILES = ["README.md", ...readdirSync("docs").map((name) => join("docs", name))].filter(
@@ -31,7 +33,7 @@ const registry = new ToolRegistry([
 
 describe("YAML of the documentation", () => {
   test.for(snippets)("$place is right", ({ place, text }) => {
-    const isWorkflow = /^steps:/m.test(text);
+    const isWorkflow = /^(steps|branches|phases):/m.test(text);
     const check = () =>
       isWorkflow ? prepare(text, registry, { file: place }) : parseCatalogue(text, place);
     expect(check).not.toThrow();
@@ -54,6 +56,20 @@ describe("docs/workflows.md", () => {
   test("lists every field of a document and of a step, and no other", () => {
     expect(fieldsOf("## The document")).toEqual(Object.keys(workflowSchema.shape));
     expect(fieldsOf("## A step").toSorted()).toEqual(Object.keys(stepSchema.shape).toSorted());
+  });
+});
+
+describe("docs/forms.md", () => {
+  const text = readFileSync("docs/forms.md", "utf8");
+
+  test.each([
+    ["## snake_case", [...Object.values(ECOSYSTEM), ...Object.values(ECOSYSTEM_STEP)]],
+    ["## Sequential and branches", Object.values(PATTERN_STEP)],
+  ])("%s tells every word of the form", (heading, words) => {
+    const section = text.slice(text.indexOf(`\n${heading}\n`) + 1).split(/\n(?=## )/, 1)[0] ?? "";
+    // The words stand in the first column of the table.
+    const cells = [...section.matchAll(/^\| (.*?) \|/gm)].map(([, cell = ""]) => cell).join("\n");
+    expect(words.filter((word) => !cells.includes(`\`${word}\``))).toEqual([]);
   });
 });
 

@@ -6,7 +6,9 @@ import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { parse } from "yaml";
 
+import { loadCatalogue } from "../../config/index.ts";
 import { runCli } from "../../src/cli/index.ts";
+import { prepare } from "../../src/prepare.ts";
 import { test as base } from "../support/redis.ts";
 
 /** What `tutti run -o json` prints of a run, as far as it is looked at here. */
@@ -90,7 +92,7 @@ function commit(date: string): void {
     ],
     {
       env: {
-        PATH: process.env["PATH"],
+        PATH: "/usr/local/bin:/usr/bin:/bin",
         GIT_AUTHOR_NAME: "Ada",
         GIT_AUTHOR_EMAIL: "ada@example.org",
         GIT_COMMITTER_NAME: "Ada",
@@ -152,6 +154,18 @@ describe("a template does real work on a real repository", () => {
     const names = ["Research", "Design", "Implement", "Test", "Review", "Optimize"];
     expect([...phases.keys()]).toEqual(names);
     expectInOrder(run, [...phases.values()]);
+    const plan = prepare(
+      readFileSync(join(TEMPLATES, "code-development.yaml"), "utf8"),
+      loadCatalogue({ files: ["examples/tools.yaml", `${TEMPLATES}/tools.yaml`] }),
+    );
+    for (const name of ["Implement", "Test"]) {
+      const own = phases.get(name)!;
+      const inside = plan.steps.filter((step) => own.includes(step.id));
+      expect(inside.flatMap((step) => step.dependencies.filter((on) => own.includes(on)))).toEqual(
+        [],
+      );
+      expect(own.length).toBeGreaterThan(1);
+    }
     expect(report).toMatch(/^\| Programs \| 2 \|$/m);
     expect(report).toMatch(/^\| tests\/sum\.test\.mjs \| 1 \| 0 \|$/m);
     expect(report).toContain("lib/long.mjs: 3 open ends");
@@ -244,6 +258,13 @@ describe("a template does real work on a real repository", () => {
     expect(run.output).toMatchObject({ rule: "the mean", value: 2, error: 1 });
     expect(report).toContain("A week brings 2 commits (the mean)");
     expectInOrder(run, [...phasesOf("adaptive-learning").values()]);
+
+    // All commits are of one year: there is no older half to learn from, and nothing is made up.
+    const file = join(TEMPLATES, "adaptive-learning.yaml");
+    const input = JSON.stringify({ path: repository, out: folder, unit: "year" });
+    const short = await tutti("run", file, ...CATALOGUES, "--input-json", input);
+    expect({ code: short.code, output: short.run.output }).toEqual({ code: 0, output: null });
+    expect(short.run.steps["reflect"]?.state).toBe("skipped");
   });
 
   test("every template is run here", () => {

@@ -1,20 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
-<<<<<<< HEAD:src/cli/commands/documents/import.ts
 import { messageOf, TuttiError } from "../../../../config/index.ts";
+import { toNative } from "../../../prepare.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { readSource } from "../../document.ts";
 import { EXIT } from "../../failure.ts";
-=======
-import { messageOf, TuttiError } from "../../../config/index.ts";
-import { toNative } from "../../prepare.ts";
-import { fromWfCommons } from "../../workflow/wfcommons.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { readSource } from "../document.ts";
-import { EXIT } from "../failure.ts";
->>>>>>> 5e14f5c (Accept workflows in four other forms and rewrite them as native ones):src/cli/commands/import.ts
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
 const MAX_RECORDING_BYTES = 200_000_000;
