@@ -1,0 +1,66 @@
+/** What the calls of a step come to when nobody stops them. */
+import { isAdaptive, isRetryable } from "./policy.ts";
+import type { Rules } from "./rules.ts";
+import type { Action, Step, Workflow } from "./words.ts";
+
+export interface Course {
+  /** `endless`: the last call ends only when it is aborted. */
+  readonly outcome: "completed" | "failed" | "endless";
+  readonly calls: number;
+  /** Calls that used up an attempt. */
+  readonly attempts: number;
+  readonly code?: string;
+}
+
+/** `busy` answers that a step under `adaptive` takes without losing an attempt. */
+const RATE_LIMITED_TIMES = 100;
+const DEFAULT_ATTEMPTS = 4;
+
+function attemptsOf(step: Step): number {
+  return step.retry?.maxAttempts ?? (step.tool === "effect" ? 1 : DEFAULT_ATTEMPTS);
+}
+
+/** @param actions What the calls do, of the step or of an item. */
+export function courseOf(
+  workflow: Workflow,
+  step: Step,
+  actions: readonly Action[],
+  rules: Rules,
+): Course {
+  const most = attemptsOf(step);
+  const patient = isAdaptive(workflow, step, rules) && rules.rateLimitCostsNothing;
+  let attempts = 0;
+  let pauses = 0;
+  for (let calls = 1; ; calls++) {
+    const action = actions[Math.min(calls, actions.length) - 1] ?? { do: "return", turns: 0 };
+    if (action.do === "busy" && patient && pauses < RATE_LIMITED_TIMES) {
+      pauses++;
+      continue;
+    }
+    attempts++;
+    const code = codeOf(action, step);
+    if (code === "endless") return { outcome: "endless", calls, attempts };
+    if (code === undefined) return { outcome: "completed", calls, attempts };
+    if (!isRetryable(code) || attempts >= most) return { outcome: "failed", calls, attempts, code };
+  }
+}
+
+function codeOf(action: Action, step: Step): string | undefined {
+  switch (action.do) {
+    case "return":
+    case "heedless":
+      return undefined;
+    case "fail":
+      return action.code;
+    case "busy":
+      return "tool_unavailable";
+    case "hang":
+      return step.timeoutMs === undefined ? "endless" : "tool_timeout";
+  }
+}
+
+/** How a compensation goes: it is retried like a step, under no policy. */
+export function compensationCourse(step: Step, actions: readonly Action[], rules: Rules): Course {
+  const bare: Workflow = { tutti: 1, id: "compensation", steps: [] };
+  return courseOf(bare, { ...step, tool: step.compensate?.tool ?? step.tool }, actions, rules);
+}

@@ -1,0 +1,43 @@
+/**
+ * The rules of the contract that can be turned off, one by one. Only the tests of the model do: they show
+ * that each rule decides something.
+ */
+export const CONTRACT = {
+  optionalFulfillsJoin: true,
+  settledAlwaysRuns: true,
+  anyStartsWithFirst: true,
+  anyNeedsOne: true,
+  stopComesBeforeJoin: true,
+  joinComesBeforeWhen: true,
+  whenSkips: true,
+  unevaluableFails: true,
+  preconditionFails: true,
+  endedBeforeStopStays: true,
+  lateCompletionStays: true,
+  emptyForEachCompletes: true,
+  itemFailureFailsStep: true,
+  failedBeforeCancelled: true,
+  ownPolicyFirst: true,
+  groupPolicyBeforeWorkflow: true,
+  groupKeepsFailuresInside: true,
+  escalateAsksWorkflow: true,
+  optionalHasNoPolicy: true,
+  /** Off: other steps may still begin until the first is cancelled. */
+  failureStopsAtOnce: true,
+  failFastStops: true,
+  recoveryStops: true,
+  adaptiveCountsToThree: true,
+  adaptiveStopsOnUnknown: true,
+  rateLimitCostsNothing: true,
+  recoveryCompensates: true,
+  cancelCompensates: true,
+  optionalDoesNotCount: true,
+  groupOptionalDoesNotCount: true,
+  stoppedScopeFails: true,
+  partialNeedsCompleted: true,
+  outputMustEvaluate: true,
+  criteriaMustHold: true,
+} as const satisfies Record<string, boolean>;
+
+export type Rule = keyof typeof CONTRACT;
+export type Rules = Readonly<Record<Rule, boolean>>;
