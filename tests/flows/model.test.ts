@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { explore, tally } from "../model/explore.ts";
+import { explore, tally } from "../model/random/explore.ts";
 import { test } from "../support/orchestra.ts";
 import { SEED } from "../support/seed.ts";
 

@@ -1,6 +1,6 @@
-/** Compares what was seen of a run with what the model allows. */
-import { STRICT, type Known } from "./features.ts";
 import { interpret } from "./interpreter.ts";
+/** Compares what was seen of a run with what the model allows. */
+import { STRICT, type Known } from "./random/features.ts";
 import { CONTRACT, type Rules } from "./rules.ts";
 import { brokenPromises } from "./safety.ts";
 import { stepOf, type Allowed, type Ending, type Seen, type Way } from "./words.ts";

@@ -1,8 +1,8 @@
 /** Where the calls of random workflows are played: they do what their script says, and are written down. */
-import { TuttiError, type ErrorCode } from "../../config/index.ts";
-import type { ToolHandler } from "../../processors/index.ts";
-import { RETURNED } from "./expressions.ts";
-import type { Action, Call, Script } from "./words.ts";
+import { TuttiError, type ErrorCode } from "../../../config/index.ts";
+import type { ToolHandler } from "../../../processors/index.ts";
+import { RETURNED } from "../expressions.ts";
+import type { Action, Call, Script } from "../words.ts";
 
 /** For how long a busy service asks to be left alone. Milliseconds. */
 const BUSY_MS = 3;

@@ -1,13 +1,13 @@
 /** Many random workflows at once; the first that differs from the contract is made small. */
 import { asyncProperty, check, sample } from "fast-check";
 
-import type { Orchestra } from "../support/orchestra.ts";
+import type { Orchestra } from "../../support/orchestra.ts";
+import { interpret } from "../interpreter.ts";
+import type { History } from "../words.ts";
 import { FEATURES } from "./features.ts";
 import { randomCase, type Case } from "./generator.ts";
-import { interpret } from "./interpreter.ts";
 import { expectAsTheContractSays } from "./perform.ts";
 import { Stage } from "./stage.ts";
-import type { History } from "./words.ts";
 
 /** How long a difference is made smaller. Milliseconds. */
 const SHRINK_MS = 20_000;

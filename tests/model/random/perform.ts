@@ -1,12 +1,12 @@
 /** Runs random workflows on the product and writes down what is seen of them. */
-import type { RunView } from "../../src/index.ts";
-import { eventually } from "../support/eventually.ts";
-import type { Orchestra } from "../support/orchestra.ts";
-import { differences } from "./compare.ts";
+import type { RunView } from "../../../src/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { Orchestra } from "../../support/orchestra.ts";
+import { differences } from "../compare.ts";
+import type { Ending, History, Outcome } from "../words.ts";
 import { KNOWN } from "./features.ts";
 import { isEndless, type Case } from "./generator.ts";
 import type { Stage } from "./stage.ts";
-import type { Ending, History, Outcome } from "./words.ts";
 
 /** A run that waits for nothing but calls that hang is cancelled. Milliseconds. */
 const QUIET_MS = 150;

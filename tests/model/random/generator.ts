@@ -11,9 +11,8 @@ import {
   type Arbitrary,
 } from "fast-check";
 
-import { courseOf } from "./course.ts";
-import type { Features } from "./features.ts";
-import { CONTRACT } from "./rules.ts";
+import { courseOf } from "../course.ts";
+import { CONTRACT } from "../rules.ts";
 import {
   itemKey,
   type Action,
@@ -22,7 +21,8 @@ import {
   type Script,
   type Step,
   type Workflow,
-} from "./words.ts";
+} from "../words.ts";
+import type { Features } from "./features.ts";
 
 /** A workflow, what its tools do, and when somebody cancels it. */
 export interface Case {
@@ -210,8 +210,7 @@ const UNDO = {
  * policy, may be busy for nothing is left open.
  */
 function settle(list: readonly Action[], step: Step): readonly Action[] {
-  const asked =
-    step.optional === true ? list.filter((action) => action.do !== "busy") : list;
+  const asked = step.optional === true ? list.filter((action) => action.do !== "busy") : list;
   if (step.timeoutMs === undefined) return asked;
   return asked.map((action) => ("turns" in action ? { ...action, turns: 0 } : action));
 }
@@ -247,7 +246,7 @@ export function randomCase(features: Features, maxSteps = 25): Arbitrary<Case> {
     output: seldom(constantFrom("${{ input.gone }}", "${{ steps.s0.output.n == 1 }}"), 5),
     success: seldom(constantFrom("true", "false"), 5),
     cancelAfter: seldom(integer({ min: 1, max: 20 }), 4),
-    timed: seldom(constant(true), 4),
+    timed: boolean(),
   }).map(({ mode, onError, steps: list, groups, output, success, cancelAfter, timed }) => {
     const steps: Step[] = [];
     for (const [index, gene] of list.entries())
@@ -267,7 +266,7 @@ export function randomCase(features: Features, maxSteps = 25): Arbitrary<Case> {
       ...(success === undefined ? {} : { success: [success] }),
     };
     const script = scriptOf(list, steps);
-    const timedOut = timed === true && isEndless(workflow, script);
+    const timedOut = timed && isEndless(workflow, script);
     return {
       workflow: timedOut ? { ...workflow, timeoutMs: RUN_TIMEOUT_MS } : workflow,
       script,
