@@ -25,7 +25,11 @@ function fits(ending: Ending, calls: number, way: Way): boolean {
   );
 }
 
-function stepsThatDiffer({ workflow, history }: Seen, { ways }: Allowed, known: Known): string[] {
+function stepsThatDiffer(
+  { workflow, history }: Seen,
+  { ways, stopped }: Allowed,
+  known: Known,
+): string[] {
   const found: string[] = [];
   for (const [key, allowed] of ways) {
     const ending = history.endings[key];
@@ -44,7 +48,9 @@ function stepsThatDiffer({ workflow, history }: Seen, { ways }: Allowed, known: 
     const calls = history.calls.filter((call) => call.key === key).length;
     const way = allowed.find((one) => fits(ending, calls, one));
     const seen = `${ending.outcome} (${ending.code ?? ending.reason ?? "-"}) after ${calls} calls`;
-    if (known.failedItemOfStopped && isForEach && ending.outcome === "cancelled") continue;
+    const itemFailed = allowed.some((one) => one.why === "an item failed");
+    if (known.failedItemOfStopped && itemFailed && stopped && ending.outcome === "cancelled")
+      continue;
     if (way === undefined) {
       const may = allowed.map((one) => `${written(one)} (${one.why})`).join(", or ");
       found.push(`${key}: was ${seen}, the contract says ${may || "nothing: it never ends"}`);
@@ -96,7 +102,7 @@ export function differences(
   seen: Seen,
   { rules: asked = CONTRACT, known = STRICT }: { rules?: Rules; known?: Known } = {},
 ): string[] {
-  const rules = known.stopIsLate ? { ...asked, failureStopsAtOnce: false } : asked;
+  const rules = known.forEachHasNoPolicy ? { ...asked, forEachItselfStops: false } : asked;
   const allowed = interpret(seen, rules);
   const found = [
     ...stepsThatDiffer(seen, allowed, known),

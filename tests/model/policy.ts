@@ -68,7 +68,7 @@ interface Failure {
 }
 
 /** The steps of which a call failed, with their errors, in order. */
-function failuresOf({ workflow, history }: Seen): Failure[] {
+function failuresOf({ workflow, history }: Seen, rules: Rules): Failure[] {
   const failures: Failure[] = [];
   for (const step of workflow.steps) {
     const own = history.endings[step.id];
@@ -78,7 +78,8 @@ function failuresOf({ workflow, history }: Seen): Failure[] {
     const ended = own?.finishedAt ?? Infinity;
     for (const [, { code = "", finishedAt }] of items)
       failures.push({ step, code, at: finishedAt, ended });
-    if (items.length === 0 && own?.outcome === "failed")
+    const stops = step.forEach === undefined || rules.forEachItselfStops;
+    if (items.length === 0 && own?.outcome === "failed" && stops)
       failures.push({ step, code: own.code ?? "", at: ended, ended });
   }
   return failures.toSorted((a, b) => a.at - b.at);
@@ -87,7 +88,7 @@ function failuresOf({ workflow, history }: Seen): Failure[] {
 function stopsOfFailures(seen: Seen, rules: Rules): Stop[] {
   const stops: Stop[] = [];
   const transient = new Map<string, number>();
-  for (const { step, code, at, ended } of failuresOf(seen)) {
+  for (const { step, code, at, ended } of failuresOf(seen, rules)) {
     for (const { policy, scope } of policiesOf(seen.workflow, step, rules)) {
       const stop = { scope, from: at, until: at, cause: step.id };
       if (policy === "fail_fast" && rules.failFastStops) stops.push({ ...stop, by: "fail_fast" });

@@ -24,6 +24,8 @@ export const CONTRACT = {
   optionalHasNoPolicy: true,
   /** Off: other steps may still begin until the first is cancelled. */
   failureStopsAtOnce: true,
+  /** Off: a forEach that fails by itself, not by an item, stops nothing. */
+  forEachItselfStops: true,
   failFastStops: true,
   recoveryStops: true,
   adaptiveCountsToThree: true,

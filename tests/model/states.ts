@@ -40,9 +40,6 @@ export function statesOf(
     const from = Math.min(...policy.map((stop) => stop.from));
     // Who comes later finds a run that is being stopped already.
     if (asked.every(({ until }) => from <= until)) states.add("failed");
-    const outcomes = Object.values(seen.history.endings).map(({ outcome }) => outcome);
-    if (!rules.failureStopsAtOnce && !outcomes.includes("cancelled"))
-      states.add(ownState(seen, endingOf, rules));
   }
   if (states.size === 0) states.add(ownState(seen, endingOf, rules));
   return states;

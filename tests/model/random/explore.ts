@@ -2,9 +2,11 @@
 import { asyncProperty, check, sample } from "fast-check";
 
 import type { Orchestra } from "../../support/orchestra.ts";
+import { differences } from "../compare.ts";
 import { interpret } from "../interpreter.ts";
+import { CONTRACT, type Rule } from "../rules.ts";
 import type { History } from "../words.ts";
-import { FEATURES } from "./features.ts";
+import { FEATURES, KNOWN } from "./features.ts";
 import { randomCase, type Case } from "./generator.ts";
 import { expectAsTheContractSays } from "./perform.ts";
 import { Stage } from "./stage.ts";
@@ -55,7 +57,16 @@ export async function explore(
   throw new Error(`seed ${seed}, workflow ${first.index} of ${runs}, ${how}\n${text}`);
 }
 
-/** How often things happened: outcomes of steps and items, states of runs, and runs that could end in one way only. */
+/** Whether some run would be wrong if the contract did not have this rule. */
+function isNoticed(rule: Rule, performed: readonly { one: Case; history: History }[]): boolean {
+  const rules = { ...CONTRACT, [rule]: false };
+  return performed.some(({ one: { workflow, script }, history }) => {
+    return differences({ workflow, script, history }, { rules, known: KNOWN }).length > 0;
+  });
+}
+
+/** How often things happened: outcomes of steps and items, states of runs, runs that could end in
+ * one way only, and rules that no run was about. */
 export function tally(performed: readonly { one: Case; history: History }[]) {
   const count = (words: readonly string[]): Record<string, number> => {
     const counts: Record<string, number> = {};
@@ -72,5 +83,6 @@ export function tally(performed: readonly { one: Case; history: History }[]) {
     states: count(performed.map(({ history }) => history.state)),
     calls: performed.flatMap(({ history }) => history.calls).length,
     exact: exact.length,
+    unnoticed: (Object.keys(CONTRACT) as Rule[]).filter((rule) => !isNoticed(rule, performed)),
   };
 }

@@ -38,8 +38,8 @@ export const KNOWN = {
   attemptWithoutCall: true,
   /** A forEach that is stopped when an item had failed is cancelled, not failed. */
   failedItemOfStopped: true,
-  /** A step may begin in the moment between a failure and the stop that follows from it, and a run may end. */
-  stopIsLate: true,
+  /** A forEach that fails by itself, as when it yields no list, has no policy. */
+  forEachHasNoPolicy: true,
 };
 
 export type Known = Readonly<Record<keyof typeof KNOWN, boolean>>;
@@ -48,5 +48,5 @@ export type Known = Readonly<Record<keyof typeof KNOWN, boolean>>;
 export const STRICT: Known = {
   attemptWithoutCall: false,
   failedItemOfStopped: false,
-  stopIsLate: false,
+  forEachHasNoPolicy: false,
 };

@@ -295,6 +295,19 @@ const policies: Right[] = [
     shows: ["stoppedScopeFails"],
   },
   {
+    name: "fail_fast: a forEach that is not to be evaluated has failed like any step",
+    seen: story(
+      {
+        onError: "fail_fast",
+        steps: [step("a", { forEach: "input.gone" }), step("b"), after("c", "b")],
+      },
+      { b: HANGS },
+      ["a failed 1 reference_missing x0", "b cancelled 2 x1", "c cancelled 2"],
+      { state: "failed" },
+    ),
+    shows: ["forEachItselfStops"],
+  },
+  {
     name: "an optional step has no policy",
     seen: story(
       { onError: "fail_fast", steps: [step("a", { optional: true }), step("b")] },
