@@ -148,7 +148,8 @@ async function failed(
   }
   return {
     outcome: "failed",
-    attempts,
+    // What failed before the tool was called is no call.
+    attempts: made === undefined && error.code !== "effect_unknown" ? attempts - 1 : attempts,
     error,
     ...(made === undefined ? {} : { call: made }),
     ...(job.data.undo === true

@@ -219,6 +219,7 @@ export class Ledger {
       attempts,
       JSON.stringify(error),
       call === undefined ? false : callOf(call),
+      step.undo === true ? 1 : 0,
     ]);
     return { status: status as "ok", granted: granted.filter((slot) => slot !== false) };
   }

@@ -372,13 +372,14 @@ class Meaning {
   }
 }
 
-/** Conditions in their long form, with their positions. */
+/** Conditions in their long form, with their positions. Text with an expression in it is a check. */
 export function conditionsOf(
   conditions: Step["preconditions"],
 ): (readonly [number, { readonly name?: string | undefined; readonly check?: string }])[] {
-  return (conditions ?? []).map(
-    (one, index) => [index, typeof one === "string" ? { name: one } : one] as const,
-  );
+  return (conditions ?? []).map((one, index) => {
+    if (typeof one !== "string") return [index, one] as const;
+    return [index, one.includes("${{") ? { check: one } : { name: one }] as const;
+  });
 }
 
 /** Who establishes each condition, by name. */

@@ -55,7 +55,7 @@ const retry = z
 /** A condition: a name, or an expression that decides it, or both. */
 const condition = z.union(
   [
-    z.string().min(1).max(200),
+    z.string().min(1).max(10_000),
     z.strictObject({ name: z.string().min(1).max(200).optional(), check: expression }),
   ],
   { error: "a name, or an object with check" },

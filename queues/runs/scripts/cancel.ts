@@ -35,6 +35,24 @@ local prefix, runId = partsOf(KEYS[1])
 local channel = prefix .. '.events:' .. runId
 local running, counted = {}, 0
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return running end
+-- The first failed item of a forEach, and how many there are. What failed before the stop has failed.
+local function failedItems(field)
+  local name = string.sub(field, 3)
+  local count = tonumber(redis.call('HGET', KEYS[1], 'n:' .. name) or '0')
+  local first, failed = nil, 0
+  for from = 0, count - 1, 500 do
+    local names = {}
+    for item = from, math.min(from + 499, count - 1) do names[#names + 1] = field .. '.' .. item end
+    for _, record in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+      if record and string.sub(record, 1, 1) == 'F' then
+        first = first or string.match(record, '|(.*)$')
+        failed = failed + 1
+      end
+    end
+  end
+  return first, failed, count
+end
+
 for at = 3, #ARGV, 3 do
   local before = redis.call('HGET', KEYS[1], ARGV[at])
   local letter = before and string.sub(before, 1, 1)
@@ -44,7 +62,16 @@ for at = 3, #ARGV, 3 do
       local _
       _, _, start, startedAt, attempts = string.find(before, '^%a(%d+),(%d*),%d*,(%d+)|')
     end
-    local record = 'X' .. start .. ',' .. startedAt .. ',' .. now .. ',' .. attempts .. '|' .. ARGV[1]
+    local letter, detail = 'X', ARGV[1]
+    if before and ARGV[at + 2] == '1' then
+      local first, failed, count = failedItems(ARGV[at])
+      if first then
+        local error = cjson.decode(first)
+        error.message = failed .. ' of ' .. count .. ' items failed; the first: ' .. error.message
+        letter, detail = 'F', cjson.encode({ code = error.code, message = error.message })
+      end
+    end
+    local record = letter .. start .. ',' .. startedAt .. ',' .. now .. ',' .. attempts .. '|' .. detail
     redis.call('HSET', KEYS[1], ARGV[at], record)
     redis.call('PUBLISH', channel, 's\\n' .. ARGV[at + 1] .. '\\n' .. record)
   elseif letter == 'R' then

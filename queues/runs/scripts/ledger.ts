@@ -135,12 +135,13 @@ function operations.commit(key, a)
   return { 'ok', write(key, field, a[5], start, startedAt, stamp, a[6], a[7]), left, version, unpack(granted) }
 end
 
--- field, start, epoch, group, attempts, detail, call -> status, slots that got a place
+-- field, start, epoch, group, attempts, detail, call, undoes -> status, slots that got a place
 function operations.retry(key, a)
   local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[5], a[2], 'width')
   if not head[1] then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  if head[3] or head[4] then return { 'abort' } end
+  -- What undoes a run that was stopped is not stopped by that.
+  if (head[3] or head[4]) and a[9] ~= 1 then return { 'abort' } end
   local before = read(head[5])
   if not before or OVER[before.letter] then return { 'done' } end
   if before.start > a[3] then return { 'fenced' } end

@@ -4,17 +4,17 @@
  */
 export const FEATURES = {
   /** `join: any`. */
-  any: false,
+  any: true,
   /** `onError` of a step. */
-  stepPolicy: false,
+  stepPolicy: true,
   /** `groups` of the workflow and `group` of a step. */
-  groups: false,
+  groups: true,
   /** `onError: recovery`, and `compensate`. */
-  recovery: false,
+  recovery: true,
   /** `onError: adaptive`, with services that ask to be left alone. */
-  adaptive: false,
+  adaptive: true,
   /** Expressions in `preconditions`. */
-  checks: false,
+  checks: true,
 };
 
 export type Features = Readonly<Record<keyof typeof FEATURES, boolean>>;
@@ -35,18 +35,18 @@ export const EVERYTHING: Features = {
  */
 export const KNOWN = {
   /** A step whose `with` cannot be evaluated counts an attempt, although its tool was not called. */
-  attemptWithoutCall: true,
+  attemptWithoutCall: false,
   /** A forEach that is stopped when an item had failed is cancelled, not failed. */
-  failedItemOfStopped: true,
+  failedItemOfStopped: false,
   /** A forEach that fails by itself, as when it yields no list, has no policy. */
-  forEachHasNoPolicy: true,
+  forEachHasNoPolicy: false,
 };
 
 export type Known = Readonly<Record<keyof typeof KNOWN, boolean>>;
 
 /** Nothing is looked over. */
 export const STRICT: Known = {
-  attemptWithoutCall: false,
-  failedItemOfStopped: false,
-  forEachHasNoPolicy: false,
+  attemptWithoutCall: true,
+  failedItemOfStopped: true,
+  forEachHasNoPolicy: true,
 };
