@@ -1,10 +1,4 @@
-import {
-  counts,
-  policyOf,
-  type Abort,
-  type OnError,
-  type RunDefinition,
-} from "../../queues/index.ts";
+import { policyOf, type Abort, type OnError, type RunDefinition } from "../../queues/index.ts";
 import { askedPauseMs, isRetryable } from "./retry.ts";
 
 /** What kind of trouble an error is; policy `adaptive` decides by it (R79). */
@@ -37,7 +31,7 @@ export function consequencesOf(
   const policy = policyOf(definition, stepId);
   const inner = stopOf(policy.onError, stepId, kind, policy.group);
   const group = step.group === undefined ? undefined : definition.groups?.[step.group];
-  if (group?.escalate !== true || !counts(definition, stepId)) return collect([inner]);
+  if (group?.escalate !== true) return collect([inner]);
   return collect([inner, stopOf(definition.onError, stepId, kind)]);
 }
 

@@ -82,6 +82,9 @@ export class Draft {
       const word = words[native];
       return word !== undefined && Object.hasOwn(from, word) ? from[word] : undefined;
     };
+    const toolAt = [...at, words["tool"] ?? "tool"];
+    if (given("tool") === undefined && extras.fields?.["tool"] === undefined)
+      this.refuse(toolAt, `expected ${name(toolAt)} to be given (a string)`, { at: "key" });
     const timeoutMs = this.#seconds(given("timeoutMs"), [...at, words["timeoutMs"] ?? ""]);
     const retry = this.#retries(given("retry"), [...at, words["retry"] ?? ""]);
     const step: DraftStep = {

@@ -30,20 +30,25 @@ export const ECOSYSTEM_STEP: Words = {
   postconditions: "postconditions",
   retry: "retry_count",
   timeoutMs: "timeout",
+  group: "parallel_group",
 };
 
 export function readEcosystem(draft: Draft, data: Fields): Fields {
   draft.read(data, [], ECOSYSTEM, MORE);
+  const groups = new Set<string>();
   const list = draft.list(data["steps"], ["steps"]) ?? [];
   for (const [index, one] of list.entries()) {
     const at: Path = ["steps", index];
-    const step = draft.read(one, at, ECOSYSTEM_STEP, ["parallel_group"]);
+    const step = draft.read(one, at, ECOSYSTEM_STEP);
     if (step === undefined) continue;
     draft.add(step, at, ECOSYSTEM_STEP, {
       label: "step",
       needs: [],
       // A missing id must stay missing: conditions and placeholders go by it.
-      fields: { ...group(draft, step, at), ...(step["step_id"] === undefined && { id: null }) },
+      fields: {
+        ...group(draft, step, at, groups),
+        ...(step["step_id"] === undefined && { id: null }),
+      },
     });
   }
   const rollback = data["rollback_strategy"] ?? undefined;
@@ -55,20 +60,24 @@ export function readEcosystem(draft: Draft, data: Fields): Fields {
     target: data["optimization_target"],
     // Undoing what was done is what recovery means; which steps undo is said by the steps.
     ...(named && { onError: "recovery" }),
+    ...(groups.size > 0 && {
+      groups: Object.fromEntries([...groups].map((name) => [name, {}])),
+    }),
     success: criteria(draft, data["success_criteria"]),
   };
 }
 
 /**
- * `parallel_group`: checked, and nothing more, because steps without a dependency between them run
- * together anyway and dependencies win over groups (R37). When the native document has groups, the
- * name goes to the step's `group` here, and to ECOSYSTEM_STEP above.
+ * `parallel_group`: a group without a policy of its own. Steps without a dependency between them run
+ * together anyway, and dependencies win over groups (R37).
  */
-function group(draft: Draft, step: Fields, at: Path): Fields {
+function group(draft: Draft, step: Fields, at: Path, groups: Set<string>): Fields {
   const given = step["parallel_group"] ?? undefined;
   const good = typeof given === "string" && given !== "";
   draft.expect(good, given, [...at, "parallel_group"], "the name of a group");
-  return {};
+  if (!good) return {};
+  groups.add(given);
+  return { group: given };
 }
 
 /** What the form expects of a run has no native word: times and shares are measured. People can read it. */

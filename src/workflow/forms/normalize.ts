@@ -110,6 +110,7 @@ function rewrite(form: Exclude<Form, "native">, data: Fields): Normalized {
     mode: said["mode"],
     target: said["target"],
     onError: said["onError"],
+    groups: said["groups"],
     steps: draft.nativeSteps(),
     output: output === undefined ? undefined : draft.rewrite(output, ["output"], draft.stepIds()),
     success: said["success"],
@@ -150,7 +151,8 @@ function moved(issue: Located, place: (path: Path) => Path): Located {
       ? put.replace(/which is steps\[(\d+)\] too$/, (_, index: string) => {
           return `which is ${name(place(["steps", Number(index)]))} too`;
         })
-      : put;
+      : // The other forms have only steps that call tools.
+        put.replace(/ to be given, or one of .*$/, " to be given (a string)");
   return { ...issue, path, message };
 }
 

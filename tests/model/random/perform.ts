@@ -27,8 +27,11 @@ async function perform(
     cancelled ??= (async () => {
       const asked = Date.now();
       const { state } = await tutti.cancel(runId);
-      const took = state === "cancelled" || state === "cancelling";
-      return took ? { asked, answered: Date.now() } : undefined;
+      const answered = Date.now();
+      if (state === "cancelled" || state === "cancelling") return { asked, answered };
+      // What was done is being undone, because of this cancel or of what was before it.
+      const end = state === "compensating" ? (await tutti.result(runId)).state : state;
+      return state === "compensating" && end === "cancelled" ? { asked, answered } : undefined;
     })();
   };
   stage.prepare(runId, script, (count) => {

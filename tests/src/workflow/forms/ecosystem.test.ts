@@ -56,6 +56,7 @@ describe("a snake_case workflow", () => {
           postconditions: ["counted"],
           retry: { maxAttempts: 1 },
           timeoutMs: 1_500,
+          group: "first",
         },
         {
           id: "say",
@@ -65,6 +66,7 @@ describe("a snake_case workflow", () => {
           preconditions: ["counted"],
         },
       ],
+      groups: { first: {} },
       output: "${{ steps.count.output.total }}",
       success: ['steps.count.state == "completed"', "steps.count.output.total >= 2"],
     });
