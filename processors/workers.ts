@@ -16,6 +16,7 @@ import type { Engine } from "./engine.ts";
 import { eachProcessor } from "./steps/each.ts";
 import { RetryLater } from "./steps/finish.ts";
 import { stepProcessor } from "./steps/step.ts";
+import { subProcessor } from "./steps/sub.ts";
 import { waitProcessor } from "./steps/wait.ts";
 
 /**
@@ -74,6 +75,7 @@ export class Workers {
     this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control);
     this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control);
     this.#serve(CONTROL_QUEUES.wait, waitProcessor(this.#engine), control);
+    this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control);
     await Promise.all(tools.map((tool) => this.#setLimits(tool)));
     for (const tool of tools) {
       this.#serve(tool.id, stepProcessor(this.#engine), {

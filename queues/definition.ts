@@ -61,7 +61,7 @@ export interface StepDefinition {
   /** A step that is a run of this registered workflow. */
   readonly workflow?: string;
   readonly retry: RetryPolicy;
-  /** Longest time of one call; of the wait, where the step waits (0: as long as it takes). */
+  /** Longest time of one call; of the wait or of the other workflow's run (0: as long as they take). */
   readonly timeoutMs: number;
   /** A failure of this step counts as success for its dependents and for the run. */
   readonly optional: boolean;

@@ -97,10 +97,13 @@ export async function hurry(parts: RunParts, runId: string, group?: string): Pro
     runId,
     steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
   );
-  const idle = steps.filter((_, index) => {
-    const { state } = parseStepRecord(records[index]);
-    return state === "retrying" || state === "waiting";
-  });
+  const states = records.map((text) => parseStepRecord(text).state);
+  const idle = steps.filter(
+    (_, index) => states[index] === "retrying" || states[index] === "waiting",
+  );
+  const running = steps.filter((_, index) => states[index] === "running");
+  const abort: Abort = { kind: "cancel", reason: "the run it works for is being stopped" };
+  for (const child of childRuns(run, running)) await cancelRun(parts, child, abort);
   const slots = await parts.waits.aside(runId);
   const aside = jobsOf(
     run,

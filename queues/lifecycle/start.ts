@@ -28,6 +28,8 @@ export interface RunStart {
   /** Runs with the same word run one after another, in the order of their submission. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
+  /** Instead of the workflow's own. Milliseconds. */
+  readonly timeoutMs?: number;
 }
 
 /** The run of a submission, and whether it is new. */
@@ -59,6 +61,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Submit
     priority,
     ...(serialKey === undefined ? {} : { serialKey }),
     ...(parent === undefined ? {} : { parent }),
+    timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
   const { existing, seq, admitted } = await parts.runs.create(run, parts.maxRunning);
   if (seq !== null) {

@@ -28,9 +28,9 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-const OPEN: ReadonlySet<RunState> = new Set(OPEN_STATES);
+const OPEN: ReadonlySet<string> = new Set(OPEN_STATES);
 
-export function isOpen(state: RunState): boolean {
+export function isOpen(state: string): boolean {
   return OPEN.has(state);
 }
 

@@ -34,6 +34,8 @@ export interface NewRun extends Identity {
   /** Runs with the same word run one after another. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
+  /** Longest time from its admission to its end. Milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** What a run ended with. */
@@ -133,7 +135,7 @@ export class Runs {
       identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
       tenant,
       inputHash: run.inputHash,
-      timeoutMs: definition.timeoutMs,
+      timeoutMs: run.timeoutMs,
       priority: String(run.priority),
       cap: maxRunning,
       ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),

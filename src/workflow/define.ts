@@ -104,7 +104,7 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
     ...(wait === undefined ? {} : { wait }),
     ...(step.workflow === undefined ? {} : { workflow: step.workflow }),
     retry: retryPolicy(step.retry, tool),
-    timeoutMs: step.timeoutMs ?? tool?.timeoutMs ?? (wait === undefined ? RUN_TIMEOUT_MS : 0),
+    timeoutMs: step.timeoutMs ?? tool?.timeoutMs ?? 0,
     optional: step.optional,
     idempotent: tool?.idempotent ?? true,
     ...(step.group === undefined ? {} : { group: step.group }),

@@ -227,7 +227,9 @@ class Meaning {
       );
       return;
     }
-    const scope = step.forEach === undefined ? "step" : "item";
+    // The input of another workflow's run is stored, so it holds no secrets.
+    const whole = step.workflow === undefined ? "step" : "result";
+    const scope = step.forEach === undefined ? whole : "item";
     if (step.with !== undefined) this.#template(step.with, scope, [...path, "with"], on, itemName);
     if (step.forEach !== undefined) this.#condition(step.forEach, [...path, "forEach"], on);
     if (step.when !== undefined) this.#condition(step.when, [...path, "when"], on);

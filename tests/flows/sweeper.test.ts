@@ -19,6 +19,7 @@ async function recordOnly({ parts }: Orchestra, plan: Plan, runId: string) {
     input: "{}",
     inputHash: "x",
     priority: 5,
+    timeoutMs: plan.definition.timeoutMs,
   };
   await parts.runs.create(run, parts.maxRunning);
   const { definition, layout } = plan;

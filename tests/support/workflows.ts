@@ -1,6 +1,16 @@
+/** What a step can be instead of a call of a tool. */
+const OTHERS = ["workflow", "approval", "waitMs", "event"];
+
 /** A workflow document out of steps; `tool` is `probe` unless a step says otherwise. */
 export function workflow(steps: readonly object[], more: object = {}): object {
-  return { tutti: 1, id: "wf", steps: steps.map((step) => ({ tool: "probe", ...step })), ...more };
+  return {
+    tutti: 1,
+    id: "wf",
+    steps: steps.map((step) =>
+      OTHERS.some((other) => other in step) ? step : { tool: "probe", ...step },
+    ),
+    ...more,
+  };
 }
 
 /** A policy whose pauses are short and known. */

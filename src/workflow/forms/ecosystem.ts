@@ -61,7 +61,7 @@ export function readEcosystem(draft: Draft, data: Fields): Fields {
     // Undoing what was done is what recovery means; which steps undo is said by the steps.
     ...(named && { onError: "recovery" }),
     ...(groups.size > 0 && {
-      groups: Object.fromEntries([...groups].map((name) => [name, {}])),
+      groups: Object.fromEntries([...groups].map((one) => [one, {}])),
     }),
     success: criteria(draft, data["success_criteria"]),
   };
