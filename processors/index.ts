@@ -13,6 +13,7 @@ export { Definitions } from "./steps/definitions.ts";
 export { Duties } from "./duties/duties.ts";
 export { enforceDeadlines } from "./duties/deadlines.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
+export type { RepairParts } from "./duties/repair.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
 export { Starters } from "./starters/starters.ts";

@@ -137,6 +137,11 @@ export class Flows {
     return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
   }
 
+  /** What BullMQ says of a job; `unknown` when there is none. */
+  async stateOf(queue: string, jobId: string): Promise<string> {
+    return this.#queues.get(queue).getJobState(jobId);
+  }
+
   /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
   async release(tree: readonly TreeNode[]): Promise<void> {
     const held = [...sourcesOf(tree)]

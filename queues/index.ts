@@ -8,9 +8,11 @@ export {
   queueOf,
   runOf,
   stepsOf,
+  treeOfRun,
   type FoundRun,
   type ReopenedSteps,
   type RunParts,
+  type StepOrItem,
   type TreeOf,
   type TreeRequest,
 } from "./lifecycle/parts.ts";

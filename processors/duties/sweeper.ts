@@ -1,35 +1,67 @@
-import { enqueueRun, FIELDS, hurry, resumeCancel, type RunParts } from "../../queues/index.ts";
+import {
+  enqueueRun,
+  enqueueRuns,
+  FIELDS,
+  hurry,
+  resumeCancel,
+  type RunHeader,
+} from "../../queues/index.ts";
+import { repairRun, type RepairParts } from "./repair.ts";
 
-/** How often half-done submissions and cancellations are looked for. Milliseconds. */
+/** How often half-done work is looked for. Milliseconds. */
 export const SWEEP_INTERVAL_MS = 30_000;
 /** What is younger than this may still be in somebody's hands. Milliseconds. */
 const QUIET_MS = 10_000;
 
 /** What a pass repaired. */
 export interface SweepReport {
+  /** Runs that waited although their tenant had room. */
+  readonly admitted: readonly string[];
   /** Runs whose submitter died before their jobs were added. */
   readonly enqueued: readonly string[];
   /** Runs whose canceller died before they were ended. */
   readonly ended: readonly string[];
+  /** Jobs that were told to go on, because who should have told them died: `<run> <step>`. */
+  readonly released: readonly string[];
+  /** Steps whose job somebody removed: `<run> <step>`. */
+  readonly lost: readonly string[];
 }
 
 /** Finishes what a process left half done when it died. */
-export async function sweep(parts: RunParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
-  const report = { enqueued: [] as string[], ended: [] as string[] };
+export async function sweep(parts: RepairParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
+  const report = { admitted: [], enqueued: [], ended: [], released: [], lost: [] } as {
+    readonly [part in keyof SweepReport]: string[];
+  };
+  for (const tenant of await parts.runs.tenants()) {
+    const admitted = await parts.runs.admit(tenant, parts.maxRunning);
+    await enqueueRuns(parts, admitted);
+    report.admitted.push(...admitted);
+  }
   const nowMs = await parts.runs.now();
   for (const runId of await parts.runs.open()) {
     const header = await parts.runs.header(runId);
     if (header === null || nowMs - header.submittedAtMs < quietMs) continue;
-    if (header.state !== "cancelling" && (await enqueueRun(parts, runId)))
-      report.enqueued.push(runId);
-    if (header.state === "running") {
-      const [abort] = await parts.runs.fields(runId, [FIELDS.abort]);
-      if (abort) await hurry(parts, runId);
-    }
-    if (header.state === "cancelling") {
-      const state = await resumeCancel(parts, runId);
-      if (state !== null && state !== "cancelling") report.ended.push(runId);
-    }
+    await sweepRun(parts, header, report);
   }
   return report;
+}
+
+async function sweepRun(
+  parts: RepairParts,
+  { runId, state }: Pick<RunHeader, "runId" | "state">,
+  report: { readonly [part in keyof SweepReport]: string[] },
+): Promise<void> {
+  if (state === "cancelling") {
+    const after = await resumeCancel(parts, runId);
+    if (after !== null && after !== "cancelling") report.ended.push(runId);
+    return;
+  }
+  if (await enqueueRun(parts, runId)) report.enqueued.push(runId);
+  if (state === "running") {
+    const [abort] = await parts.runs.fields(runId, [FIELDS.abort]);
+    if (abort) await hurry(parts, runId);
+  }
+  const { released, lost } = await repairRun(parts, runId);
+  report.released.push(...released.map((name) => `${runId} ${name}`));
+  report.lost.push(...lost.map((name) => `${runId} ${name}`));
 }

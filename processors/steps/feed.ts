@@ -11,9 +11,7 @@ import {
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledDefinition } from "./definitions.ts";
-
-/** Outranks every start of a job. */
-const LAST_START = 1_000_000_000;
+import { LAST_START } from "./lost.ts";
 
 /** The stage whose control job the items of `stepId` hang under: the first of its pipeline. */
 function headOf(definition: RunDefinition, stepId: string, epoch: number): string {

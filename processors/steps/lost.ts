@@ -3,7 +3,7 @@ import type { Engine } from "../engine.ts";
 import type { CompiledDefinition } from "./definitions.ts";
 
 /** Outranks every start of a job. */
-const LAST_START = 1_000_000_000;
+export const LAST_START = 1_000_000_000;
 
 /**
  * Ends a step whose job somebody removed before it ended: nothing else will, and its dependents

@@ -30,6 +30,8 @@ export async function unpauseRun(parts: RunParts, runId: string): Promise<RunSta
   if (answer.before !== "paused" || run === null) return answer.now;
   if (run.state === "queued") await enqueueRun(parts, runId);
   await parts.flows.promote(jobsOf(run, answer.parked));
+  // Last: who dies before leaves them to the sweeper.
+  await parts.waits.calledBack(runId, answer.parked);
   for (const child of await workingFor(parts, runId)) await unpauseRun(parts, child);
   return answer.now;
 }

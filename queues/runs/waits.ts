@@ -115,6 +115,16 @@ export class Waits {
     return [...parked, ...width];
   }
 
+  /** Slots that stand aside for a pause; while their run is not held, somebody has to call them back. */
+  heldBack(runId: string): Promise<string[]> {
+    return this.#redis.smembers(this.#keys.parked(runId));
+  }
+
+  /** Notes that slots do not stand aside for a pause any more. */
+  async calledBack(runId: string, slots: readonly string[]): Promise<void> {
+    if (slots.length > 0) await this.#redis.srem(this.#keys.parked(runId), ...slots);
+  }
+
   /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
   async mayGoOn(step: StepAddress, status: "paused" | "full"): Promise<boolean> {
     const name = slot(step.stepId, step.item, step.undo);

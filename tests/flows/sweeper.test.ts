@@ -1,3 +1,4 @@
+import { Worker } from "bullmq";
 import { describe, expect } from "vitest";
 
 import { sweep } from "../../processors/index.ts";
@@ -5,8 +6,10 @@ import { compile } from "../../src/workflow/compile.ts";
 import type { Plan } from "../../src/workflow/plan.ts";
 import { eventually } from "../support/eventually.ts";
 import { test, type Orchestra } from "../support/orchestra.ts";
+import { Turnstile } from "../support/turnstile.ts";
 import { workflow } from "../support/workflows.ts";
 
+const NOTHING = { admitted: [], enqueued: [], ended: [], released: [], lost: [] };
 const IDENTITY = { tenant: "default", actor: "test", correlationId: "c" };
 
 /** Writes the record of a run and dies. */
@@ -44,9 +47,9 @@ describe("the sweeper", () => {
     const { tutti, work, parts } = orchestra;
     await recordOnly(orchestra, tutti.prepare(wide(3)), "r");
     // Somebody may still be at it.
-    expect(await sweep(parts)).toEqual({ enqueued: [], ended: [] });
-    expect(await sweep(parts, 0)).toEqual({ enqueued: ["r"], ended: [] });
-    expect(await sweep(parts, 0)).toEqual({ enqueued: [], ended: [] });
+    expect(await sweep(parts)).toEqual(NOTHING);
+    expect(await sweep(parts, 0)).toEqual({ ...NOTHING, enqueued: ["r"] });
+    expect(await sweep(parts, 0)).toEqual(NOTHING);
     await work({ probe: () => 1 });
     expect((await tutti.result("r")).state).toBe("completed");
   });
@@ -87,7 +90,94 @@ describe("the sweeper", () => {
   test("ends a run whose canceller died", async ({ orchestra: { tutti, parts } }) => {
     const { runId } = await tutti.submit(wide(2));
     await parts.runs.cancel(runId, { kind: "timeout", reason: "late" });
-    expect(await sweep(parts, 0)).toEqual({ enqueued: [], ended: [runId] });
+    expect(await sweep(parts, 0)).toEqual({ ...NOTHING, ended: [runId] });
     expect((await tutti.get(runId)).state).toBe("timed_out");
+  });
+
+  test("releases the edges of a fork that did not", async ({
+    orchestra: { tutti, work, parts, queues },
+    redis,
+    prefix,
+  }) => {
+    const { runId } = await tutti.submit(
+      workflow([
+        { id: "a" },
+        { id: "b", needs: ["a"] },
+        { id: "c", needs: ["a"] },
+        { id: "first", needs: ["b", "c"], join: "any" },
+      ]),
+    );
+    // The forks end without a deed, as if their promotions had been lost.
+    const forks = queues.get("tutti.fork");
+    await forks.pause();
+    const first = await work({ probe: () => 1 });
+    await eventually(async () => {
+      expect((await tutti.get(runId)).steps["a"]?.state).toBe("completed");
+      expect(await forks.getWaitingCount()).toBe(1);
+    });
+    await first.close();
+    const idle = new Worker("tutti.fork", async () => {}, {
+      connection: redis.duplicate(),
+      prefix,
+    });
+    idle.on("error", () => {});
+    await forks.resume();
+    await eventually(async () => expect(await forks.getCompletedCount()).toBe(1));
+    await idle.close();
+    await work({ probe: () => 1 });
+    const released: string[] = [];
+    await eventually(async () => {
+      released.push(...(await sweep(parts, 0)).released);
+      expect((await tutti.get(runId)).state).toBe("completed");
+    });
+    expect(released).toHaveLength(1);
+  });
+
+  test("ends a step whose job is gone, and brings back a root that is gone", async ({
+    orchestra: { tutti, work, parts, queues },
+  }) => {
+    const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b", tool: "one" }]));
+    await queues.get("one").remove(`wf.${runId}.0.b`, { removeChildren: false });
+    await queues.get("tutti.run").remove(`wf.${runId}.0`, { removeChildren: false });
+    await work({ probe: () => 1 }, { tools: ["probe"] });
+    await eventually(async () => expect((await tutti.get(runId)).state).toBe("running"));
+    const lost: string[] = [];
+    await eventually(async () => {
+      lost.push(...(await sweep(parts, 0)).lost);
+      expect((await tutti.get(runId)).state).toBe("partial");
+    });
+    expect(lost).toContain(`${runId} b`);
+  });
+
+  test("wakes what was decided, let go or given a place by somebody who died then", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    const gate = new Turnstile();
+    await work({ probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1) });
+    const waiting = await tutti.submit(workflow([{ id: "ask", approval: "Shall I?" }]));
+    await eventually(async () => expect((await tutti.get(waiting.runId)).state).toBe("parked"));
+    const decision = { kind: "approved", by: "me", atMs: 0, data: null } as const;
+    await parts.waits.decide(waiting.runId, "ask", decision);
+    const paused = await tutti.submit(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]));
+    await gate.holds(1);
+    await parts.waits.pause(paused.runId, "me", 10);
+    gate.open();
+    await eventually(async () => expect(await parts.waits.heldBack(paused.runId)).toEqual(["b"]));
+    await parts.waits.unpause(paused.runId, 10);
+    const { released } = await sweep(parts, 0);
+    expect(released.toSorted()).toEqual([`${waiting.runId} ask`, `${paused.runId} b`].toSorted());
+    for (const { runId } of [waiting, paused])
+      expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  });
+
+  test("admits a run that waits although there is room", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    const plan = tutti.prepare(workflow([{ id: "a" }]));
+    for (let run = 0; run < 11; run++) await tutti.submit(plan, { runId: `r${run}` });
+    expect((await tutti.get("r10")).state).toBe("queued");
+    expect((await sweep({ ...parts, maxRunning: 11 }, 0)).admitted).toEqual(["r10"]);
+    await work({ probe: () => 1 });
+    expect((await tutti.result("r10", { timeoutMs: 10_000 })).state).toBe("completed");
   });
 });

@@ -2,8 +2,8 @@ import { FlowProducer } from "bullmq";
 import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
-import type { ToolHandler } from "../../processors/index.ts";
-import { Flows, Keys, Runs, ToolQueues, Waits, type RunParts } from "../../queues/index.ts";
+import type { RepairParts, ToolHandler } from "../../processors/index.ts";
+import { Flows, Keys, Ledger, Runs, ToolQueues, Waits } from "../../queues/index.ts";
 import { treeOf } from "../../src/tree.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
@@ -18,7 +18,7 @@ export interface Orchestra {
   readonly redisUrl: string;
   readonly prefix: string;
   /** What the duties work with. */
-  readonly parts: RunParts;
+  readonly parts: RepairParts;
   readonly queues: ToolQueues;
   /** Starts a worker in this process, with more functions for in_process tools. */
   readonly work: (
@@ -58,6 +58,7 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
         waits: new Waits(redis, new Keys(prefix)),
         treeOf,
         maxRunning: 10,
+        ledger: new Ledger(redis, new Keys(prefix)),
       },
       queues,
       tutti,

@@ -109,6 +109,5 @@ redis.call('HDEL', KEYS[1], 'pausedBy')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. after)
 local parkedKey = prefix .. '.parked:' .. runId
 local parked = redis.call('SMEMBERS', parkedKey)
-redis.call('DEL', parkedKey)
 return cjson.encode({ before = 'paused', now = after, parked = parked, admitted = admitted })
 `;

@@ -1,0 +1,159 @@
+import {
+  enqueueUndo,
+  FIELDS,
+  jobOf,
+  jobsOf,
+  parseStepRecord,
+  runOf,
+  stepsOf,
+  treeOfRun,
+  type FoundRun,
+  type Ledger,
+  type RunParts,
+  type StepOrItem,
+  type StepRecord,
+  type TreeNode,
+} from "../../queues/index.ts";
+import { LAST_START } from "../steps/lost.ts";
+
+/** What repairing needs. */
+export interface RepairParts extends RunParts {
+  readonly ledger: Ledger;
+}
+
+/** What was repaired of a run; each is a name of a step or item. */
+export interface Repairs {
+  /** Jobs that were told to go on, because who should have told them died. */
+  readonly released: string[];
+  /** Steps whose job somebody removed: they have failed. */
+  readonly lost: string[];
+}
+
+type Job = { readonly queue: string; readonly jobId: string };
+
+/**
+ * Repairs an open run in which something could go on and does not: an edge whose step has ended, a wait
+ * that was decided, a place that was given, a pause that is over, a job that is gone, a root without
+ * anything below it. All of it is harmless when nothing is wrong.
+ */
+export async function repairRun(parts: RepairParts, runId: string): Promise<Repairs> {
+  const repairs: Repairs = { released: [], lost: [] };
+  const run = await runOf(parts, runId);
+  if (run === null) return repairs;
+  if (run.state === "compensating") {
+    await enqueueUndo(parts, runId);
+    return repairs;
+  }
+  if (run.state !== "running" && run.state !== "parked") return repairs;
+  const steps = await stepsOf(parts.runs, runId, run.definition);
+  const fields = steps.map(({ stepId, item }) => FIELDS.record(stepId, item));
+  const texts = await parts.runs.fields(runId, fields);
+  const records = new Map(fields.map((field, index) => [field, parseStepRecord(texts[index])]));
+  const tree = treeOfRun(parts, run);
+  await callAside(parts, run, repairs);
+  for (const step of steps) {
+    const record = records.get(FIELDS.record(step.stepId, step.item))!;
+    if (record.finishedAtMs !== null) continue;
+    if (step.item === undefined && isReady(run, step.stepId, records))
+      await repairStep(parts, run, tree, step, record, repairs);
+  }
+  if (
+    steps.every(
+      ({ stepId, item }) => records.get(FIELDS.record(stepId, item))!.finishedAtMs !== null,
+    )
+  )
+    await repairRoot(parts, tree, repairs);
+  return repairs;
+}
+
+/** Whether nothing keeps a step from deciding. */
+function isReady(
+  { definition }: FoundRun,
+  stepId: string,
+  records: ReadonlyMap<string, StepRecord>,
+): boolean {
+  const { needs, join } = definition.steps[stepId]!;
+  const on = needs.map((need) => records.get(FIELDS.record(need)));
+  return (
+    on.every((record) => record?.finishedAtMs !== null) ||
+    (join === "any" && on.some((record) => record?.state === "completed"))
+  );
+}
+
+/** Jobs that stand aside although their run is not held, or that have a place by now. */
+async function callAside(parts: RepairParts, run: FoundRun, repairs: Repairs): Promise<void> {
+  const { runId } = run.address;
+  const slots = await parts.waits.heldBack(runId);
+  await parts.flows.promote(jobsOf(run, slots));
+  await parts.waits.calledBack(runId, slots);
+  repairs.released.push(...slots);
+}
+
+async function repairStep(
+  parts: RepairParts,
+  run: FoundRun,
+  tree: readonly TreeNode[],
+  step: StepOrItem,
+  record: StepRecord,
+  repairs: Repairs,
+): Promise<void> {
+  const { runId, epoch } = run.address;
+  const { stepId } = step;
+  const job = jobOf(run, step);
+  const state = await parts.flows.stateOf(job.queue, job.jobId);
+  if (state === "unknown") {
+    const ending = {
+      outcome: "failed",
+      attempts: record.attempts,
+      error: { code: "internal_error", message: "its job was removed before it ended" },
+      dead: true,
+    } as const;
+    await parts.ledger.commit({ runId, epoch, stepId, start: LAST_START }, ending);
+    repairs.lost.push(stepId);
+    return;
+  }
+  if (state === "waiting-children" && record.state === "pending") {
+    await release(parts, heldUnder(tree, job), stepId, repairs);
+    return;
+  }
+  if (state !== "delayed") return;
+  const [decision, place] = await parts.runs.fields(runId, [
+    FIELDS.decision(stepId),
+    FIELDS.place(stepId),
+  ]);
+  if ((record.state === "waiting" && decision) || (record.state === "pending" && place))
+    await release(parts, [job], stepId, repairs);
+}
+
+/** Lets a root go on below which nothing is left to do; one that is gone is added anew. */
+async function repairRoot(
+  parts: RepairParts,
+  tree: readonly TreeNode[],
+  repairs: Repairs,
+): Promise<void> {
+  const root = tree[0]!;
+  const state = await parts.flows.stateOf(root.queue, root.jobId);
+  if (state === "unknown") {
+    await parts.flows.add([root], async () => {});
+    repairs.released.push("the run");
+  } else if (state === "waiting-children") {
+    const held = tree.filter((node) => node.held === true);
+    await release(parts, held, "the run", repairs);
+  }
+}
+
+async function release(
+  parts: RepairParts,
+  jobs: readonly Job[],
+  name: string,
+  repairs: Repairs,
+): Promise<void> {
+  await parts.flows.promote(jobs);
+  repairs.released.push(name);
+}
+
+/** The edges and tokens directly under a job. */
+function heldUnder(tree: readonly TreeNode[], job: Job): TreeNode[] {
+  const at = tree.findIndex(({ queue, jobId }) => queue === job.queue && jobId === job.jobId);
+  return tree.filter((node) => node.parent === at && node.held === true);
+}
