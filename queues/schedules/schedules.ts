@@ -85,8 +85,8 @@ export interface ScheduleState {
 interface Commands {
   tuttiPutSchedule(...args: string[]): Promise<[number, number]>;
   tuttiPauseSchedule(...args: string[]): Promise<number>;
-  tuttiDecide(...args: (string | number)[]): Promise<string | null>;
-  tuttiSettle(...args: (string | number)[]): Promise<number>;
+  tuttiDecideFiring(...args: (string | number)[]): Promise<string | null>;
+  tuttiSettleFiring(...args: (string | number)[]): Promise<number>;
 }
 
 /** Firings that are remembered per schedule. */
@@ -103,8 +103,8 @@ export class Schedules {
     this.#keys = keys;
     redis.defineCommand("tuttiPutSchedule", { lua: PUT_SCHEDULE_SCRIPT, numberOfKeys: 2 });
     redis.defineCommand("tuttiPauseSchedule", { lua: PAUSE_SCHEDULE_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiDecide", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiSettle", { lua: SETTLE_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiDecideFiring", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiSettleFiring", { lua: SETTLE_SCRIPT, numberOfKeys: 2 });
     this.#commands = redis as unknown as Commands;
   }
 
@@ -186,7 +186,7 @@ export class Schedules {
 
   /** Writes a decision down, unless another one stands. Returns the one that stands, as it was written. */
   decide(id: string, decision: Decision): Promise<string | null> {
-    return this.#commands.tuttiDecide(
+    return this.#commands.tuttiDecideFiring(
       this.#keys.schedule(id),
       JSON.stringify(decision),
       decision.plannedMs,
@@ -196,7 +196,7 @@ export class Schedules {
 
   /** Notes that a decision was carried out. */
   async settle(id: string, pending: string, record: FiringRecord): Promise<void> {
-    await this.#commands.tuttiSettle(
+    await this.#commands.tuttiSettleFiring(
       this.#keys.schedule(id),
       this.#keys.scheduleHistory(id),
       pending,
