@@ -105,6 +105,15 @@ export {
   type ScheduleSpec,
   type ScheduleState,
 } from "./schedules/schedules.ts";
+export { emitEvent, type Emitted, type EmitParts, type TriggerJob } from "./triggers/emit.ts";
+export { pullTrigger, type PullParts } from "./triggers/pull.ts";
+export {
+  EVENT_KEY_MS,
+  Triggers,
+  type EmittedEvent,
+  type TriggerSpec,
+  type TriggerState,
+} from "./triggers/triggers.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
 export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";

@@ -22,6 +22,8 @@ export const CONTROL_QUEUES = {
   sub: "tutti.sub",
   /** Wakes schedules. */
   schedule: "tutti.schedule",
+  /** Starts the runs of triggers. */
+  trigger: "tutti.trigger",
   /** Duties: retention and repair, run on a schedule. */
   duty: "tutti.duty",
 } as const;
@@ -146,6 +148,18 @@ export class Keys {
   /** The last firings of a schedule, newest first. */
   scheduleHistory(scheduleId: string): string {
     return `${this.prefix}.schedule-history:${scheduleId}`;
+  }
+  /** Triggers: a hash from id to JSON. */
+  get triggers(): string {
+    return `${this.prefix}.triggers`;
+  }
+  /** What happened to a trigger: its latest event while it is debounced, and counts. */
+  trigger(triggerId: string): string {
+    return `${this.prefix}.trigger:${triggerId}`;
+  }
+  /** An event with a key that was delivered. */
+  event(eventId: string): string {
+    return `${this.prefix}.event:${eventId}`;
   }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {

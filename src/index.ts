@@ -40,19 +40,21 @@ export type {
   ScheduleView,
 } from "./registry/schedules.ts";
 export type {
+  EmitOptions,
+  EventDoor,
+  TriggerDoor,
+  TriggerForm,
+  TriggerView,
+} from "./registry/triggers.ts";
+export type {
   VersionView,
   Workflows,
   WorkflowRemoval,
   WorkflowSummary,
   WorkflowView,
 } from "./registry/workflows.ts";
-export {
-  Tutti,
-  type RunOptions,
-  type StartOptions,
-  type SubmitOptions,
-  type TuttiOptions,
-} from "./tutti.ts";
+export type { RunOptions, StartOptions, SubmitOptions } from "./run-options.ts";
+export { Tutti, type TuttiOptions } from "./tutti.ts";
 export type { RunEvent } from "./watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan.ts";
 export { workflowJsonSchema, type WorkflowDocument } from "./workflow/schema.ts";

@@ -1,32 +1,24 @@
-import { randomBytes } from "node:crypto";
-
 import { FlowProducer, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
   completeRunInput,
   loadCatalogue,
-  MAX_PRIORITY,
   MAX_RUNNING_RUNS,
   REDIS_DEADLINE_MS,
   TuttiError,
-  type JsonObject,
   type ToolRegistry,
 } from "../config/index.ts";
 import {
   cancelRun,
   CONTROL_QUEUES,
   Flows,
-  ID_PART_RULE,
-  isIdPart,
   Keys,
   openImpatient,
   openPatient,
   Presence,
   RunEvents,
-  runIdOfKey,
   Runs,
-  Schedules,
   startRegistered,
   startRun,
   ToolQueues,
@@ -34,7 +26,6 @@ import {
   Waits,
   withinDeadline,
   WorkflowRegistry,
-  type Identity,
   type RunDefinition,
   type RunHeader,
   type RunState,
@@ -43,8 +34,16 @@ import {
   type WorkerInfo,
 } from "../queues/index.ts";
 import { prepare } from "./prepare.ts";
-import { ScheduleDoor } from "./registry/schedules.ts";
-import { Workflows } from "./registry/workflows.ts";
+import { openDoors } from "./registry/doors.ts";
+import type { ScheduleDoor } from "./registry/schedules.ts";
+import type { EventDoor, TriggerDoor } from "./registry/triggers.ts";
+import type { Workflows } from "./registry/workflows.ts";
+import {
+  addressed,
+  checkedPriority,
+  type StartOptions,
+  type SubmitOptions,
+} from "./run-options.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
 import { rememberLayout, treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
@@ -63,40 +62,6 @@ export interface TuttiOptions {
   /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
   readonly redisDeadlineMs?: number;
 }
-
-/** How a run is asked for. */
-export interface RunOptions {
-  /** Input of the run; checked against the workflow's `inputs`. Default: {}. */
-  readonly input?: JsonObject;
-  /** Id of the run. Submitting the same again returns the run that is there. Default: a new one. */
-  readonly runId?: string;
-  /**
-   * Makes the call repeatable without choosing a run id: the same key of the same tenant is the same run.
-   * 1 to 255 characters.
-   */
-  readonly key?: string;
-  /** Default: "default". */
-  readonly tenant?: string;
-  /** Who submits. Default: "unknown". */
-  readonly actor?: string;
-  /** Travels with every call of the run. Default: the run id. */
-  readonly correlationId?: string;
-  /** 1 to 10, 10 the most urgent. Default: what the workflow says. */
-  readonly priority?: number;
-}
-
-export interface SubmitOptions extends RunOptions {
-  /** What messages call the document, when it is text. */
-  readonly file?: string;
-}
-
-export interface StartOptions extends RunOptions {
-  /** The version to start. Default: the current one. */
-  readonly hash?: string;
-}
-
-/** Longest key of an idempotent call. Characters. */
-export const MAX_KEY_CHARS = 255;
 
 /** Headers read at once when runs are listed. */
 const LIST_CHUNK = 100;
@@ -117,6 +82,10 @@ export class Tutti implements AsyncDisposable {
   readonly workflows: Workflows;
   /** Workflows that start at planned times. */
   readonly schedules: ScheduleDoor;
+  /** Workflows that start when an event is emitted. */
+  readonly triggers: TriggerDoor;
+  /** What happened outside. */
+  readonly events: EventDoor;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -152,18 +121,18 @@ export class Tutti implements AsyncDisposable {
       maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
       registry,
     };
-    const soon = <T>(work: Promise<T>) => this.#soon(work);
-    this.schedules = new ScheduleDoor({
-      fire: { ...this.#parts, schedules: new Schedules(this.#redis, keys) },
+    const doors = openDoors({
+      redis: this.#redis,
+      keys,
+      start: this.#parts,
       queues: this.#queues,
-      soon,
-    });
-    this.workflows = new Workflows({
       tools: this.registry,
-      registry,
-      usedBy: async (id) => ({ schedules: await this.schedules.of(id), triggers: [] }),
-      soon,
+      soon: (work) => this.#soon(work),
     });
+    this.workflows = doors.workflows;
+    this.schedules = doors.schedules;
+    this.triggers = doors.triggers;
+    this.events = doors.events;
   }
 
   /**
@@ -364,41 +333,6 @@ export class Tutti implements AsyncDisposable {
   }
 }
 
-/** Sortable by time, unique over all submitters. */
-function newRunId(): string {
-  return `${Date.now().toString(36)}-${randomBytes(6).toString("hex")}`;
-}
-
 function isPlan(workflow: string | object | Plan): workflow is Plan {
   return typeof workflow === "object" && "layout" in workflow && "definition" in workflow;
-}
-
-/** @throws TuttiError `request_invalid`. */
-function checkedPriority(priority: number): number {
-  if (Number.isInteger(priority) && priority >= 1 && priority <= MAX_PRIORITY) return priority;
-  throw new TuttiError(
-    "request_invalid",
-    `expected a priority from 1 to ${MAX_PRIORITY}, got: ${JSON.stringify(priority)}`,
-  );
-}
-
-/** The id of a run that is asked for, and who it belongs to. */
-function addressed(options: RunOptions): { runId: string; identity: Identity } {
-  const { tenant = "default", actor = "unknown", key } = options;
-  if (key !== undefined && options.runId !== undefined)
-    throw new TuttiError("request_invalid", "expected a run id or a key, got: both");
-  if (key !== undefined && (key.length === 0 || key.length > MAX_KEY_CHARS)) {
-    throw new TuttiError(
-      "request_invalid",
-      `expected a key of 1 to ${MAX_KEY_CHARS} characters, got: ${key.length}`,
-    );
-  }
-  const runId = options.runId ?? (key === undefined ? newRunId() : runIdOfKey(tenant, key));
-  if (!isIdPart(runId)) {
-    throw new TuttiError(
-      "request_invalid",
-      `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
-    );
-  }
-  return { runId, identity: { tenant, actor, correlationId: options.correlationId ?? runId } };
 }

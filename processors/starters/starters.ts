@@ -6,15 +6,19 @@ import {
   CONTROL_QUEUES,
   controlBackoffMs,
   fireDue,
+  pullTrigger,
   REARM,
   rearmSchedules,
   Schedules,
+  Triggers,
   type FireParts,
+  type PullParts,
   type TickJob,
+  type TriggerJob,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 
-/** Schedules that one worker process looks at at once: they only wait for Redis. */
+/** Schedules and triggers that one worker process looks at at once: they only wait for Redis. */
 const CONCURRENCY = 50;
 /** How often schedules that nobody wakes are looked for. Milliseconds. */
 const REARM_INTERVAL_MS = 60_000;
@@ -28,18 +32,23 @@ interface StartersOptions {
   readonly lockDurationMs?: number;
 }
 
-/** What starts runs by itself: schedules. They are woken by BullMQ's job schedulers. */
+/** What starts runs by itself: schedules, woken by BullMQ's job schedulers, and triggers, by events. */
 export class Starters {
   readonly #engine: Engine;
   readonly #options: StartersOptions;
-  readonly #parts: FireParts;
-  #worker: Worker | undefined;
+  readonly #parts: FireParts & PullParts;
+  readonly #workers: Pick<Worker, "close" | "waitUntilReady">[] = [];
 
   constructor(engine: Engine, options: StartersOptions) {
     this.#engine = engine;
     this.#options = options;
     const { connection } = options;
-    this.#parts = { ...engine, schedules: new Schedules(connection, engine.keys) };
+    const { keys } = engine;
+    this.#parts = {
+      ...engine,
+      schedules: new Schedules(connection, keys),
+      triggers: new Triggers(connection, keys),
+    };
   }
 
   async start(): Promise<void> {
@@ -50,7 +59,15 @@ export class Starters {
         { every: REARM_INTERVAL_MS },
         { name: REARM, opts: { removeOnComplete: REPORTS_KEPT, removeOnFail: REPORTS_KEPT } },
       );
-    this.#worker = new Worker(CONTROL_QUEUES.schedule, (job: Job<TickJob>) => this.#wake(job), {
+    this.#serve<TickJob>(CONTROL_QUEUES.schedule, (job) => this.#wake(job));
+    this.#serve<TriggerJob>(CONTROL_QUEUES.trigger, async (job) => ({
+      event: await pullTrigger(this.#parts, job.id ?? "", job.data),
+    }));
+    await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+  }
+
+  #serve<T>(queue: string, processor: (job: Job<T>) => Promise<object>): void {
+    const worker = new Worker<T>(queue, processor, {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
       concurrency: CONCURRENCY,
@@ -58,14 +75,14 @@ export class Starters {
       maxStalledCount: MAX_STALLED_COUNT,
       settings: { backoffStrategy: controlBackoffMs },
     });
-    this.#worker.on("error", (error) =>
+    worker.on("error", (error) =>
       this.#engine.log.warn({ error: messageOf(error) }, "worker error"),
     );
-    await this.#worker.waitUntilReady();
+    this.#workers.push(worker);
   }
 
   async close(): Promise<void> {
-    await this.#worker?.close();
+    await Promise.all(this.#workers.map((worker) => worker.close()));
   }
 
   async #wake(job: Job<TickJob>): Promise<object> {

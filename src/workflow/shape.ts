@@ -65,6 +65,13 @@ function describe(issue: ZodIssue, data: unknown): Located[] {
   return [wrong(path, expectation(issue), given)];
 }
 
+/** What has a place of its own outside the document. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  schedule:
+    "a schedule is not part of a workflow: add the workflow, then use `tutti schedules add`",
+  triggers: "triggers are not part of a workflow: add the workflow, then use `tutti triggers add`",
+};
+
 function unknownKey(path: Path, key: string): Located {
   const inStep = path[0] === "steps" && path.length === 2;
   const at = { at: "key", path: [...path, key] } as const;
@@ -72,7 +79,7 @@ function unknownKey(path: Path, key: string): Located {
     return {
       ...at,
       code: "not_supported",
-      message: `${name(at.path)} is planned and not supported yet`,
+      message: INSTEAD[key] ?? `${name(at.path)} is planned and not supported yet`,
     };
   }
   const known = inStep ? STEP_KEYS : path.at(-1) === "retry" ? RETRY_KEYS : WORKFLOW_KEYS;

@@ -245,6 +245,31 @@ describe("overlap", () => {
     expect(await clock.fireAt(3 * HOUR_MS)).toMatchObject([{ outcome: "started" }]);
   });
 
+  test("queue starts a run when the ones before have ended, in order", async ({
+    orchestra,
+    clock,
+  }) => {
+    const { tutti, work } = orchestra;
+    const turnstile = new Turnstile();
+    await work({
+      probe: (_input, { runId, signal }) => turnstile.pass(runId, signal).then(() => 1),
+    });
+    const [first, second] = await twice(orchestra, clock, "queue");
+    const [third] = await clock.fireAt(3 * HOUR_MS);
+    const ids = [first, second, third].map((one) => one!.runId!);
+    await turnstile.holds(1);
+    // A run that is nobody's turn ends meanwhile: the others had every chance to start.
+    await tutti.submit(workflow([{ id: "a", tool: "core.echo", with: { value: 1 } }]), {
+      runId: "free",
+    });
+    await tutti.result("free");
+    expect(turnstile.came).toEqual([ids[0]]);
+    expect((await tutti.get(ids[2]!)).state).toBe("queued");
+    turnstile.open();
+    for (const id of ids) expect((await tutti.result(id)).state).toBe("completed");
+    expect(turnstile.came).toEqual(ids);
+  });
+
   test("cancel_previous stops the run before", async ({ orchestra, clock }) => {
     const { tutti, work } = orchestra;
     const turnstile = new Turnstile();

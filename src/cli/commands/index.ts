@@ -6,6 +6,7 @@ import { addImport } from "./documents/import.ts";
 import { addPlan } from "./documents/plan.ts";
 import { addValidate } from "./documents/validate.ts";
 import { addSchedules } from "./registry/schedules.ts";
+import { addEvents, addTriggers } from "./registry/triggers.ts";
 import { addWorkflows } from "./registry/workflows.ts";
 import { addRun } from "./runs/run.ts";
 import { addRuns } from "./runs/runs.ts";
@@ -26,6 +27,8 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addRuns,
   addWorkflows,
   addSchedules,
+  addTriggers,
+  addEvents,
   addTools,
   addImport,
   addServe,

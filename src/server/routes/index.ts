@@ -3,6 +3,7 @@ import { runRoutes } from "./runs.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { serviceRoutes } from "./service.ts";
 import { toolRoutes } from "./tools.ts";
+import { triggerRoutes } from "./triggers.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 export type { Services } from "./route.ts";
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...workflowRoutes,
   ...scheduleRoutes,
+  ...triggerRoutes,
   ...toolRoutes,
   ...serviceRoutes,
 ];

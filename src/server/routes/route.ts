@@ -2,7 +2,8 @@ import type { Request } from "express";
 import { z } from "zod";
 
 import type { JsonObject, ToolRegistry } from "../../../config/index.ts";
-import { MAX_KEY_CHARS, type Tutti } from "../../tutti.ts";
+import { MAX_KEY_CHARS } from "../../run-options.ts";
+import type { Tutti } from "../../tutti.ts";
 import type { RunEvent } from "../../watch.ts";
 import { pointerTo, type ProblemPart, RequestError } from "../problem.ts";
 

@@ -327,3 +327,19 @@ test("schedules are added, listed, shown, paused, resumed, run by hand and remov
   expect((await run("schedules", "remove", "nightly")).stdout).toBe("nightly removed\n");
   expect((await run("schedules", "show", "nightly")).code).toBe(2);
 });
+
+test("triggers are added, listed and removed, and hear events", async ({ run }) => {
+  await run("workflows", "add", file("good.yaml"));
+  const add = "triggers add t --event e --workflow good --input n=4 --tenant x".split(" ");
+  expect((await run(...add)).stdout).toBe("t added\n");
+  expect((await run(...add, "--debounce-ms", "50")).stdout).toBe("t replaced\n");
+  const emit = ["events", "emit", "e", "--data", '{"a":1}', "--key", "k", "--tenant", "x"];
+  expect((await run(...emit)).stdout).toBe("heard by t\n");
+  expect((await run(...emit)).stdout).toBe("was emitted before\n");
+  expect((await run("events", "emit", "f")).stdout).toBe("heard by nobody\n");
+  expect((await run("events", "emit", "e", "--data", "{")).code).toBe(2);
+  const list = (await run("triggers", "list")).stdout.split("\n");
+  expect(list[1]).toMatch(/^t +e +good +50 ms +0 +0 +none$/);
+  expect((await run("triggers", "remove", "t")).stdout).toBe("t removed\n");
+  expect((await run("triggers", "remove", "t")).code).toBe(2);
+});

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 
 import type { Submitted } from "../../../../queues/index.ts";
-import type { RunOptions } from "../../../tutti.ts";
+import type { RunOptions } from "../../../run-options.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { type InputFlags, readInput } from "../../document.ts";
 import { EXIT, wrongUse } from "../../failure.ts";

@@ -1,0 +1,46 @@
+import type { Redis } from "ioredis";
+
+import type { ToolRegistry } from "../../config/index.ts";
+import {
+  Schedules,
+  Triggers,
+  type Keys,
+  type StartParts,
+  type ToolQueues,
+} from "../../queues/index.ts";
+import { ScheduleDoor } from "./schedules.ts";
+import { EventDoor, TriggerDoor } from "./triggers.ts";
+import { Workflows } from "./workflows.ts";
+
+/** Everything about registered workflows that a client offers. */
+export interface Doors {
+  readonly workflows: Workflows;
+  readonly schedules: ScheduleDoor;
+  readonly triggers: TriggerDoor;
+  readonly events: EventDoor;
+}
+
+/** Opens the doors of a client. */
+export function openDoors(client: {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly start: StartParts;
+  readonly queues: ToolQueues;
+  readonly tools: ToolRegistry;
+  /** Waits for Redis no longer than the client does. */
+  readonly soon: <T>(work: Promise<T>) => Promise<T>;
+}): Doors {
+  const { redis, keys, start, queues, tools, soon } = client;
+  const { registry } = start;
+  const fire = { ...start, schedules: new Schedules(redis, keys) };
+  const emit = { ...start, triggers: new Triggers(redis, keys), queues };
+  const schedules = new ScheduleDoor({ fire, queues, soon });
+  const triggers = new TriggerDoor({ emit, registry, soon });
+  const workflows = new Workflows({
+    tools,
+    registry,
+    usedBy: async (id) => ({ schedules: await schedules.of(id), triggers: await triggers.of(id) }),
+    soon,
+  });
+  return { workflows, schedules, triggers, events: new EventDoor({ emit, registry, soon }) };
+}
