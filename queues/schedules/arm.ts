@@ -12,6 +12,9 @@ export interface TickJob {
 /** Ids of schedules have no dot, so this is none. */
 export const REARM = "tutti.rearm";
 
+/** Milliseconds. */
+const OVERDUE_MS = 60_000;
+
 /** Ended wakings that are kept for Bull Board. */
 const TICKS_KEPT = 100;
 
@@ -56,13 +59,18 @@ export async function rearmSchedules(
   nowMs: number,
 ): Promise<{ armed: string[]; disarmed: string[] }> {
   const queue = queues.get(CONTROL_QUEUES.schedule);
-  const there = new Set((await queue.getJobSchedulers()).map((one) => one.key));
-  there.delete(REARM);
+  const found = (await queue.getJobSchedulers()).filter(({ key }) => key !== REARM);
+  const there = new Set(found.map(({ key }) => key));
+  // A waking that is long overdue had no successor: BullMQ could not tell its next time.
+  const overdue = found.filter(({ next }) => (next ?? 0) < nowMs - OVERDUE_MS);
+  const asleep = new Set(overdue.map(({ key }) => key));
   const armed: string[] = [];
   for (const id of await schedules.ids()) {
     const state = await schedules.find(id);
     if (state === null || state.paused) continue;
-    if (!there.delete(id)) {
+    if (!there.delete(id) || asleep.has(id)) {
+      // What BullMQ remembers of an interval would shift its phase.
+      if (asleep.has(id)) await disarmSchedule(queues, id);
       await armSchedule(queues, state, nowMs);
       armed.push(id);
     }

@@ -113,20 +113,28 @@ function cronTimes(
   untilMs: number,
   limit = Number.POSITIVE_INFINITY,
 ): number[] {
-  const expression = CronExpressionParser.parse(cron, {
-    tz: timeZone,
-    currentDate: new Date(afterMs),
-  });
   const times: number[] = [];
-  while (times.length < limit) {
-    const time = nextOf(expression);
-    if (time === null || time > untilMs) break;
-    times.push(time);
+  let fromMs = afterMs;
+  for (let stuck = 0; stuck < MAX_STUCK; stuck++) {
+    const expression = CronExpressionParser.parse(cron, {
+      tz: timeZone,
+      currentDate: new Date(fromMs),
+    });
+    for (let time = nextOf(expression); time !== null; time = nextOf(expression)) {
+      if (time > untilMs || times.length >= limit) return times;
+      times.push(time);
+      fromMs = time;
+    }
+    fromMs += HOUR_MS;
   }
   return times;
 }
 
-/** An expression such as `0 0 29 2 *` may have nothing within the parser's reach. */
+const HOUR_MS = 3_600_000;
+/** Times that a parser which lost its way is set down an hour later. */
+const MAX_STUCK = 48;
+
+/** Null when the parser gives up: where a clock changes by half an hour (Lord Howe) it does not find its way. */
 function nextOf(expression: { next(): { getTime(): number } }): number | null {
   try {
     return expression.next().getTime();

@@ -398,6 +398,25 @@ describe("a schedule can be", () => {
     }
   });
 
+  test("woken again when BullMQ gave it up", async ({
+    orchestra: { tutti, work, queues },
+    redis,
+    prefix,
+  }) => {
+    await tutti.schedules.add(HOURLY);
+    const queue = queues.get("tutti.schedule");
+    const [job] = await queue.getDelayed();
+    await redis.zrem(`${prefix}:tutti.schedule:delayed`, job!.id!);
+    await redis.del(`${prefix}:tutti.schedule:${job!.id!}`);
+    await redis.zadd(`${prefix}:tutti.schedule:repeat`, Date.now() - HOUR_MS, "s");
+    await work();
+    await eventually(async () => {
+      const { nextAt } = await tutti.schedules.show("s");
+      expect((await queue.getJobScheduler("s"))?.next).toBe(Date.parse(nextAt!));
+      expect((await queue.getDelayed()).some((one) => one.name === "s")).toBe(true);
+    });
+  });
+
   test("repaired when nobody wakes it, and forgotten when it is gone", async ({
     orchestra: { tutti, work, queues },
     clock: { parts },

@@ -120,6 +120,18 @@ describe("due times", () => {
     },
   );
 
+  test("go on where clocks change by half an hour", () => {
+    const from = Date.parse("2026-03-30T00:00:00Z");
+    const day = { cron: "30 2 * * *", timeZone: "Australia/Lord_Howe" };
+    const { times } = dueTimes(day, from, from + 10 * DAY_MS, ALL);
+    expect(times.length).toBeGreaterThanOrEqual(9);
+    expect(new Set(times).size).toBe(times.length);
+    for (let hour = 0; hour < 240; hour++) {
+      const after = from + hour * 3_600_000;
+      expect(nextTime(day, after)).toBeLessThan(after + 2.5 * DAY_MS);
+    }
+  });
+
   test("of an hour that the clocks skip or repeat are one a day", () => {
     const berlin = { cron: "30 2 * * *", timeZone: "Europe/Berlin" };
     const iso = (from: string) =>
