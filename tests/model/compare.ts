@@ -102,7 +102,11 @@ export function differences(
   seen: Seen,
   { rules: asked = CONTRACT, known = STRICT }: { rules?: Rules; known?: Known } = {},
 ): string[] {
-  const rules = known.forEachHasNoPolicy ? { ...asked, forEachItselfStops: false } : asked;
+  const rules = {
+    ...asked,
+    ...(known.compensationNotRetried ? { compensationRetries: false } : {}),
+    ...(known.escalatedNotCounted ? { adaptiveCountsEscalated: false } : {}),
+  };
   const allowed = interpret(seen, rules);
   const found = [
     ...stepsThatDiffer(seen, allowed, known),

@@ -1,6 +1,6 @@
 /** What has to be undone. */
 import { compensationCourse } from "./course.ts";
-import { covers, policiesOf, type Scope, type Stop } from "./policy.ts";
+import { covers, type Scope, type Stop } from "./policy.ts";
 import type { Rules } from "./rules.ts";
 import { stepOf, type Compensated, type Seen, type Step, type Workflow } from "./words.ts";
 
@@ -37,7 +37,14 @@ export function compensationsOf(
     }
   };
   for (const stop of stops) {
-    if (stop.by === "recovery") ask(stop.scope, "must");
+    // What is stopped already cannot be stopped again; whether it is undone then is left open.
+    const first = stops.every(
+      (other) =>
+        other.by === "recovery" ||
+        other.from > stop.from ||
+        (other.scope !== null && other.scope !== stop.scope),
+    );
+    if (stop.by === "recovery") ask(stop.scope, first ? "must" : "may");
     if (!rules.cancelCompensates) continue;
     for (const scope of scopesOf(workflow)) {
       if (stop.scope !== null && stop.scope !== scope) continue;
@@ -46,10 +53,8 @@ export function compensationsOf(
       );
       ask(scope, cut ? "must" : "may");
     }
-    for (const step of workflow.steps.filter(({ onError }) => onError === "recovery"))
-      for (const { policy, scope } of policiesOf(workflow, step, rules))
-        if (policy === "recovery" && (stop.scope === null || stop.scope === scope))
-          ask(scope, "may");
+    if (stop.scope === null && workflow.steps.some(({ onError }) => onError === "recovery"))
+      ask(null, "may");
   }
   return completed
     .filter(([key]) => need.has(key))

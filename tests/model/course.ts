@@ -45,11 +45,15 @@ export function courseOf(
   }
 }
 
+/** Checks of what was returned are written out: nothing but `true` or `false`. */
+const holds = ({ postconditions = [] }: Step): boolean =>
+  !postconditions.some((one) => typeof one !== "string" && one.check === "false");
+
 function codeOf(action: Action, step: Step): string | undefined {
   switch (action.do) {
     case "return":
     case "heedless":
-      return undefined;
+      return holds(step) ? undefined : "postcondition_failed";
     case "fail":
       return action.code;
     case "busy":
@@ -60,7 +64,13 @@ function codeOf(action: Action, step: Step): string | undefined {
 }
 
 /** How a compensation goes: it is retried like a step, under no policy. */
-export function compensationCourse(step: Step, actions: readonly Action[], rules: Rules): Course {
+export function compensationCourse(
+  { id, compensate }: Step,
+  actions: readonly Action[],
+  rules: Rules,
+): Course {
+  const { tool = "probe", retry: asked } = compensate ?? {};
+  const retry = rules.compensationRetries ? asked : { maxAttempts: 1 };
   const bare: Workflow = { tutti: 1, id: "compensation", steps: [] };
-  return courseOf(bare, { ...step, tool: step.compensate?.tool ?? step.tool }, actions, rules);
+  return courseOf(bare, { id, tool, ...(retry === undefined ? {} : { retry }) }, actions, rules);
 }

@@ -21,7 +21,7 @@ type ErrorClass = "rate_limited" | "transient" | "invalid" | "unknown";
 
 const RETRYABLE = new Set(["step_execution_failed", "tool_timeout", "tool_unavailable"]);
 const UNKNOWN = new Set(["effect_unknown", "worker_lost"]);
-/** So many steps may fail for a transient reason before `adaptive` stops. */
+/** The call that `adaptive` stops at, of those of its scope that failed for a transient reason. */
 const TRANSIENT_LIMIT = 3;
 
 export const isRetryable = (code: string): boolean => RETRYABLE.has(code);
@@ -61,13 +61,11 @@ export const covers = (stop: Pick<Stop, "scope">, step: Step): boolean =>
 interface Failure {
   readonly step: Step;
   readonly code: string;
-  /** When the first of its items failed, or the step itself. */
+  /** Milliseconds since 1970. */
   readonly at: number;
-  /** When the step had ended. */
-  readonly ended: number;
 }
 
-/** The steps of which a call failed, with their errors, in order. */
+/** Calls that failed, and steps that failed without one, in order. */
 function failuresOf({ workflow, history }: Seen, rules: Rules): Failure[] {
   const failures: Failure[] = [];
   for (const step of workflow.steps) {
@@ -75,21 +73,20 @@ function failuresOf({ workflow, history }: Seen, rules: Rules): Failure[] {
     const items = Object.entries(history.endings).filter(
       ([key, { outcome }]) => key !== step.id && stepOf(key) === step.id && outcome === "failed",
     );
-    const ended = own?.finishedAt ?? Infinity;
     for (const [, { code = "", finishedAt }] of items)
-      failures.push({ step, code, at: finishedAt, ended });
+      failures.push({ step, code, at: finishedAt });
     const stops = step.forEach === undefined || rules.forEachItselfStops;
     if (items.length === 0 && own?.outcome === "failed" && stops)
-      failures.push({ step, code: own.code ?? "", at: ended, ended });
+      failures.push({ step, code: own.code ?? "", at: own.finishedAt });
   }
   return failures.toSorted((a, b) => a.at - b.at);
 }
 
 function stopsOfFailures(seen: Seen, rules: Rules): Stop[] {
   const stops: Stop[] = [];
-  const transient = new Map<string, number>();
-  for (const { step, code, at, ended } of failuresOf(seen, rules)) {
-    for (const { policy, scope } of policiesOf(seen.workflow, step, rules)) {
+  const transient = new Map<Scope, number>();
+  for (const { step, code, at } of failuresOf(seen, rules)) {
+    for (const [index, { policy, scope }] of policiesOf(seen.workflow, step, rules).entries()) {
       const stop = { scope, from: at, until: at, cause: step.id };
       if (policy === "fail_fast" && rules.failFastStops) stops.push({ ...stop, by: "fail_fast" });
       if (policy === "recovery" && rules.recoveryStops) stops.push({ ...stop, by: "recovery" });
@@ -98,10 +95,10 @@ function stopsOfFailures(seen: Seen, rules: Rules): Stop[] {
       if (kind === "unknown" && rules.adaptiveStopsOnUnknown)
         stops.push({ ...stop, by: "recovery" });
       if (kind !== "transient" || !rules.adaptiveCountsToThree) continue;
-      transient.set(step.id, Math.max(ended, transient.get(step.id) ?? 0));
-      // That a step has failed is certain when it has ended, and may be known by its first item.
-      if (transient.size >= TRANSIENT_LIMIT)
-        stops.push({ ...stop, until: Math.max(...transient.values()), by: "fail_fast" });
+      if (index > 0 && !rules.adaptiveCountsEscalated) continue;
+      const count = (transient.get(scope) ?? 0) + 1;
+      transient.set(scope, count);
+      if (count >= TRANSIENT_LIMIT) stops.push({ ...stop, by: "fail_fast" });
     }
   }
   if (rules.failureStopsAtOnce) return stops;

@@ -21,6 +21,8 @@ export const CONTRACT = {
   groupPolicyBeforeWorkflow: true,
   groupKeepsFailuresInside: true,
   escalateAsksWorkflow: true,
+  /** Off: `adaptive` of the workflow does not count failures that a group hands to it. */
+  adaptiveCountsEscalated: true,
   optionalHasNoPolicy: true,
   /** Off: other steps may still begin until the first is cancelled. */
   failureStopsAtOnce: true,
@@ -33,6 +35,7 @@ export const CONTRACT = {
   rateLimitCostsNothing: true,
   recoveryCompensates: true,
   cancelCompensates: true,
+  compensationRetries: true,
   optionalDoesNotCount: true,
   groupOptionalDoesNotCount: true,
   stoppedScopeFails: true,

@@ -1,7 +1,7 @@
 /** When a step may start, and what is decided then. */
 import { evaluate, readsOf, type Verdict } from "./expressions.ts";
 import type { Rules } from "./rules.ts";
-import type { Ending, Seen, Step, Workflow } from "./words.ts";
+import type { Condition, Ending, Seen, Step, Workflow } from "./words.ts";
 
 /** What may be decided about a step, in the order of the contract. */
 export type Decision =
@@ -12,20 +12,23 @@ export type Decision =
   | { readonly kind: "not to be evaluated" }
   | { readonly kind: "precondition" };
 
-const isExpression = (condition: string): boolean => condition.startsWith("${{");
+const checksOf = (conditions: readonly Condition[] = []): string[] =>
+  conditions.filter((one) => typeof one !== "string").map(({ check }) => check);
+
+const namesOf = (conditions: readonly Condition[] = []): string[] =>
+  conditions.filter((one) => typeof one === "string");
 
 /** All steps that it names: in `needs`, in expressions, and through conditions. In this order, each once. */
 export function dependenciesOf(workflow: Workflow, step: Step): string[] {
   const texts = [
     ...Object.values(step.with ?? {}),
     ...[step.when, step.forEach].filter((text) => text !== undefined),
-    ...(step.preconditions ?? []).filter(isExpression),
+    ...checksOf(step.preconditions),
   ];
-  const establishing = (step.preconditions ?? [])
-    .filter((condition) => !isExpression(condition))
-    .flatMap((condition) =>
-      workflow.steps.filter((other) => other.postconditions?.includes(condition)),
-    );
+  const wanted = namesOf(step.preconditions);
+  const establishing = workflow.steps.filter((other) =>
+    namesOf(other.postconditions).some((name) => wanted.includes(name)),
+  );
   return [
     ...new Set([
       ...(step.needs ?? []),
@@ -145,7 +148,7 @@ export function decisionsOf(seen: Seen, step: Step, endingOf: Endings, rules: Ru
   const others = Object.values(step.with ?? {}).filter((text) => text.startsWith("${{ input."));
   if (others.length > 0 || (step.forEach !== undefined && itemsOf(step) === undefined))
     return [...decisions, { kind: rules.unevaluableFails ? "not to be evaluated" : "run" }];
-  const checks = (step.preconditions ?? []).filter(isExpression).map(read);
+  const checks = checksOf(step.preconditions).map(read);
   if (checks.some((check) => check.has("false") || check.has("error")) && rules.preconditionFails)
     decisions.push({ kind: "precondition" });
   if (checks.every((check) => check.has("true"))) decisions.push({ kind: "run" });

@@ -4,6 +4,11 @@ import type { Outcome, RunState } from "../../queues/index.ts";
 export type { Outcome, RunState };
 export type Policy = "fail_fast" | "resilient" | "recovery" | "adaptive";
 
+type Retry = Readonly<Record<string, unknown>> & { readonly maxAttempts?: number };
+
+/** A name, or an expression that has to hold. */
+export type Condition = string | { readonly check: string };
+
 export interface Step {
   readonly id: string;
   readonly tool: string;
@@ -16,12 +21,16 @@ export interface Step {
   readonly optional?: boolean;
   readonly onError?: Policy;
   readonly group?: string;
-  readonly retry?: Readonly<Record<string, unknown>> & { readonly maxAttempts?: number };
+  readonly retry?: Retry;
   readonly timeoutMs?: number;
   readonly with?: Readonly<Record<string, string>>;
-  readonly compensate?: { readonly tool: string; readonly with: Readonly<Record<string, string>> };
-  readonly preconditions?: readonly string[];
-  readonly postconditions?: readonly string[];
+  readonly compensate?: {
+    readonly tool: string;
+    readonly with: Readonly<Record<string, string>>;
+    readonly retry?: Retry;
+  };
+  readonly preconditions?: readonly Condition[];
+  readonly postconditions?: readonly Condition[];
 }
 
 export interface Group {

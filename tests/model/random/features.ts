@@ -13,7 +13,7 @@ export const FEATURES = {
   recovery: true,
   /** `onError: adaptive`, with services that ask to be left alone. */
   adaptive: true,
-  /** Expressions in `preconditions`. */
+  /** Checks in `preconditions` and `postconditions`. */
   checks: true,
 };
 
@@ -35,18 +35,21 @@ export const EVERYTHING: Features = {
  */
 export const KNOWN = {
   /** A step whose `with` cannot be evaluated counts an attempt, although its tool was not called. */
-  attemptWithoutCall: false,
+  attemptWithoutCall: true,
   /** A forEach that is stopped when an item had failed is cancelled, not failed. */
-  failedItemOfStopped: false,
-  /** A forEach that fails by itself, as when it yields no list, has no policy. */
-  forEachHasNoPolicy: false,
+  failedItemOfStopped: true,
+  /** A compensation whose first call fails is not called again, although its `retry` says so. */
+  compensationNotRetried: true,
+  /** `adaptive` of the workflow does not count failures that a group hands to it. */
+  escalatedNotCounted: true,
 };
 
 export type Known = Readonly<Record<keyof typeof KNOWN, boolean>>;
 
 /** Nothing is looked over. */
 export const STRICT: Known = {
-  attemptWithoutCall: true,
-  failedItemOfStopped: true,
-  forEachHasNoPolicy: true,
+  attemptWithoutCall: false,
+  failedItemOfStopped: false,
+  compensationNotRetried: false,
+  escalatedNotCounted: false,
 };

@@ -115,7 +115,7 @@ function genes(features: Features) {
         ),
         6,
       ),
-      bad: seldom(constantFrom("with", "check" as const), 14),
+      bad: seldom(constantFrom("with", "check", "result" as const), 14),
       items: seldom(nat({ max: 5 }), 5),
       maxParallel: seldom(integer({ min: 1, max: 3 }), 1),
       optional: seldom(constant(true), 7),
@@ -185,13 +185,19 @@ function stepOfGene(gene: Gene, index: number, before: readonly Step[], features
       : { maxParallel: gene.maxParallel }),
     ...(items === undefined ? {} : { with: { item: "${{ index }}" } }),
     ...(gene.bad === "with" && items === undefined ? { with: { x: "${{ input.gone }}" } } : {}),
-    ...(gene.bad === "check" && features.checks ? { preconditions: ["${{ false }}"] } : {}),
+    ...(gene.bad === "check" && features.checks ? { preconditions: [{ check: "false" }] } : {}),
     ...(gene.optional === undefined ? {} : { optional: true }),
+    ...(gene.bad === "result" && features.checks ? { postconditions: [{ check: "false" }] } : {}),
     ...(onError === undefined ? {} : { onError }),
     ...(gene.group === undefined ? {} : { group: gene.group }),
-    ...(gene.compensate
+    // Whether a call has completed when a check of its result fails is left open.
+    ...(gene.compensate && gene.bad !== "result"
       ? {
-          compensate: { tool: "two", with: { of: "${{ output.key }}" } },
+          compensate: {
+            tool: "two",
+            with: { of: "${{ output.key }}" },
+            retry: { ...SOON, maxAttempts: 2 },
+          },
         }
       : {}),
     // A call that hangs is given up by its step in half of the cases, and by its run in the others.
@@ -239,9 +245,9 @@ function scriptOf(genesOfSteps: readonly Gene[], steps: readonly Step[], calm: b
 export function randomCase(features: Features, maxSteps = 25): Arbitrary<Case> {
   const { policy, step } = genes(features);
   const group: Arbitrary<Group> = record(
-    { onError: policy, optional: boolean(), escalate: boolean() },
-    { requiredKeys: ["onError"] },
-  );
+    { onError: policy, more: constantFrom({}, { optional: true }, { escalate: true }) },
+    // Whether the failures of an optional group escalate is left open.
+  ).map(({ onError, more }) => ({ onError, ...more }));
   return record({
     mode: seldom(constant("sequential" as const), 5),
     onError: seldom(policy, 1),

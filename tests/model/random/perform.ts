@@ -1,5 +1,5 @@
 /** Runs random workflows on the product and writes down what is seen of them. */
-import type { RunView } from "../../../src/index.ts";
+import type { RunState, RunView } from "../../../src/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Orchestra } from "../../support/orchestra.ts";
 import { differences } from "../compare.ts";
@@ -15,6 +15,12 @@ const PATIENCE_MS = 60_000;
 
 let runs = 0;
 
+interface Cancel {
+  readonly asked: number;
+  readonly answered: number;
+  readonly state: RunState;
+}
+
 /** Performs a case once. */
 async function perform(
   { tutti }: Pick<Orchestra, "tutti">,
@@ -22,16 +28,12 @@ async function perform(
   { workflow, script, cancelAfter }: Case,
 ): Promise<History> {
   const runId = `r${++runs}`;
-  let cancelled: Promise<History["cancel"]> | undefined;
+  let cancelled: Promise<Cancel> | undefined;
   const cancel = (): void => {
     cancelled ??= (async () => {
       const asked = Date.now();
       const { state } = await tutti.cancel(runId);
-      const answered = Date.now();
-      if (state === "cancelled" || state === "cancelling") return { asked, answered };
-      // What was done is being undone, because of this cancel or of what was before it.
-      const end = state === "compensating" ? (await tutti.result(runId)).state : state;
-      return state === "compensating" && end === "cancelled" ? { asked, answered } : undefined;
+      return { asked, answered: Date.now(), state };
     })();
   };
   stage.prepare(runId, script, (count) => {
@@ -49,12 +51,19 @@ async function perform(
       { timeoutMs: PATIENCE_MS },
     );
   const run = await result;
-  const took = await cancelled;
+  const cancelling = await cancelled;
   // A call that was aborted learns so a moment after its run has ended.
   await eventually(() => {
     if (stage.callsOf(runId).some(({ how }) => how === "running")) throw new Error("still running");
   }).catch(() => undefined);
-  return historyOf(run, stage, took);
+  return historyOf(run, stage, tookEffect(run, cancelling) ? cancelling : undefined);
+}
+
+/** What a cancel was answered says whether it came in time; `compensating` says so only with the end. */
+function tookEffect(run: RunView, cancel: Cancel | undefined): boolean {
+  const { state } = cancel ?? {};
+  if (state === "compensating") return run.state === "cancelled";
+  return state === "cancelled" || state === "cancelling";
 }
 
 function historyOf(run: RunView, stage: Stage, cancel: History["cancel"]): History {

@@ -25,7 +25,7 @@ const UNKNOWN = fails("effect_unknown");
 export const HANGS: readonly Action[] = [{ do: "hang" }];
 export const ONCE = { maxAttempts: 1 };
 export const undone = (id: string, more: Partial<Step> = {}): Step =>
-  step(id, { compensate: { tool: "two", with: {} }, ...more });
+  step(id, { compensate: { tool: "two", with: {}, retry: ONCE }, ...more });
 
 const starting: Right[] = [
   {
@@ -153,7 +153,7 @@ const starting: Right[] = [
   {
     name: "a precondition does not hold: failed, and no call",
     seen: story(
-      { steps: [step("a", { preconditions: ["${{ false }}"] })] },
+      { steps: [step("a", { preconditions: [{ check: "false" }] })] },
       {},
       ["a failed 1 precondition_failed x0"],
       { state: "failed" },
@@ -440,9 +440,25 @@ const undoing: Right[] = [
     ),
   },
   {
+    name: "a compensation is retried like a step",
+    seen: story(
+      {
+        onError: "recovery",
+        steps: [
+          undone("a", { compensate: { tool: "two", with: {}, retry: { maxAttempts: 2 } } }),
+          step("c"),
+        ],
+      },
+      { c: FAILS, "~a": [...AGAIN, { do: "return", turns: 0 }] },
+      ["a completed 1", "c failed 3 tool_failed", "~a 5", "~a 6"],
+      { state: "failed" },
+    ),
+    shows: ["compensationRetries"],
+  },
+  {
     name: "a compensation that fails in the end: the others still run, and the run says so",
     seen: story(
-      { onError: "recovery", steps: [undone("a"), undone("b", { retry: ONCE }), step("c")] },
+      { onError: "recovery", steps: [undone("a"), undone("b"), step("c")] },
       { c: FAILS, "~b": AGAIN },
       ["a completed 1", "b completed 2", "c failed 3 tool_failed", "~b 5", "~a 6"],
       { state: "failed", code: "compensation_failed" },
@@ -454,7 +470,7 @@ const three = ["a", "b", "c"].map((id) => step(id, { retry: ONCE }));
 
 const adaptive: Right[] = [
   {
-    name: "adaptive, transient: as resilient, and as fail_fast from the third step on",
+    name: "adaptive, transient: as resilient, and as fail_fast from the third call on",
     seen: story(
       { onError: "adaptive", steps: [...three, after("d", "a"), step("e")] },
       { a: AGAIN, b: AGAIN, c: AGAIN, e: HANGS },
@@ -468,6 +484,25 @@ const adaptive: Right[] = [
       { state: "failed" },
     ),
     shows: ["adaptiveCountsToThree"],
+  },
+  {
+    name: "adaptive, transient: what a group hands on counts too",
+    seen: story(
+      {
+        onError: "adaptive",
+        groups: { g: { onError: "resilient", escalate: true } },
+        steps: [...three.map((one) => ({ ...one, group: "g" })), step("e")],
+      },
+      { a: AGAIN, b: AGAIN, c: AGAIN, e: HANGS },
+      [
+        "a failed 1 step_execution_failed",
+        "b failed 3 step_execution_failed",
+        "c failed 4 step_execution_failed",
+        "e cancelled 5 x1",
+      ],
+      { state: "failed" },
+    ),
+    shows: ["adaptiveCountsEscalated"],
   },
   {
     name: "adaptive, invalid: as resilient, however many",
