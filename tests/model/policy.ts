@@ -86,7 +86,8 @@ function stopsOfFailures(seen: Seen, rules: Rules): Stop[] {
   const stops: Stop[] = [];
   const transient = new Map<Scope, number>();
   for (const { step, code, at } of failuresOf(seen, rules)) {
-    for (const [index, { policy, scope }] of policiesOf(seen.workflow, step, rules).entries()) {
+    const policies = policiesOf(seen.workflow, step, rules);
+    for (const [index, { policy, scope }] of policies.entries()) {
       const stop = { scope, from: at, until: at, cause: step.id };
       if (policy === "fail_fast" && rules.failFastStops) stops.push({ ...stop, by: "fail_fast" });
       if (policy === "recovery" && rules.recoveryStops) stops.push({ ...stop, by: "recovery" });
@@ -95,7 +96,8 @@ function stopsOfFailures(seen: Seen, rules: Rules): Stop[] {
       if (kind === "unknown" && rules.adaptiveStopsOnUnknown)
         stops.push({ ...stop, by: "recovery" });
       if (kind !== "transient" || !rules.adaptiveCountsToThree) continue;
-      if (index > 0 && !rules.adaptiveCountsEscalated) continue;
+      const again = index > 0 && policies[0]?.policy === "adaptive";
+      if (again && !rules.adaptiveCountsEscalated) continue;
       const count = (transient.get(scope) ?? 0) + 1;
       transient.set(scope, count);
       if (count >= TRANSIENT_LIMIT) stops.push({ ...stop, by: "fail_fast" });

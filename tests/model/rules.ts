@@ -21,7 +21,7 @@ export const CONTRACT = {
   groupPolicyBeforeWorkflow: true,
   groupKeepsFailuresInside: true,
   escalateAsksWorkflow: true,
-  /** Off: `adaptive` of the workflow does not count failures that a group hands to it. */
+  /** Off: what the `adaptive` of a group has counted does not count in that of the workflow. */
   adaptiveCountsEscalated: true,
   optionalHasNoPolicy: true,
   /** Off: other steps may still begin until the first is cancelled. */

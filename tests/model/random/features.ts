@@ -40,7 +40,7 @@ export const KNOWN = {
   failedItemOfStopped: true,
   /** A compensation whose first call fails is not called again, although its `retry` says so. */
   compensationNotRetried: true,
-  /** `adaptive` of the workflow does not count failures that a group hands to it. */
+  /** What the `adaptive` of a group has counted and hands on does not count in that of the workflow. */
   escalatedNotCounted: true,
 };
 

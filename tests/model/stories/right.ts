@@ -490,8 +490,8 @@ const adaptive: Right[] = [
     seen: story(
       {
         onError: "adaptive",
-        groups: { g: { onError: "resilient", escalate: true } },
-        steps: [...three.map((one) => ({ ...one, group: "g" })), step("e")],
+        groups: { g: { onError: "adaptive", escalate: true } },
+        steps: [...three.map((one) => (one.id === "c" ? one : { ...one, group: "g" })), step("e")],
       },
       { a: AGAIN, b: AGAIN, c: AGAIN, e: HANGS },
       [
