@@ -14,7 +14,7 @@ export function classify(thrown: unknown, code: string): ErrorClass {
 export interface Consequences {
   readonly aborts?: readonly Abort[];
   /** Takes hold with the third failure of its kind. */
-  readonly systemic?: Abort;
+  readonly systemic?: readonly Abort[];
 }
 
 /**
@@ -65,9 +65,9 @@ function stopOf(onError: OnError, stepId: string, kind: ErrorClass, group?: stri
 function collect(stops: readonly (Stop | null)[]): Consequences {
   const found = stops.filter((stop) => stop !== null);
   const aborts = found.filter(({ third }) => third !== true).map(({ abort }) => abort);
-  const systemic = found.find(({ third }) => third === true)?.abort;
+  const systemic = found.filter(({ third }) => third === true).map(({ abort }) => abort);
   return {
     ...(aborts.length === 0 ? {} : { aborts }),
-    ...(systemic === undefined ? {} : { systemic }),
+    ...(systemic.length === 0 ? {} : { systemic }),
   };
 }

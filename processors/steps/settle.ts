@@ -39,9 +39,11 @@ export async function settle(work: Settled, ending: Ending): Promise<StepRecord 
 
 /** What has been stopped by this ending, or may have been. */
 async function stops(engine: Engine, runId: string, ending: Ending): Promise<readonly Abort[]> {
-  const { aborts = [], systemic } = ending;
-  if (systemic === undefined) return aborts;
-  const field = systemic.group === undefined ? FIELDS.abort : FIELDS.groupAbort(systemic.group);
-  const [text] = await engine.runs.fields(runId, [field]);
-  return text ? [...aborts, readJson<Abort>(text)] : aborts;
+  const { aborts = [], systemic = [] } = ending;
+  if (systemic.length === 0) return aborts;
+  const fields = systemic.map(({ group }) =>
+    group === undefined ? FIELDS.abort : FIELDS.groupAbort(group),
+  );
+  const texts = await engine.runs.fields(runId, fields);
+  return [...aborts, ...texts.filter((text) => text !== null).map((text) => readJson<Abort>(text))];
 }

@@ -76,7 +76,7 @@ export interface Ending {
   /** Stop the rest of the run, or of a group, together with this ending. */
   readonly aborts?: readonly Abort[];
   /** Stops it together with the third ending of this kind. */
-  readonly systemic?: Abort;
+  readonly systemic?: readonly Abort[];
   readonly call?: Call;
   /** It can be undone: its place among the completions is kept. */
   readonly undoable?: boolean;
@@ -269,12 +269,12 @@ const abortEntry = (abort: Abort): [string, string] => [
 const callOf = ({ tool, ms, failed }: Call) => [tool, Math.round(ms), failed ? 1 : 0];
 
 /** What only few endings have. */
-function moreOf({ aborts = [], systemic, call, undoable, dead }: Ending): object | false {
-  const plain = aborts.length === 0 && call === undefined && systemic === undefined;
+function moreOf({ aborts = [], systemic = [], call, undoable, dead }: Ending): object | false {
+  const plain = aborts.length + systemic.length === 0 && call === undefined;
   if (plain && undoable !== true && dead !== true) return false;
   return {
     ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
-    ...(systemic === undefined ? {} : { systemic: abortEntry(systemic) }),
+    ...(systemic.length === 0 ? {} : { systemic: systemic.map(abortEntry) }),
     ...(call === undefined ? {} : { call: callOf(call) }),
     ...(undoable === true ? { undo: 1 } : {}),
     ...(dead === true ? { dead: 1 } : {}),

@@ -141,7 +141,7 @@ describe("a secret", () => {
     );
     expect((await tutti.result(runId)).steps["a"]).toMatchObject({
       state: "failed",
-      attempts: 1,
+      attempts: 0,
       error: { code: "secret_missing" },
     });
   });

@@ -97,7 +97,7 @@ end
 
 -- field, start, epoch, letter, attempts, detail, output field, output, more -> status, record,
 -- running steps left of a run that is being stopped, version when it may be parked now, slots that got a place
--- more: { aborts: [[field, JSON]], systemic: [field, JSON] (takes hold with the third), call: [tool, ms, failed], dead: 1, undo: 1 } or false
+-- more: { aborts: [[field, JSON]], systemic: [[field, JSON]] (takes hold with the third), call: [tool, ms, failed], dead: 1, undo: 1 } or false
 function operations.commit(key, a)
   local field, start, more = a[2], a[3], a[10] or {}
   local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width')
@@ -117,9 +117,9 @@ function operations.commit(key, a)
     local prefix, run = partsOf(key)
     redis.call('ZADD', prefix .. '.dead', stamp, run .. ' ' .. slot)
   end
-  if more.systemic then
-    local count = redis.call('HINCRBY', key, 'systemic:' .. more.systemic[1], 1)
-    if count >= 3 then redis.call('HSETNX', key, more.systemic[1], more.systemic[2]) end
+  for _, one in ipairs(more.systemic or {}) do
+    local count = redis.call('HINCRBY', key, 'systemic:' .. one[1], 1)
+    if count >= 3 then redis.call('HSETNX', key, one[1], one[2]) end
   end
   if more.undo then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
   local left, version, granted = '', '', {}

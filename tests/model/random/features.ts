@@ -35,13 +35,13 @@ export const EVERYTHING: Features = {
  */
 export const KNOWN = {
   /** A step whose `with` cannot be evaluated counts an attempt, although its tool was not called. */
-  attemptWithoutCall: true,
+  attemptWithoutCall: false,
   /** A forEach that is stopped when an item had failed is cancelled, not failed. */
-  failedItemOfStopped: true,
+  failedItemOfStopped: false,
   /** A compensation whose first call fails is not called again, although its `retry` says so. */
-  compensationNotRetried: true,
+  compensationNotRetried: false,
   /** What the `adaptive` of a group has counted and hands on does not count in that of the workflow. */
-  escalatedNotCounted: true,
+  escalatedNotCounted: false,
 };
 
 export type Known = Readonly<Record<keyof typeof KNOWN, boolean>>;
