@@ -9,11 +9,9 @@ import {
   type Template,
 } from "../../config/index.ts";
 import {
-  abortedState,
   assertPayload,
   conclude,
   concludeUndone,
-  counts,
   FIELDS,
   parseStepRecord,
   type Abort,
@@ -28,6 +26,7 @@ import {
 import type { Engine } from "../engine.ts";
 import { stepError } from "../steps/finish.ts";
 import { view } from "../steps/inputs.ts";
+import { factsOf, stateOf } from "./endings.ts";
 
 /**
  * The root job of a run: entered when every step has ended, it decides how the run ended and computes
@@ -70,47 +69,24 @@ async function endingOf(
   records: ReadonlyMap<string, StepRecord>,
   abort: Abort | null,
 ): Promise<RunEnding> {
-  const { state, error } = judge(definition, records, abort);
+  const { facts, error } = factsOf(definition, records, abort);
   const results = new Results(engine, job, records);
   const output = await results.output(definition.output);
-  if (output.error !== undefined && state === "completed")
-    return { state: "failed", error: output.error };
   const value = output.value === undefined ? {} : { output: output.value };
-  if (state !== "completed") return { state, ...value, ...(error === undefined ? {} : { error }) };
-  const unmetCriteria = await results.unmet(definition.success);
-  return unmetCriteria.length > 0
-    ? { state: "completed_with_unmet_criteria", ...value, unmetCriteria }
-    : { state, ...value };
-}
-
-/** How a run ended, from how its steps ended. docs/semantics.md has the same table. */
-export function judge(
-  definition: RunDefinition,
-  records: ReadonlyMap<string, StepRecord>,
-  abort: Abort | null,
-): { state: RunState; error?: StepError } {
-  const counted = [...records].filter(([id]) => counts(definition, id));
-  const failed = counted.find(([, record]) => record.state === "failed");
-  const error =
-    failed === undefined
-      ? {}
-      : {
-          error: {
-            code: failed[1].error?.code ?? "step_execution_failed",
-            message: `${failed[0]}: ${failed[1].error?.message ?? "failed"}`,
-          },
-        };
-  if (abort !== null) return { state: abortedState(abort), ...error };
-  // A step without an ending: its job was removed from outside, so nobody knows what became of it.
-  const lost = counted.find(([, record]) => record.finishedAtMs === null);
-  if (lost !== undefined)
-    return {
-      state: "failed",
-      error: { code: "internal_error", message: `${lost[0]}: its job was removed before it ended` },
-    };
-  if (failed === undefined) return { state: "completed" };
-  const some = counted.some(([, record]) => record.state === "completed");
-  return { state: some ? "partial" : "failed", ...error };
+  const sound = stateOf(facts) === "completed";
+  const unmetCriteria =
+    sound && output.error === undefined ? await results.unmet(definition.success) : [];
+  const known = sound ? output.error : error;
+  return {
+    state: stateOf({
+      ...facts,
+      outputFails: output.error !== undefined,
+      unmetCriteria: unmetCriteria.length,
+    }),
+    ...value,
+    ...(known === undefined ? {} : { error: known }),
+    ...(unmetCriteria.length === 0 ? {} : { unmetCriteria }),
+  };
 }
 
 /** Evaluates the expressions about a run as a whole; reads only the outputs they name. */

@@ -2,7 +2,8 @@ import { policyOf, type Abort, type OnError, type RunDefinition } from "../../qu
 import { askedPauseMs, isRetryable } from "./retry.ts";
 
 /** What kind of trouble an error is; policy `adaptive` decides by it (R79). */
-export type ErrorClass = "rate_limited" | "transient" | "invalid" | "unknown";
+export const ERROR_CLASSES = ["rate_limited", "transient", "invalid", "unknown"] as const;
+export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
 export function classify(thrown: unknown, code: string): ErrorClass {
   if (code === "effect_unknown" || code === "worker_lost") return "unknown";

@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 
-import { TuttiError } from "../../config/index.ts";
+import { TuttiError, type Json, type JsonObject } from "../../config/index.ts";
 import { test } from "../support/orchestra.ts";
 import { Turnstile } from "../support/turnstile.ts";
 import { workflow } from "../support/workflows.ts";
@@ -20,7 +20,8 @@ const STAGES = [
 const PIPELINE = { mode: "pipeline", output: "${{ steps.c.output }}" };
 const ITEMS = Array.from({ length: 8 }, (_, index) => String(index));
 
-const add = ({ stage, item }: Record<string, unknown>): string => `${String(item)}${String(stage)}`;
+const text = (value: Json | undefined): string => (typeof value === "string" ? value : "");
+const add = ({ stage, item }: JsonObject): string => `${text(item)}${text(stage)}`;
 
 describe("mode pipeline", () => {
   test("gives the same result as mode parallel", async ({ orchestra: { tutti, work } }) => {
@@ -44,14 +45,14 @@ describe("mode pipeline", () => {
     await work({
       one: () => ITEMS,
       probe: async ({ stage, item }, { signal }) => {
-        const number = String(item)[0]!;
+        const number = text(item).slice(0, 1);
         if (stage === "a") most = Math.max(most, ++underway);
         if (stage === "a" && number === "2") await last.pass("2", signal);
         if (stage === "c") {
           underway--;
           ended.add(number);
         }
-        return add({ stage, item });
+        return add({ stage: text(stage), item: text(item) });
       },
     });
     const { runId } = await tutti.submit(workflow(STAGES, PIPELINE));
@@ -73,7 +74,7 @@ describe("mode pipeline", () => {
       one: () => ["0", "1", "2", "3"],
       probe: ({ stage, item }) => {
         if (stage === "b" && item === "1a") throw new TuttiError("tool_failed", "no");
-        return add({ stage: String(stage), item: String(item) });
+        return add({ stage: text(stage), item: text(item) });
       },
     });
     const { runId } = await tutti.submit(workflow(STAGES, PIPELINE));

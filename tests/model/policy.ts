@@ -32,7 +32,7 @@ function classOf(code: string): ErrorClass {
 }
 
 /** The policies that a failure of the step meets, each with its scope. */
-export function policiesOf(
+function policiesOf(
   workflow: Workflow,
   step: Step,
   rules: Rules,

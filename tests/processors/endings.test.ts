@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { judge } from "../../processors/control/run.ts";
+import { factsOf, stateOf } from "../../processors/control/endings.ts";
 import { parseStepRecord, type Abort, type RunDefinition } from "../../queues/index.ts";
 
 const record = (letter: string) =>
@@ -16,7 +16,8 @@ function judged(ends: Record<string, string>, abort: Abort | null = null) {
     Object.keys(ends).map((id) => [id, { optional: id.endsWith("?") }]),
   );
   const records = new Map(Object.entries(ends).map(([id, letter]) => [id, record(letter)]));
-  return judge({ steps } as unknown as RunDefinition, records, abort);
+  const { facts, ...rest } = factsOf({ steps } as unknown as RunDefinition, records, abort);
+  return { state: stateOf(facts), ...rest };
 }
 const ERROR = { code: "tool_failed", message: "b: no" };
 

@@ -1,0 +1,91 @@
+// Writes the tables of the docs that are made from the code, between their markers.
+// usage: npm run tables
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { ENDINGS, stateOf } from "../processors/control/endings.ts";
+import { consequencesOf, ERROR_CLASSES } from "../processors/steps/policy.ts";
+import { MODE_RULES } from "../src/workflow/mode.ts";
+import { root } from "./root.mjs";
+
+const POLICIES = ["resilient", "fail_fast", "recovery", "adaptive"];
+
+/** @param {string[][]} rows the first one is the head */
+function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [line(rows[0]), rule, ...rows.slice(1).map(line)].join("\n");
+}
+
+/** What a failure does, asked of the code that decides: of a step of the run, and of a member of a group. */
+function consequences() {
+  const rows = [["policy", "class of the error", "what it stops", "undone", "state of the run"]];
+  for (const onError of POLICIES) {
+    for (const kind of ERROR_CLASSES) {
+      const ofRun = { onError, steps: { a: { optional: false } } };
+      const ofGroup = {
+        onError: "resilient",
+        groups: { g: { onError, optional: false, escalate: false } },
+        steps: { a: { optional: false, group: "g" } },
+      };
+      const { aborts = [], systemic = [] } = consequencesOf(ofRun, "a", kind);
+      const inGroup = consequencesOf(ofGroup, "a", kind);
+      const stop = aborts[0] ?? systemic[0];
+      const scoped = (inGroup.aborts ?? inGroup.systemic ?? [])[0]?.group === "g";
+      const facts = { failed: 1, completed: 1, lost: 0, outputFails: false, unmetCriteria: 0 };
+      const plain = stateOf(facts);
+      const stopped = stop === undefined ? plain : stateOf({ ...facts, stopped: stop.kind });
+      rows.push([
+        `\`${onError}\``,
+        `\`${kind}\``,
+        stop === undefined
+          ? "nothing"
+          : `${scoped ? "its scope" : "the run"}${aborts.length === 0 ? ", with the third such failure" : ""}`,
+        stop?.compensate === true ? "what completed in it" : "nothing",
+        stopped === plain
+          ? `\`${plain}\``
+          : `\`${stopped}\`; \`${plain}\` when its scope is a group${aborts.length === 0 ? ", or before the third" : ""}`,
+      ]);
+    }
+  }
+  return table(rows);
+}
+
+/** Every generated table: the file it stands in, the name of its markers, its text. */
+export const TABLES = [
+  { file: "docs/semantics.md", name: "consequences", text: consequences() },
+  {
+    file: "docs/semantics.md",
+    name: "endings",
+    text: table([
+      ["what happened", "state"],
+      ...ENDINGS.map(({ what, state }) => [what, `\`${state}\``]),
+    ]),
+  },
+  {
+    file: "docs/workflows.md",
+    name: "modes",
+    text: table([
+      ["what the workflow looks like", "mode"],
+      ...MODE_RULES.map(({ when, mode }) => [when, `\`${mode}\``]),
+    ]),
+  },
+];
+
+/** The text of a file with one table put between its markers. */
+export function put(text, { file, name, text: made }) {
+  const [open, close] = [`<!-- table: ${name} -->`, `<!-- /table: ${name} -->`];
+  const from = text.indexOf(open);
+  const to = text.indexOf(close);
+  if (from < 0 || to < 0) throw new Error(`${file} has no place for the table ${name}`);
+  return `${text.slice(0, from + open.length)}\n\n${made}\n\n${text.slice(to)}`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const made of TABLES) {
+    const path = join(root, made.file);
+    writeFileSync(path, put(readFileSync(path, "utf8"), made));
+  }
+}
