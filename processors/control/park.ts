@@ -31,10 +31,7 @@ export async function parkIfIdle(
 }
 
 /** Whether some step waits for somebody outside and no other can do anything before that. */
-export function isIdle(
-  definition: RunDefinition,
-  records: ReadonlyMap<string, StepRecord>,
-): boolean {
+function isIdle(definition: RunDefinition, records: ReadonlyMap<string, StepRecord>): boolean {
   let waits = false;
   for (const [id, record] of records) {
     if (record.state === "running" || record.state === "retrying") return false;

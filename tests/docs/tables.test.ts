@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { put, TABLES } from "../../scripts/tables.mjs";
+import { put, TABLES } from "../../scripts/tables.ts";
 
 /** Cells, however wide the formatter made them. */
 const cells = (text: string): string => text.replaceAll(/ +/g, " ").replaceAll(/-+/g, "-");

@@ -63,7 +63,7 @@ function server() {
 if (transport === "stdio") serveStdio(server);
 else {
   const handler = createMcpHandler(server);
-  createServer(async (request, response) => {
+  const answerOne = async (request, response) => {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
     const hasBody = request.method !== "GET" && request.method !== "HEAD";
@@ -81,7 +81,12 @@ else {
         .on("error", () => response.destroy())
         .pipe(response);
     else response.end();
-  }).listen(0, "127.0.0.1", function listening() {
-    process.stdout.write(`${this.address().port}\n`);
-  });
+  };
+  createServer((request, response) => void answerOne(request, response)).listen(
+    0,
+    "127.0.0.1",
+    function listening() {
+      process.stdout.write(`${this.address().port}\n`);
+    },
+  );
 }

@@ -6,10 +6,7 @@ try {
   const lines = [];
   const onTalk = (line) => lines.push(line);
   const redis = await openRedis(JSON.parse(config), { ...JSON.parse(options), onTalk });
-  process.on("message", async () => {
-    await redis.close();
-    process.disconnect();
-  });
+  process.on("message", () => void redis.close().then(() => process.disconnect()));
   process.send({ url: redis.url, lines });
 } catch (error) {
   process.send({ code: error.code, message: error.message });

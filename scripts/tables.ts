@@ -1,35 +1,36 @@
 // Writes the tables of the docs that are made from the code, between their markers.
 // usage: npm run tables
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { ENDINGS, stateOf } from "../processors/control/endings.ts";
 import { consequencesOf, ERROR_CLASSES } from "../processors/steps/policy.ts";
+import type { OnError, RunDefinition } from "../queues/index.ts";
 import { MODE_RULES } from "../src/workflow/mode.ts";
-import { root } from "./root.mjs";
 
-const POLICIES = ["resilient", "fail_fast", "recovery", "adaptive"];
+const POLICIES: readonly OnError[] = ["resilient", "fail_fast", "recovery", "adaptive"];
 
-/** @param {string[][]} rows the first one is the head */
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+/** A table of Markdown; the first row is its head. */
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = []] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(rows[0]), rule, ...rows.slice(1).map(line)].join("\n");
+  return [line(head), rule, ...rows.slice(1).map(line)].join("\n");
 }
 
 /** What a failure does, asked of the code that decides: of a step of the run, and of a member of a group. */
-function consequences() {
+function consequences(): string {
   const rows = [["policy", "class of the error", "what it stops", "undone", "state of the run"]];
   for (const onError of POLICIES) {
     for (const kind of ERROR_CLASSES) {
-      const ofRun = { onError, steps: { a: { optional: false } } };
-      const ofGroup = {
+      const ofRun = definitionOf({ onError, steps: { a: { optional: false } } });
+      const ofGroup = definitionOf({
         onError: "resilient",
         groups: { g: { onError, optional: false, escalate: false } },
         steps: { a: { optional: false, group: "g" } },
-      };
+      });
       const { aborts = [], systemic = [] } = consequencesOf(ofRun, "a", kind);
       const inGroup = consequencesOf(ofGroup, "a", kind);
       const stop = aborts[0] ?? systemic[0];
@@ -53,8 +54,19 @@ function consequences() {
   return table(rows);
 }
 
+/** As much of a definition as policies look at. */
+const definitionOf = (part: object): RunDefinition => part as unknown as RunDefinition;
+
+/** A table of the docs that is made from the code. */
+interface Table {
+  readonly file: string;
+  /** Of the markers it stands between. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Every generated table: the file it stands in, the name of its markers, its text. */
-export const TABLES = [
+export const TABLES: readonly Table[] = [
   { file: "docs/semantics.md", name: "consequences", text: consequences() },
   {
     file: "docs/semantics.md",
@@ -75,7 +87,7 @@ export const TABLES = [
 ];
 
 /** The text of a file with one table put between its markers. */
-export function put(text, { file, name, text: made }) {
+export function put(text: string, { file, name, text: made }: Table): string {
   const [open, close] = [`<!-- table: ${name} -->`, `<!-- /table: ${name} -->`];
   const from = text.indexOf(open);
   const to = text.indexOf(close);
@@ -85,7 +97,6 @@ export function put(text, { file, name, text: made }) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   for (const made of TABLES) {
-    const path = join(root, made.file);
-    writeFileSync(path, put(readFileSync(path, "utf8"), made));
+    writeFileSync(made.file, put(readFileSync(made.file, "utf8"), made));
   }
 }
