@@ -202,13 +202,14 @@ export async function tuttiArm(
 ): Promise<Arm & { readonly prefix: string }> {
   const prefix = `{tutti${sequence++}}`;
   const registry = registryFor(concurrency);
-  const tutti = new Tutti({ redisUrl, prefix, registry });
+  const tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1_000_000 });
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const begin = () =>
     startWorker({
       redisUrl,
       prefix,
       registry,
+      maxRunning: 1_000_000,
       handlers: { "bench.noop": () => ({ state: "completed" }) },
       log: pino({ level: "silent" }),
     });

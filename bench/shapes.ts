@@ -11,7 +11,7 @@ export interface Shape {
 const list = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 /** The same "random" DAG in every run: 100 steps, 1 to 3 earlier steps within reach each. */
-function randomDependencies(count: number): number[][] {
+export function randomDependencies(count: number): number[][] {
   let state = 7;
   const random = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
   return list(count).map((node) => {

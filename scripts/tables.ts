@@ -55,6 +55,7 @@ function consequences(): string {
 }
 
 /** As much of a definition as policies look at. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of it is not looked at
 const definitionOf = (part: object): RunDefinition => part as unknown as RunDefinition;
 
 /** A table of the docs that is made from the code. */

@@ -2,6 +2,7 @@ import { sample } from "fast-check";
 import { Redis } from "ioredis";
 import { expect } from "vitest";
 
+import { isOpen } from "../../queues/index.ts";
 import type { RunView } from "../../src/run-view.ts";
 import { randomDag, type Dag } from "./dags.ts";
 import { Fleet } from "./fleet.ts";
@@ -157,4 +158,4 @@ export async function crash(
   };
 }
 
-const isEnd = (state: string): boolean => !["queued", "running", "cancelling"].includes(state);
+const isEnd = (state: string): boolean => !isOpen(state);
