@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   run_not_found: { family: "terminal", status: 404 },
   run_conflict: { family: "terminal", status: 409 },
   resume_refused: { family: "terminal", status: 409 },
+  state_conflict: { family: "terminal", status: 409 },
+  dead_letter_not_found: { family: "terminal", status: 404 },
   decision_late: { family: "terminal", status: 409 },
   workflow_not_found: { family: "terminal", status: 404 },
   schedule_not_found: { family: "terminal", status: 404 },

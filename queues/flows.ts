@@ -133,6 +133,20 @@ export class Flows {
     }
   }
 
+  /** Gives jobs another priority. Harmless for those that have begun, or are gone. */
+  async reprioritize(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+    priority: number,
+  ): Promise<void> {
+    for (let from = 0; from < jobs.length; from += CHUNK) {
+      await Promise.all(
+        jobs
+          .slice(from, from + CHUNK)
+          .map(({ queue, jobId }) => this.#queues.reprioritize(queue, jobId, priority)),
+      );
+    }
+  }
+
   async has(queue: string, jobId: string): Promise<boolean> {
     return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
   }

@@ -18,6 +18,7 @@ export {
 } from "./lifecycle/parts.ts";
 export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
 export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
+export { jobPriority } from "./lifecycle/priority.ts";
 export { reopenRun, type Reopen, type Reopened } from "./lifecycle/reopen.ts";
 export {
   enqueueRun,
@@ -26,6 +27,7 @@ export {
   type RunStart,
   type Submitted,
 } from "./lifecycle/start.ts";
+export { setRunPriority } from "./lifecycle/set-priority.ts";
 export { subRunId } from "./lifecycle/sub-runs.ts";
 export {
   isConnectionTrouble,
@@ -58,6 +60,7 @@ export {
   type StepJob,
   type UndoingJob,
 } from "./jobs.ts";
+export { DeadLetters, slotOfShown, type DeadLetter } from "./runs/dead-letters.ts";
 export { Items } from "./runs/items.ts";
 export {
   Ledger,

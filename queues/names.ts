@@ -121,9 +121,9 @@ export class Keys {
   width(runId: string): string {
     return `${this.prefix}.width:${runId}`;
   }
-  /** Failed steps that somebody may want to try again: `<run> <slot>`, scored by when. */
-  get dead(): string {
-    return `${this.prefix}.dead`;
+  /** Failed steps that somebody may want to try again, of all tenants or of one: `<run> <slot>`, scored by when. */
+  dead(tenant?: string): string {
+    return tenant === undefined ? `${this.prefix}.dead` : `${this.prefix}.dead:${tenant}`;
   }
   /** Tenants that ever submitted. */
   get tenants(): string {

@@ -48,6 +48,15 @@ export class ToolQueues {
     }
   }
 
+  /** Gives a job another priority. Harmless when it is gone. */
+  async reprioritize(queue: string, jobId: string, priority: number): Promise<void> {
+    try {
+      await this.get(queue).getBackend().changePriority(jobId, priority);
+    } catch (thrown) {
+      if (!(thrown instanceof Error) || !/Missing key for job/.test(thrown.message)) throw thrown;
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();

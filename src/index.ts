@@ -24,6 +24,7 @@ export {
   openRedis,
   type OpenRedis,
   RUN_STATES,
+  type Compensated,
   type RunState,
   type StepError,
   type StepState,
@@ -31,6 +32,7 @@ export {
   type WorkerInfo,
 } from "../queues/index.ts";
 export { prepare } from "./prepare.ts";
+export type { EpochView, WidthChange } from "./run-course.ts";
 export type { RunSummary, RunView } from "./run-view.ts";
 export type { ScheduleForm } from "./registry/schedule-form.ts";
 export type {
@@ -54,6 +56,9 @@ export type {
   WorkflowView,
 } from "./registry/workflows.ts";
 export type { RunOptions, StartOptions, SubmitOptions } from "./run-options.ts";
+export type { Decision, Resumed } from "./control/control.ts";
+export type { DeadLetterDoor, DeadLetterView, Replayed } from "./control/dead-letters.ts";
+export type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
 export { Tutti, type TuttiOptions } from "./tutti.ts";
 export type { RunEvent } from "./watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan.ts";

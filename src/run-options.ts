@@ -71,3 +71,8 @@ export function checkedPriority(priority: number): number {
 function newRunId(): string {
   return `${Date.now().toString(36)}-${randomBytes(6).toString("hex")}`;
 }
+
+/** What is thrown when there is no run of this id. */
+export function noRun(runId: string): TuttiError {
+  return new TuttiError("run_not_found", `there is no run ${JSON.stringify(runId.slice(0, 80))}`);
+}

@@ -1,6 +1,7 @@
 import type { Json } from "../config/index.ts";
 import {
   FIELDS,
+  type Compensated,
   parseStepRecord,
   shownAs,
   stepsOf,
@@ -13,6 +14,7 @@ import {
   type StepView,
   type Values,
 } from "../queues/index.ts";
+import { readCourse, type EpochView, type WidthChange } from "./run-course.ts";
 
 /** A run in a list. Times are ISO 8601 with milliseconds. */
 export interface RunSummary {
@@ -22,6 +24,12 @@ export interface RunSummary {
   readonly submittedAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+  /** 1 to 10, 10 the most urgent. */
+  readonly priority: number;
+  /** How often it was resumed after it had ended. */
+  readonly epoch: number;
+  /** The step of another run that it works for. */
+  readonly parent?: { readonly runId: string; readonly step: string };
 }
 
 /** Everything that is known of a run. */
@@ -34,6 +42,18 @@ export interface RunView extends RunSummary {
   readonly tenant: string;
   readonly actor: string;
   readonly correlationId: string;
+  /** When its turn came; null while it waits behind other runs of its tenant. ISO 8601. */
+  readonly admittedAt: string | null;
+  /** Who holds it, while it is paused. */
+  readonly pausedBy?: string;
+  /** While it is being stopped: the steps whose calls have not returned yet. */
+  readonly stillRunning?: readonly string[];
+  /** How it ended before it was resumed, the first end first. */
+  readonly epochs?: readonly EpochView[];
+  /** What was or is being undone, in this order. */
+  readonly compensation?: readonly Compensated[];
+  /** Mode `adaptive`: how many calls may be underway now, and how that came about. */
+  readonly width?: { readonly now: number; readonly history: readonly WidthChange[] };
 }
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
@@ -46,6 +66,11 @@ export function summaryOf(header: RunHeader): RunSummary {
     submittedAt: new Date(header.submittedAtMs).toISOString(),
     startedAt: iso(header.startedAtMs),
     finishedAt: iso(header.finishedAtMs),
+    priority: header.priority,
+    epoch: header.epoch,
+    ...(header.parent === undefined
+      ? {}
+      : { parent: { runId: header.parent.runId, step: header.parent.stepId } }),
   };
 }
 
@@ -102,5 +127,6 @@ export async function readRun(
     tenant: header.tenant,
     actor: header.actor,
     correlationId: header.correlationId,
+    ...(await readCourse(runs, header, steps)),
   };
 }

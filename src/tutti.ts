@@ -7,12 +7,15 @@ import {
   MAX_RUNNING_RUNS,
   REDIS_DEADLINE_MS,
   TuttiError,
+  type Json,
   type ToolRegistry,
 } from "../config/index.ts";
 import {
   cancelRun,
   CONTROL_QUEUES,
+  DeadLetters,
   Flows,
+  Items,
   Keys,
   openImpatient,
   openPatient,
@@ -33,6 +36,9 @@ import {
   type Submitted,
   type WorkerInfo,
 } from "../queues/index.ts";
+import { RunControl, type Decision, type Resumed } from "./control/control.ts";
+import { DeadLetterDoor } from "./control/dead-letters.ts";
+import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
@@ -41,6 +47,7 @@ import type { Workflows } from "./registry/workflows.ts";
 import {
   addressed,
   checkedPriority,
+  noRun,
   type StartOptions,
   type SubmitOptions,
 } from "./run-options.ts";
@@ -86,6 +93,9 @@ export class Tutti implements AsyncDisposable {
   readonly triggers: TriggerDoor;
   /** What happened outside. */
   readonly events: EventDoor;
+  /** Steps that failed after their last attempt. */
+  readonly deadLetters: DeadLetterDoor;
+  readonly #control: RunControl;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -121,18 +131,27 @@ export class Tutti implements AsyncDisposable {
       maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
       registry,
     };
+    const soon = <T>(work: Promise<T>) => this.#soon(work);
     const doors = openDoors({
       redis: this.#redis,
       keys,
       start: this.#parts,
       queues: this.#queues,
       tools: this.registry,
-      soon: (work) => this.#soon(work),
+      soon,
     });
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
     this.triggers = doors.triggers;
     this.events = doors.events;
+    this.#control = new RunControl(this.#parts, this.registry, soon);
+    this.deadLetters = new DeadLetterDoor({
+      run: this.#parts,
+      values: this.#values,
+      items: new Items(this.#redis, keys),
+      letters: new DeadLetters(this.#redis, keys),
+      soon,
+    });
   }
 
   /**
@@ -200,11 +219,7 @@ export class Tutti implements AsyncDisposable {
 
   async #view(runId: string, outputs: boolean): Promise<RunView> {
     const found = await this.#header(runId);
-    if (found === null)
-      throw new TuttiError(
-        "run_not_found",
-        `there is no run ${JSON.stringify(runId.slice(0, 80))}`,
-      );
+    if (found === null) throw noRun(runId);
     return readRun({ runs: this.#runs, values: this.#values }, found.header, found.definition, {
       outputs,
     });
@@ -274,12 +289,72 @@ export class Tutti implements AsyncDisposable {
     const state = await this.#soon(
       cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),
     );
-    if (state === null)
-      throw new TuttiError(
-        "run_not_found",
-        `there is no run ${JSON.stringify(runId.slice(0, 80))}`,
-      );
+    if (state === null) throw noRun(runId);
     return { state };
+  }
+
+  /**
+   * Holds a run: no step of it begins any more, those that run go on, its time stands still and another
+   * run gets its place. Harmless when it is held already.
+   *
+   * @throws TuttiError `run_not_found`, `state_conflict` when it has ended or is being stopped or undone.
+   */
+  pause(runId: string, options: PauseForm = {}): Promise<{ state: RunState }> {
+    return this.#control.pause(runId, options);
+  }
+
+  /**
+   * Lets a run go on: a paused one from where it stands, one that has ended from what failed. Then all
+   * failed and cancelled steps run again, or those of `steps`, or those of `from` in whatever state, and
+   * always all that depends on them; every other result is kept.
+   *
+   * @throws TuttiError `run_not_found`, `resume_refused` when it is at work, or was resumed by somebody
+   * else meanwhile, or has nothing of the kind.
+   * @throws ValidationError `request_invalid`, `input_invalid` with every problem of the options.
+   */
+  resume(runId: string, options: ResumeForm = {}): Promise<Resumed> {
+    return this.#control.resume(runId, options);
+  }
+
+  /**
+   * Approves a step that waits for it, or will: an early decision is kept. The first decision stands.
+   *
+   * @throws TuttiError `run_not_found`, `unknown_step`, `request_invalid` when the step waits for
+   * something else, `decision_late` when it has ended or was rejected before, `payload_too_large`.
+   */
+  approve(runId: string, stepId: string, options: DecisionForm = {}): Promise<Decision> {
+    return this.#control.decide(runId, stepId, "approved", options);
+  }
+
+  /** Rejects a step that waits for approval: it fails as `approval_rejected`. See {@link Tutti.approve}. */
+  reject(runId: string, stepId: string, options: DecisionForm = {}): Promise<Decision> {
+    return this.#control.decide(runId, stepId, "rejected", options);
+  }
+
+  /**
+   * Hands an event to the steps of one run that wait for it, or will; `data` becomes their output. The
+   * first one stands.
+   *
+   * @throws TuttiError `run_not_found`, `request_invalid` when no step of the run waits for this event,
+   * `decision_late` when all that do have ended, `payload_too_large`.
+   */
+  signal(
+    runId: string,
+    event: string,
+    data: Json = null,
+    options: ByForm = {},
+  ): Promise<{ steps: readonly string[] }> {
+    return this.#control.signal(runId, event, data, options);
+  }
+
+  /**
+   * Makes a run more or less urgent, from 1 to 10: its place among the runs that wait for their turn and
+   * that of every step that has not begun. 10 is the most urgent.
+   *
+   * @throws TuttiError `run_not_found`, `request_invalid`.
+   */
+  setPriority(runId: string, priority: number): Promise<{ state: RunState; priority: number }> {
+    return this.#control.setPriority(runId, priority);
   }
 
   /** Worker processes that are alive. */

@@ -140,7 +140,7 @@ async function join(work: Candidate, count: number): Promise<Ending> {
   const open = all.filter((item) => records[item]?.finishedAtMs === null);
   if (open.length > 0) {
     const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
-    await addItems(engine, workflow.definition, job.data, window, job.priority);
+    await addItems(engine, workflow.definition, job.data, window);
     // Every item may have ended in between; then there is nothing to wait for, and BullMQ enters again.
     if (token !== undefined && (await job.moveToWaitingChildren(token)))
       throw new WaitingChildrenError();

@@ -1,10 +1,12 @@
 import type { Job } from "bullmq";
 
+import { DEFAULT_PRIORITY } from "../../config/index.ts";
 import {
   childOptions,
   CONTROL_QUEUES,
   FIELDS,
   jobIds,
+  jobPriority,
   type RunDefinition,
   type StepJob,
   type StepRecord,
@@ -34,14 +36,22 @@ export function stagesBehind(definition: RunDefinition, stepId: string, epoch: n
   return stages;
 }
 
+/** What says how urgent a run is: a job that is underway does not hear of a change. */
+const URGENCY = ["priority", "seq"];
+
+function urgencyOf([priority, seq]: readonly (string | null | undefined)[]): number {
+  return jobPriority(Number(priority ?? DEFAULT_PRIORITY), Number(seq ?? 0));
+}
+
 /** Adds items of a forEach as children of the control job that waits for them. Adding twice is harmless. */
 export async function addItems(
   engine: Engine,
   definition: RunDefinition,
   job: StepJob,
   items: readonly number[],
-  priority: number,
+  urgency?: number,
 ): Promise<void> {
+  const priority = urgency ?? urgencyOf(await engine.ledger.read(job.runId, URGENCY));
   const parent = {
     id: jobIds.step(job, headOf(definition, job.stepId, job.epoch)),
     queue: engine.queues.qualified(CONTROL_QUEUES.each),
@@ -52,7 +62,7 @@ export async function addItems(
       data: { ...job, item },
       opts: {
         ...childOptions(jobIds.item(job, job.stepId, item)),
-        ...(priority === 0 ? {} : { priority }),
+        priority,
         parent,
       },
     })),
@@ -76,14 +86,14 @@ export async function feedNext(
   const [next] = stages;
   if (next !== undefined && record.state === "completed") {
     const field = FIELDS.output(stepId, item);
-    const [text] = await engine.runs.fields(runId, [field]);
+    const [text, ...urgency] = await engine.ledger.read(runId, [field, ...URGENCY]);
     await engine.items.putOne(
       runId,
       next,
       item,
       (await engine.values.get(runId, field, text)) ?? null,
     );
-    await addItems(engine, definition, { ...rest, stepId: next }, [item], job.priority);
+    await addItems(engine, definition, { ...rest, stepId: next }, [item], urgencyOf(urgency));
     return;
   }
   let before = stepId;
@@ -97,7 +107,7 @@ export async function feedNext(
   }
   const head = headOf(definition, stepId, epoch);
   const following = item + (definition.steps[head]?.forEach?.maxParallel ?? 1);
-  const [count] = await engine.ledger.read(runId, [FIELDS.count(head)]);
+  const [count, ...urgency] = await engine.ledger.read(runId, [FIELDS.count(head), ...URGENCY]);
   if (following < Number(count))
-    await addItems(engine, definition, { ...rest, stepId: head }, [following], job.priority);
+    await addItems(engine, definition, { ...rest, stepId: head }, [following], urgencyOf(urgency));
 }

@@ -26,6 +26,7 @@ export async function endLost(
       outcome: "failed",
       attempts,
       error: { code: "internal_error", message: "its job was removed before it ended" },
+      dead: true,
     },
   );
   return true;

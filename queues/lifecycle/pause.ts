@@ -37,7 +37,7 @@ export async function unpauseRun(parts: RunParts, runId: string): Promise<RunSta
 }
 
 /** The runs behind the `workflow` steps of a run that are underway. */
-async function workingFor(parts: RunParts, runId: string): Promise<string[]> {
+export async function workingFor(parts: RunParts, runId: string): Promise<string[]> {
   const run: FoundRun | null = await runOf(parts, runId);
   if (run === null) return [];
   const ids = Object.keys(run.definition.steps).filter(

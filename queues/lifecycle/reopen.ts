@@ -34,7 +34,7 @@ export interface Reopened {
  * was undone is done again. Null when there is no such run.
  *
  * @throws TuttiError `resume_refused` when the run is open, was resumed meanwhile, or has nothing of
- * the kind; `unknown_step`.
+ * the kind; `unknown_step`; `request_invalid` when `with` names a step that is kept.
  */
 export async function reopenRun(
   parts: RunParts,
@@ -63,6 +63,12 @@ export async function reopenRun(
   const undone = readJson<string[]>(texts[0] ?? "[]").map((one) => one.split(".")[0]!);
   const named = namedSteps(definition, records, what);
   const again = withDependents(definition, records, [...named, ...undone]);
+  const kept = Object.keys(what.with ?? {}).filter((id) => !again.has(id));
+  if (kept.length > 0)
+    throw new TuttiError(
+      "request_invalid",
+      `expected with to name steps that run again; these do not: ${kept.join(", ")}`,
+    );
   const partly = new Set(
     named.filter((id) => records.get(id)?.state !== "completed" && what.with?.[id] === undefined),
   );

@@ -1,21 +1,22 @@
 import type { Redis } from "ioredis";
 
-import { DEFAULT_PRIORITY, readJson } from "../../config/index.ts";
+import { readJson } from "../../config/index.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { Identity } from "../jobs.ts";
 import type { Keys } from "../names.ts";
+import { readHeader, type RecordHeader } from "./header.ts";
 import {
   FIELDS,
   shownAs,
   type Abort,
   type ParentStep,
-  type RunHeader,
   type RunState,
   type StepError,
 } from "./run-record.ts";
 import { CANCEL_RUN_SCRIPT, CANCEL_STEPS_SCRIPT } from "./scripts/cancel.ts";
 import { ADMIT_SCRIPT, CREATE_RUN_SCRIPT } from "./scripts/create.ts";
 import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "./scripts/finish.ts";
+import { PRIORITY_SCRIPT } from "./scripts/priority.ts";
 import { REOPEN_SCRIPT } from "./scripts/reopen.ts";
 import { BEGIN_UNDO_SCRIPT } from "./scripts/undo.ts";
 
@@ -71,26 +72,9 @@ interface Commands {
   tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
   tuttiReopenRun(...args: (string | number)[]): Promise<string | null>;
   tuttiBeginUndo(...args: (string | number)[]): Promise<RunState | null>;
+  tuttiSetPriority(...args: (string | number)[]): Promise<RunState | null>;
   tuttiForgetRun(...args: (string | number)[]): Promise<number>;
 }
-
-/** What {@link Runs.header} reads. */
-const HEADER = [
-  "state",
-  "def",
-  "workflow",
-  "identity",
-  "epoch",
-  "submittedAt",
-  "startedAt",
-  "finishedAt",
-  "error",
-  "unmet",
-  "priority",
-  "seq",
-  "parent",
-  "width",
-] as const;
 
 /** Steps that one call ends when a run is cancelled; keeps Redis free for others in between. */
 const CANCEL_CHUNK = 500;
@@ -111,6 +95,7 @@ export class Runs {
     redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiReopenRun", { lua: REOPEN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiBeginUndo", { lua: BEGIN_UNDO_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiSetPriority", { lua: PRIORITY_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 2 });
     this.#commands = redis as unknown as Commands;
   }
@@ -175,44 +160,9 @@ export class Runs {
     return text === null ? null : (JSON.parse(text) as RunDefinition);
   }
 
-  /** What a run is; null when there is none of this id. Its workflow's name is in the definition. */
-  async header(
-    runId: string,
-  ): Promise<(Omit<RunHeader, "workflow"> & { workflowId: string; hash: string }) | null> {
-    const [
-      state,
-      hash,
-      workflowId,
-      identity,
-      epoch,
-      submittedAt,
-      startedAt,
-      finishedAt,
-      error,
-      unmet,
-      priority,
-      seq,
-      parent,
-      width,
-    ] = await this.#redis.hmget(this.#keys.run(runId), ...HEADER);
-    if (!state || !hash || !workflowId || !identity) return null;
-    return {
-      runId,
-      workflowId,
-      hash,
-      ...readJson<Identity>(identity),
-      epoch: Number(epoch),
-      state: state as RunState,
-      submittedAtMs: Number(submittedAt),
-      startedAtMs: startedAt ? Number(startedAt) : null,
-      finishedAtMs: finishedAt ? Number(finishedAt) : null,
-      ...(error ? { error: readJson<StepError>(error) } : {}),
-      ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
-      priority: Number(priority ?? DEFAULT_PRIORITY),
-      seq: seq ? Number(seq) : null,
-      ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
-      ...(width ? { width: Number(width) } : {}),
-    };
+  /** What a run is; null when there is none of this id. */
+  header(runId: string): Promise<RecordHeader | null> {
+    return readHeader(this.#redis, this.#keys.run(runId), runId);
   }
 
   /** Fields of a record, in the order asked for. */
@@ -330,6 +280,14 @@ export class Runs {
     return running;
   }
 
+  /**
+   * Makes a run more or less urgent, and moves it among the runs that wait for their turn. Null when
+   * there is no such run. The jobs that are there keep the priority they have.
+   */
+  setPriority(runId: string, priority: number): Promise<RunState | null> {
+    return this.#commands.tuttiSetPriority(this.#keys.run(runId), priority);
+  }
+
   /** Gives back the caller's share of `left`. True when no step runs any more. */
   async cancelSettled(runId: string): Promise<boolean> {
     return (await this.#redis.hincrby(this.#keys.run(runId), "left", -1)) === 0;
@@ -399,11 +357,10 @@ export class Runs {
     ];
     for (let from = 0; from < keys.length; from += 500)
       await this.#redis.unlink(...keys.slice(from, from + 500));
-    for (let from = 0; from < facts.slots.length; from += 500)
-      await this.#redis.zrem(
-        this.#keys.dead,
-        ...facts.slots.slice(from, from + 500).map((slot) => `${runId} ${slot}`),
-      );
+    const dead = facts.slots.map((slot) => `${runId} ${slot}`);
+    for (const key of [this.#keys.dead(), this.#keys.dead(facts.tenant)])
+      for (let from = 0; from < dead.length; from += 500)
+        await this.#redis.zrem(key, ...dead.slice(from, from + 500));
     await this.#commands.tuttiForgetRun(
       this.#keys.run(runId),
       this.#keys.definition(facts.hash),

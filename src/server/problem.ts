@@ -57,8 +57,11 @@ export function pointerTo(path: readonly PropertyKey[]): string {
 /** Documents and inputs are parts of the request's body, their issues count from their own roots. */
 function pointerOf(issue: Issue): string {
   if (issue.code === "request_invalid") return pointerTo(issue.path);
-  const root = issue.code === "input_invalid" ? "input" : "workflow";
-  return pointerTo(issue.path[0] === root ? issue.path : [root, ...issue.path]);
+  const root =
+    issue.code === "input_invalid" || issue.code === "payload_too_large" ? "input" : "workflow";
+  // `with` is the input of a step that runs again.
+  const whole = issue.path[0] === root || (root === "input" && issue.path[0] === "with");
+  return pointerTo(whole ? issue.path : [root, ...issue.path]);
 }
 
 function partOf(issue: Issue): ProblemPart {

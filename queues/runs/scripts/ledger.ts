@@ -115,7 +115,9 @@ function operations.commit(key, a)
   for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
   if more.dead then
     local prefix, run = partsOf(key)
-    redis.call('ZADD', prefix .. '.dead', stamp, run .. ' ' .. slot)
+    local entry = run .. ' ' .. slot
+    redis.call('ZADD', prefix .. '.dead', stamp, entry)
+    redis.call('ZADD', prefix .. '.dead:' .. redis.call('HGET', key, 'tenant'), stamp, entry)
   end
   for _, one in ipairs(more.systemic or {}) do
     local count = redis.call('HINCRBY', key, 'systemic:' .. one[1], 1)

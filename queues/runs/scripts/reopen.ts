@@ -27,6 +27,7 @@ for _, slot in ipairs(asked.steps) do
   gone[#gone + 1] = 's:' .. slot .. '.undo'
   gone[#gone + 1] = 'o:' .. slot .. '.undo'
   redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. slot)
+  redis.call('ZREM', prefix .. '.dead:' .. head[3], runId .. ' ' .. slot)
 end
 for from = 1, #gone, 1000 do redis.call('HDEL', KEYS[1], unpack(gone, from, math.min(from + 999, #gone))) end
 redis.call('DEL', prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)

@@ -36,10 +36,11 @@ local function pump(prefix, tenant, cap, now)
   return admitted
 end
 
+local CLASS = 1e13
 -- A run that is ready waits behind those of its priority that came before it.
 local function await(prefix, runId, now)
   local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'priority')
   local class = 10 - tonumber(facts[2] or '5')
-  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(class * 1e13 + now), runId)
+  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(class * CLASS + now), runId)
 end
 `;

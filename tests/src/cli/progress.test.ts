@@ -32,6 +32,9 @@ const snapshot = (steps: Record<string, Step>): RunEvent => ({
     tenant: "t",
     actor: "a",
     correlationId: "c",
+    admittedAt: null,
+    priority: 5,
+    epoch: 0,
   },
 });
 

@@ -1,0 +1,70 @@
+import type { Redis } from "ioredis";
+
+import { DEFAULT_PRIORITY, readJson } from "../../config/index.ts";
+import type { Identity } from "../jobs.ts";
+import type { ParentStep, RunHeader, RunState, StepError } from "./run-record.ts";
+
+/** What stands in a record about the run as a whole. The name of its workflow is in the definition. */
+export type RecordHeader = Omit<RunHeader, "workflow"> & {
+  readonly workflowId: string;
+  readonly hash: string;
+};
+
+const HEADER = [
+  "state",
+  "def",
+  "workflow",
+  "identity",
+  "epoch",
+  "submittedAt",
+  "startedAt",
+  "finishedAt",
+  "error",
+  "unmet",
+  "priority",
+  "seq",
+  "parent",
+  "width",
+] as const;
+
+/** Reads what a run is; null when there is nothing under the key. */
+export async function readHeader(
+  redis: Redis,
+  key: string,
+  runId: string,
+): Promise<RecordHeader | null> {
+  const [
+    state,
+    hash,
+    workflowId,
+    identity,
+    epoch,
+    submittedAt,
+    startedAt,
+    finishedAt,
+    error,
+    unmet,
+    priority,
+    seq,
+    parent,
+    width,
+  ] = await redis.hmget(key, ...HEADER);
+  if (!state || !hash || !workflowId || !identity) return null;
+  return {
+    runId,
+    workflowId,
+    hash,
+    ...readJson<Identity>(identity),
+    epoch: Number(epoch),
+    state: state as RunState,
+    submittedAtMs: Number(submittedAt),
+    startedAtMs: startedAt ? Number(startedAt) : null,
+    finishedAtMs: finishedAt ? Number(finishedAt) : null,
+    ...(error ? { error: readJson<StepError>(error) } : {}),
+    ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
+    priority: Number(priority ?? DEFAULT_PRIORITY),
+    seq: seq ? Number(seq) : null,
+    ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
+    ...(width ? { width: Number(width) } : {}),
+  };
+}

@@ -1,0 +1,107 @@
+import { readJson } from "../config/index.ts";
+import {
+  FIELDS,
+  parseStepRecord,
+  shownAs,
+  slotOf,
+  type Compensated,
+  type RunHeader,
+  type Runs,
+  type RunState,
+  type StepView,
+} from "../queues/index.ts";
+import type { RunView } from "./run-view.ts";
+
+/** An end of a run that was resumed. Times are ISO 8601 with milliseconds. */
+export interface EpochView {
+  readonly epoch: number;
+  readonly state: RunState;
+  readonly finishedAt: string;
+  readonly resumedBy: string;
+  readonly resumedAt: string;
+  /** How many steps ran again. */
+  readonly steps: number;
+}
+
+/** A decision about how many calls may be underway, made after a wave of calls. */
+export interface WidthChange {
+  /** ISO 8601 with milliseconds. */
+  readonly at: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+  /** Calls of the wave, and how many of them failed. */
+  readonly calls: number;
+  readonly failed: number;
+}
+
+type Course = Pick<
+  RunView,
+  "admittedAt" | "pausedBy" | "stillRunning" | "epochs" | "compensation" | "width"
+>;
+
+interface StoredEpoch extends Omit<EpochView, "finishedAt" | "resumedAt"> {
+  readonly finishedAtMs: number;
+  readonly resumedAtMs: number;
+}
+
+interface StoredWidths {
+  readonly history: readonly (Omit<WidthChange, "at"> & { readonly atMs: number })[];
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** What the record tells of the course of a run beside its steps. */
+export async function readCourse(
+  runs: Runs,
+  header: RunHeader,
+  steps: Readonly<Record<string, StepView>>,
+): Promise<Course> {
+  const { runId, state, width } = header;
+  const [admittedAt, pausedBy, epochs, undoing, aimd] = await runs.fields(runId, [
+    FIELDS.admittedAt,
+    "pausedBy",
+    "epochs",
+    FIELDS.undoing,
+    "aimd",
+  ]);
+  const { history } = aimd ? readJson<StoredWidths>(aimd) : { history: [] };
+  return {
+    admittedAt: admittedAt ? iso(Number(admittedAt)) : null,
+    ...(pausedBy ? { pausedBy } : {}),
+    ...(state === "cancelling"
+      ? { stillRunning: Object.keys(steps).filter((id) => steps[id]?.state === "running") }
+      : {}),
+    ...(epochs ? { epochs: readJson<StoredEpoch[]>(epochs).map(epochView) } : {}),
+    ...(undoing ? { compensation: await undone(runs, runId, readJson<string[]>(undoing)) } : {}),
+    ...(width === undefined
+      ? {}
+      : {
+          width: {
+            now: width,
+            history: history.map(({ atMs, ...change }) => ({ at: iso(atMs), ...change })),
+          },
+        }),
+  };
+}
+
+function epochView({ finishedAtMs, resumedAtMs, ...rest }: StoredEpoch): EpochView {
+  return { ...rest, finishedAt: iso(finishedAtMs), resumedAt: iso(resumedAtMs) };
+}
+
+/** How far each compensation is. */
+async function undone(
+  runs: Runs,
+  runId: string,
+  slots: readonly string[],
+): Promise<readonly Compensated[]> {
+  const texts = await runs.fields(
+    runId,
+    slots.map((one) => FIELDS.record(`${one}.undo`)),
+  );
+  return slots.map((one, index) => {
+    const { stepId, item } = slotOf(one);
+    const { state, error } = parseStepRecord(texts[index]);
+    return { step: shownAs(stepId, item), state, ...(error === undefined ? {} : { error }) };
+  });
+}
