@@ -3,7 +3,14 @@ import { Readable } from "node:stream";
 
 import { parse } from "yaml";
 
-import { type JsonObject, MAX_DOCUMENT_BYTES, messageOf, TuttiError } from "../../config/index.ts";
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  MAX_DOCUMENT_BYTES,
+  messageOf,
+  TuttiError,
+} from "../../config/index.ts";
 import type { Cli } from "./cli.ts";
 import { wrongUse } from "./failure.ts";
 
@@ -69,6 +76,41 @@ export async function readInput(cli: Cli, flags: InputFlags): Promise<JsonObject
   if (flags.inputJson !== undefined) parts.push(asObject(flags.inputJson, "--input-json"));
   const pairs = given.filter((one) => !one.startsWith("@")).map(asPair);
   return Object.fromEntries([...parts.flatMap((part) => Object.entries(part)), ...pairs]);
+}
+
+/** A value of the command line: `@file`, or JSON, or else text. */
+export async function readValue(cli: Cli, text: string): Promise<Json> {
+  if (!text.startsWith("@")) return asValue(text);
+  const source = await readSource(cli, text.slice(1));
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- YAML's core schema yields JSON values
+    return parse(source.text, { maxAliasCount: 100 }) as Json;
+  } catch (thrown) {
+    throw wrongUse(`expected ${source.file} to be JSON or YAML: ${messageOf(thrown)}`);
+  }
+}
+
+/**
+ * Inputs of steps, each as `step=<JSON object>` or `step=@file`.
+ *
+ * @throws TuttiError `request_invalid`.
+ */
+export async function readEdits(
+  cli: Cli,
+  given: readonly string[],
+): Promise<Record<string, JsonObject>> {
+  const edits: [string, JsonObject][] = [];
+  for (const one of given) {
+    const at = one.indexOf("=");
+    if (at < 1) throw wrongUse(`expected --with to be step=<json> or step=@file, got: ${one}`);
+    const value = await readValue(cli, one.slice(at + 1));
+    if (!isJsonObject(value))
+      throw wrongUse(
+        `expected --with ${one.slice(0, at)} to be an object, got: ${one.slice(at + 1)}`,
+      );
+    edits.push([one.slice(0, at), value]);
+  }
+  return Object.fromEntries(edits);
 }
 
 function asObject(text: string, name: string): JsonObject {

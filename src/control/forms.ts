@@ -1,9 +1,12 @@
 import { z } from "zod";
 
+import type { Json } from "../../config/index.ts";
 import { inputForm } from "../registry/schedule-form.ts";
 
 /** Who asks, as it stands in the record. Default: "unknown". */
 const actor = z.string().min(1).max(200).optional();
+/** Checked where it is kept: by reference, because a copy would lose keys such as `__proto__`. */
+export const jsonForm = z.custom<Json>();
 const stepIds = z.array(z.string().min(1).max(200)).min(1).max(20_000);
 
 /** How a run is paused. */
@@ -29,7 +32,7 @@ export const byForm = z.strictObject({ by: actor });
 export type ByForm = z.input<typeof byForm>;
 
 /** Who decides, and what goes with it: it stands in the step's output, or in the details of its error. */
-export const decisionForm = z.strictObject({ by: actor, data: z.json().optional() });
+export const decisionForm = z.strictObject({ by: actor, data: jsonForm.optional() });
 export type DecisionForm = z.input<typeof decisionForm>;
 
 /** Whom something is about. Default: everybody. */

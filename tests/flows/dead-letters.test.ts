@@ -76,10 +76,10 @@ test("items have letters of their own, with their values", async ({
   orchestra: { tutti, work },
 }) => {
   let broken = true;
-  const calls: unknown[] = [];
+  const calls: string[] = [];
   await work({
     probe: ({ n }) => {
-      calls.push(n);
+      calls.push(JSON.stringify(n));
       if (broken && n !== "one") throw new Error("broken");
       return Promise.resolve(null);
     },
@@ -97,7 +97,7 @@ test("items have letters of their own, with their values", async ({
   calls.length = 0;
   await tutti.deadLetters.replay(runId, "e[1]");
   expect((await tutti.result(runId, WAIT)).state).toBe("completed");
-  expect(calls.toSorted()).toEqual(["three", "two"]);
+  expect(calls.toSorted()).toEqual(['"three"', '"two"']);
 });
 
 test("all are done again, each run once; what cannot be says why", async ({

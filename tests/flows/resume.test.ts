@@ -259,7 +259,7 @@ test("what was undone is done again", async ({ orchestra: { tutti, work } }) => 
       return Promise.resolve(stepId);
     },
     two: ({ of }) => {
-      log.push(`undo ${String(of)}`);
+      log.push(`undo ${JSON.stringify(of)}`);
       return Promise.resolve(null);
     },
     probe: () => {
@@ -284,7 +284,7 @@ test("what was undone is done again", async ({ orchestra: { tutti, work } }) => 
     state: "failed",
     compensation: [{ step: "paid", state: "completed" }],
   });
-  expect(log.splice(0)).toEqual(["do free", "do paid", "probe", "undo paid"]);
+  expect(log.splice(0)).toEqual(["do free", "do paid", "probe", 'undo "paid"']);
   broken = false;
   expect((await tutti.resume(runId)).steps).toEqual(["paid", "sent"]);
   const second = await tutti.result(runId, WAIT);

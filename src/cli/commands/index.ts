@@ -8,6 +8,7 @@ import { addValidate } from "./documents/validate.ts";
 import { addSchedules } from "./registry/schedules.ts";
 import { addEvents, addTriggers } from "./registry/triggers.ts";
 import { addWorkflows } from "./registry/workflows.ts";
+import { addDeadLetters } from "./runs/dead-letters.ts";
 import { addRun } from "./runs/run.ts";
 import { addRuns } from "./runs/runs.ts";
 import { addStart } from "./runs/start.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addGraph,
   addStart,
   addRuns,
+  addDeadLetters,
   addWorkflows,
   addSchedules,
   addTriggers,

@@ -1,3 +1,5 @@
+import { controlRoutes } from "./control.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
 import type { Route } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 import { scheduleRoutes } from "./schedules.ts";
@@ -11,6 +13,8 @@ export type { Services } from "./route.ts";
 /** Every route under the server's root. docs and tests read this table too. */
 export const routes: readonly Route[] = [
   ...runRoutes,
+  ...controlRoutes,
+  ...deadLetterRoutes,
   ...workflowRoutes,
   ...scheduleRoutes,
   ...triggerRoutes,

@@ -8,13 +8,22 @@ import { wholeNumber } from "../../options.ts";
 import { elapsed, table } from "../../output.ts";
 import { runText, stepsText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
+import { addDecision, addPause, addPriority, addResume, addSignal } from "./control.ts";
 
 export function addRuns(program: Command, cli: Cli): void {
-  const runs = program.command("runs").description("list, read, watch and cancel runs");
+  const runs = program
+    .command("runs")
+    .description("list, read and watch runs, stop them and let them go on, decide");
   addList(runs, cli);
   addGet(runs, cli);
   addWatch(runs, cli);
   addCancel(runs, cli);
+  addPause(runs, cli);
+  addResume(runs, cli);
+  addDecision(runs, cli, "approve", "approve a step that waits for it, or will");
+  addDecision(runs, cli, "reject", "reject a step that waits for approval; it fails");
+  addSignal(runs, cli);
+  addPriority(runs, cli);
 }
 
 function addList(runs: Command, cli: Cli): void {
