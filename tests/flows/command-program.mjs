@@ -16,6 +16,5 @@ await startWorker({
     ...parseCatalogue(catalogue, "test tools"),
   ]),
   tools: ["test.sleep", "core.sleep"],
-  env: { PATH: process.env.PATH },
   maxRunning: Number(maxRunning),
 });

@@ -20,7 +20,8 @@ tools:
     capabilities: [testing]
     idempotent: true
     limits: {}
-    binding: { type: command, command: [sh, -c, "sleep \${{ args.seconds }} & wait", "\${{ args.seconds }}"] }
+    input: { type: object, required: [seconds], properties: { seconds: { type: string } } }
+    binding: { type: command, command: sh, args: [-c, "sleep $0 & wait", "\${{ args.seconds }}"] }
 `;
 
 /** Worker processes that run real commands, and a client for them. */
