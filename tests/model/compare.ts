@@ -1,6 +1,5 @@
 import { interpret } from "./interpreter.ts";
 /** Compares what was seen of a run with what the model allows. */
-import { STRICT, type Known } from "./random/features.ts";
 import { CONTRACT, type Rules } from "./rules.ts";
 import { brokenPromises } from "./safety.ts";
 import { stepOf, type Allowed, type Ending, type Seen, type Way } from "./words.ts";
@@ -25,11 +24,7 @@ function fits(ending: Ending, calls: number, way: Way): boolean {
   );
 }
 
-function stepsThatDiffer(
-  { workflow, history }: Seen,
-  { ways, stopped }: Allowed,
-  known: Known,
-): string[] {
+function stepsThatDiffer({ workflow, history }: Seen, { ways }: Allowed): string[] {
   const found: string[] = [];
   for (const [key, allowed] of ways) {
     const ending = history.endings[key];
@@ -48,9 +43,6 @@ function stepsThatDiffer(
     const calls = history.calls.filter((call) => call.key === key).length;
     const way = allowed.find((one) => fits(ending, calls, one));
     const seen = `${ending.outcome} (${ending.code ?? ending.reason ?? "-"}) after ${calls} calls`;
-    const itemFailed = allowed.some((one) => one.why === "an item failed");
-    if (known.failedItemOfStopped && itemFailed && stopped && ending.outcome === "cancelled")
-      continue;
     if (way === undefined) {
       const may = allowed.map((one) => `${written(one)} (${one.why})`).join(", or ");
       found.push(`${key}: was ${seen}, the contract says ${may || "nothing: it never ends"}`);
@@ -59,7 +51,6 @@ function stepsThatDiffer(
       // A step that was cancelled may have been about to be called.
       const least = ending.outcome === "cancelled" ? 0 : attempts;
       const most = ending.outcome === "cancelled" ? calls + 1 : attempts;
-      if (known.attemptWithoutCall && calls === 0 && ending.outcome === "failed") continue;
       if (ending.attempts < least || ending.attempts > most)
         found.push(`${key}: ${ending.attempts} attempts recorded, ${attempts} expected`);
     }
@@ -98,18 +89,10 @@ function compensationsThatDiffer({ history }: Seen, { compensated }: Allowed): s
 }
 
 /** Every difference between the run and the contract, in words; none when it is allowed. */
-export function differences(
-  seen: Seen,
-  { rules: asked = CONTRACT, known = STRICT }: { rules?: Rules; known?: Known } = {},
-): string[] {
-  const rules = {
-    ...asked,
-    ...(known.compensationNotRetried ? { compensationRetries: false } : {}),
-    ...(known.escalatedNotCounted ? { adaptiveCountsEscalated: false } : {}),
-  };
+export function differences(seen: Seen, rules: Rules = CONTRACT): string[] {
   const allowed = interpret(seen, rules);
   const found = [
-    ...stepsThatDiffer(seen, allowed, known),
+    ...stepsThatDiffer(seen, allowed),
     ...compensationsThatDiffer(seen, allowed),
     ...brokenPromises(seen, rules),
   ];

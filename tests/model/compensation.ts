@@ -41,7 +41,7 @@ export function compensationsOf(
     const first = stops.every(
       (other) =>
         other.by === "recovery" ||
-        other.from > stop.from ||
+        (other.from > stop.from && rules.laterStopKeepsCompensation) ||
         (other.scope !== null && other.scope !== stop.scope),
     );
     if (stop.by === "recovery") ask(stop.scope, first ? "must" : "may");

@@ -9,11 +9,13 @@ import { interpret } from "./interpreter.ts";
 import { EVERYTHING } from "./random/features.ts";
 import { randomCase } from "./random/generator.ts";
 import { CONTRACT, type Rule } from "./rules.ts";
-import { RIGHT } from "./stories/right.ts";
+import { POLICIES } from "./stories/policies.ts";
+import { RIGHT as OTHERS } from "./stories/right.ts";
 import { WRONG } from "./stories/wrong.ts";
 
+const RIGHT = [...OTHERS, ...POLICIES];
 const RULES = Object.keys(CONTRACT) as Rule[];
-const without = (rule: Rule) => ({ rules: { ...CONTRACT, [rule]: false } });
+const without = (rule: Rule) => ({ ...CONTRACT, [rule]: false });
 
 describe("the model allows", () => {
   test.for(RIGHT)("$name", ({ seen }) => {

@@ -36,6 +36,8 @@ export const CONTRACT = {
   recoveryCompensates: true,
   cancelCompensates: true,
   compensationRetries: true,
+  /** Off: a cancel or a deadline that comes while a policy stops a scope makes it forget what to undo. */
+  laterStopKeepsCompensation: true,
   optionalDoesNotCount: true,
   groupOptionalDoesNotCount: true,
   stoppedScopeFails: true,

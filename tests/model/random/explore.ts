@@ -6,7 +6,7 @@ import { differences } from "../compare.ts";
 import { interpret } from "../interpreter.ts";
 import { CONTRACT, type Rule } from "../rules.ts";
 import type { History } from "../words.ts";
-import { FEATURES, KNOWN } from "./features.ts";
+import { FEATURES, NOT_KEPT } from "./features.ts";
 import { randomCase, type Case } from "./generator.ts";
 import { expectAsTheContractSays } from "./perform.ts";
 import { Stage } from "./stage.ts";
@@ -59,9 +59,9 @@ export async function explore(
 
 /** Whether some run would be wrong if the contract did not have this rule. */
 function isNoticed(rule: Rule, performed: readonly { one: Case; history: History }[]): boolean {
-  const rules = { ...CONTRACT, [rule]: false };
+  const rules = { ...CONTRACT, ...NOT_KEPT, [rule]: false };
   return performed.some(({ one: { workflow, script }, history }) => {
-    return differences({ workflow, script, history }, { rules, known: KNOWN }).length > 0;
+    return differences({ workflow, script, history }, rules).length > 0;
   });
 }
 

@@ -244,10 +244,15 @@ function scriptOf(genesOfSteps: readonly Gene[], steps: readonly Step[], calm: b
 /** Workflows of up to `maxSteps` steps. Shrinks by leaving out steps, then what they have. */
 export function randomCase(features: Features, maxSteps = 25): Arbitrary<Case> {
   const { policy, step } = genes(features);
-  const group: Arbitrary<Group> = record(
-    { onError: policy, more: constantFrom({}, { optional: true }, { escalate: true }) },
-    // Whether the failures of an optional group escalate is left open.
-  ).map(({ onError, more }) => ({ onError, ...more }));
+  const group: Arbitrary<Group> = record({
+    onError: policy,
+    more: constantFrom(
+      {},
+      { optional: true },
+      { escalate: true },
+      { optional: true, escalate: true },
+    ),
+  }).map(({ onError, more }) => ({ onError, ...more }));
   return record({
     mode: seldom(constant("sequential" as const), 5),
     onError: seldom(policy, 1),

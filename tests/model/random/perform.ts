@@ -3,8 +3,9 @@ import type { RunState, RunView } from "../../../src/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Orchestra } from "../../support/orchestra.ts";
 import { differences } from "../compare.ts";
+import { CONTRACT } from "../rules.ts";
 import type { Ending, History, Outcome } from "../words.ts";
-import { KNOWN } from "./features.ts";
+import { NOT_KEPT } from "./features.ts";
 import { isEndless, type Case } from "./generator.ts";
 import type { Stage } from "./stage.ts";
 
@@ -100,7 +101,7 @@ export async function expectAsTheContractSays(
   const history = await perform(orchestra, stage, one);
   const found = differences(
     { workflow: one.workflow, script: one.script, history },
-    { known: KNOWN },
+    { ...CONTRACT, ...NOT_KEPT },
   );
   if (found.length > 0) throw new Error(report(one, history, found));
   return history;

@@ -246,6 +246,17 @@ export const WRONG: readonly Wrong[] = [
     but: "recoveryCompensates",
   },
   {
+    name: "not undone, because of a cancel that came later",
+    seen: story(
+      { onError: "adaptive", steps: [undone("a"), step("b"), step("c")] },
+      { b: [{ do: "fail", code: "effect_unknown", turns: 0 }], c: HANGS },
+      ["a completed 1", "b failed 2 effect_unknown", "c cancelled 6 x1"],
+      { state: "cancelled", cancel: [4, 5] },
+    ),
+    says: "a: was not compensated",
+    but: "laterStopKeepsCompensation",
+  },
+  {
     name: "undone without need",
     seen: story(
       { steps: [undone("a"), step("c")] },
