@@ -29,8 +29,6 @@ import {
   Waits,
   withinDeadline,
   WorkflowRegistry,
-  type RunDefinition,
-  type RunHeader,
   type RunState,
   type StartParts,
   type Submitted,
@@ -51,7 +49,8 @@ import {
   type StartOptions,
   type SubmitOptions,
 } from "./run-options.ts";
-import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
+import { RunReader } from "./run-reader.ts";
+import type { RunSummary, RunView } from "./run-view.ts";
 import { rememberLayout, treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
 import type { Plan } from "./workflow/plan.ts";
@@ -69,9 +68,6 @@ export interface TuttiOptions {
   /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
   readonly redisDeadlineMs?: number;
 }
-
-/** Headers read at once when runs are listed. */
-const LIST_CHUNK = 100;
 
 /**
  * The client of other services: submits workflows and follows their runs. It starts no worker.
@@ -99,14 +95,12 @@ export class Tutti implements AsyncDisposable {
   readonly #deadlineMs: number;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
-  readonly #runs: Runs;
-  readonly #values: Values;
+  readonly #reader: RunReader;
   readonly #flows: Flows;
   readonly #queues: ToolQueues;
   readonly #events: RunEvents;
   readonly #presence: Presence;
   readonly #parts: StartParts;
-  readonly #definitions = new Map<string, RunDefinition>();
 
   constructor(options: TuttiOptions) {
     const keys = new Keys(options.prefix ?? "{tutti}");
@@ -114,8 +108,9 @@ export class Tutti implements AsyncDisposable {
     this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
     this.#subscriber = openPatient(options.redisUrl);
-    this.#runs = new Runs(this.#redis, keys);
-    this.#values = new Values(this.#redis, keys);
+    const runs = new Runs(this.#redis, keys);
+    const values = new Values(this.#redis, keys);
+    this.#reader = new RunReader(runs, values);
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
     const producer = new FlowProducer({ connection: this.#redis, prefix: keys.prefix });
     producer.on("error", () => {});
@@ -124,7 +119,7 @@ export class Tutti implements AsyncDisposable {
     this.#presence = new Presence(this.#redis, keys);
     const registry = new WorkflowRegistry(this.#redis, keys);
     this.#parts = {
-      runs: this.#runs,
+      runs,
       waits: new Waits(this.#redis, keys),
       flows: this.#flows,
       treeOf,
@@ -147,7 +142,7 @@ export class Tutti implements AsyncDisposable {
     this.#control = new RunControl(this.#parts, this.registry, soon);
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,
-      values: this.#values,
+      values,
       items: new Items(this.#redis, keys),
       letters: new DeadLetters(this.#redis, keys),
       soon,
@@ -214,15 +209,7 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `run_not_found`.
    */
   async get(runId: string, options: { readonly outputs?: boolean } = {}): Promise<RunView> {
-    return this.#soon(this.#view(runId, options.outputs ?? false));
-  }
-
-  async #view(runId: string, outputs: boolean): Promise<RunView> {
-    const found = await this.#header(runId);
-    if (found === null) throw noRun(runId);
-    return readRun({ runs: this.#runs, values: this.#values }, found.header, found.definition, {
-      outputs,
-    });
+    return this.#soon(this.#reader.view(runId, options.outputs ?? false));
   }
 
   /** Runs, the newest first. Default limit: 50. */
@@ -230,22 +217,7 @@ export class Tutti implements AsyncDisposable {
     options: { readonly limit?: number; readonly state?: RunState } = {},
   ): Promise<RunSummary[]> {
     const { limit = 50, state } = options;
-    return this.#soon(this.#list(limit, state));
-  }
-
-  async #list(limit: number, state: RunState | undefined): Promise<RunSummary[]> {
-    const ids = await this.#runs.newest(state === undefined ? limit : Math.max(limit, 10_000));
-    const found: RunSummary[] = [];
-    for (let from = 0; from < ids.length && found.length < limit; from += LIST_CHUNK) {
-      const headers = await Promise.all(
-        ids.slice(from, from + LIST_CHUNK).map((id) => this.#header(id)),
-      );
-      for (const one of headers) {
-        if (one !== null && (state === undefined || one.header.state === state))
-          found.push(summaryOf(one.header));
-      }
-    }
-    return found.slice(0, limit);
+    return this.#soon(this.#reader.list(limit, state));
   }
 
   /** What happens to a run, as it happens: a snapshot first, then every transition, until the run has ended. */
@@ -387,24 +359,6 @@ export class Tutti implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #header(runId: string): Promise<{ header: RunHeader; definition: RunDefinition } | null> {
-    const found = await this.#runs.header(runId);
-    if (found === null) return null;
-    const { workflowId, hash, ...rest } = found;
-    let definition = this.#definitions.get(hash);
-    if (definition === undefined) {
-      const read = await this.#runs.definition(hash);
-      if (read === null) return null;
-      definition = read;
-      if (this.#definitions.size >= 200) this.#definitions.clear();
-      this.#definitions.set(hash, definition);
-    }
-    return {
-      header: { ...rest, workflow: { id: workflowId, name: definition.workflow.name, hash } },
-      definition,
-    };
   }
 }
 

@@ -82,7 +82,8 @@ const BATCH = 200;
 
 /**
  * Steps that failed after their last attempt, also the optional ones: `tutti.deadLetters`. A letter goes
- * when its step runs again, when its run is removed, or when it is discarded.
+ * when its step runs again, when its run is removed, or when it is discarded. What fails inside a run that
+ * works for a step of another one is the failure of that step.
  */
 export class DeadLetterDoor {
   readonly #parts: DeadLetterParts;

@@ -70,10 +70,10 @@ function problemsOfEdit(
 ): Issue[] {
   const step = Object.hasOwn(definition.steps, id) ? definition.steps[id] : undefined;
   if (step === undefined) return [refuse(`the run has no step ${quoted(id)}`, "with", id)];
-  if (step.forEach !== undefined || step.wait !== undefined || step.workflow !== undefined) {
+  if (step.forEach !== undefined || step.wait !== undefined) {
     const what =
-      step.forEach === undefined ? "calls no tool itself" : "gives each item an input of its own";
-    return [refuse(`expected a step that calls a tool once; ${id} ${what}`, "with", id)];
+      step.forEach === undefined ? "calls nothing" : "gives each item an input of its own";
+    return [refuse(`expected a step with one input; ${id} ${what}`, "with", id)];
   }
   const at = ["with", id];
   const strange = checkPlainData(value, MAX_VALUE_BYTES);

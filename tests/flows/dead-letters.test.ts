@@ -206,3 +206,21 @@ test("a run that is removed takes its letters along", async ({
   await expect.poll(() => forgetRun(parts, runId)).toBe(true);
   expect(await redis.exists(`${prefix}.dead`, `${prefix}.dead:default`)).toBe(0);
 });
+
+test("a failure inside a sub-run is a letter of the step that it works for", async ({
+  orchestra: { tutti, work },
+}) => {
+  const { state, probe } = machine();
+  await work({ probe });
+  await tutti.workflows.add(workflow([{ id: "x", ...once }], { id: "inner" }));
+  const { runId } = await tutti.submit(workflow([{ id: "sub", workflow: "inner" }]));
+  await tutti.result(runId, WAIT);
+  expect(await tutti.deadLetters.list()).toMatchObject({
+    letters: [{ runId, step: "sub", error: { code: "sub_run_failed" } }],
+    total: 1,
+  });
+  state.broken = false;
+  await tutti.deadLetters.replay(runId, "sub");
+  expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+  expect((await tutti.deadLetters.list()).total).toBe(0);
+});

@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 
-import { deliverEvent } from "../../queues/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { test } from "../support/orchestra.ts";
 import { workflow } from "../support/workflows.ts";
@@ -63,19 +62,18 @@ test("an event for a step that ended without it comes too late", async ({
 });
 
 test("an event of a tenant reaches all its open runs that wait for it, and no other", async ({
-  orchestra: { tutti, work, parts },
+  orchestra: { tutti, work },
 }) => {
   await work();
   const plan = workflow([on("a", "paid")]);
   const mine = [await tutti.submit(plan), await tutti.submit(plan)];
   const other = await tutti.submit(plan, { tenant: "other" });
-  const event = { name: "paid", data: 1, by: "bank", tenant: "default" };
-  expect((await deliverEvent(parts, event)).toSorted()).toEqual(
-    mine.map(({ runId }) => runId).toSorted(),
-  );
-  for (const { runId } of mine) expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+  await tutti.events.emit("paid", { sum: 1 }, { actor: "bank" });
+  for (const { runId } of mine)
+    expect((await tutti.result(runId, WAIT)).steps["a"]?.output).toEqual({ sum: 1 });
   await eventually(async () => expect((await tutti.get(other.runId)).state).toBe("parked"));
-  expect(await deliverEvent(parts, event)).toEqual([]);
+  expect(await tutti.signal(other.runId, "paid", 2)).toEqual({ steps: ["a"] });
+  expect((await tutti.result(other.runId, WAIT)).state).toBe("completed");
 });
 
 test("a timer lets its run go on after its time, which does not count for the run", async ({

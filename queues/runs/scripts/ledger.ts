@@ -114,10 +114,14 @@ function operations.commit(key, a)
   if a[8] ~= '' then redis.call('HSET', key, a[8], a[9]) end
   for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
   if more.dead then
-    local prefix, run = partsOf(key)
-    local entry = run .. ' ' .. slot
-    redis.call('ZADD', prefix .. '.dead', stamp, entry)
-    redis.call('ZADD', prefix .. '.dead:' .. redis.call('HGET', key, 'tenant'), stamp, entry)
+    local facts = redis.call('HMGET', key, 'tenant', 'parent')
+    -- The step that a sub-run works for has a letter of its own, and only that one can be done again.
+    if not facts[2] then
+      local prefix, run = partsOf(key)
+      local entry = run .. ' ' .. slot
+      redis.call('ZADD', prefix .. '.dead', stamp, entry)
+      redis.call('ZADD', prefix .. '.dead:' .. facts[1], stamp, entry)
+    end
   end
   for _, one in ipairs(more.systemic or {}) do
     local count = redis.call('HINCRBY', key, 'systemic:' .. one[1], 1)
