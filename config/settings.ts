@@ -4,6 +4,7 @@ import {
   CONTROL_LOCK_DURATION_MS,
   GRACE_MS,
   LOCK_DURATION_MS,
+  MAX_RUNNING_RUNS,
   REDIS_DEADLINE_MS,
   RETAIN_FAILED_MS,
   RETAIN_MS,
@@ -110,6 +111,11 @@ export const configSchema = z.strictObject({
     .describe(
       "After this time without Redis an operation fails as `redis_unavailable`. Milliseconds.",
     ),
+  maxRunning: whole(1, 100_000)
+    .default(MAX_RUNNING_RUNS)
+    .describe(
+      "Runs of a tenant that are at work at the same time; the others wait. The same for all processes of a deployment.",
+    ),
   retainRuns: whole(1, 1_000_000)
     .default(RETAIN_RUNS)
     .describe("Finished runs that are kept per tenant."),
@@ -137,6 +143,7 @@ export const VARIABLES = {
   lockDurationMs: ["TUTTI_LOCK_DURATION_MS"],
   controlLockDurationMs: ["TUTTI_CONTROL_LOCK_DURATION_MS"],
   redisDeadlineMs: ["TUTTI_REDIS_DEADLINE_MS"],
+  maxRunning: ["TUTTI_MAX_RUNNING"],
   retainRuns: ["TUTTI_RETAIN_RUNS"],
   retainMs: ["TUTTI_RETAIN_MS"],
   retainFailedMs: ["TUTTI_RETAIN_FAILED_MS"],

@@ -32,7 +32,7 @@ export function consequencesOf(
   const policy = policyOf(definition, stepId);
   const inner = stopOf(policy.onError, stepId, kind, policy.group);
   const group = step.group === undefined ? undefined : definition.groups?.[step.group];
-  if (group?.escalate !== true) return collect([inner]);
+  if (group?.escalate !== true || policy.group === undefined) return collect([inner]);
   return collect([inner, stopOf(definition.onError, stepId, kind)]);
 }
 

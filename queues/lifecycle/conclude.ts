@@ -15,6 +15,7 @@ import {
 } from "../runs/run-record.ts";
 import type { RunEnding } from "../runs/runs.ts";
 import { jobOf, runOf, stepsOf, type FoundRun, type RunParts, type StepOrItem } from "./parts.ts";
+import { undoes } from "./policy.ts";
 import { enqueueRuns } from "./start.ts";
 
 /** What the end of a run needs to know of it. */
@@ -160,17 +161,15 @@ async function stoppedSteps(parts: RunParts, run: RunFacts): Promise<ReadonlySet
       texts[index] ? [[group, readJson<Abort>(texts[index])] as const] : [],
     ),
   );
-  const ofRun =
-    abort?.compensate === true ||
-    definition.onError === "recovery" ||
-    Object.values(definition.steps).some(({ onError }) => onError === "recovery");
+  const ofRun = abort?.compensate === true || undoes(definition, undefined);
+  const ofGroup = new Map(groups.map((group) => [group, undoes(definition, group)]));
   return new Set(
     able.filter((id) => {
       const group = definition.steps[id]?.group;
       const inner = group === undefined ? undefined : stopped.get(group);
       if (abort !== null && ofRun) return true;
       if (group === undefined || (abort === null && inner === undefined)) return false;
-      return definition.groups?.[group]?.onError === "recovery" || inner?.compensate === true;
+      return ofGroup.get(group) === true || inner?.compensate === true;
     }),
   );
 }

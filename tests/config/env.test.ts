@@ -43,6 +43,7 @@ test("the defaults", () => {
     lockDurationMs: 30_000,
     controlLockDurationMs: 5_000,
     redisDeadlineMs: 5_000,
+    maxRunning: 10,
     retainRuns: 1_000,
     retainMs: 604_800_000,
     retainFailedMs: 2_592_000_000,

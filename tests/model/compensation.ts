@@ -53,8 +53,13 @@ export function compensationsOf(
       );
       ask(scope, cut ? "must" : "may");
     }
-    if (stop.scope === null && workflow.steps.some(({ onError }) => onError === "recovery"))
-      ask(null, "may");
+    // A step's own `recovery` makes its scope one that undoes.
+    for (const { onError, group } of workflow.steps) {
+      const bounded = group !== undefined && workflow.groups?.[group]?.onError !== undefined;
+      const scope: Scope = bounded ? group : null;
+      if (onError === "recovery" && (stop.scope === null || stop.scope === scope))
+        ask(scope, "may");
+    }
   }
   return completed
     .filter(([key]) => need.has(key))

@@ -42,11 +42,10 @@ function policiesOf(
   const ofWorkflow = workflow.onError ?? "resilient";
   const own = rules.ownPolicyFirst ? step.onError : undefined;
   const ofGroup = rules.groupPolicyBeforeWorkflow ? group?.onError : undefined;
-  const inside = group !== undefined && group.escalate !== true && rules.groupKeepsFailuresInside;
-  const byGroup = own === undefined && ofGroup !== undefined;
-  const scope: Scope = byGroup || inside ? step.group! : null;
+  const bounded = group?.onError !== undefined;
+  const scope: Scope = bounded && rules.groupKeepsFailuresInside ? step.group! : null;
   const found = [{ policy: own ?? ofGroup ?? ofWorkflow, scope }];
-  if (group?.escalate === true && rules.escalateAsksWorkflow)
+  if (bounded && group.escalate === true && rules.escalateAsksWorkflow)
     found.push({ policy: ofWorkflow, scope: null });
   return found;
 }

@@ -11,7 +11,7 @@ import { eventually } from "./eventually.ts";
 const PROGRAM = resolve("tests/flows/command-program.mjs");
 
 /** A tool that is a shell with a child of its own; given to the processes as text. */
-export const SLEEP_TOOL = `tutti: 1
+const SLEEP_TOOL = `tutti: 1
 allow: { commands: [sh] }
 tools:
   - id: test.sleep

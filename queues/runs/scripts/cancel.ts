@@ -13,7 +13,11 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return nil end
 if ENDED[state] or state == 'cancelling' or state == 'compensating' then return { state, state } end
 local prefix, runId = partsOf(KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'cancelling', 'abort', ARGV[1], 'left', '1')
+local abort = cjson.decode(ARGV[1])
+-- What a policy has begun to stop is undone whatever else stops it.
+local before = redis.call('HGET', KEYS[1], 'abort')
+if before and cjson.decode(before).compensate then abort.compensate = true end
+redis.call('HSET', KEYS[1], 'state', 'cancelling', 'abort', cjson.encode(abort), 'left', '1')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncancelling')
 redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. ARGV[1])
 return { state, 'cancelling' }

@@ -23,7 +23,9 @@ export async function explore(
   { seed, runs, atOnce }: { seed: number; runs: number; atOnce: number },
 ): Promise<readonly { one: Case; history: History }[]> {
   const stage = new Stage();
-  await orchestra.work(stage.handlers);
+  // A worker that a busy machine takes for dead would call a second time.
+  const patient = { lockDurationMs: 60_000, controlLockDurationMs: 60_000 };
+  await orchestra.work(stage.handlers, patient);
   const cases = randomCase(FEATURES);
   const all = sample(cases, { seed, numRuns: runs });
   const performed: { one: Case; history: History }[] = [];

@@ -22,9 +22,7 @@ export const FEATURES = {
 export type Features = Readonly<Record<keyof typeof FEATURES, boolean>>;
 
 /** Rules of the contract that the engine does not keep; runs are compared with the contract without them. */
-export const NOT_KEPT: Partial<Rules> = {
-  laterStopKeepsCompensation: false,
-};
+export const NOT_KEPT: Partial<Rules> = {};
 
 /** Everything on: what the model itself is tested with. */
 export const EVERYTHING: Features = {

@@ -168,8 +168,7 @@ function stepOfGene(gene: Gene, index: number, before: readonly Step[], features
   const items = gene.items;
   const hangs = gene.script.some((list) => list.some((action) => action.do === "hang"));
   const when = whenOf(gene, on);
-  // What the contract leaves open is not asked:
-  const onError = gene.group === undefined ? gene.onError : undefined;
+  const { onError } = gene;
   return {
     id: id(index),
     tool: gene.effect === true ? "effect" : "probe",
@@ -245,14 +244,14 @@ function scriptOf(genesOfSteps: readonly Gene[], steps: readonly Step[], calm: b
 export function randomCase(features: Features, maxSteps = 25): Arbitrary<Case> {
   const { policy, step } = genes(features);
   const group: Arbitrary<Group> = record({
-    onError: policy,
+    onError: seldom(policy, 1),
     more: constantFrom(
       {},
       { optional: true },
       { escalate: true },
       { optional: true, escalate: true },
     ),
-  }).map(({ onError, more }) => ({ onError, ...more }));
+  }).map(({ onError, more }) => ({ ...(onError === undefined ? {} : { onError }), ...more }));
   return record({
     mode: seldom(constant("sequential" as const), 5),
     onError: seldom(policy, 1),

@@ -101,8 +101,12 @@ const policies: Right[] = [
     seen: story(
       {
         onError: "fail_fast",
-        groups: { g: {} },
-        steps: [step("a", { group: "g" }), step("b", { group: "g", needs: ["c"] }), step("c")],
+        groups: { g: { onError: "resilient" } },
+        steps: [
+          step("a", { group: "g", onError: "fail_fast" }),
+          step("b", { group: "g", needs: ["c"] }),
+          step("c"),
+        ],
       },
       { a: FAILS },
       ["a failed 1 tool_failed", "c completed 2", "b cancelled 3"],

@@ -99,7 +99,11 @@ export const WRONG: readonly Wrong[] = [
   {
     name: "a failure that leaves its group",
     seen: story(
-      { onError: "fail_fast", groups: { g: {} }, steps: [step("a", { group: "g" }), step("b")] },
+      {
+        onError: "fail_fast",
+        groups: { g: { onError: "fail_fast" } },
+        steps: [step("a", { group: "g" }), step("b")],
+      },
       { a: FAILS },
       ["a failed 1 tool_failed", "b cancelled 2"],
       { state: "failed" },
