@@ -43,6 +43,8 @@ function planData(plan: Plan): object {
     workflow: plan.workflow,
     steps: plan.steps.map((step) => Object.assign({ queue: step.tool }, step)),
     levels: plan.levels.map((steps) => ({ steps, shares: sharesOf(plan, steps) })),
+    mode: plan.mode,
+    priority: plan.priority,
     criticalPath: plan.criticalPath,
     jobs: plan.jobs,
   };
@@ -68,6 +70,7 @@ function planText(plan: Plan): string {
   return [
     `${plan.workflow.name} (${plan.workflow.id}, ${plan.workflow.hash.slice(0, 12)})`,
     `${plan.steps.length} steps on ${plan.levels.length} levels, ${plan.jobs} jobs`,
+    `mode: ${plan.mode.mode}, because ${plan.mode.reason}`,
     `critical path: ${plan.criticalPath.steps.join(" -> ")}`,
     `expected: ${expectedMs === null ? "unknown" : `${duration(expectedMs)}${rest}`}`,
     "",
