@@ -18,23 +18,34 @@ redis.call('HINCRBY', KEYS[2], 'refs', 1)
 local prefix, runId = partsOf(KEYS[1])
 local run = cjson.decode(ARGV[1])
 local now = clock()
-redis.call('HSET', KEYS[1], 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
+-- Most find room and nobody before them: those begin at once, without standing in the line.
+local counted = prefix .. '.admitted:' .. run.tenant
+local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0
+  and redis.call('SCARD', counted) < run.cap)
+local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
   'identity', run.identity, 'tenant', run.tenant, 'input', ARGV[3], 'inputHash', run.inputHash, 'epoch', '0',
-  'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority)
+  'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
 for _, field in ipairs({ 'serial', 'parent', 'listens', 'parks', 'width' }) do
-  if run[field] then redis.call('HSET', KEYS[1], field, run[field]) end
+  if run[field] then
+    fields[#fields + 1] = field
+    fields[#fields + 1] = run[field]
+  end
 end
+local seq = ''
+if atOnce then
+  seq = digits(redis.call('INCR', prefix .. '.seq'))
+  for _, word in ipairs({ 'admittedAt', digits(now), 'seq', seq }) do fields[#fields + 1] = word end
+  if not run.parent then redis.call('SADD', counted, runId) end
+end
+redis.call('HSET', KEYS[1], unpack(fields))
 if ARGV[4] ~= '' then redis.call('SET', prefix .. '.val:' .. runId .. ':input', ARGV[4]) end
-for _, event in ipairs(cjson.decode(run.listens or '[]')) do
+for _, event in ipairs(run.listens and cjson.decode(run.listens) or {}) do
   redis.call('SADD', prefix .. '.listeners:' .. event, runId)
 end
 redis.call('ZADD', prefix .. '.runs', digits(now), runId)
-redis.call('ZADD', prefix .. '.open', '+inf', runId)
+redis.call('ZADD', prefix .. '.open', atOnce and digits(now + run.timeoutMs) or '+inf', runId)
 redis.call('SADD', prefix .. '.tenants', run.tenant)
-if run.parent then
-  admit(prefix, runId, now)
-  return { 'created', redis.call('HGET', KEYS[1], 'seq') }
-end
+if atOnce then return { 'created', seq } end
 if run.serial then
   local holder = prefix .. '.serial'
   if redis.call('HSETNX', holder, run.serial, runId) == 0 then

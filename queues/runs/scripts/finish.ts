@@ -14,17 +14,22 @@ local ending = cjson.decode(ARGV[1])
 if ENDED[head[1]] or head[2] ~= tostring(ending.epoch) then return cjson.encode({ state = head[1] }) end
 local prefix, runId = partsOf(KEYS[1])
 local now = clock()
-redis.call('HSET', KEYS[1], 'state', ending.state, 'finishedAt', digits(now))
+local fields = { 'state', ending.state, 'finishedAt', digits(now) }
 for _, field in ipairs({ 'output', 'error', 'unmet' }) do
-  if ending[field] then redis.call('HSET', KEYS[1], field, ending[field]) end
+  if ending[field] then
+    fields[#fields + 1] = field
+    fields[#fields + 1] = ending[field]
+  end
 end
+redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('ZREM', prefix .. '.open', runId)
 -- Nobody is left to compare with: counting begins again.
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.seq') end
-redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
-redis.call('SREM', prefix .. '.admitted:' .. head[3], runId)
+if redis.call('SREM', prefix .. '.admitted:' .. head[3], runId) == 0 then
+  redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
+end
 redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. head[3], digits(now), runId)
-for _, event in ipairs(cjson.decode(head[5] or '[]')) do
+for _, event in ipairs(head[5] and cjson.decode(head[5]) or {}) do
   redis.call('SREM', prefix .. '.listeners:' .. event, runId)
 end
 if head[4] then

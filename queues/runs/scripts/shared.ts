@@ -25,6 +25,7 @@ end
 -- Admits as many waiting runs of a tenant as there is room for, and names them.
 local function pump(prefix, tenant, cap, now)
   local admitted = {}
+  if redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then return admitted end
   local free = cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant)
   while free > 0 do
     local found = redis.call('ZPOPMIN', prefix .. '.waiting:' .. tenant)
