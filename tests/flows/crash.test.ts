@@ -2,7 +2,7 @@ import { describe, expect } from "vitest";
 
 import { crash } from "../support/crash.ts";
 import { eventually } from "../support/eventually.ts";
-import { Fleet } from "../support/fleet.ts";
+import { crashFleet } from "../support/fleet.ts";
 import { test } from "../support/orchestra.ts";
 import { workflow } from "../support/workflows.ts";
 
@@ -30,7 +30,7 @@ describe("whatever worker dies, and whenever", () => {
     "a step that kills its worker every time ends as worker_lost, and so does its run",
     { timeout: 60_000 },
     async ({ orchestra: { tutti, redisUrl, prefix }, redis }) => {
-      await using fleet = new Fleet(2, redisUrl, prefix, 0);
+      await using fleet = crashFleet(2, redisUrl, prefix, 0);
       const { runId } = await tutti.submit(
         workflow([{ id: "bad", tool: "one" }, { id: "behind", needs: ["bad"] }, { id: "beside" }]),
       );

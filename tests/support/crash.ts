@@ -5,8 +5,9 @@ import { expect } from "vitest";
 import { isOpen } from "../../queues/index.ts";
 import type { RunView } from "../../src/run-view.ts";
 import { randomDag, type Dag } from "./dags.ts";
-import { Fleet } from "./fleet.ts";
+import { crashFleet } from "./fleet.ts";
 import type { Orchestra } from "./orchestra.ts";
+import { randomFrom } from "./random.ts";
 
 interface CrashOptions {
   readonly seed: number;
@@ -31,14 +32,6 @@ export interface CrashReport {
   readonly unknown: number;
   readonly lost: number;
   readonly resubmissions: number;
-}
-
-function randomFrom(seed: number): () => number {
-  let state = (seed >>> 0) + 1;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
 }
 
 /** Every third step is not idempotent, every fifth is a forEach, every fourth runs however the others ended. */
@@ -78,7 +71,7 @@ export async function crash(
     if (ending) endings.set(key, (endings.get(key) ?? 0) + 1);
   });
   await subscriber.psubscribe(`${prefix}.events:*`);
-  await using fleet = new Fleet(options.processes, redisUrl, prefix, options.deaths);
+  await using fleet = crashFleet(options.processes, redisUrl, prefix, options.deaths);
   let resubmissions = 0;
   const trouble: unknown[] = [];
   const submit = (index: number) => tutti.submit(plans[index]!, { runId: `r${index}` });

@@ -4,9 +4,15 @@ import { resolve } from "node:path";
 
 import { inject } from "vitest";
 
-const PROGRAM = resolve("tests/flows/crash-program.mjs");
+/**
+ * Worker processes of the crash tests. `deaths` is how probable it is that a tool call kills its worker,
+ * twice: before its effect and after.
+ */
+export function crashFleet(size: number, redisUrl: string, prefix: string, deaths: number): Fleet {
+  return new Fleet(size, "tests/flows/crash-program.mjs", [redisUrl, prefix, String(deaths)]);
+}
 
-/** Worker processes: whoever dies is replaced, until the fleet is closed. */
+/** Processes of one program: whoever dies is replaced, until the fleet is closed. */
 export class Fleet implements AsyncDisposable {
   /** Processes that were killed by {@link kill}, and all that ended. */
   kills = 0;
@@ -15,9 +21,9 @@ export class Fleet implements AsyncDisposable {
   readonly #children = new Set<ChildProcess>();
   #closed = false;
 
-  /** `deaths` is how probable it is that a tool call kills its worker, twice: before its effect and after. */
-  constructor(size: number, redisUrl: string, prefix: string, deaths: number) {
-    this.#arguments = [PROGRAM, inject("builtFolder"), redisUrl, prefix, String(deaths)];
+  /** The program is told where the compiled project is, then `rest`. What it says on standard error is shown. */
+  constructor(size: number, program: string, rest: readonly string[]) {
+    this.#arguments = [resolve(program), inject("builtFolder"), ...rest];
     for (let index = 0; index < size; index++) this.#start();
   }
 
@@ -40,7 +46,9 @@ export class Fleet implements AsyncDisposable {
   }
 
   #start(): void {
-    const child = spawn(process.execPath, this.#arguments, { stdio: "ignore" });
+    const child = spawn(process.execPath, this.#arguments, {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     this.#children.add(child);
     child.once("exit", () => {
       this.#children.delete(child);

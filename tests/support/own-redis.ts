@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { Redis } from "ioredis";
@@ -11,40 +12,49 @@ import { findServer } from "../../queues/index.ts";
 import { eventually } from "./eventually.ts";
 import { makeHome } from "./redis-server.ts";
 
-/** A Redis server that the test may stop and start, at the same address. Keeps nothing. */
+/** How often a server syncs its append-only file. */
+export type AppendFsync = "always" | "everysec";
+
+/** A Redis server that the test may stop and start, at the same address. */
 export class OwnRedis implements AsyncDisposable {
   readonly url: string;
-  readonly #port: number;
+  readonly port: number;
+  /** Where its data are. */
+  readonly folder: string;
+  readonly #keeps: AppendFsync | undefined;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number) {
-    this.#port = port;
+  private constructor(port: number, keeps: AppendFsync | undefined) {
+    this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
+    this.folder = mkdtempSync(join(tmpdir(), "tutti-redis-"));
+    this.#keeps = keeps;
   }
 
-  /** At a free port. `start` false: nobody listens there yet. */
-  static async open({ start = true } = {}): Promise<OwnRedis> {
+  /**
+   * At a free port.
+   *
+   * @param options.start False: nobody listens there yet.
+   * @param options.keeps What it holds survives `stop`, in an append-only file. Default: nothing does.
+   */
+  static async open({
+    start = true,
+    keeps,
+  }: { readonly start?: boolean; readonly keeps?: AppendFsync } = {}): Promise<OwnRedis> {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
     const { port } = probe.address() as AddressInfo;
     probe.close();
     await once(probe, "close");
-    const server = new OwnRedis(port);
+    const server = new OwnRedis(port, keeps);
     if (start) await server.start();
     return server;
   }
 
   async start(): Promise<void> {
-    const args = [
-      "--port",
-      String(this.#port),
-      "--bind",
-      "127.0.0.1",
-      "--save",
-      "",
-      "--dir",
-      "/tmp",
-    ];
+    const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", ""];
+    args.push("--dir", this.folder);
+    if (this.#keeps !== undefined) args.push("--appendonly", "yes", "--appendfsync", this.#keeps);
     // Libraries of a server that was downloaded; a server of the system does not look there for its own.
     const env = { LD_LIBRARY_PATH: resolve("node_modules/.cache/tutti/redis/lib") };
     this.#child = spawn(await programPath(), args, { stdio: "ignore", env });
@@ -63,7 +73,7 @@ export class OwnRedis implements AsyncDisposable {
     this.#child?.kill("SIGCONT");
   }
 
-  /** Ends it; `start` makes an empty one. */
+  /** SIGKILLs it; `start` makes one with what it kept. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -74,8 +84,9 @@ export class OwnRedis implements AsyncDisposable {
     });
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
   }
 }
 
