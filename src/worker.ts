@@ -77,6 +77,11 @@ export interface StartWorkerOptions {
   readonly lockDurationMs?: number;
   /** The same for control jobs. Milliseconds. Default: 5,000. */
   readonly controlLockDurationMs?: number;
+  /**
+   * How often work that a dead process left half done is looked for, in runs older than a third of it; the
+   * same for all workers of a deployment. Milliseconds. Default: 30,000.
+   */
+  readonly sweepIntervalMs?: number;
   /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
   readonly graceMs?: number;
   /** Ended runs that are kept per tenant. Default: 1,000. */
@@ -203,6 +208,10 @@ class RunningWorker implements TuttiWorker {
         ms: options.retainMs ?? RETAIN_MS,
         failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
       },
+      ...(options.sweepIntervalMs === undefined
+        ? {}
+        : { sweepIntervalMs: options.sweepIntervalMs }),
+      ...(options.lockDurationMs === undefined ? {} : { lockDurationMs: options.lockDurationMs }),
     });
   }
 

@@ -1,12 +1,12 @@
 import { Worker, type Job, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { CONTROL_LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
+import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
-import { sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
+import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
 /** Reports of each duty that are kept for Bull Board. */
 const REPORTS_KEPT = 20;
@@ -15,6 +15,10 @@ interface DutiesOptions {
   readonly connection: Redis;
   readonly prefix: string;
   readonly retention: Retention;
+  /** How often half-done work is looked for. Milliseconds. Default: 30,000. */
+  readonly sweepIntervalMs?: number;
+  /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
+  readonly lockDurationMs?: number;
 }
 
 /**
@@ -26,6 +30,7 @@ export class Duties {
   readonly #engine: Engine;
   readonly #queue: Queue;
   readonly #options: DutiesOptions;
+  readonly #sweepIntervalMs: number;
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pass: Promise<unknown> = Promise.resolve();
@@ -33,6 +38,7 @@ export class Duties {
   constructor(engine: Engine, options: DutiesOptions) {
     this.#engine = engine;
     this.#options = options;
+    this.#sweepIntervalMs = options.sweepIntervalMs ?? SWEEP_INTERVAL_MS;
     this.#queue = engine.queues.get(CONTROL_QUEUES.duty);
   }
 
@@ -45,14 +51,16 @@ export class Duties {
     );
     await this.#queue.upsertJobScheduler(
       "sweeper",
-      { every: SWEEP_INTERVAL_MS },
+      { every: this.#sweepIntervalMs },
       { name: "sweeper", ...kept },
     );
+    const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
       concurrency: 1,
-      lockDuration: CONTROL_LOCK_DURATION_MS * 6,
+      lockDuration: lockDurationMs,
+      stalledInterval: lockDurationMs,
       maxStalledCount: MAX_STALLED_COUNT,
     });
     this.#worker.on("error", (error) =>
@@ -73,7 +81,7 @@ export class Duties {
       case "retention":
         return removeExpired(this.#engine, this.#options.retention);
       case "sweeper":
-        return sweep(this.#engine);
+        return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
       default:
         return { unknown: job.name };
     }

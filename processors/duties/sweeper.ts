@@ -10,8 +10,9 @@ import { repairRun, type RepairParts } from "./repair.ts";
 
 /** How often half-done work is looked for. Milliseconds. */
 export const SWEEP_INTERVAL_MS = 30_000;
-/** What is younger than this may still be in somebody's hands. Milliseconds. */
-const QUIET_MS = 10_000;
+/** What is younger than this share of the interval may still be in somebody's hands. */
+export const QUIET_SHARE = 1 / 3;
+const QUIET_MS = SWEEP_INTERVAL_MS * QUIET_SHARE;
 
 /** What a pass repaired. */
 export interface SweepReport {

@@ -17,6 +17,8 @@ export class Fleet implements AsyncDisposable {
   /** Processes that were killed by {@link kill}, and all that ended. */
   kills = 0;
   deaths = 0;
+  /** Processes that nobody killed, and what they said last. */
+  readonly accidents: string[] = [];
   readonly #arguments: string[];
   readonly #children = new Set<ChildProcess>();
   #closed = false;
@@ -47,13 +49,19 @@ export class Fleet implements AsyncDisposable {
 
   #start(): void {
     const child = spawn(process.execPath, this.#arguments, {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      // Log lines are JSON; anything else is how Node tells why it leaves.
+      for (const line of text.split("\n")) if (!line.startsWith("{")) said += `${line}\n`;
     });
     this.#children.add(child);
-    child.once("exit", () => {
+    child.once("exit", (code, signal) => {
       this.#children.delete(child);
       if (this.#closed) return;
       this.deaths++;
+      if (signal !== "SIGKILL") this.accidents.push(`${code ?? signal}: ${said.trim()}`);
       this.#start();
     });
   }
