@@ -82,7 +82,7 @@ export function isConnectionTrouble(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   return (
     thrown.name === "MaxRetriesPerRequestError" ||
-    /ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EPIPE|Connection is closed|Stream isn't writeable|LOADING/.test(
+    /ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EPIPE|Connection is closed|Command aborted due to connection close|Stream isn't writeable|LOADING/.test(
       thrown.message,
     )
   );

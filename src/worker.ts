@@ -271,8 +271,17 @@ class RunningWorker implements TuttiWorker {
     });
     await this.#subscriber.subscribe(this.#keys.control);
     this.#subscriber.on("ready", () => {
-      for (const { runId, groups } of active.runs()) void this.#checkAborts(runId, groups);
+      this.#askForAborts().catch((thrown: unknown) =>
+        this.#engine.log.warn({ error: messageOf(thrown) }, "stopped runs were not asked for"),
+      );
     });
+  }
+
+  async #askForAborts(): Promise<void> {
+    // What was told before this is heard again is read after it.
+    await this.#subscriber.subscribe(this.#keys.control);
+    for (const { runId, groups } of this.#engine.active.runs())
+      await this.#checkAborts(runId, groups);
   }
 
   async #checkAborts(runId: string, groups: readonly string[]): Promise<void> {

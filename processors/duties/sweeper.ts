@@ -1,9 +1,12 @@
+import { readJson } from "../../config/index.ts";
 import {
   enqueueRun,
   enqueueRuns,
   FIELDS,
   hurry,
   resumeCancel,
+  runOf,
+  type Abort,
   type RunHeader,
 } from "../../queues/index.ts";
 import { repairRun, type RepairParts } from "./repair.ts";
@@ -52,17 +55,30 @@ async function sweepRun(
   { runId, state }: Pick<RunHeader, "runId" | "state">,
   report: { readonly [part in keyof SweepReport]: string[] },
 ): Promise<void> {
+  if (state === "cancelling" || state === "running") await tellAgain(parts, runId);
   if (state === "cancelling") {
     const after = await resumeCancel(parts, runId);
     if (after !== null && after !== "cancelling") report.ended.push(runId);
     return;
   }
   if (await enqueueRun(parts, runId)) report.enqueued.push(runId);
-  if (state === "running") {
-    const [abort] = await parts.runs.fields(runId, [FIELDS.abort]);
-    if (abort) await hurry(parts, runId);
-  }
   const { released, lost } = await repairRun(parts, runId);
   report.released.push(...released.map((name) => `${runId} ${name}`));
   report.lost.push(...lost.map((name) => `${runId} ${name}`));
+}
+
+/**
+ * Tells everybody once more that a run, or a group of it, is being stopped. Who wrote that may have died
+ * before telling, and a worker whose connection was cut may not have heard: its call would go on.
+ */
+async function tellAgain(parts: RepairParts, runId: string): Promise<void> {
+  const run = await runOf(parts, runId);
+  const groups = Object.keys(run?.definition.groups ?? {});
+  const fields = [FIELDS.abort, ...groups.map((group) => FIELDS.groupAbort(group))];
+  for (const text of await parts.runs.fields(runId, fields)) {
+    if (text === null) continue;
+    const abort = readJson<Abort>(text);
+    await parts.runs.tellAbort(runId, abort);
+    if (run?.state === "running") await hurry(parts, runId, abort.group);
+  }
 }

@@ -5,7 +5,9 @@ import type { ToolHandler } from "../../processors/index.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker } from "../../src/worker.ts";
 import { eventually } from "../support/eventually.ts";
+import { FaultProxy } from "../support/fault-proxy.ts";
 import { OwnRedis } from "../support/own-redis.ts";
+import { randomFrom } from "../support/random.ts";
 import { Turnstile } from "../support/turnstile.ts";
 
 const log = pino({ level: "silent" });
@@ -108,6 +110,18 @@ describe.runIf(inject("canEmbed"))("while Redis is away", () => {
       expect(calls).toBe(2);
     },
   );
+
+  it("a submission of which the connection tore is unavailable too, and can be made again", async () => {
+    await using server = await OwnRedis.open();
+    await using proxy = await FaultProxy.open(server.url, randomFrom(1));
+    await using tutti = new Tutti({ redisUrl: proxy.url });
+    // Half of a transaction was answered: the client cannot know whether its jobs are there.
+    proxy.tearAnswerTo((request) => /^\*1\r\n\$5\r\nmulti/i.test(request));
+    const submitted = tutti.submit(document, { runId: "r" });
+    await expect(submitted).rejects.toMatchObject({ code: "redis_unavailable" });
+    expect(proxy.done.torn).toBe(1);
+    expect(await tutti.submit(document, { runId: "r" })).toEqual({ runId: "r", created: false });
+  });
 
   it("a worker can be closed", { timeout: 60_000 }, async () => {
     await using server = await OwnRedis.open();

@@ -94,6 +94,46 @@ describe("the sweeper", () => {
     expect((await tutti.get(runId)).state).toBe("timed_out");
   });
 
+  test.for([
+    { of: "a run", document: { onError: "fail_fast" }, group: undefined },
+    { of: "a group", document: { groups: { g: { onError: "fail_fast" } } }, group: "g" },
+  ])(
+    "aborts what runs of $of, when who stopped it died before saying so",
+    async ({ document, group }, { orchestra: { tutti, work, parts } }) => {
+      const gate = new Turnstile();
+      const of = group === undefined ? {} : { group };
+      await work(
+        { probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1) },
+        { tools: ["probe"] },
+      );
+      const { runId } = await tutti.submit(
+        workflow(
+          [
+            { id: "calls", ...of },
+            { id: "fails", tool: "one", ...of },
+          ],
+          document,
+        ),
+      );
+      await gate.holds(1);
+      await parts.ledger.commit(
+        { runId, epoch: 0, stepId: "fails", start: 1 },
+        {
+          outcome: "failed",
+          attempts: 1,
+          error: { code: "tool_failed", message: "no" },
+          aborts: [{ kind: "policy", reason: "fails has failed", ...of }],
+        },
+      );
+      await sweep(parts, 0);
+      await work({ one: () => 1 }, { tools: ["one"] });
+      expect(await tutti.result(runId, { timeoutMs: 10_000 })).toMatchObject({
+        state: "failed",
+        steps: { calls: { state: "cancelled", reason: "fails has failed" } },
+      });
+    },
+  );
+
   test("releases the edges of a fork that did not", async ({
     orchestra: { tutti, work, parts, queues },
     redis,

@@ -15,6 +15,9 @@ let client: Socket;
 let answers: string;
 let ended: string | undefined;
 
+const address = () => `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const portOf = ({ url }: FaultProxy) => Number(new URL(url).port);
+
 beforeEach(async () => {
   heard = "";
   answers = "";
@@ -27,8 +30,8 @@ beforeEach(async () => {
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  proxy = await FaultProxy.open((server.address() as AddressInfo).port, randomFrom(1));
-  client = connect({ port: proxy.port, host: "127.0.0.1", allowHalfOpen: true });
+  proxy = await FaultProxy.open(address(), randomFrom(1));
+  client = connect({ port: portOf(proxy), host: "127.0.0.1", allowHalfOpen: true });
   client.setEncoding("utf8").on("data", (text: string) => (answers += text));
   client.on("error", (error: NodeJS.ErrnoException) => (ended = error.code));
   client.on("end", () => (ended ??= "end"));
@@ -47,7 +50,7 @@ describe("the fault proxy", () => {
     expect({ heard, open: proxy.open, done: proxy.done }).toEqual({
       heard: "a",
       open: 1,
-      done: { cut: 0, swallowed: 0, halfClosed: 0, stalled: 0 },
+      done: { cut: 0, swallowed: 0, torn: 0, halfClosed: 0, stalled: 0 },
     });
   });
 
@@ -69,8 +72,21 @@ describe("the fault proxy", () => {
     });
   });
 
+  test("tears an answer: it arrives up to the first OK, and no further", async () => {
+    proxy.tearAnswerTo((request) => request.includes("+OK"));
+    client.write("b");
+    await eventually(() => expect(answers).toBe("ab"));
+    client.write("c+OK\r\nrest");
+    await eventually(() => expect(ended).toBe("end"));
+    expect({ heard, answers, torn: proxy.done.torn }).toEqual({
+      heard: "abc+OK\r\nrest",
+      answers: "abc+OK\r\n",
+      torn: 1,
+    });
+  });
+
   test("closes one direction only", async () => {
-    const other = connect({ port: proxy.port, host: "127.0.0.1" });
+    const other = connect({ port: portOf(proxy), host: "127.0.0.1" });
     other.on("error", () => {}).resume();
     await eventually(() => expect(proxy.open).toBe(2));
     proxy.halfClose();
@@ -93,12 +109,9 @@ describe("the fault proxy", () => {
 
   test("does the same for the same seed", async () => {
     const kinds = async () => {
-      await using one = await FaultProxy.open(
-        (server.address() as AddressInfo).port,
-        randomFrom(7),
-      );
+      await using one = await FaultProxy.open(address(), randomFrom(7));
       const sockets = Array.from({ length: 8 }, () =>
-        connect({ port: one.port, host: "127.0.0.1" }).on("error", () => {}),
+        connect({ port: portOf(one), host: "127.0.0.1" }).on("error", () => {}),
       );
       await eventually(() => expect(one.open).toBe(8));
       for (let count = 0; count < 6; count++) one.fault();

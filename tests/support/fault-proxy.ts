@@ -7,6 +7,8 @@ interface Link {
   readonly server: Socket;
   /** The next answer is swallowed, and the connection cut: the client cannot know whether it was heard. */
   swallows: boolean;
+  /** The next answers get through up to the first OK: of a transaction, its beginning. */
+  tears: boolean;
   /** Nothing passes until this time. Milliseconds as `performance.now()` counts them. */
   stalledUntil: number;
 }
@@ -15,10 +17,15 @@ interface Link {
 export interface Faults {
   cut: number;
   swallowed: number;
+  torn: number;
   halfClosed: number;
   stalled: number;
 }
 
+/** How Redis answers the beginning of a transaction. */
+const OK = "+OK\r\n";
+/** Of a Redis whose address names none. */
+const DEFAULT_PORT = 6379;
 /** Longest stall. Milliseconds. */
 const MAX_STALL_MS = 1_500;
 /** Every so many faults hit all connections at once, as a network that goes away does. */
@@ -26,25 +33,29 @@ const ALL_AT_ONCE = 0.15;
 
 /** A TCP proxy that does to connections what networks do. */
 export class FaultProxy implements AsyncDisposable {
-  readonly done: Faults = { cut: 0, swallowed: 0, halfClosed: 0, stalled: 0 };
-  readonly port: number;
+  readonly done: Faults = { cut: 0, swallowed: 0, torn: 0, halfClosed: 0, stalled: 0 };
+  /** The address that was given, by way of the proxy. */
+  readonly url: string;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #random: () => number;
+  #isMeant: ((request: string) => boolean) | undefined;
 
-  private constructor(server: Server, targetPort: number, random: () => number) {
+  private constructor(server: Server, target: URL, random: () => number) {
     this.#server = server;
     this.#random = random;
-    this.port = (server.address() as AddressInfo).port;
-    server.on("connection", (client) => this.#link(client, targetPort));
+    const own = new URL(target);
+    own.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.url = own.href;
+    server.on("connection", (client) => this.#link(client, target));
   }
 
-  /** In front of a port of this machine. Without {@link fault} it only passes on what comes. */
-  static async open(targetPort: number, random: () => number): Promise<FaultProxy> {
+  /** In front of a Redis. Without {@link fault} it only passes on what comes. */
+  static async open(targetUrl: string, random: () => number): Promise<FaultProxy> {
     // What one side has ended may go on in the other direction.
     const server = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new FaultProxy(server, targetPort, random);
+    return new FaultProxy(server, new URL(targetUrl), random);
   }
 
   /** Connections that are open now. */
@@ -58,7 +69,7 @@ export class FaultProxy implements AsyncDisposable {
     const one = all[Math.floor(this.#random() * all.length)];
     if (one === undefined) return;
     const hit = this.#random() < ALL_AT_ONCE ? all : [one];
-    const kinds = ["cut", "swallow", "halfClose", "stall"] as const;
+    const kinds = ["cut", "swallow", "tear", "halfClose", "stall"] as const;
     const kind = kinds[Math.floor(this.#random() * kinds.length)]!;
     for (const link of hit) this[kind](link);
   }
@@ -74,6 +85,16 @@ export class FaultProxy implements AsyncDisposable {
   /** Lets what was asked through, and cuts the connection instead of answering. */
   swallow(link?: Link): void {
     for (const one of link === undefined ? this.#links : [link]) one.swallows = true;
+  }
+
+  /** Lets answers through up to the first OK, and cuts the connection: half of a transaction is answered. */
+  tear(link?: Link): void {
+    for (const one of link === undefined ? this.#links : [link]) one.tears = true;
+  }
+
+  /** Tears the answer to the first request for which this holds, on whatever connection. */
+  tearAnswerTo(isMeant: (request: string) => boolean): void {
+    this.#isMeant = isMeant;
   }
 
   /** Ends one direction and leaves the other open. */
@@ -105,9 +126,13 @@ export class FaultProxy implements AsyncDisposable {
     await once(this.#server, "close");
   }
 
-  #link(client: Socket, targetPort: number): void {
-    const server = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true });
-    const link: Link = { client, server, swallows: false, stalledUntil: 0 };
+  #link(client: Socket, { hostname, port }: URL): void {
+    const server = connect({
+      port: Number(port || DEFAULT_PORT),
+      host: hostname,
+      allowHalfOpen: true,
+    });
+    const link: Link = { client, server, swallows: false, tears: false, stalledUntil: 0 };
     this.#links.add(link);
     const end = () => {
       this.#links.delete(link);
@@ -119,9 +144,18 @@ export class FaultProxy implements AsyncDisposable {
     ] as const) {
       from.setNoDelay(true);
       from.on("data", (chunk: Buffer) => {
+        if (from === client && this.#isMeant?.(chunk.toString()) === true) {
+          this.#isMeant = undefined;
+          link.tears = true;
+        }
         if (from === server && link.swallows) {
           this.done.swallowed++;
           end();
+        } else if (from === server && link.tears && chunk.includes(OK)) {
+          this.done.torn++;
+          // Its sender is told nothing; a reset would take back what was passed on.
+          client.end(chunk.subarray(0, chunk.indexOf(OK) + OK.length));
+          server.destroy();
         } else if (to.writable) to.write(chunk);
       });
       from.on("end", () => to.end());

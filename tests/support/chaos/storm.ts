@@ -77,14 +77,13 @@ export async function storm(
   const random = randomFrom(seed);
   const cases = chaosCases(seed, options.workflows);
   await using redis = await OwnRedis.open({ keeps: options.keeps });
-  await using proxy = await FaultProxy.open(redis.port, randomFrom(seed + 1));
-  const proxied = `redis://127.0.0.1:${proxy.port}`;
+  await using proxy = await FaultProxy.open(redis.url, randomFrom(seed + 1));
   const port = await freePort();
   const program = "tests/flows/chaos-program.mjs";
-  await using api = new Fleet(1, program, ["api", proxied, prefix, witnessUrl, String(port)]);
+  await using api = new Fleet(1, program, ["api", proxy.url, prefix, witnessUrl, String(port)]);
   await using workers = new Fleet(options.workers, program, [
     "worker",
-    proxied,
+    proxy.url,
     prefix,
     witnessUrl,
   ]);
