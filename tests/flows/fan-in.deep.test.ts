@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { eventually } from "../support/eventually.ts";
-import { Fleet } from "../support/fleet.ts";
+import { crashFleet } from "../support/fleet.ts";
 import { test } from "../support/orchestra.ts";
 import { workflow } from "../support/workflows.ts";
 
@@ -22,7 +22,7 @@ describe("a join whose workers are killed", () => {
       );
       const redis = new Redis(redisUrl);
       const ended = async (): Promise<number> => redis.llen(`${prefix}.test:effects`);
-      await using fleet = new Fleet(2, redisUrl, prefix, 0);
+      await using fleet = crashFleet(2, redisUrl, prefix, 0);
       // From the last twentieth on: the branches end, the fork releases, the join begins.
       await eventually(
         async () => expect(await ended()).toBeGreaterThanOrEqual(Math.floor(branches * 0.95)),

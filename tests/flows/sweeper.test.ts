@@ -94,6 +94,14 @@ describe("the sweeper", () => {
     expect((await tutti.get(runId)).state).toBe("timed_out");
   });
 
+  test("passes as often as its workers were told to", async ({ orchestra }) => {
+    const { tutti, work } = orchestra;
+    await recordOnly(orchestra, tutti.prepare(wide(3)), "r");
+    await work({ probe: () => 1 }, { sweepIntervalMs: 300 });
+    // With the default, a run this young is left alone for longer than this test waits.
+    expect((await tutti.result("r", { timeoutMs: 9_000 })).state).toBe("completed");
+  });
+
   test.for([
     { of: "a run", document: { onError: "fail_fast" }, group: undefined },
     { of: "a group", document: { groups: { g: { onError: "fail_fast" } } }, group: "g" },

@@ -18,7 +18,7 @@ export function chaosCases(seed: number, count: number): Case[] {
   return sample(randomCase(EVERYTHING, STEPS), { seed, numRuns: count }).map(
     ({ workflow, script, cancelAfter }) => {
       const byId = new Map(workflow.steps.map((step) => [step.id, step]));
-      const steps = workflow.steps.map(({ timeoutMs: _, ...step }): Step => step);
+      const steps = workflow.steps.map(withoutDeadline);
       const { timeoutMs, ...rest } = workflow;
       const calmer = Object.fromEntries(
         Object.entries(script).map(([key, list]) => {
@@ -42,3 +42,8 @@ export function chaosCases(seed: number, count: number): Case[] {
 
 const decided = (action: Action, hasDeadline: boolean): Action =>
   action.do === "hang" && hasDeadline ? { do: "fail", code: "tool_timeout", turns: 1 } : action;
+
+function withoutDeadline(step: Step): Step {
+  const { timeoutMs: _, ...rest } = step;
+  return rest;
+}

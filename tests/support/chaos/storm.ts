@@ -153,7 +153,9 @@ export async function storm(
   )) {
     const run = await client.get(runId);
     const open = Object.entries(run?.steps ?? {}).filter(([, step]) => step.finishedAt === null);
-    lost.push(`${runId}: ${run?.state}, open: ${open.map(([id, { state }]) => `${id} ${state}`)}`);
+    lost.push(
+      `${runId}: ${run?.state}, open: ${open.map(([id, { state }]) => `${id} ${state}`).join(", ")}`,
+    );
   }
 
   const calls = await witness.calls();
