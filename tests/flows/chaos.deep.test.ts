@@ -21,6 +21,7 @@ describe.runIf(inject("canEmbed"))("whatever dies", () => {
       everyMs: { worker: 3_000, api: 8_000, redis: 12_000, fault: 250 },
     });
     process.stdout.write(`${JSON.stringify(report)}\n`);
+    expect(report.recovery.n).toBeGreaterThan(0);
     expect(report).toMatchObject({
       runs: 60,
       lost: [],

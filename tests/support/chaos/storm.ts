@@ -121,7 +121,7 @@ export async function storm(
   const submitting = cases.map(async ({ workflow, script, cancelAfter }, index) => {
     const runId = `r${index}`;
     await witness.prepare(runId, script);
-    await pause((stormMs * index) / cases.length);
+    await pause(stormMs * momentOf(index / cases.length));
     await client.submit(runId, workflow);
     if (cancelAfter === null) return;
     await pause(cancelAfter * CANCEL_TURN_MS);
@@ -130,6 +130,12 @@ export async function storm(
   await pause(stormMs);
   over.abort();
   await Promise.all(faults);
+  // The last fault hits everything at once, in the midst of the runs that came last.
+  for (let worker = 0; worker < options.workers; worker++) workers.kill(random);
+  api.kill(random);
+  redisKills++;
+  await redis.stop();
+  await redis.start();
   await witness.calm();
   const calmSince = Date.now();
   await Promise.all(submitting);
@@ -204,6 +210,11 @@ export async function storm(
     accidents: [...workers.accidents, ...api.accidents, ...errors],
     recovery: { n: recoveries.length, p50: at(0.5), p95: at(0.95), max: at(1) },
   };
+}
+
+/** When a workflow is submitted, as a share of the storm: the last third comes in its last twentieth. */
+function momentOf(share: number): number {
+  return share < 2 / 3 ? share * 1.4 : 0.95 + (share - 2 / 3) * 0.15;
 }
 
 function count(words: readonly string[]): Record<string, number> {
