@@ -103,3 +103,27 @@ describe("mode adaptive", () => {
     expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("cancelled");
   });
 });
+
+test("a step that ended while it waited for a place gets none", async ({
+  orchestra: { tutti, parts },
+}) => {
+  const { runId } = await tutti.submit(
+    workflow([{ id: "a" }, { id: "b", group: "g" }, { id: "c" }], {
+      mode: "adaptive",
+      groups: { g: { onError: "fail_fast" } },
+    }),
+  );
+  await parts.runs.note(runId, "width", "1");
+  const { ledger } = parts;
+  const step = (stepId: string) => ({ runId, epoch: 0, stepId, start: 1 });
+  const options = { once: false, calls: true, fields: [] };
+  expect((await ledger.begin(step("a"), options)).status).toBe("go");
+  expect((await ledger.begin({ ...step("b"), group: "g" }, options)).status).toBe("full");
+  expect((await ledger.begin(step("c"), options)).status).toBe("full");
+  // Somebody stops the group: the step is called, finds that, and ends.
+  await parts.runs.note(runId, FIELDS.groupAbort("g"), JSON.stringify({ kind: "policy" }));
+  expect((await ledger.begin({ ...step("b"), group: "g" }, options)).status).toBe("go");
+  await ledger.commit(step("b"), { outcome: "cancelled", attempts: 0 });
+  const ended = await ledger.commit(step("a"), { outcome: "completed", attempts: 1 });
+  expect(ended).toMatchObject({ status: "ok", granted: ["c"] });
+});

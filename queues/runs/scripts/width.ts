@@ -28,6 +28,8 @@ end
 
 -- Gives a place back and hands free ones to those that wait. Returns their slots.
 local function leavePlace(key, slot)
+  -- Who ended while it waited, because its group was stopped, must get none: nobody would give it back.
+  redis.call('ZREM', placesOf(key), slot)
   if redis.call('HDEL', key, 'g:' .. slot) == 0 then return {} end
   local busy = redis.call('HINCRBY', key, 'busy', -1)
   local width = tonumber(redis.call('HGET', key, 'width'))
