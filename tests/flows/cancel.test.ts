@@ -169,6 +169,23 @@ describe("cancel", () => {
   });
 });
 
+test("what a policy stops does not end a run with its last running item", async ({
+  orchestra: { tutti, parts },
+  redis,
+  prefix,
+}) => {
+  const { runId } = await tutti.submit(workflow([{ id: "e", forEach: "[1]" }, { id: "b" }]));
+  // A worker that died left the item running; the forEach is entered again and finds that it is stopped.
+  await redis.hset(`${prefix}.run:${runId}`, "n:e", "1", "s:e.0", "R1,1,,1|");
+  const item = { stepId: "e", item: 0 };
+  expect(await parts.runs.cancelSteps(runId, 0, [item], "b failed")).toEqual([item]);
+  const ended = await parts.ledger.commit(
+    { runId, epoch: 0, ...item, start: 1 },
+    { outcome: "cancelled", attempts: 1 },
+  );
+  expect(ended).toMatchObject({ status: "ok", lastOfAborted: false });
+});
+
 describe("when the canceller died", () => {
   test("the repair ends what never began, and the run", async ({ orchestra: { tutti, parts } }) => {
     const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]));

@@ -38,7 +38,10 @@ local now = digits(clock())
 local prefix, runId = partsOf(KEYS[1])
 local channel = prefix .. '.events:' .. runId
 local running, counted = {}, 0
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return running end
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'state')
+if head[1] ~= ARGV[2] then return running end
+-- What a policy stops ends with its last job; only a run that is cancelled ends with its last step.
+local counts = head[2] == 'cancelling'
 -- The first failed item of a forEach, and how many there are. What failed before the stop has failed.
 local function failedItems(field)
   local name = string.sub(field, 3)
@@ -80,9 +83,9 @@ for at = 3, #ARGV, 3 do
     redis.call('PUBLISH', channel, 's\\n' .. ARGV[at + 1] .. '\\n' .. record)
   elseif letter == 'R' then
     running[#running + 1] = (at - 3) / 3
-    counted = counted + redis.call('HSETNX', KEYS[1], 'w' .. string.sub(ARGV[at], 2), '1')
+    if counts then counted = counted + redis.call('HSETNX', KEYS[1], 'w' .. string.sub(ARGV[at], 2), '1') end
   end
 end
-redis.call('HINCRBY', KEYS[1], 'left', counted)
+if counts then redis.call('HINCRBY', KEYS[1], 'left', counted) end
 return running
 `;
