@@ -16,6 +16,7 @@ export {
   type TreeOf,
   type TreeRequest,
 } from "./lifecycle/parts.ts";
+export { parkAgain, parkIfIdle } from "./lifecycle/park.ts";
 export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
 export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
 export { jobPriority } from "./lifecycle/priority.ts";

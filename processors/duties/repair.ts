@@ -3,8 +3,10 @@ import {
   FIELDS,
   jobOf,
   jobsOf,
+  parkAgain,
   parseStepRecord,
   runOf,
+  slot,
   stepsOf,
   treeOfRun,
   type FoundRun,
@@ -44,6 +46,8 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
     await enqueueUndo(parts, runId);
     return repairs;
   }
+  // One that was held before its first step began, and let go, is queued.
+  if (run.state === "queued") await callAside(parts, run, repairs);
   if (run.state !== "running" && run.state !== "parked") return repairs;
   const steps = await stepsOf(parts.runs, runId, run.definition);
   const fields = steps.map(({ stepId, item }) => FIELDS.record(stepId, item));
@@ -51,6 +55,7 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
   const records = new Map(fields.map((field, index) => [field, parseStepRecord(texts[index])]));
   const tree = treeOfRun(parts, run);
   await callAside(parts, run, repairs);
+  await callPlaced(parts, run, steps, records, repairs);
   for (const step of steps) {
     const record = records.get(FIELDS.record(step.stepId, step.item))!;
     if (record.finishedAtMs !== null) continue;
@@ -63,6 +68,8 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
     )
   )
     await repairRoot(parts, tree, repairs);
+  else if (run.state === "running" && repairs.released.length + repairs.lost.length === 0)
+    await parkAgain(parts, run.definition, runId);
   return repairs;
 }
 
@@ -80,13 +87,39 @@ function isReady(
   );
 }
 
-/** Jobs that stand aside although their run is not held, or that have a place by now. */
+/** Jobs that stand aside although their run is not held. */
 async function callAside(parts: RepairParts, run: FoundRun, repairs: Repairs): Promise<void> {
   const { runId } = run.address;
   const slots = await parts.waits.heldBack(runId);
   await parts.flows.promote(jobsOf(run, slots));
   await parts.waits.calledBack(runId, slots);
   repairs.released.push(...slots);
+}
+
+/** Steps and items that have a place among the calls, and whose jobs still stand aside. */
+async function callPlaced(
+  parts: RepairParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+  records: ReadonlyMap<string, StepRecord>,
+  repairs: Repairs,
+): Promise<void> {
+  if (run.definition.width === undefined) return;
+  const open = steps.filter(({ stepId, item }) => {
+    const { state } = records.get(FIELDS.record(stepId, item))!;
+    return state === "pending" || state === "retrying";
+  });
+  const names = open.map(({ stepId, item }) => slot(stepId, item));
+  const places = await parts.runs.fields(
+    run.address.runId,
+    names.map((name) => FIELDS.place(name)),
+  );
+  for (const [index, step] of open.entries()) {
+    if (!places[index]) continue;
+    const job = jobOf(run, step);
+    if ((await parts.flows.stateOf(job.queue, job.jobId)) === "delayed")
+      await release(parts, [job], names[index]!, repairs);
+  }
 }
 
 async function repairStep(
@@ -117,12 +150,8 @@ async function repairStep(
     return;
   }
   if (state !== "delayed") return;
-  const [decision, place] = await parts.runs.fields(runId, [
-    FIELDS.decision(stepId),
-    FIELDS.place(stepId),
-  ]);
-  if ((record.state === "waiting" && decision) || (record.state === "pending" && place))
-    await release(parts, [job], stepId, repairs);
+  const [decision] = await parts.runs.fields(runId, [FIELDS.decision(stepId)]);
+  if (record.state === "waiting" && decision) await release(parts, [job], stepId, repairs);
 }
 
 /** Lets a root go on below which nothing is left to do; one that is gone is added anew. */

@@ -55,7 +55,8 @@ async function sweepRun(
   { runId, state }: Pick<RunHeader, "runId" | "state">,
   report: { readonly [part in keyof SweepReport]: string[] },
 ): Promise<void> {
-  if (state === "cancelling" || state === "running") await tellAgain(parts, runId);
+  if (state === "cancelling" || state === "running" || state === "parked")
+    await tellAgain(parts, runId);
   if (state === "cancelling") {
     const after = await resumeCancel(parts, runId);
     if (after !== null && after !== "cancelling") report.ended.push(runId);
@@ -79,6 +80,6 @@ async function tellAgain(parts: RepairParts, runId: string): Promise<void> {
     if (text === null) continue;
     const abort = readJson<Abort>(text);
     await parts.runs.tellAbort(runId, abort);
-    if (run?.state === "running") await hurry(parts, runId, abort.group);
+    if (run?.state !== "cancelling") await hurry(parts, runId, abort.group);
   }
 }

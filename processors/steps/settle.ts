@@ -1,8 +1,7 @@
 import { readJson } from "../../config/index.ts";
 import type { Ending, StepAddress, StepJob, StepRecord } from "../../queues/index.ts";
-import { FIELDS, hurry, type Abort } from "../../queues/index.ts";
+import { FIELDS, hurry, parkIfIdle, type Abort } from "../../queues/index.ts";
 import { endAborted } from "../control/end-aborted.ts";
-import { parkIfIdle } from "../control/park.ts";
 import type { Engine } from "../engine.ts";
 import { callGranted } from "./aside.ts";
 import type { CompiledDefinition } from "./definitions.ts";

@@ -6,12 +6,12 @@ import {
   FAR_MS,
   FIELDS,
   jobOf,
+  parkIfIdle,
   type Abort,
   type Ending,
   type StepJob,
   type WaitDecision,
 } from "../../queues/index.ts";
-import { parkIfIdle } from "../control/park.ts";
 import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";

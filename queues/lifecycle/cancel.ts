@@ -51,6 +51,7 @@ export async function cancelRun(
   if (run === null) return answer.now;
   const steps = await stepsOf(runs, runId, run.definition);
   const running = await runs.cancelSteps(runId, run.address.epoch, steps, abort.reason);
+  await callBack(parts, run, running);
   for (const child of childRuns(run, running)) await cancelRun(parts, child, abort);
   const ended = (await runs.cancelSettled(runId))
     ? await conclude(parts, run, { state: abortedState(abort) })
@@ -71,6 +72,7 @@ export async function resumeCancel(parts: RunParts, runId: string): Promise<RunS
   const { epoch } = run.address;
   const steps = await stepsOf(parts.runs, runId, run.definition);
   const running = await parts.runs.cancelSteps(runId, epoch, steps, run.abort.reason);
+  await callBack(parts, run, running);
   for (const child of childRuns(run, running)) await cancelRun(parts, child, run.abort);
   // A job that is gone ends no step; somebody removed it.
   const gone = await missing(parts, run, running);
@@ -80,6 +82,18 @@ export async function resumeCancel(parts: RunParts, runId: string): Promise<RunS
   }
   if (running.length > gone.length) return "cancelling";
   return conclude(parts, run, { state: abortedState(run.abort) });
+}
+
+/**
+ * Calls the jobs of steps that began and stand aside now, because their run was held when they were
+ * entered again: they find that it is being stopped, and end. Nothing else would wake them.
+ */
+async function callBack(
+  parts: RunParts,
+  run: FoundRun,
+  running: readonly StepOrItem[],
+): Promise<void> {
+  await parts.flows.promote(running.map((step) => jobOf(run, step)));
 }
 
 /**

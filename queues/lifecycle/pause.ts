@@ -1,4 +1,5 @@
 import { FIELDS, parseStepRecord, type RunState } from "../runs/run-record.ts";
+import { parkAgain } from "./park.ts";
 import { jobsOf, runOf, type FoundRun, type RunParts } from "./parts.ts";
 import { enqueueRun, enqueueRuns } from "./start.ts";
 import { childRuns } from "./sub-runs.ts";
@@ -21,8 +22,13 @@ export async function pauseRun(
   return "paused";
 }
 
-/** Lets a paused run go on. Returns the state now; null when there is no such run. */
+/**
+ * Lets a paused run go on, and before it the runs that work for it: who dies in between leaves one that
+ * is still paused, and can be asked again. Returns the state now; null when there is no such run.
+ */
 export async function unpauseRun(parts: RunParts, runId: string): Promise<RunState | null> {
+  if ((await parts.runs.header(runId))?.state === "paused")
+    for (const child of await workingFor(parts, runId)) await unpauseRun(parts, child);
   const answer = await parts.waits.unpause(runId, parts.maxRunning);
   if (answer === null) return null;
   await enqueueRuns(parts, answer.admitted);
@@ -32,8 +38,12 @@ export async function unpauseRun(parts: RunParts, runId: string): Promise<RunSta
   await parts.flows.promote(jobsOf(run, answer.parked));
   // Last: who dies before leaves them to the sweeper.
   await parts.waits.calledBack(runId, answer.parked);
-  for (const child of await workingFor(parts, runId)) await unpauseRun(parts, child);
-  return answer.now;
+  // Who was called looks itself when it has nothing more to do.
+  const idle =
+    answer.now === "running" &&
+    answer.parked.length === 0 &&
+    (await parkAgain(parts, run.definition, runId));
+  return idle ? "parked" : answer.now;
 }
 
 /** The runs behind the `workflow` steps of a run that are underway. */

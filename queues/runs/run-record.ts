@@ -165,6 +165,8 @@ export const FIELDS = {
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
+  /** Counts what moves in a run that can be parked. */
+  version: "version",
   /** When its turn came; its time counts from here. */
   admittedAt: "admittedAt",
   /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
@@ -180,6 +182,8 @@ export const FIELDS = {
   compensation: "compensation",
   /** A step that has one of the places of a run in mode `adaptive`. */
   place: (name: string): string => `g:${name}`,
+  /** The most items that a forEach ever had, when it was resumed with fewer. */
+  most: (stepId: string): string => `m:${stepId}`,
   /** What was decided about a step that waits: JSON. */
   decision: (stepId: string): string => `d:${stepId}`,
   /** Place of a completed call among those that can be undone, counted from 1. */

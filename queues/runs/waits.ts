@@ -6,6 +6,7 @@ import type { StepAddress } from "./ledger.ts";
 import { FIELDS, slot, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";
 import {
+  CALLED_BACK_SCRIPT,
   DECIDE_SCRIPT,
   PARK_RUN_SCRIPT,
   PAUSE_RUN_SCRIPT,
@@ -35,6 +36,7 @@ interface Commands {
   tuttiParkRun(...args: (string | number)[]): Promise<string[] | null>;
   tuttiPauseRun(...args: (string | number)[]): Promise<string | null>;
   tuttiUnpauseRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiCalledBack(...args: string[]): Promise<number>;
 }
 
 /**
@@ -54,6 +56,7 @@ export class Waits {
     redis.defineCommand("tuttiParkRun", { lua: PARK_RUN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiPauseRun", { lua: PAUSE_RUN_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiUnpauseRun", { lua: UNPAUSE_RUN_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiCalledBack", { lua: CALLED_BACK_SCRIPT, numberOfKeys: 1 });
     this.#commands = redis as unknown as Commands;
   }
 
@@ -120,9 +123,9 @@ export class Waits {
     return this.#redis.smembers(this.#keys.parked(runId));
   }
 
-  /** Notes that slots do not stand aside for a pause any more. */
+  /** Notes that slots do not stand aside for a pause any more, unless the run is held again. */
   async calledBack(runId: string, slots: readonly string[]): Promise<void> {
-    if (slots.length > 0) await this.#redis.srem(this.#keys.parked(runId), ...slots);
+    if (slots.length > 0) await this.#commands.tuttiCalledBack(this.#keys.run(runId), ...slots);
   }
 
   /** Whether what a job was moved aside for is over: it was called, or could not be yet. */

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import type { ToolHandler } from "../../processors/index.ts";
+import { startRun } from "../../queues/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { test } from "../support/orchestra.ts";
 import { Turnstile } from "../support/turnstile.ts";
@@ -134,4 +135,90 @@ test("pausing twice is pausing once; what has ended or is going on is refused", 
   await expect(tutti.pause(runId)).rejects.toMatchObject({ code: "state_conflict" });
   await expect(tutti.pause("nobody")).rejects.toMatchObject({ code: "run_not_found" });
   await expect(tutti.resume("nobody")).rejects.toMatchObject({ code: "run_not_found" });
+});
+
+test("a paused run of which a step stands aside in the middle can be cancelled", async ({
+  orchestra: { tutti, work, parts },
+}) => {
+  const { gate, probe } = gated();
+  await work({ probe });
+  await tutti.workflows.add(workflow([{ id: "one" }], { id: "child" }));
+  const { runId } = await tutti.submit(workflow([{ id: "sub", workflow: "child" }]));
+  await gate.holds(1);
+  await tutti.pause(runId);
+  gate.open();
+  // Its run has ended, so the step is entered again, and stands aside.
+  await eventually(async () => expect(await parts.waits.heldBack(runId)).toEqual(["sub"]));
+  await tutti.cancel(runId);
+  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("cancelled");
+});
+
+test("a parked run that was paused is parked again", async ({ orchestra: { tutti, work } }) => {
+  await work();
+  const { runId } = await tutti.submit(
+    workflow([{ id: "ok", approval: "?" }], { timeoutMs: 1_000 }),
+  );
+  const isParked = async () => expect((await tutti.get(runId)).state).toBe("parked");
+  await eventually(isParked);
+  await tutti.pause(runId);
+  await tutti.resume(runId);
+  await eventually(isParked);
+  // Its time stands still, as that of another one shows.
+  const other = await tutti.submit(
+    workflow([{ id: "x", tool: "core.sleep", with: { ms: 60_000 } }], { timeoutMs: 1_500 }),
+  );
+  expect((await tutti.result(other.runId, { timeoutMs: 20_000 })).state).toBe("timed_out");
+  await isParked();
+  await tutti.approve(runId, "ok");
+  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+});
+
+test("a step that stands aside for a second pause is called when that is over", async ({
+  orchestra: { tutti, work, parts },
+}) => {
+  const { gate, probe } = gated();
+  await work({ probe });
+  const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]));
+  await gate.holds(1);
+  await tutti.pause(runId);
+  gate.open();
+  const aside = async () => expect(await parts.waits.heldBack(runId)).toEqual(["b"]);
+  await eventually(aside);
+  // Who lets it go on is slow, and somebody else holds it again before the step has begun.
+  const called = (await parts.waits.unpause(runId, 10))?.parked ?? [];
+  await tutti.pause(runId);
+  await parts.flows.promote([{ queue: "probe", jobId: `wf.${runId}.0.b` }]);
+  await eventually(async () =>
+    expect(await parts.flows.stateOf("probe", `wf.${runId}.0.b`)).toBe("delayed"),
+  );
+  await parts.waits.calledBack(runId, called);
+  await tutti.resume(runId);
+  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+});
+
+test("a run that is paused before its turn among serial ones has come takes no place", async ({
+  orchestra: { tutti, work, parts },
+}) => {
+  const { gate, probe } = gated();
+  await work({ probe });
+  const plan = tutti.prepare(workflow([{ id: "a" }], { timeoutMs: 1_000 }));
+  const start = (runId: string) =>
+    startRun(parts, {
+      runId,
+      definition: plan.definition,
+      hash: plan.workflow.hash,
+      input: {},
+      identity: { tenant: "default", actor: "me", correlationId: "c" },
+      serialKey: "line",
+      timeoutMs: runId === "first" ? 60_000 : 1_000,
+    });
+  await start("first");
+  await start("second");
+  await gate.holds(1);
+  await tutti.pause("second");
+  gate.open();
+  expect((await tutti.result("first", { timeoutMs: 5_000 })).state).toBe("completed");
+  expect((await tutti.get("second")).admittedAt).toBeNull();
+  await tutti.resume("second");
+  expect((await tutti.result("second", { timeoutMs: 5_000 })).state).toBe("completed");
 });

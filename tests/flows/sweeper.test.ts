@@ -2,12 +2,13 @@ import { Worker } from "bullmq";
 import { describe, expect } from "vitest";
 
 import { sweep } from "../../processors/index.ts";
+import { FIELDS } from "../../queues/index.ts";
 import { compile } from "../../src/workflow/compile.ts";
 import type { Plan } from "../../src/workflow/plan.ts";
 import { eventually } from "../support/eventually.ts";
 import { test, type Orchestra } from "../support/orchestra.ts";
 import { Turnstile } from "../support/turnstile.ts";
-import { workflow } from "../support/workflows.ts";
+import { NEVER, workflow } from "../support/workflows.ts";
 
 const NOTHING = { admitted: [], enqueued: [], ended: [], released: [], lost: [] };
 const IDENTITY = { tenant: "default", actor: "test", correlationId: "c" };
@@ -216,6 +217,82 @@ describe("the sweeper", () => {
     expect(released.toSorted()).toEqual([`${waiting.runId} ask`, `${paused.runId} b`].toSorted());
     for (const { runId } of [waiting, paused])
       expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  });
+
+  test("calls the first steps of a run that was held before they began", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    const { runId } = await tutti.submit(workflow([{ id: "a" }]));
+    await tutti.pause(runId);
+    await work({ probe: () => 1 });
+    await eventually(async () => expect(await parts.waits.heldBack(runId)).toEqual(["a"]));
+    // Who lets it go dies.
+    await parts.waits.unpause(runId, 10);
+    expect((await sweep(parts, 0)).released).toEqual([`${runId} a`]);
+    expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+  });
+
+  test("calls items that were given a place by somebody who died then", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    const { runId } = await tutti.submit(
+      workflow([{ id: "e", forEach: "[1, 2]" }], { mode: "adaptive" }),
+    );
+    await parts.runs.note(runId, "width", "1");
+    // Somebody has the only place.
+    const other = { runId, epoch: 0, stepId: "other", start: 1 };
+    await parts.ledger.begin(other, { once: false, calls: true, fields: [] });
+    await work({ probe: () => 1 });
+    await eventually(async () => expect(await parts.waits.aside(runId)).toHaveLength(2));
+    await eventually(async () => {
+      for (const item of [0, 1])
+        expect(await parts.flows.stateOf("probe", `wf.${runId}.0.e.${item}`)).toBe("delayed");
+    });
+    // It gives its place back, and dies before it can say so.
+    const ended = await parts.ledger.commit(other, { outcome: "completed", attempts: 1 });
+    expect(ended).toHaveProperty("granted.length", 1);
+    expect((await sweep(parts, 0)).released).toHaveLength(1);
+    expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+  });
+
+  test("stops a group whose failed step died before it could tell", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    await work({ probe: () => Promise.reject(new Error("again")) });
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "slow", group: "g", retry: { maxAttempts: 3, ...NEVER } },
+          { id: "ask", group: "g", approval: "?" },
+        ],
+        { groups: { g: { onError: "fail_fast" } } },
+      ),
+    );
+    await eventually(async () =>
+      expect((await tutti.get(runId)).steps).toMatchObject({
+        slow: { state: "retrying" },
+        ask: { state: "waiting" },
+      }),
+    );
+    const abort = { kind: "policy", reason: "other failed", group: "g" };
+    await parts.runs.note(runId, FIELDS.groupAbort("g"), JSON.stringify(abort));
+    await sweep(parts, 0);
+    expect((await tutti.result(runId, { timeoutMs: 5_000 })).steps).toMatchObject({
+      slow: { state: "cancelled" },
+      ask: { state: "cancelled" },
+    });
+  });
+
+  test("parks a run whose last step died before it could", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    await work();
+    const { runId } = await tutti.submit(workflow([{ id: "ask", approval: "?" }]));
+    await eventually(async () => expect((await tutti.get(runId)).state).toBe("parked"));
+    await parts.waits.pause(runId, "me", 10);
+    await parts.waits.unpause(runId, 10);
+    await sweep(parts, 0);
+    expect((await tutti.get(runId)).state).toBe("parked");
   });
 
   test("admits a run that waits although there is room", async ({

@@ -111,3 +111,20 @@ local parkedKey = prefix .. '.parked:' .. runId
 local parked = redis.call('SMEMBERS', parkedKey)
 return cjson.encode({ before = 'paused', now = after, parked = parked, admitted = admitted })
 `;
+
+/**
+ * Forgets that slots stand aside for a pause. Not while the run is held again: they may stand aside for
+ * that by now.
+ *
+ * KEYS: record. ARGV: slots. Returns how many were forgotten.
+ */
+export const CALLED_BACK_SCRIPT = `
+${SHARED}
+if redis.call('HGET', KEYS[1], 'state') == 'paused' then return 0 end
+local prefix, runId = partsOf(KEYS[1])
+local removed = 0
+for from = 1, #ARGV, 1000 do
+  removed = removed + redis.call('SREM', prefix .. '.parked:' .. runId, unpack(ARGV, from, math.min(from + 999, #ARGV)))
+end
+return removed
+`;
