@@ -145,13 +145,14 @@ async function missing(
 export async function forgetRun(parts: RunParts, runId: string): Promise<boolean> {
   const run = await runOf(parts, runId);
   if (run === null || isOpen(run.state)) return false;
-  const steps = await stepsOf(parts.runs, runId, run.definition);
-  const [undoing] = await parts.runs.fields(runId, [FIELDS.undoing]);
+  const steps = await stepsOf(parts.runs, runId, run.definition, { ever: true });
+  // Which epochs were undone is not known any more.
+  const able = steps.filter(({ stepId }) => run.definition.steps[stepId]?.compensate !== undefined);
   for (let epoch = 0; epoch <= run.address.epoch; epoch++) {
     const { reopened: _, ...whole } = run;
     const then = { ...whole, address: { ...run.address, epoch } };
     if (!(await removeJobs(parts, then, steps, { root: true }))) return false;
-    if (undoing !== null && !(await removeUndoJobs(parts, then, steps))) return false;
+    if (able.length > 0 && !(await removeUndoJobs(parts, then, able))) return false;
   }
   await parts.runs.forget(runId, {
     hash: run.hash,
@@ -159,7 +160,10 @@ export async function forgetRun(parts: RunParts, runId: string): Promise<boolean
     forEachSteps: Object.keys(run.definition.steps).filter(
       (id) => run.definition.steps[id]?.forEach !== undefined,
     ),
-    slots: steps.map(({ stepId, item }) => slot(stepId, item)),
+    slots: [
+      ...steps.map(({ stepId, item }) => slot(stepId, item)),
+      ...able.map(({ stepId, item }) => slot(stepId, item, true)),
+    ],
   });
   return true;
 }

@@ -93,21 +93,25 @@ export interface StepOrItem {
   readonly force?: boolean;
 }
 
-/** All steps of a run and the items of its forEach steps. */
+/** All steps of a run and the items of its forEach steps; with `ever` also items of earlier epochs. */
 export async function stepsOf(
   runs: Runs,
   runId: string,
   definition: RunDefinition,
+  { ever = false }: { readonly ever?: boolean } = {},
 ): Promise<StepOrItem[]> {
   const each = Object.keys(definition.steps).filter(
     (id) => definition.steps[id]?.forEach !== undefined,
   );
-  const counts = await runs.fields(
-    runId,
-    each.map((id) => FIELDS.count(id)),
-  );
+  const read = async (field: (id: string) => string): Promise<number[]> =>
+    (await runs.fields(runId, each.map(field))).map((text) => Number(text ?? 0));
+  const counts = await read((id) => FIELDS.count(id));
+  const most = ever ? await read((id) => FIELDS.most(id)) : [];
   const items = each.flatMap((stepId, index) =>
-    Array.from({ length: Number(counts[index] ?? 0) }, (_, item) => ({ stepId, item })),
+    Array.from({ length: Math.max(counts[index]!, most[index] ?? 0) }, (_, item) => ({
+      stepId,
+      item,
+    })),
   );
   return [
     ...Object.keys(definition.steps).map((stepId) => ({

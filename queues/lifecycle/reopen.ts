@@ -69,8 +69,14 @@ export async function reopenRun(
       "request_invalid",
       `expected with to name steps that run again; these do not: ${kept.join(", ")}`,
     );
+  // Items are kept only where the list stays the same: nothing that it may come from is done again.
+  const sameList = (id: string): boolean =>
+    what.input === undefined && !definition.steps[id]!.needs.some((need) => again.has(need));
   const partly = new Set(
-    named.filter((id) => records.get(id)?.state !== "completed" && what.with?.[id] === undefined),
+    named.filter(
+      (id) =>
+        records.get(id)?.state !== "completed" && what.with?.[id] === undefined && sameList(id),
+    ),
   );
   const keepsItems = (id: string): boolean => partly.has(id) && !undone.includes(id);
   const slots = await slotsToClear(parts, runId, definition, again, keepsItems);
@@ -80,6 +86,8 @@ export async function reopenRun(
       throw new TuttiError("payload_too_large", `the new input of ${id} is too large`);
     return [FIELDS.edited(id), stored];
   });
+  for (const [id, most] of await mostItems(parts, runId, definition, again))
+    edits.push([FIELDS.most(id), most]);
   const answer = await parts.runs.reopen(runId, {
     epoch: address.epoch,
     cap: parts.maxRunning,
@@ -106,6 +114,20 @@ export async function reopenRun(
   }
   await enqueueRuns(parts, answer.admitted);
   return { epoch: answer.reopened, steps: ids.filter((id) => again.has(id)) };
+}
+
+/** How many items each forEach had at most: its next list may be shorter, and all are forgotten in the end. */
+async function mostItems(
+  parts: RunParts,
+  runId: string,
+  definition: RunDefinition,
+  again: ReadonlySet<string>,
+): Promise<[string, string][]> {
+  const counts = new Map<string, number>();
+  const steps = await stepsOf(parts.runs, runId, definition, { ever: true });
+  for (const { stepId, item } of steps)
+    if (item !== undefined && again.has(stepId)) counts.set(stepId, item + 1);
+  return [...counts].map(([id, count]) => [id, String(count)]);
 }
 
 /** The steps that were asked for. */

@@ -314,3 +314,68 @@ test("a cancelled run goes on where it was stopped", async ({ orchestra: { tutti
   expect((await tutti.result(runId, WAIT)).state).toBe("completed");
   expect(calls).toEqual(["a", "b", "b", "c"]);
 });
+
+test("items that a stage has not got yet are taken from the new list", async ({
+  orchestra: { tutti, work },
+}) => {
+  const given: unknown[] = [];
+  let broken = true;
+  await work({
+    one: ({ n }) => {
+      if (broken && n === 1) throw new Error("one");
+      return Promise.resolve(`a${JSON.stringify(n)}`);
+    },
+    two: ({ of }) => {
+      given.push(of);
+      if (broken && of === "a2") throw new Error("two");
+      return Promise.resolve(`b-${JSON.stringify(of)}`);
+    },
+  });
+  const { runId } = await tutti.submit(
+    workflow(
+      [
+        { id: "a", tool: "one", forEach: "[0, 1, 2]", with: { n: "${{ item }}" }, ...once },
+        {
+          id: "b",
+          tool: "two",
+          forEach: "steps.a.output",
+          with: { of: "${{ item }}" },
+          ...once,
+        },
+      ],
+      { mode: "pipeline", output: "${{ steps.b.output }}" },
+    ),
+  );
+  expect((await tutti.result(runId, WAIT)).steps).toMatchObject({
+    a: { state: "failed" },
+    b: { state: "failed" },
+  });
+  broken = false;
+  given.length = 0;
+  await tutti.resume(runId);
+  expect(await tutti.result(runId, WAIT)).toMatchObject({
+    state: "completed",
+    output: ['b-"a0"', 'b-"a1"', 'b-"a2"'],
+  });
+  expect(given).not.toContain(null);
+});
+
+test("with another input of the run a forEach takes its items from that", async ({
+  orchestra: { tutti, work },
+}) => {
+  await work({
+    probe: ({ n }) => {
+      if (n === 2) throw new Error("two");
+      return Promise.resolve(n ?? null);
+    },
+  });
+  const { runId } = await tutti.submit(
+    workflow([{ id: "e", forEach: "input.list", with: { n: "${{ item }}" }, ...once }], {
+      output: "${{ steps.e.output }}",
+    }),
+    { input: { list: [1, 2] } },
+  );
+  expect((await tutti.result(runId, WAIT)).state).toBe("failed");
+  await tutti.resume(runId, { input: { list: [7, 8, 9] } });
+  expect(await tutti.result(runId, WAIT)).toMatchObject({ state: "completed", output: [7, 8, 9] });
+});

@@ -103,6 +103,45 @@ describe("a run that is forgotten", () => {
     expect(await leftovers(redis, prefix)).toEqual([]);
   });
 
+  test("leaves nothing of what undid it, and of items it does not have any more", async ({
+    orchestra: { tutti, work, parts },
+    redis,
+    prefix,
+  }) => {
+    let broken = true;
+    const large = "x".repeat(300_000);
+    await work({
+      one: () => large,
+      two: () => large,
+      probe: () => {
+        if (broken) throw new Error("broken");
+        return Promise.resolve(1);
+      },
+    });
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          {
+            id: "e",
+            tool: "one",
+            forEach: "input.list",
+            compensate: { tool: "two", with: {} },
+          },
+          { id: "bad", needs: ["e"], retry: { maxAttempts: 1 } },
+        ],
+        { onError: "recovery" },
+      ),
+      { input: { list: [1, 2, 3] } },
+    );
+    const first = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(first.compensation).toHaveLength(3);
+    broken = false;
+    await tutti.resume(runId, { input: { list: [1] } });
+    expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+    expect(await forgetRun(parts, runId)).toBe(true);
+    expect(await leftovers(redis, prefix)).toEqual([]);
+  });
+
   test("is not an open one", async ({ orchestra: { tutti, parts } }) => {
     const { runId } = await tutti.submit(workflow([{ id: "a" }]));
     expect(await forgetRun(parts, runId)).toBe(false);
