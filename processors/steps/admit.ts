@@ -11,7 +11,7 @@ import { endLost } from "./lost.ts";
 import { consequencesOf } from "./policy.ts";
 
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
-const EARLY_MS = 1_000;
+export const EARLY_MS = 1_000;
 
 /** A step, or a whole forEach, that has begun and does not know yet whether it runs. */
 export interface Candidate {

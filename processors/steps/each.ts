@@ -12,12 +12,13 @@ import {
   type StepRecord,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
-import { skipped, type Candidate } from "./admit.ts";
+import { EARLY_MS, skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import type { CompiledStep } from "./definitions.ts";
 import { addItems, stagesBehind } from "./feed.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { LAST_START } from "./lost.ts";
 import { consequencesOf } from "./policy.ts";
 import { settle } from "./settle.ts";
 
@@ -137,6 +138,7 @@ async function join(work: Candidate, count: number): Promise<Ending> {
     all.map((item) => FIELDS.record(stepId, item)),
   );
   const records = read.map((text) => parseStepRecord(text));
+  await skipUnreached(work, records);
   const open = all.filter((item) => records[item]?.finishedAtMs === null);
   if (open.length > 0) {
     const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
@@ -159,6 +161,41 @@ async function join(work: Candidate, count: number): Promise<Ending> {
   if (count > 0 && records.every((record) => record.state === "skipped"))
     return { outcome: "skipped", attempts: 0, reason: "no item reached it" };
   return joined(engine, job.data, records, bad);
+}
+
+/**
+ * Ends the items that the stage before did not hand on, because they were stopped there: their job never
+ * came, and there is nothing to call the tool with.
+ */
+async function skipUnreached(work: Candidate, records: StepRecord[]): Promise<void> {
+  const { engine, job, step, address, token } = work;
+  const { runId, epoch } = job.data;
+  const before = epoch > 0 ? undefined : step.definition.forEach?.streams;
+  const open = [...records.keys()].filter((item) => records[item]?.finishedAtMs === null);
+  if (before === undefined || open.length === 0) return;
+  const [whole, ...texts] = await engine.runs.fields(runId, [
+    FIELDS.record(before),
+    ...open.map((item) => FIELDS.record(before, item)),
+  ]);
+  if (parseStepRecord(whole).finishedAtMs === null) {
+    // Somebody released the job by hand.
+    await engine.ledger.undo(address);
+    await job.moveToDelayed(Date.now() + EARLY_MS, token);
+    throw new DelayedError(`waits for ${before}`);
+  }
+  for (const [index, item] of open.entries()) {
+    const { state } = parseStepRecord(texts[index]);
+    if (state === "completed") continue;
+    const committed = await engine.ledger.commit(
+      { runId, epoch, stepId: address.stepId, item, start: LAST_START },
+      {
+        outcome: "skipped",
+        attempts: 0,
+        reason: `${before}[${item}] ${state === "cancelled" ? "was cancelled" : state === "skipped" ? "was skipped" : "failed"}`,
+      },
+    );
+    if ("record" in committed) records[item] = committed.record;
+  }
 }
 
 /** A forEach that could not even begin. */

@@ -7,7 +7,7 @@ const WHOLE_OUTPUT = /^\s*(?:\$\{\{)?\s*steps\.([A-Za-z0-9_-]+)\.output\s*(?:\}\
 /**
  * Which forEach steps can take the items of another one as they come: position of the stage ->
  * position of the one before it. A stage can when its list is the output of that step, it has no
- * condition of its own, and everything else that it needs has ended when the first stage begins. One
+ * condition of its own, and everything else that it needs has completed when the first stage begins. One
  * stage takes the items of another; further ones wait for the whole list, as in mode `parallel`.
  */
 export function streamedStages(
@@ -28,8 +28,8 @@ export function streamedStages(
     const own = step.when !== undefined || step.join !== "all" || step.preconditions !== undefined;
     if (own || step.maxParallel !== undefined) continue;
     const head = heads.get(before)!;
-    const ended = ancestorsOf(dependencies, head);
-    if (!dependencies[index]!.every((on) => on === before || ended.has(on))) continue;
+    const there = completedBefore(steps, dependencies, head);
+    if (!dependencies[index]!.every((on) => on === before || there.has(on))) continue;
     streams.set(index, before);
     taken.add(before);
     heads.set(index, head);
@@ -37,13 +37,21 @@ export function streamedStages(
   return streams;
 }
 
-function ancestorsOf(dependencies: Dependencies, node: number): ReadonlySet<number> {
+/** Steps that have completed, or may fail, when `node` begins; a join that runs whatever happened tells nothing. */
+function completedBefore(
+  steps: readonly Step[],
+  dependencies: Dependencies,
+  node: number,
+): ReadonlySet<number> {
   const found = new Set<number>();
-  const open = [...dependencies[node]!];
+  const open = [node];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (found.has(next)) continue;
-    found.add(next);
-    open.push(...dependencies[next]!);
+    if (steps[next]!.join !== "all") continue;
+    for (const on of dependencies[next]!) {
+      if (found.has(on)) continue;
+      found.add(on);
+      if (!steps[on]!.optional) open.push(on);
+    }
   }
   return found;
 }

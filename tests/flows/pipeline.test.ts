@@ -112,6 +112,65 @@ describe("mode pipeline", () => {
     });
   });
 
+  test("calls no stage for items that were stopped before it", async ({
+    orchestra: { tutti, work },
+  }) => {
+    const given: unknown[] = [];
+    await work({
+      one: () => {
+        throw new TuttiError("tool_failed", "no");
+      },
+      two: ({ of }) => {
+        given.push(of);
+        return Promise.resolve(null);
+      },
+    });
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "a", tool: "one", group: "g", forEach: "[0, 1, 2, 3]", maxParallel: 1 },
+          { id: "b", tool: "two", forEach: "steps.a.output", with: { of: "${{ item }}" } },
+        ],
+        { mode: "pipeline", groups: { g: { onError: "fail_fast" } } },
+      ),
+    );
+    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(given).toEqual([]);
+    expect(steps).toMatchObject({
+      a: { state: "failed" },
+      "a[1]": { state: "cancelled" },
+      "b[1]": { state: "skipped", reason: "a[1] was cancelled" },
+      b: { state: "skipped" },
+    });
+  });
+
+  test("does not begin a stage that waits for what failed", async ({
+    orchestra: { tutti, work },
+  }) => {
+    await work({
+      one: () => {
+        throw new TuttiError("tool_failed", "no");
+      },
+      probe: () => 1,
+    });
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "x", tool: "one" },
+          { id: "a", needs: ["x"], join: "settled", forEach: "[0, 1]" },
+          { id: "b", needs: ["x"], forEach: "steps.a.output" },
+          { id: "c", forEach: "steps.b.output" },
+        ],
+        { mode: "pipeline" },
+      ),
+    );
+    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(steps).toMatchObject({
+      a: { state: "completed" },
+      b: { state: "skipped", reason: "x failed" },
+    });
+  });
+
   test("is refused when nothing flows", ({ orchestra: { tutti } }) => {
     expect(() => tutti.prepare(workflow([{ id: "a" }], { mode: "pipeline" }))).toThrow(
       /needs a forEach whose list is the output of another/,
