@@ -93,6 +93,10 @@ export class Keys {
   value(runId: string, field: string): string {
     return `${this.prefix}.val:${runId}:${field}`;
   }
+  /** The same, before its step's ending is written. */
+  draft(runId: string, field: string, name: string): string {
+    return `${this.value(runId, field)}~${name}`;
+  }
   /** The items of a forEach step: a hash from index to value. */
   items(runId: string, stepId: string): string {
     return `${this.prefix}.items:${runId}:${stepId}`;

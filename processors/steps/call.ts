@@ -65,7 +65,7 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
     async make(input, attempt, found) {
       const output = await callTool(candidate, signal, definition, input, attempt, step.input);
       const error = postconditionError(step, found, output);
-      const stored = await engine.values.put(runId, FIELDS.output(stepId, item), output);
+      const stored = await engine.values.draft(runId, FIELDS.output(stepId, item), output);
       if (error !== null) {
         const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
         return {
@@ -122,7 +122,7 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
       return {
         outcome: "completed",
         attempts: attempt,
-        output: await engine.values.put(runId, field, output),
+        output: await engine.values.draft(runId, field, output),
       };
     },
   };

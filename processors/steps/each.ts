@@ -228,7 +228,7 @@ async function joined(
     outputs.push((await engine.values.get(runId, fields[item]!, text)) ?? null);
   let output: string;
   try {
-    output = await engine.values.put(runId, FIELDS.output(stepId), outputs);
+    output = await engine.values.draft(runId, FIELDS.output(stepId), outputs);
   } catch (thrown) {
     return { outcome: "failed", attempts: 1, error: stepError(thrown) };
   }

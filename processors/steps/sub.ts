@@ -146,7 +146,7 @@ async function joined(
   }
   if (state === "completed") {
     const value = (await engine.values.get(childId, "output", output)) ?? null;
-    const stored = await engine.values.put(runId, FIELDS.output(stepId), value);
+    const stored = await engine.values.draft(runId, FIELDS.output(stepId), value);
     return { outcome: "completed", attempts: 1, output: stored };
   }
   if (abort !== undefined) return { outcome: "cancelled", attempts: 1, reason: abort.reason };

@@ -159,7 +159,7 @@ async function over(work: Candidate, startedAtMs: number, nowMs: number): Promis
 
 async function completed({ engine, job }: Candidate, output: Json): Promise<Ending> {
   const { runId, stepId } = job.data;
-  const stored = await engine.values.put(runId, FIELDS.output(stepId), output);
+  const stored = await engine.values.draft(runId, FIELDS.output(stepId), output);
   return { outcome: "completed", attempts: 1, output: stored };
 }
 

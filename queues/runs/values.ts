@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import type { Redis } from "ioredis";
 
 import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES, TuttiError, type Json } from "../../config/index.ts";
@@ -5,6 +7,9 @@ import type { Keys } from "../names.ts";
 
 /** Stands in the record for a value that is kept beside it. JSON never starts like this. */
 const REFERENCE = "@";
+
+/** A value whose step never says that it ended is gone after this time. Milliseconds. */
+const DRAFT_MS = 3_600_000;
 
 /**
  * Inputs and outputs. Small ones stand in the run record; larger ones in a key of their own, so that
@@ -28,6 +33,20 @@ export class Values {
     const { stored, large } = storedForm(field, value);
     if (large !== undefined) await this.#redis.set(this.#keys.value(runId, field), large);
     return stored;
+  }
+
+  /**
+   * The same for a value that counts only when its step's ending is written: a large one is kept aside
+   * and takes its place with that. An ending that comes too late replaces nothing.
+   *
+   * @throws TuttiError `payload_too_large` above 16 MB.
+   */
+  async draft(runId: string, field: string, value: Json): Promise<string> {
+    const { stored, large } = storedForm(field, value);
+    if (large === undefined) return stored;
+    const name = randomBytes(8).toString("hex");
+    await this.#redis.set(this.#keys.draft(runId, field, name), large, "PX", DRAFT_MS);
+    return `${stored}~${name}`;
   }
 
   /** The value behind what stands in `field`; undefined when there is none. */

@@ -1,6 +1,7 @@
 import { describe, expect } from "vitest";
 
 import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES } from "../../config/index.ts";
+import { Keys, Values } from "../../queues/index.ts";
 import { test } from "../support/orchestra.ts";
 import { workflow } from "../support/workflows.ts";
 
@@ -37,6 +38,38 @@ describe("values above 256 kB", () => {
     expect(JSON.stringify(record).length).toBeLessThan(10_000);
     expect(record["o:a"]).toBe(`@${Buffer.byteLength(JSON.stringify(LARGE))}`);
   });
+});
+
+test("what comes too late replaces nothing that stands", async ({
+  orchestra: { tutti, parts },
+  redis,
+  prefix,
+}) => {
+  const { runId } = await tutti.submit(workflow([{ id: "a" }]));
+  const values = new Values(redis, new Keys(prefix));
+  const start = (number: number) => ({ runId, epoch: 0, stepId: "a", start: number });
+  const options = { once: false, calls: true, fields: [] };
+  // A worker is thought dead and is not: another one makes the call again.
+  await parts.ledger.begin(start(1), options);
+  await parts.ledger.begin(start(2), options);
+  const commit = async (number: number, value: string) => {
+    const output = await values.draft(runId, "o:a", value);
+    const { status } = await parts.ledger.commit(start(number), {
+      outcome: "completed",
+      attempts: 1,
+      output,
+    });
+    return status;
+  };
+  expect(await commit(2, `${LARGE}2`)).toBe("ok");
+  expect(await commit(1, `${LARGE}1`)).toBe("done");
+  const { steps } = await tutti.get(runId, { outputs: true });
+  expect(steps["a"]?.output === `${LARGE}2`).toBe(true);
+  // What nobody needs goes by itself.
+  const kept = await redis.keys(`${prefix}.val:*`);
+  const forever = await Promise.all(kept.map((key) => redis.ttl(key)));
+  expect(kept).toHaveLength(2);
+  expect(forever.filter((ttl) => ttl === -1)).toHaveLength(1);
 });
 
 describe("values above 16 MB", () => {

@@ -111,7 +111,18 @@ function operations.commit(key, a)
     startedAt = before.startedAt
   end
   local slot = string.sub(field, 3)
-  if a[8] ~= '' then redis.call('HSET', key, a[8], a[9]) end
+  if a[8] ~= '' then
+    local stored, draft = string.match(a[9], '^(@%d+)~(%x+)$')
+    if draft then
+      local prefix, run = partsOf(key)
+      local value = prefix .. '.val:' .. run .. ':' .. a[8]
+      if redis.call('EXISTS', value .. '~' .. draft) == 1 then
+        redis.call('RENAME', value .. '~' .. draft, value)
+        redis.call('PERSIST', value)
+      end
+    end
+    redis.call('HSET', key, a[8], stored or a[9])
+  end
   for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
   if more.dead then
     local facts = redis.call('HMGET', key, 'tenant', 'parent')
