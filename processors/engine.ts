@@ -3,9 +3,9 @@ import type { Logger } from "pino";
 import type { Json, JsonObject } from "../config/index.ts";
 import type { Items, Keys, Ledger, StartParts, ToolQueues, Values } from "../queues/index.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
-import type { ActiveCalls } from "./steps/active-calls.ts";
+import type { ActiveCalls } from "./calls/active-calls.ts";
+import type { Suspects } from "./calls/suspects.ts";
 import type { Definitions } from "./steps/definitions.ts";
-import type { Suspects } from "./steps/suspects.ts";
 
 /** Calls tools; see bindings/tools.ts. */
 interface ToolCaller {

@@ -8,7 +8,7 @@ export {
 } from "./bindings/tools.ts";
 export { Redactor, secretSource, type SecretSource } from "./bindings/secrets.ts";
 export { builtInHandlers } from "./tools/built-in.ts";
-export { ActiveCalls, RunAborted } from "./steps/active-calls.ts";
+export { ActiveCalls, RunAborted } from "./calls/active-calls.ts";
 export { Definitions } from "./steps/definitions.ts";
 export { Duties } from "./duties/duties.ts";
 export { enforceDeadlines } from "./duties/deadlines.ts";
@@ -17,5 +17,5 @@ export type { RepairParts } from "./duties/repair.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
 export { Starters } from "./starters/starters.ts";
-export { Suspects } from "./steps/suspects.ts";
+export { Suspects } from "./calls/suspects.ts";
 export { concurrencyOf, Workers, type WorkersOptions } from "./workers.ts";

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 import { ENDINGS, stateOf } from "../processors/control/endings.ts";
-import { consequencesOf, ERROR_CLASSES } from "../processors/steps/policy.ts";
+import { consequencesOf, ERROR_CLASSES } from "../processors/decisions/policy.ts";
 import type { OnError, RunDefinition } from "../queues/index.ts";
 import { MODE_RULES } from "../src/workflow/mode.ts";
 

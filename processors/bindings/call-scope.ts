@@ -1,5 +1,5 @@
 import { TuttiError } from "../../config/index.ts";
-import type { CancelSource } from "../steps/cancellation.ts";
+import type { CancelSource } from "../calls/cancellation.ts";
 import type { CallContext } from "./binding.ts";
 
 /** What the caller of a tool gives; its signal need not be a whole AbortSignal. */

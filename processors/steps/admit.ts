@@ -1,14 +1,14 @@
 import { DelayedError, type Job } from "bullmq";
 
 import type { Ending, StepAddress, StepJob } from "../../queues/index.ts";
+import { preconditionError } from "../decisions/conditions.ts";
+import { conditionFails, decide } from "../decisions/decide.ts";
+import { consequencesOf } from "../decisions/policy.ts";
 import type { Engine } from "../engine.ts";
 import { callGranted } from "./aside.ts";
-import { preconditionError } from "./conditions.ts";
-import { conditionFails, decide } from "./decide.ts";
 import type { CompiledDefinition, CompiledStep } from "./definitions.ts";
 import { readAgain, type Found } from "./inputs.ts";
 import { endLost } from "./lost.ts";
-import { consequencesOf } from "./policy.ts";
 
 /** A step whose dependencies have not ended looks again after this time. Milliseconds. */
 export const EARLY_MS = 1_000;

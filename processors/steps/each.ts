@@ -11,6 +11,7 @@ import {
   type StepJob,
   type StepRecord,
 } from "../../queues/index.ts";
+import { consequencesOf } from "../decisions/policy.ts";
 import type { Engine } from "../engine.ts";
 import { EARLY_MS, skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
@@ -19,7 +20,6 @@ import { addItems, stagesBehind } from "./feed.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
 import { LAST_START } from "./lost.ts";
-import { consequencesOf } from "./policy.ts";
 import { settle } from "./settle.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */

@@ -9,18 +9,18 @@ import {
   type StepJob,
   type StepRecord,
 } from "../../queues/index.ts";
+import { RunAborted, WorkerStops } from "../calls/active-calls.ts";
+import { callOf, type ToolCall } from "../calls/call.ts";
+import { SUSPECT_LOSSES } from "../calls/suspects.ts";
+import { classify, consequencesOf } from "../decisions/policy.ts";
+import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
 import type { Engine } from "../engine.ts";
-import { RunAborted, WorkerStops } from "./active-calls.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, callGranted, setAside } from "./aside.ts";
-import { callOf, type ToolCall } from "./call.ts";
 import { feedNext } from "./feed.ts";
 import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
 import type { Found } from "./inputs.ts";
-import { classify, consequencesOf } from "./policy.ts";
-import { askedPauseMs, isRetryable, pauseMs } from "./retry.ts";
 import { settle } from "./settle.ts";
-import { SUSPECT_LOSSES } from "./suspects.ts";
 
 /** Pauses that a service may ask for before it counts as failed, under policy `adaptive`. */
 const MAX_RATE_LIMITED = 100;

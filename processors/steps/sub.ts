@@ -20,12 +20,12 @@ import {
   type StepError,
   type StepJob,
 } from "../../queues/index.ts";
+import { consequencesOf } from "../decisions/policy.ts";
 import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut } from "./inputs.ts";
-import { consequencesOf } from "./policy.ts";
 import { settle } from "./settle.ts";
 
 /**

@@ -12,12 +12,12 @@ import {
   type StepJob,
   type WaitDecision,
 } from "../../queues/index.ts";
+import { consequencesOf } from "../decisions/policy.ts";
 import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
-import { consequencesOf } from "./policy.ts";
 import { settle } from "./settle.ts";
 
 /** What a wait is about, and until when. */

@@ -8,7 +8,7 @@ import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.
 import { Tutti } from "../../src/tutti.ts";
 import { eventually } from "./eventually.ts";
 
-const PROGRAM = resolve("tests/flows/command-program.mjs");
+const PROGRAM = resolve("tests/support/programs/command-program.mjs");
 
 /** A tool that is a shell with a child of its own; given to the processes as text. */
 const SLEEP_TOOL = `tutti: 1

@@ -9,7 +9,11 @@ import { inject } from "vitest";
  * twice: before its effect and after.
  */
 export function crashFleet(size: number, redisUrl: string, prefix: string, deaths: number): Fleet {
-  return new Fleet(size, "tests/flows/crash-program.mjs", [redisUrl, prefix, String(deaths)]);
+  return new Fleet(size, "tests/support/programs/crash-program.mjs", [
+    redisUrl,
+    prefix,
+    String(deaths),
+  ]);
 }
 
 /** Processes of one program: whoever dies is replaced, until the fleet is closed. */

@@ -79,7 +79,7 @@ export async function storm(
   await using redis = await OwnRedis.open({ keeps: options.keeps });
   await using proxy = await FaultProxy.open(redis.url, randomFrom(seed + 1));
   const port = await freePort();
-  const program = "tests/flows/chaos-program.mjs";
+  const program = "tests/support/programs/chaos-program.mjs";
   await using api = new Fleet(1, program, ["api", proxy.url, prefix, witnessUrl, String(port)]);
   await using workers = new Fleet(options.workers, program, [
     "worker",

@@ -1,0 +1,195 @@
+import {
+  isJsonObject,
+  TuttiError,
+  type Json,
+  type JsonObject,
+  type Template,
+} from "../../config/index.ts";
+import { FIELDS, policyOf, type Ending, type RetryPolicy } from "../../queues/index.ts";
+import { Redactor } from "../bindings/secrets.ts";
+import { postconditionError } from "../decisions/conditions.ts";
+import { consequencesOf } from "../decisions/policy.ts";
+import type { Candidate } from "../steps/admit.ts";
+import { fieldsOf, sortOut, type Found } from "../steps/inputs.ts";
+import type { CancelSource } from "./cancellation.ts";
+
+/** The call of a tool that a job stands for: that of its step, or the one that undoes it. */
+export interface ToolCall {
+  readonly tool: string;
+  readonly idempotent: boolean;
+  readonly retry: RetryPolicy;
+  /** The policy of the step decides by the error. */
+  readonly adaptive: boolean;
+  readonly signal: CancelSource;
+  /** What has to be read of the run's record. */
+  readonly fields: readonly string[];
+  sortOut(values: readonly (string | null)[]): Promise<Found>;
+  /**
+   * The input: expressions filled in.
+   *
+   * @throws TuttiError `effect_unknown` when the end of an earlier call is not known and calling again is
+   * not safe, `reference_missing`.
+   */
+  bind(found: Found, endUnknown: boolean): Promise<JsonObject>;
+  /** Calls the tool. What it throws is for the caller to judge. */
+  make(input: JsonObject, attempt: number, found: Found): Promise<Ending>;
+}
+
+/** The call that a job stands for. */
+export function callOf(candidate: Candidate, signal: CancelSource): ToolCall {
+  return candidate.job.data.undo === true
+    ? undoingCall(candidate, signal)
+    : stepCall(candidate, signal);
+}
+
+function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
+  const { engine, job, step, workflow, address } = candidate;
+  const { definition } = step;
+  const { runId, stepId, item } = job.data;
+  return {
+    tool: definition.tool,
+    idempotent: definition.idempotent,
+    retry: definition.retry,
+    adaptive: policyOf(workflow.definition, stepId).onError === "adaptive",
+    signal,
+    fields: [...fieldsOf(step), ...(job.data.epoch > 0 ? [FIELDS.edited(stepId)] : [])],
+    sortOut: (values) => sortOut(engine, job.data, step, values),
+    async bind(found, endUnknown) {
+      const input =
+        found.edited === undefined
+          ? await bind(candidate, step.input, definition.with, found.variables)
+          : asObject(found.edited);
+      if (endUnknown) throw unknownEffect(definition.tool);
+      return input;
+    },
+    async make(input, attempt, found) {
+      const output = await callTool(candidate, signal, definition, input, attempt, step.input);
+      const error = postconditionError(step, found, output);
+      const stored = await engine.values.draft(runId, FIELDS.output(stepId, item), output);
+      if (error !== null) {
+        const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
+        return {
+          outcome: "failed",
+          attempts: attempt,
+          error,
+          output: stored,
+          dead: true,
+          ...consequences,
+        };
+      }
+      return {
+        outcome: "completed",
+        attempts: attempt,
+        output: stored,
+        ...(definition.compensate === undefined ? {} : { undoable: true }),
+      };
+    },
+  };
+}
+
+function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
+  const { engine, job, step } = candidate;
+  const { compensate } = step.definition;
+  const { runId, workflowId, stepId, item } = job.data;
+  if (compensate === undefined || step.undo === undefined)
+    throw new TuttiError("internal_error", `${stepId} has no compensation`);
+  const template = step.undo;
+  return {
+    tool: compensate.tool,
+    idempotent: compensate.idempotent,
+    retry: compensate.retry,
+    adaptive: false,
+    signal,
+    fields: [FIELDS.output(stepId, item), FIELDS.input],
+    async sortOut([output, input]) {
+      return {
+        dependencies: new Map(),
+        variables: {
+          run: { id: runId, workflow: workflowId },
+          input: (await engine.values.get(runId, FIELDS.input, input)) ?? {},
+          output: (await engine.values.get(runId, FIELDS.output(stepId, item), output)) ?? null,
+        },
+      };
+    },
+    async bind(found, endUnknown) {
+      const input = await bind(candidate, template, compensate.with, found.variables);
+      if (endUnknown) throw unknownEffect(compensate.tool);
+      return input;
+    },
+    async make(input, attempt) {
+      const output = await callTool(candidate, signal, compensate, input, attempt, template);
+      const field = FIELDS.output(stepId, item, true);
+      return {
+        outcome: "completed",
+        attempts: attempt,
+        output: await engine.values.draft(runId, field, output),
+      };
+    },
+  };
+}
+
+const unknownEffect = (tool: string): TuttiError =>
+  new TuttiError(
+    "effect_unknown",
+    `the worker died while ${tool} was being called; it is not idempotent, so it is not called again`,
+  );
+
+function callTool(
+  { engine, job }: Candidate,
+  signal: CancelSource,
+  { tool, timeoutMs }: { readonly tool: string; readonly timeoutMs: number },
+  input: JsonObject,
+  attempt: number,
+  template: Template,
+): Promise<Json> {
+  const { runId, stepId, tenant, actor, correlationId } = job.data;
+  return engine.tools.call(
+    tool,
+    input,
+    {
+      runId,
+      stepId,
+      tenant,
+      actor,
+      correlationId,
+      attempt,
+      signal,
+      secret: (name) => engine.secret(name),
+    },
+    { timeoutMs, secrets: template.secrets },
+  );
+}
+
+/** The input of a call: expressions filled in. */
+async function bind(
+  { engine, job, step }: Candidate,
+  template: Template,
+  source: Json,
+  found: Readonly<Record<string, unknown>>,
+): Promise<JsonObject> {
+  if (!template.dynamic) return asObject(source);
+  const { runId, stepId, item } = job.data;
+  const variables: Record<string, unknown> = { ...found };
+  const redactor = new Redactor();
+  if (template.secrets.size > 0) {
+    const secret = redactor.watch((name) => engine.secret(name));
+    variables["secrets"] = Object.fromEntries(
+      [...template.secrets].map((name) => [name, secret(name)]),
+    );
+  }
+  if (item !== undefined) {
+    variables[step.definition.forEach?.as ?? "item"] = await engine.items.get(runId, stepId, item);
+    variables["index"] = item;
+  }
+  try {
+    return asObject(template.render(variables));
+  } catch (thrown) {
+    // An expression that fails tells what it was given.
+    throw redactor.error(thrown);
+  }
+}
+
+function asObject(value: Json): JsonObject {
+  if (isJsonObject(value)) return value;
+  throw new TuttiError("internal_error", "the input of a step is an object by its schema");
+}

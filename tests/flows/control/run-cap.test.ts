@@ -1,0 +1,94 @@
+import { expect } from "vitest";
+
+import type { ToolHandler } from "../../../processors/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { test } from "../../support/orchestra.ts";
+import { Turnstile } from "../../support/turnstile.ts";
+import { workflow } from "../../support/workflows.ts";
+
+const WAIT = { timeoutMs: 30_000 };
+
+test("ten runs of a tenant are at work, the eleventh starts when one of them ends", async ({
+  orchestra: { tutti, work },
+}) => {
+  const gates = new Map<string, Turnstile>();
+  const gateOf = (runId: string): Turnstile => {
+    const gate = gates.get(runId) ?? new Turnstile();
+    gates.set(runId, gate);
+    return gate;
+  };
+  const probe: ToolHandler = async (_input, { runId, stepId, signal }) => {
+    await gateOf(runId).pass(stepId, signal);
+    return null;
+  };
+  await work({ probe });
+  const plan = tutti.prepare(workflow([{ id: "a" }]));
+  const ids = Array.from({ length: 11 }, (_, index) => `run-${index}`);
+  for (const runId of ids) await tutti.submit(plan, { runId });
+  const last = ids.at(-1)!;
+  for (const runId of ids.slice(0, 10)) await gateOf(runId).holds(1);
+  expect(await tutti.get(last)).toMatchObject({ state: "queued", admittedAt: null });
+  expect((await tutti.get("run-0")).admittedAt).not.toBeNull();
+  // Another tenant has ten of its own.
+  await tutti.submit(plan, { runId: "other", tenant: "other" });
+  await gateOf("other").holds(1);
+  expect((await tutti.get(last)).admittedAt).toBeNull();
+
+  gateOf("run-4").open();
+  await gateOf(last).holds(1);
+  expect((await tutti.get("run-4")).state).toBe("completed");
+  expect((await tutti.get(last)).admittedAt).not.toBeNull();
+  for (const runId of [...ids, "other"]) gateOf(runId).open();
+  for (const runId of ids) expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+});
+
+test("a run that is paused or parked gives its place to another, and takes one again", async ({
+  orchestra: { tutti, work },
+}) => {
+  const gate = new Turnstile();
+  const probe: ToolHandler = async (_input, { runId, signal }) => {
+    await gate.pass(runId, signal);
+    return null;
+  };
+  await work({ probe });
+  for (let index = 0; index < 9; index++)
+    await tutti.submit(workflow([{ id: "a" }]), { runId: `busy-${index}` });
+  await gate.holds(9);
+  // The tenth waits for somebody and needs no place.
+  await tutti.submit(workflow([{ id: "ok", approval: "?" }]), { runId: "parked" });
+  await eventually(async () => expect((await tutti.get("parked")).state).toBe("parked"));
+  await tutti.submit(workflow([{ id: "a" }]), { runId: "tenth" });
+  await gate.holds(10);
+  await tutti.submit(workflow([{ id: "a" }]), { runId: "eleventh" });
+  expect((await tutti.get("eleventh")).admittedAt).toBeNull();
+  await tutti.pause("busy-0");
+  await gate.holds(11);
+  expect(gate.came.at(-1)).toBe("eleventh");
+  // Whoever comes back goes on at once, even if that is one too many for a while.
+  await tutti.resume("busy-0");
+  await tutti.approve("parked", "ok");
+  expect((await tutti.result("parked", WAIT)).state).toBe("completed");
+  gate.open();
+  expect((await tutti.result("busy-0", WAIT)).state).toBe("completed");
+  expect((await tutti.result("eleventh", WAIT)).state).toBe("completed");
+});
+
+test("a run that waits for its turn can be cancelled, and takes no place then", async ({
+  orchestra: { tutti, work },
+}) => {
+  const gate = new Turnstile();
+  await work({
+    probe: async (_input, { runId, signal }) => {
+      await gate.pass(runId, signal);
+      return null;
+    },
+  });
+  for (let index = 0; index < 10; index++)
+    await tutti.submit(workflow([{ id: "a" }]), { runId: `busy-${index}` });
+  await tutti.submit(workflow([{ id: "a" }]), { runId: "waits" });
+  await tutti.submit(workflow([{ id: "a" }]), { runId: "next" });
+  expect((await tutti.cancel("waits")).state).toBe("cancelled");
+  gate.open();
+  expect((await tutti.result("next", WAIT)).state).toBe("completed");
+  expect(gate.came).not.toContain("waits");
+});

@@ -1,0 +1,159 @@
+import { describe, expect } from "vitest";
+
+import { TuttiError } from "../../../config/index.ts";
+import { subRunId } from "../../../queues/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { test } from "../../support/orchestra.ts";
+import { Turnstile } from "../../support/turnstile.ts";
+import { workflow } from "../../support/workflows.ts";
+
+const child = (steps: readonly object[], more: object = {}) =>
+  workflow(steps, {
+    id: "child",
+    inputs: {
+      type: "object",
+      required: ["n"],
+      properties: { n: { type: "number" }, by: { type: "number", default: 10 } },
+    },
+    output: "${{ steps.one.output }}",
+    ...more,
+  });
+
+const address = (runId: string, epoch = 0) => ({ workflowId: "wf", runId, epoch });
+
+describe("a step that is a run of another workflow", () => {
+  test("has that run's output, and its input's defaults are filled in", async ({
+    orchestra: { tutti, work },
+  }) => {
+    await work({ probe: ({ n, by }) => Number(n) * Number(by) });
+    await tutti.workflows.add(
+      child([{ id: "one", with: { n: "${{ input.n }}", by: "${{ input.by }}" } }]),
+    );
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "a", with: { n: 2, by: 3 } },
+          { id: "sub", workflow: "child", with: { n: "${{ steps.a.output }}" } },
+          { id: "b", with: { n: "${{ steps.sub.output }}", by: 2 } },
+        ],
+        { output: "${{ steps.b.output }}" },
+      ),
+    );
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run).toMatchObject({ state: "completed", output: 120 });
+    const sub = await tutti.get(subRunId(address(runId), "sub"), { outputs: true });
+    expect(sub).toMatchObject({ state: "completed", output: 60, correlationId: runId });
+  });
+
+  test("fails when that run does not complete, and says which run", async ({
+    orchestra: { tutti, work },
+  }) => {
+    await work({
+      probe: () => {
+        throw new TuttiError("tool_failed", "told to");
+      },
+    });
+    await tutti.workflows.add(child([{ id: "one" }]));
+    const { runId } = await tutti.submit(
+      workflow([
+        { id: "sub", workflow: "child", with: { n: 1 } },
+        { id: "bad", workflow: "child", with: { n: "x" } },
+        { id: "none", workflow: "nowhere" },
+      ]),
+    );
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run.steps["sub"]?.error).toMatchObject({
+      code: "sub_run_failed",
+      details: { runId: subRunId(address(runId), "sub"), state: "failed" },
+    });
+    expect(run.steps["bad"]?.error?.message).toContain("n");
+    expect(run.steps["none"]?.error?.code).toBe("workflow_not_found");
+    expect(run.state).toBe("failed");
+  });
+
+  test("is cancelled with the run it works for, and aborts what runs", async ({
+    orchestra: { tutti, work },
+  }) => {
+    const gate = new Turnstile();
+    await work({ probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1) });
+    await tutti.workflows.add(child([{ id: "one" }, { id: "two", needs: ["one"] }]));
+    const { runId } = await tutti.submit(
+      workflow([{ id: "sub", workflow: "child", with: { n: 1 } }]),
+    );
+    await gate.holds(1);
+    await tutti.cancel(runId);
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run).toMatchObject({ state: "cancelled", steps: { sub: { state: "cancelled" } } });
+    expect((await tutti.get(subRunId(address(runId), "sub"))).state).toBe("cancelled");
+  });
+
+  test("is stopped by its own time, and by that of the run above", async ({
+    orchestra: { tutti, work },
+  }) => {
+    const gate = new Turnstile();
+    await work({ probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1) });
+    await tutti.workflows.add(child([{ id: "one" }]));
+    const step = { id: "sub", workflow: "child", with: { n: 1 } };
+    const own = await tutti.submit(workflow([{ ...step, timeoutMs: 100 }]));
+    const above = await tutti.submit(workflow([step], { timeoutMs: 100 }));
+    const first = await tutti.result(own.runId, { timeoutMs: 10_000 });
+    expect(first.steps["sub"]?.error?.details).toMatchObject({ state: "timed_out" });
+    expect((await tutti.result(above.runId, { timeoutMs: 10_000 })).state).toBe("timed_out");
+    expect((await tutti.get(subRunId(address(above.runId), "sub"))).state).toBe("timed_out");
+  });
+
+  test("stops when a policy stops the run above", async ({ orchestra: { tutti, work } }) => {
+    const gate = new Turnstile();
+    const bad = new Turnstile();
+    await work({
+      probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1),
+      one: async (_input, { stepId, signal }) => {
+        await bad.pass(stepId, signal);
+        throw new TuttiError("tool_failed", "told to");
+      },
+    });
+    await tutti.workflows.add(child([{ id: "one" }]));
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "sub", workflow: "child", with: { n: 1 } },
+          { id: "bad", tool: "one" },
+        ],
+        { onError: "fail_fast" },
+      ),
+    );
+    await gate.holds(1);
+    bad.open();
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run).toMatchObject({ state: "failed", steps: { sub: { state: "cancelled" } } });
+  });
+
+  test("inside itself ends at depth 8", async ({ orchestra: { tutti, work } }) => {
+    await work({});
+    const self = { id: "sub", workflow: "self" };
+    await tutti.workflows.add(workflow([self], { id: "self" }));
+    const { runId } = await tutti.start("self");
+    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    expect(run.state).toBe("failed");
+    expect(await tutti.list({ limit: 100 })).toHaveLength(9);
+  });
+
+  test("does not wait for its tenant's turn: a run that fills the cap would never end", async ({
+    orchestra: { tutti, work },
+  }) => {
+    await work({ probe: () => 1 }, { maxRunning: 10 });
+    await tutti.workflows.add(child([{ id: "one" }]));
+    const plan = tutti.prepare(workflow([{ id: "sub", workflow: "child", with: { n: 1 } }]));
+    const runs = await Promise.all(Array.from({ length: 12 }, () => tutti.submit(plan)));
+    for (const { runId } of runs)
+      expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+    await eventually(async () => expect(await tutti.list({ state: "running" })).toEqual([]));
+  });
+
+  test("takes no secrets as its input, because that is stored", ({ orchestra: { tutti } }) => {
+    const step = { id: "sub", workflow: "child" };
+    expect(() => tutti.prepare(workflow([{ ...step, with: { n: "${{ secrets.KEY }}" } }]))).toThrow(
+      /secrets/,
+    );
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect } from "vitest";
+
+import { crash } from "../../support/crash.ts";
+import { eventually } from "../../support/eventually.ts";
+import { crashFleet } from "../../support/fleet.ts";
+import { test } from "../../support/orchestra.ts";
+import { workflow } from "../../support/workflows.ts";
+
+const SEED = 41_007;
+
+describe("whatever worker dies, and whenever", () => {
+  test(
+    `every run ends, nothing ends twice, effects are as many as promised (seed ${SEED})`,
+    { timeout: 90_000 },
+    async ({ orchestra }) => {
+      const report = await crash(orchestra, {
+        seed: SEED,
+        dags: 5,
+        steps: 14,
+        processes: 2,
+        deaths: 0.02,
+        killEveryMs: 1_500,
+      });
+      expect(report.runs).toBe(5);
+      expect(report.deaths).toBeGreaterThan(0);
+    },
+  );
+
+  test(
+    "a step that kills its worker every time ends as worker_lost, and so does its run",
+    { timeout: 60_000 },
+    async ({ orchestra: { tutti, redisUrl, prefix }, redis }) => {
+      await using fleet = crashFleet(2, redisUrl, prefix, 0);
+      const { runId } = await tutti.submit(
+        workflow([{ id: "bad", tool: "one" }, { id: "behind", needs: ["bad"] }, { id: "beside" }]),
+      );
+      const run = await tutti.result(runId, { timeoutMs: 50_000 });
+      expect(run).toMatchObject({
+        state: "partial",
+        steps: {
+          bad: { state: "failed", error: { code: "worker_lost" } },
+          behind: { state: "skipped" },
+          beside: { state: "completed" },
+        },
+      });
+      expect(await redis.llen(`${prefix}.test:deaths`)).toBe(3);
+      await eventually(() => expect(fleet.deaths).toBe(3));
+    },
+  );
+});
