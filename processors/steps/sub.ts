@@ -13,6 +13,7 @@ import {
   enqueueRun,
   FIELDS,
   isOpen,
+  pauseRun,
   startRun,
   subRunId,
   type Abort,
@@ -69,7 +70,7 @@ async function endingOf(
     const ending = await begin(work, values, childId);
     if (ending !== null) return ending;
   } else if (isOpen(child.state)) {
-    if (abort !== undefined) await cancelRun(engine, childId, abort);
+    if (abort !== undefined) await cancelRun(engine, childId, asWhole(abort));
     // Who began it may have died before its jobs were added.
     else await enqueueRun(engine, childId);
   }
@@ -118,6 +119,7 @@ async function begin(
       },
       ...(timeoutMs === 0 ? {} : { timeoutMs: Math.min(timeoutMs, definition.timeoutMs) }),
     });
+    await takeAlong(work, runId);
     return null;
   } catch (thrown) {
     if (thrown instanceof DelayedError) throw thrown;
@@ -130,6 +132,26 @@ async function begin(
       ...consequences,
     };
   }
+}
+
+/** What stops a group stops the whole run behind a step of it; that has groups of its own. */
+const asWhole = ({ kind, reason, compensate }: Abort): Abort => ({
+  kind,
+  reason,
+  ...(compensate === true ? { compensate } : {}),
+});
+
+/** Who held or stopped the run, or the group, while this step began did not know of the run behind it. */
+async function takeAlong({ engine, job, address }: Candidate, childId: string): Promise<void> {
+  const [state, by, own, inner] = await engine.runs.fields(job.data.runId, [
+    "state",
+    "pausedBy",
+    FIELDS.abort,
+    FIELDS.groupAbort(address.group ?? ""),
+  ]);
+  const abort = own ?? inner;
+  if (abort) await cancelRun(engine, childId, asWhole(readJson<Abort>(abort)));
+  else if (state === "paused") await pauseRun(engine, childId, by ?? "unknown");
 }
 
 /** The ending of a step whose run has ended. */

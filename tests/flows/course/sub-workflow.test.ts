@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
@@ -156,4 +157,39 @@ describe("a step that is a run of another workflow", () => {
       /secrets/,
     );
   });
+});
+
+test("a run that is held or stopped while a step of it starts another one takes that along", async ({
+  orchestra: { tutti, work },
+  redisUrl,
+  prefix,
+}) => {
+  await work({ probe: () => 1 });
+  await tutti.workflows.add(workflow([{ id: "w", waitMs: 60_000 }], { id: "child" }));
+  const ids = Array.from({ length: 10 }, (_, index) => `r${index}`);
+  const events = new Redis(redisUrl);
+  // As early as can be: when the step says that it has begun.
+  const asked = ids.map(
+    (runId, index) =>
+      new Promise<void>((resolve, reject) => {
+        events.on("message", (channel: string, text: string) => {
+          if (channel !== `${prefix}.events:${runId}` || !text.startsWith("s\nsub\nR")) return;
+          const done = index % 2 === 0 ? tutti.pause(runId) : tutti.cancel(runId);
+          done.then(() => resolve(), reject);
+        });
+      }),
+  );
+  await events.subscribe(...ids.map((runId) => `${prefix}.events:${runId}`));
+  const document = workflow([{ id: "sub", workflow: "child" }]);
+  for (const runId of ids) await tutti.submit(document, { runId });
+  await Promise.all(asked);
+  await events.quit();
+  for (const [index, runId] of ids.entries()) {
+    await eventually(async () => {
+      const parent = (await tutti.get(runId)).state;
+      expect(parent).toBe(index % 2 === 0 ? "paused" : "cancelled");
+      const below = await tutti.get(subRunId(address(runId), "sub")).catch(() => null);
+      expect([undefined, parent]).toContain(below?.state);
+    });
+  }
 });
