@@ -151,7 +151,10 @@ async function repairStep(
   }
   if (state !== "delayed") return;
   const [decision] = await parts.runs.fields(runId, [FIELDS.decision(stepId)]);
-  if (record.state === "waiting" && decision) await release(parts, [job], stepId, repairs);
+  // Nothing keeps it aside: who moved it there died before looking again. In mode adaptive it may stand in line.
+  const forgotten = record.state === "pending" && run.definition.width === undefined;
+  if (forgotten || (record.state === "waiting" && decision))
+    await release(parts, [job], stepId, repairs);
 }
 
 /** Lets a root go on below which nothing is left to do; one that is gone is added anew. */

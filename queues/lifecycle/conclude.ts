@@ -96,7 +96,6 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   const run = await runOf(parts, runId);
   if (run === null || run.state !== "compensating") return;
   const root = jobIds.undoing(run.address);
-  if (await parts.flows.has(CONTROL_QUEUES.run, root)) return;
   const [undoing] = await parts.runs.fields(runId, [FIELDS.undoing]);
   const base = {
     v: PAYLOAD_VERSION,
@@ -122,7 +121,10 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
       priority: run.priority,
     });
   }
-  await parts.flows.add(tree, async () => {});
+  const last = tree.at(-1)!;
+  if (!(await parts.flows.has(last.queue, last.jobId))) await parts.flows.add(tree, async () => {});
+  // Who added a large one may have died before its first job was let go.
+  else if (!parts.flows.fitsOneBatch(tree)) await parts.flows.release(tree);
 }
 
 /** The completed calls that have to be undone, the latest first. */
