@@ -59,7 +59,7 @@ beforeAll(() => {
     "lib/long.mjs": `${"export {};\n".repeat(60)}// FIXME: shorten\n// HACK\n// XXX\n`,
     "site/page.html": "<p>\n</p>\n<!-- TODO -->\n",
     "tests/sum.test.mjs":
-      'import assert from "node:assert";\nimport test from "node:test";\nimport { sum } from "../../lib/sum.mjs";\ntest("adds", () => assert.equal(sum(1, 2), 3));\n',
+      'import assert from "node:assert";\nimport test from "node:test";\nimport { sum } from "../lib/sum.mjs";\ntest("adds", () => assert.equal(sum(1, 2), 3));\n',
     "tools/count.py": "print(1)\n",
   };
   for (const [name, text] of Object.entries(files)) {
