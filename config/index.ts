@@ -1,11 +1,13 @@
 /** The door of config/: what is known before anything runs. */
 export { isCommandAllowed, isHostAllowed, isPrivateHostAllowed } from "./tools/allow.ts";
 export {
+  catalogueParts,
   loadCatalogue,
   MIN_SHIPPED_TOOLS,
   parseCatalogue,
   shippedCatalogueFiles,
   type CatalogueOptions,
+  type CatalogueParts,
 } from "./tools/catalogue.ts";
 export * from "./defaults.ts";
 export { environmentSecrets, loadConfig, type Config, type ConfigOverrides } from "./env.ts";
@@ -31,6 +33,21 @@ export type { JsonSchema } from "./tools/json-schema.ts";
 export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
 export { checkPlainData, DANGEROUS_KEYS, MAX_DATA_DEPTH } from "./documents/plain-data.ts";
+export {
+  amountsOf,
+  BUDGET_NAME,
+  budgetSpec,
+  compileActual,
+  excessesOf,
+  excessText,
+  IMPORTANCES,
+  tightestWindow,
+  windowsOf,
+  type Amounts,
+  type BudgetSpec,
+  type BudgetUse,
+  type RateWindow,
+} from "./tools/limits.ts";
 export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
 export { compileSchema, type SchemaCheck, type SchemaProblem } from "./tools/schema-check.ts";

@@ -6,6 +6,7 @@ import {
   LOCK_DURATION_MS,
   MAX_STALLED_COUNT,
   messageOf,
+  tightestWindow,
   type Binding,
   type ToolSpec,
 } from "../config/index.ts";
@@ -89,7 +90,8 @@ export class Workers {
   /** The queue's own limits hold over all workers; they are what Bull Board shows. */
   async #setLimits(tool: ToolSpec): Promise<void> {
     const queue = this.#engine.queues.get(tool.id);
-    const { concurrency, rate } = tool.limits;
+    const { concurrency } = tool.limits;
+    const rate = tightestWindow(tool.limits.rate);
     await (concurrency === undefined
       ? queue.removeGlobalConcurrency()
       : queue.setGlobalConcurrency(concurrency));

@@ -45,6 +45,16 @@ export interface Compensation {
   readonly idempotent: boolean;
 }
 
+/** What a call takes of a budget: so many of its slots, so many units of its rates. */
+export type BudgetTake = readonly [name: string, slots: number, cost: number];
+
+/** What the call of a step takes instead of what its tool says, name by name; all else is the tool's. */
+export interface StepLimits {
+  /** Millionths of one machine, by resource. */
+  readonly needs?: Readonly<Record<string, number>>;
+  readonly budgets?: readonly BudgetTake[];
+}
+
 /** A step, ready to run: every default filled in, every fact of the catalogue that decides its course copied. */
 export interface StepDefinition {
   /** The tool it calls; a word for what it does instead when it calls none. */
@@ -67,6 +77,8 @@ export interface StepDefinition {
   readonly optional: boolean;
   /** Whether a call whose end is unknown may be made again. */
   readonly idempotent: boolean;
+  /** What its call takes, where the step itself says so. */
+  readonly limits?: StepLimits;
   readonly group?: string;
   readonly onError?: OnError;
   readonly compensate?: Compensation;

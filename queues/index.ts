@@ -39,6 +39,7 @@ export {
 } from "./connection.ts";
 export {
   PAYLOAD_VERSION,
+  type BudgetTake,
   type Compensation,
   type Condition,
   type ForEach,
@@ -48,10 +49,21 @@ export {
   type RetryPolicy,
   type RunDefinition,
   type StepDefinition,
+  type StepLimits,
   type Wait,
 } from "./definition.ts";
 export { RunEvents, type Transition } from "./events.ts";
 export { BACKOFF, childOptions, controlBackoffMs, FAR_MS, Flows, type TreeNode } from "./flows.ts";
+export {
+  compileBudget,
+  compileLimits,
+  compileStepLimits,
+  limitsOfStep,
+  MACHINE_UNITS,
+  shareUnits,
+  type BudgetLimits,
+  type ToolLimits,
+} from "./gate/limits.ts";
 export {
   assertPayload,
   type EdgeJob,

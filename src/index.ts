@@ -3,6 +3,7 @@
  * `tutti/worker`. The HTTP service is `tutti/server`.
  */
 export {
+  catalogueParts,
   ERROR_CODES,
   isTuttiError,
   loadCatalogue,
@@ -11,7 +12,9 @@ export {
   ToolRegistry,
   TuttiError,
   ValidationError,
+  type BudgetSpec,
   type CatalogueOptions,
+  type CatalogueParts,
   type Config,
   type ErrorCode,
   type Issue,

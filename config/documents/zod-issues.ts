@@ -8,15 +8,30 @@ const plainPath = (path: readonly PropertyKey[]): (string | number)[] =>
   path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment));
 
 /**
+ * What is wrong with the one form of a value that it was meant to have: the others are of another type
+ * altogether. Undefined when that cannot be told.
+ */
+function meantForm(issue: z.core.$ZodIssue): z.core.$ZodIssue[] | undefined {
+  if (issue.code !== "invalid_union") return undefined;
+  const forms = issue.errors.filter((form) =>
+    form.every(({ code, path }) => code !== "invalid_type" || path.length > 0),
+  );
+  if (forms.length !== 1) return undefined;
+  return forms[0]?.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+/**
  * The problems a zod schema found, as issues with this code; with positions when the document's
  * text is known. An unknown key is one issue each, at the key.
  */
 export function issuesOf(
-  error: z.core.$ZodError,
+  error: { readonly issues: readonly z.core.$ZodIssue[] },
   code: ErrorCode,
   document?: Pick<SourceDocument, "positionOf">,
 ): Issue[] {
   return error.issues.flatMap((issue): Issue[] => {
+    const meant = meantForm(issue);
+    if (meant !== undefined) return issuesOf({ issues: meant }, code, document);
     const at = plainPath(issue.path);
     if (issue.code !== "unrecognized_keys") {
       const position = document?.positionOf(at);

@@ -4,7 +4,7 @@ import type { Json } from "../documents/json.ts";
 import { messageOf, TuttiError } from "../errors.ts";
 
 /** Names an expression may use, by the place where it stands. */
-export type Scope = "step" | "item" | "result" | "check" | "undo" | "binding";
+export type Scope = "step" | "item" | "result" | "check" | "undo" | "binding" | "usage";
 
 /** Which variables exist in which place. `secrets` never reaches a place whose value is stored. */
 const VARIABLES: Record<Scope, readonly string[]> = {
@@ -20,6 +20,8 @@ const VARIABLES: Record<Scope, readonly string[]> = {
   undo: ["input", "run", "secrets", "output", "item", "index"],
   /** Command lines and requests of the tool catalogue. */
   binding: ["args", "secrets"],
+  /** `actual` of a budget: about the call that has returned. */
+  usage: ["result", "args"],
 };
 
 const LIMITS = {
@@ -197,7 +199,8 @@ export function isItemName(name: string): boolean {
 const RESERVED: ReadonlySet<string> = new Set([
   ...Object.values(VARIABLES)
     .flat()
-    .filter((name) => name !== "item"),
+    // An item may be called `result`: the two never meet.
+    .filter((name) => name !== "item" && name !== "result"),
   ..."true false null in as break const continue else for function if import let loop package namespace return var void while has cel size string int uint double bool bytes type dyn timestamp duration optional list map".split(
     " ",
   ),

@@ -5,6 +5,7 @@ import { parseDocument, type Position, type SourceDocument } from "../documents/
 import { issuesOf } from "../documents/zod-issues.ts";
 import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
+import { checkToolLimits, type BudgetSpec } from "./limits.ts";
 import { ToolRegistry, type ToolEntry } from "./registry.ts";
 import { compileSchema } from "./schema-check.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
@@ -16,7 +17,7 @@ export const MIN_SHIPPED_TOOLS = 46;
 const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
 
 export interface CatalogueOptions {
-  /** Catalogue files of the user, in order: later tools take the place of earlier ones with their id. */
+  /** Catalogue files of the user, in order: later tools and budgets take the place of earlier ones of their name. */
   readonly files?: readonly string[];
   /** Whether the shipped catalogue comes first. Default: true. */
   readonly shipped?: boolean;
@@ -53,6 +54,7 @@ function* checkTool(tool: ToolSpec, file: CatalogueFile): Generator<Problem> {
   if (tool.binding)
     for (const { path, message } of checkBinding(tool.binding, file.allow, file.servers))
       yield { path: ["binding", ...path], message };
+  yield* checkToolLimits(tool);
   for (const field of ["input", "output"] as const) {
     const schema = tool[field];
     if (!schema) continue;
@@ -96,24 +98,41 @@ function parseFile(text: string, name: string): { file: CatalogueFile; document:
   return { file: parsed.data, document };
 }
 
+/** What a catalogue declares. */
+export interface CatalogueParts {
+  readonly tools: readonly ToolEntry[];
+  readonly budgets: Readonly<Record<string, BudgetSpec>>;
+}
+
 /**
- * Reads one catalogue text. Servers and allow lists hold for the tools of this text only.
- * References between tools are not checked here: they may be in other files.
+ * Reads one catalogue text. Servers and allow lists hold for the tools of this text only; its budgets are
+ * for those of all. References between tools and to budgets are not checked here: they may be in other files.
  *
  * @param name Name of the text in messages.
  * @throws ValidationError `catalogue_invalid` with every problem and its position.
  */
-export function parseCatalogue(text: string, name: string): ToolEntry[] {
+export function catalogueParts(text: string, name: string): CatalogueParts {
   const { file, document } = parseFile(text, name);
   const issues = [...checkFile(file, document)];
   if (issues.length > 0) throw new ValidationError(issues);
-  return file.tools.map((spec, index): ToolEntry => {
+  const tools = file.tools.map((spec, index): ToolEntry => {
     const server = spec.binding?.type === "mcp" ? file.servers[spec.binding.server] : undefined;
     const positionOf = (path: readonly PropertyKey[]): Position =>
       document.positionOf(["tools", index, ...path]);
     const entry = { spec, allow: file.allow, positionOf };
     return server ? Object.assign(entry, { server }) : entry;
   });
+  return { tools, budgets: file.budgets };
+}
+
+/**
+ * The tools of one catalogue text. See {@link catalogueParts}, which also has its budgets.
+ *
+ * @param name Name of the text in messages.
+ * @throws ValidationError `catalogue_invalid` with every problem and its position.
+ */
+export function parseCatalogue(text: string, name: string): ToolEntry[] {
+  return [...catalogueParts(text, name).tools];
 }
 
 function unreadable(path: string, thrown: unknown): ValidationError {
@@ -122,14 +141,14 @@ function unreadable(path: string, thrown: unknown): ValidationError {
   return new ValidationError([{ code: "catalogue_invalid", message, path: [], position }]);
 }
 
-function readEntries(path: string): ToolEntry[] {
+function readParts(path: string): CatalogueParts {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (thrown) {
     throw unreadable(path, thrown);
   }
-  return parseCatalogue(text, path);
+  return catalogueParts(text, path);
 }
 
 /**
@@ -144,7 +163,9 @@ export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
   const registry = new ToolRegistry();
   for (const path of [...(shipped ? shippedCatalogueFiles() : []), ...files]) {
     try {
-      for (const entry of readEntries(path)) registry.replace(entry);
+      const { tools, budgets } = readParts(path);
+      for (const entry of tools) registry.replace(entry);
+      for (const [budget, spec] of Object.entries(budgets)) registry.replaceBudget(budget, spec);
     } catch (thrown) {
       if (!(thrown instanceof ValidationError)) throw thrown;
       issues.push(...thrown.issues);

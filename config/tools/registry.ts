@@ -1,6 +1,7 @@
 import type { Position } from "../documents/yaml.ts";
 import { TuttiError, ValidationError, type Issue } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { amountsOf, excessesOf, excessText, type BudgetSpec } from "./limits.ts";
 import { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./synergy.ts";
 import { orderTools } from "./tool-order.ts";
 import type { Allowances, McpServerSpec, ToolSpec } from "./tool.ts";
@@ -39,11 +40,16 @@ function unindexed(index: Index, key: string, id: string): void {
 /** All tools that are known, with indexes by capability and category (R24). It may change while workers run (R30). */
 export class ToolRegistry {
   private readonly entries = new Map<string, ToolEntry>();
+  private readonly known = new Map<string, BudgetSpec>();
   private readonly byCapability: Index = new Map();
   private readonly byCategory: Index = new Map();
 
-  constructor(entries: Iterable<ToolEntry> = []) {
+  constructor(
+    entries: Iterable<ToolEntry> = [],
+    budgets: Readonly<Record<string, BudgetSpec>> = {},
+  ) {
     for (const entry of entries) this.register(entry);
+    for (const [name, spec] of Object.entries(budgets)) this.replaceBudget(name, spec);
   }
 
   get size(): number {
@@ -112,6 +118,20 @@ export class ToolRegistry {
     return [...this.entries.keys()];
   }
 
+  /** Adds a budget, or puts it in the place of the one with its name. */
+  replaceBudget(name: string, spec: BudgetSpec): void {
+    this.known.set(name, spec);
+  }
+
+  budget(name: string): BudgetSpec | undefined {
+    return this.known.get(name);
+  }
+
+  /** All budgets by name, in the order they came. */
+  budgets(): Readonly<Record<string, BudgetSpec>> {
+    return Object.fromEntries(this.known);
+  }
+
   /** Ids of the tools with a capability. */
   findByCapability(capability: string): string[] {
     return [...(this.byCapability.get(capability) ?? [])];
@@ -163,9 +183,12 @@ export class ToolRegistry {
     return result.order;
   }
 
-  /** What is wrong between tools: references to tools that do not exist, dependencies that go round. */
+  /**
+   * What is wrong between tools: references to tools and budgets that do not exist, calls that take more
+   * than a budget has, dependencies that go round.
+   */
   problems(): Issue[] {
-    const issues: Issue[] = [];
+    const issues: Issue[] = [...this.budgetIssues()];
     for (const entry of this.entries.values())
       for (const field of ["dependencies", "integrationPoints", "alternatives"] as const)
         for (const [index, id] of entry.spec[field].entries()) {
@@ -183,6 +206,36 @@ export class ToolRegistry {
     const result = orderTools(this.list().map(({ spec }) => spec));
     if ("cycle" in result) issues.push(this.cycleIssue(result.cycle));
     return issues;
+  }
+
+  private *budgetIssues(): Generator<Issue> {
+    for (const { spec, positionOf } of this.entries.values())
+      for (const [name, use] of Object.entries(spec.budgets)) {
+        const issue = (message: string, field?: string): Issue => {
+          const path = ["budgets", name, ...(field === undefined ? [] : [field])];
+          const position = positionOf?.(path);
+          return {
+            code: "catalogue_invalid",
+            message,
+            path: [spec.id, ...path],
+            ...(position && { position }),
+          };
+        };
+        const budget = this.known.get(name);
+        if (budget === undefined) {
+          const suggestion = nearest(name, this.known.keys());
+          const message = `${spec.id}.budgets names "${name}", which is no budget`;
+          yield { ...issue(message), ...(suggestion !== undefined && { suggestion }) };
+          continue;
+        }
+        for (const excess of excessesOf(amountsOf(use), budget)) {
+          const field = typeof use === "object" ? excess.field : undefined;
+          const what = [spec.id, "budgets", name, ...(field === undefined ? [] : [field])].join(
+            ".",
+          );
+          yield issue(excessText(what, `the budget ${name}`, excess), field);
+        }
+      }
   }
 
   private cycleIssue(cycle: readonly string[]): Issue {

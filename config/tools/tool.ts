@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { STEP_TIMEOUT_MS } from "../defaults.ts";
 import { jsonSchema } from "./json-schema.ts";
+import { BUDGET_NAME, budgetSpec, budgetUse, IMPORTANCES, toolLimits } from "./limits.ts";
 
 /** Tool ids are queue names too, so they are plain: letters, digits, `_`, `-`, with dots between. */
 export const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
@@ -129,14 +130,13 @@ export const toolSpec = z.strictObject({
   /** Longest time of one call. Milliseconds. */
   timeoutMs: z.int().positive().max(2_147_483_647).default(STEP_TIMEOUT_MS),
   /** Limits of the tool's queue. */
-  limits: z
-    .strictObject({
-      /** Calls at the same time, over all workers. Default: unlimited. */
-      concurrency: z.int().positive().max(100_000).optional(),
-      /** At most `max` calls in any window of `durationMs`, over all workers. */
-      rate: z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }).optional(),
-    })
-    .default({}),
+  limits: toolLimits.default({}),
+  /** What a call takes of the budgets of the catalogues, by name. */
+  budgets: z.record(z.string().regex(BUDGET_NAME), budgetUse).default({}),
+  /** The service behind the tool: when it asks for a pause, all tools with the same word pause. Default: the id. */
+  upstream: z.string().min(1).max(100).optional(),
+  /** Which tools are suspended first when services fail: optional ones, then all but critical ones. */
+  importance: z.enum(IMPORTANCES).default("essential"),
   /** How the tool is reached. Without it the tool is listed as unbound and refused at submission. */
   binding: bindingSpec.optional(),
   /** Kind of binding that fits the tool; a hint for whoever binds it. */
@@ -166,7 +166,7 @@ const httpServer = z.strictObject({
 /** An MCP server that catalogue tools are reached through. */
 export const mcpServerSpec = z.discriminatedUnion("transport", [stdioServer, httpServer]);
 
-/** A catalogue file: what its tools may touch, the MCP servers they use, the tools. */
+/** A catalogue file: what its tools may touch, the MCP servers they use, the budgets they share, the tools. */
 export const catalogueFile = z.strictObject({
   tutti: z.literal(1),
   allow: z
@@ -180,6 +180,8 @@ export const catalogueFile = z.strictObject({
     })
     .default({ commands: [], hosts: [], privateHosts: [] }),
   servers: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), mcpServerSpec).default({}),
+  /** Budgets by name. They hold for the tools of all catalogues; a later file's takes the place of an earlier one. */
+  budgets: z.record(z.string().regex(BUDGET_NAME), budgetSpec).default({}),
   tools: z.array(toolSpec).default([]),
 });
 

@@ -72,6 +72,7 @@ describe("the installed package", { timeout: 60_000 }, () => {
           "Tutti",
           "TuttiError",
           "ValidationError",
+          "catalogueParts",
           "isTuttiError",
           "loadCatalogue",
           "loadConfig",

@@ -1,0 +1,160 @@
+import { z } from "zod";
+
+import { messageOf, TuttiError } from "../errors.ts";
+import { parseExpression, type Expression } from "../expressions/expression.ts";
+
+/** Names of budgets. Without a colon, so that none meets the private budget of a tool. */
+export const BUDGET_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
+
+/** What a call means to those who wait for it, the most needed first. */
+export const IMPORTANCES = ["critical", "essential", "optional"] as const;
+
+const rateWindow = z.strictObject({
+  /** Units in any window of `durationMs`. */
+  max: z.int().positive(),
+  durationMs: z.int().positive(),
+});
+
+/** Windows that all hold at once. */
+const rates = z.array(rateWindow).min(1).max(10);
+
+/** Limits of one tool. */
+export const toolLimits = z.strictObject({
+  /** Calls at the same time, over all workers. Default: unlimited. */
+  concurrency: z.int().positive().max(100_000).optional(),
+  /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all hold. */
+  rate: z
+    .union([rateWindow, rates], { error: "expected a window {max, durationMs}, or a list of them" })
+    .optional(),
+  /** Units of `rate` that a call costs. Default: 1. */
+  cost: z.int().positive().optional(),
+  /** With so many jobs waiting a new run that calls the tool is refused as `queue_full`. Default: unlimited. */
+  queueLength: z.int().positive().optional(),
+});
+
+/** An amount that several tools share. */
+export const budgetSpec = z
+  .strictObject({
+    /** Calls that hold a part of it at the same time, over all tools and workers. */
+    slots: z.int().positive().max(100_000).optional(),
+    /** Units in any window, over all tools and workers; all windows hold. */
+    rates: rates.optional(),
+  })
+  .refine(({ slots, rates: windows }) => slots !== undefined || windows !== undefined, {
+    error: "expected slots, rates or both, got: neither",
+  });
+
+/** What a call of a tool takes of a budget; a number is that many slots and that many units. */
+export const budgetUse = z.union(
+  [
+    z.int().positive(),
+    z.strictObject({
+      /** Default: 1. */
+      slots: z.int().min(0).optional(),
+      /** Units of the rates. Default: 1. */
+      cost: z.int().min(0).optional(),
+      /** Units that were really used: an expression over `result` and `args`, read when the call has returned. */
+      actual: z.string().min(1).optional(),
+    }),
+  ],
+  { error: "expected a number, or an object with slots, cost or actual" },
+);
+
+export type RateWindow = z.output<typeof rateWindow>;
+export type BudgetSpec = z.output<typeof budgetSpec>;
+export type BudgetUse = z.output<typeof budgetUse>;
+type ToolLimitsSpec = z.output<typeof toolLimits>;
+
+/** What a call takes of a budget, as far as the budget limits it. */
+export interface Amounts {
+  readonly slots: number;
+  readonly cost: number;
+}
+
+/** An amount that a budget never has. */
+export interface Excess {
+  readonly field: keyof Amounts;
+  readonly max: number;
+  readonly got: number;
+  /** The window of a rate. Milliseconds. */
+  readonly durationMs?: number;
+}
+
+/** A problem of a declaration, with its path below it. */
+interface LimitProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** The windows of a rate; none when it is not limited. */
+export function windowsOf(rate: ToolLimitsSpec["rate"]): readonly RateWindow[] {
+  if (rate === undefined) return [];
+  return "max" in rate ? [rate] : rate;
+}
+
+/** The window that lets the fewest units through in the long run; undefined when nothing is limited. */
+export function tightestWindow(rate: ToolLimitsSpec["rate"]): RateWindow | undefined {
+  const perMs = ({ max, durationMs }: RateWindow): number => max / durationMs;
+  return windowsOf(rate).toSorted((a, b) => perMs(a) - perMs(b))[0];
+}
+
+/** The amounts behind a declaration; what it leaves out is that of `base`. */
+export function amountsOf(
+  use: number | { readonly slots?: number | undefined; readonly cost?: number | undefined },
+  base: Amounts = { slots: 1, cost: 1 },
+): Amounts {
+  if (typeof use === "number") return { slots: use, cost: use };
+  return { slots: use.slots ?? base.slots, cost: use.cost ?? base.cost };
+}
+
+/** Where these amounts are more than a budget ever has: such a call would wait for ever. */
+export function excessesOf({ slots, cost }: Amounts, budget: BudgetSpec): Excess[] {
+  const found: Excess[] = [];
+  if (budget.slots !== undefined && slots > budget.slots)
+    found.push({ field: "slots", max: budget.slots, got: slots });
+  for (const { max, durationMs } of budget.rates ?? [])
+    if (cost > max) found.push({ field: "cost", max, got: cost, durationMs });
+  return found;
+}
+
+/** An excess in words: `expected ${what} to be ...`. */
+export function excessText(what: string, owner: string, excess: Excess): string {
+  const { field, max, got, durationMs } = excess;
+  const has = field === "slots" ? "slots" : `units in ${durationMs} ms`;
+  return `expected ${what} to be at most ${max}, as ${owner} has ${max} ${has}, got: ${got}`;
+}
+
+/**
+ * Compiles the `actual` of a budget: one whole expression. Its variables are `result`, what the call
+ * returned, and `args`, its input.
+ *
+ * @throws TuttiError `expression_invalid`.
+ */
+export function compileActual(text: string): Expression {
+  const [, source] = /^\s*\$\{\{([^]*)\}\}\s*$/.exec(text) ?? [];
+  if (source === undefined)
+    throw new TuttiError("expression_invalid", `expected one expression \${{ ... }}, got: ${text}`);
+  return parseExpression(source, "usage");
+}
+
+/** What is wrong with the limits of a tool by themselves; budgets may be in other files. */
+export function* checkToolLimits(tool: {
+  readonly limits: ToolLimitsSpec;
+  readonly budgets: Readonly<Record<string, BudgetUse>>;
+}): Generator<LimitProblem> {
+  const { rate, cost } = tool.limits;
+  const path = ["limits", "cost"];
+  if (cost !== undefined && rate === undefined)
+    yield { path, message: "limits.cost means nothing without limits.rate" };
+  else if (cost !== undefined)
+    for (const excess of excessesOf({ slots: 0, cost }, { rates: [...windowsOf(rate)] }))
+      yield { path, message: excessText("limits.cost", "limits.rate", excess) };
+  for (const [name, use] of Object.entries(tool.budgets)) {
+    if (typeof use === "number" || use.actual === undefined) continue;
+    try {
+      compileActual(use.actual);
+    } catch (thrown) {
+      yield { path: ["budgets", name, "actual"], message: messageOf(thrown) };
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import {
+  amountsOf,
+  IMPORTANCES,
+  windowsOf,
+  type Amounts,
+  type BudgetSpec,
+  type ToolSpec,
+} from "../../config/index.ts";
+import type { BudgetTake, StepLimits } from "../definition.ts";
+
+/** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
+export const MACHINE_UNITS = 1_000_000;
+
+/** What a call of a tool takes, as the gate reads it. */
+export interface ToolLimits {
+  /** Millionths of one machine, by resource. */
+  readonly needs: Readonly<Record<string, number>>;
+  /** The tool's private budget first, if it has one. */
+  readonly budgets: readonly BudgetTake[];
+  readonly upstream: string;
+  /** 0 critical, 1 essential, 2 optional. */
+  readonly importance: 0 | 1 | 2;
+}
+
+/** What a budget has, as the gate reads it. */
+export interface BudgetLimits {
+  readonly slots?: number;
+  readonly rates?: readonly (readonly [max: number, durationMs: number])[];
+}
+
+/**
+ * A share of one machine in millionths, rounded up, so that what is believed to be in use is never less
+ * than what was declared. But as many calls must fit as floor(1 / share) says: three of a third, although
+ * a third rounded up is too much for that. Such a share is rounded down, which is less than a millionth off.
+ * What is smaller than a millionth counts as one.
+ */
+export function shareUnits(share: number): number {
+  if (share <= 0) return 0;
+  // The hair is for binary: 0.1 is a tenth, not a little more or less.
+  const fit = Math.floor(1 / share + 1e-9);
+  const up = Math.ceil(share * MACHINE_UNITS - 1e-6);
+  return Math.max(1, Math.min(up, Math.floor(MACHINE_UNITS / Math.max(1, fit))));
+}
+
+/** Compiles what a catalogue says of a budget. */
+export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
+  return {
+    ...(slots === undefined ? {} : { slots }),
+    ...(rates === undefined
+      ? {}
+      : { rates: rates.map(({ max, durationMs }) => [max, durationMs] as const) }),
+  };
+}
+
+/**
+ * Compiles what a catalogue says of a tool. `own` is the tool's private budget, named `tool:<id>`, when it
+ * has a concurrency or a rate; no budget of a catalogue can have that name.
+ */
+export function compileLimits(spec: ToolSpec): {
+  readonly limits: ToolLimits;
+  readonly own?: BudgetLimits;
+} {
+  const { concurrency, rate, cost = 1 } = spec.limits;
+  const windows = windowsOf(rate);
+  const budgets: BudgetTake[] = Object.entries(spec.budgets).map(([name, use]) =>
+    take(name, amountsOf(use)),
+  );
+  const limits = {
+    needs: needsOf(spec.resources),
+    upstream: spec.upstream ?? spec.id,
+    importance: importanceOf(spec),
+  };
+  if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
+  const own = compileBudget({
+    ...(concurrency === undefined ? {} : { slots: concurrency }),
+    ...(windows.length === 0 ? {} : { rates: [...windows] }),
+  });
+  const first = take(`tool:${spec.id}`, { slots: 1, cost });
+  return { limits: { ...limits, budgets: [first, ...budgets] }, own };
+}
+
+/** What a step says of resources and budgets. */
+interface StepWords {
+  readonly resources?: Readonly<Record<string, number>> | undefined;
+  readonly budgets?:
+    | Readonly<Record<string, number | Partial<Record<keyof Amounts, number | undefined>>>>
+    | undefined;
+}
+
+/**
+ * Compiles what a step says of its call; undefined when it says nothing. What it leaves out of a budget is
+ * the tool's. A resource with the share 0 stays: it takes away what the tool needs.
+ */
+export function compileStepLimits(spec: ToolSpec, step: StepWords): StepLimits | undefined {
+  const { resources = {}, budgets = {} } = step;
+  const needs = Object.fromEntries(
+    Object.entries(resources).map(([name, share]) => [name, shareUnits(share)]),
+  );
+  const takes = Object.entries(budgets).map(([name, use]) => {
+    const ofTool = spec.budgets[name];
+    return take(name, amountsOf(use, ofTool === undefined ? undefined : amountsOf(ofTool)));
+  });
+  if (Object.keys(needs).length === 0 && takes.length === 0) return undefined;
+  return {
+    ...(Object.keys(needs).length === 0 ? {} : { needs }),
+    ...(takes.length === 0 ? {} : { budgets: takes }),
+  };
+}
+
+/** What the call of a step takes: what the step says stands in the place of what its tool says, name by name. */
+export function limitsOfStep(tool: ToolLimits, step: StepLimits | undefined): ToolLimits {
+  if (step === undefined) return tool;
+  const needs = Object.entries({ ...tool.needs, ...step.needs }).filter(([, units]) => units > 0);
+  const said = new Map(step.budgets?.map((one) => [one[0], one]));
+  return {
+    ...tool,
+    needs: Object.fromEntries(needs),
+    budgets: tool.budgets.map((one) => said.get(one[0]) ?? one),
+  };
+}
+
+function needsOf(resources: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(resources)
+      .map(([name, share]) => [name, shareUnits(share)] as const)
+      .filter(([, units]) => units > 0),
+  );
+}
+
+const take = (name: string, { slots, cost }: Amounts): BudgetTake => [name, slots, cost];
+
+function importanceOf({ importance }: ToolSpec): ToolLimits["importance"] {
+  const [critical, essential] = IMPORTANCES;
+  if (importance === critical) return 0;
+  return importance === essential ? 1 : 2;
+}
