@@ -46,6 +46,7 @@ export {
   type Amounts,
   type BudgetSpec,
   type BudgetUse,
+  type Excess,
   type RateWindow,
 } from "./tools/limits.ts";
 export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";

@@ -94,7 +94,11 @@ function clipped(message: string): string {
 }
 
 function lookup(registry: ToolRegistry): ToolLookup {
-  return { get: (id) => registry.get(id)?.spec, ids: () => registry.ids() };
+  return {
+    get: (id) => registry.get(id)?.spec,
+    ids: () => registry.ids(),
+    budget: (name) => registry.budget(name),
+  };
 }
 
 /** In the order of the text; without positions as they were found. */

@@ -9,6 +9,7 @@ import {
   type ToolSpec,
 } from "../../config/index.ts";
 import {
+  compileStepLimits,
   PAYLOAD_VERSION,
   type Condition,
   type ForEach,
@@ -91,6 +92,7 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
   const wait = waitOf(step);
   const forEach = forEachOf(step, place);
   const preconditions = preconditionsOf(workflow, step, place.providers);
+  const limits = tool === undefined ? undefined : compileStepLimits(tool, step);
   const postconditions = conditionsOf(step.postconditions).map(([, one]) => conditionOf(one));
   const checked = postconditions.filter(({ check }) => check !== undefined);
   return {
@@ -107,6 +109,7 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
     timeoutMs: step.timeoutMs ?? tool?.timeoutMs ?? 0,
     optional: step.optional,
     idempotent: tool?.idempotent ?? true,
+    ...(limits === undefined ? {} : { limits }),
     ...(step.group === undefined ? {} : { group: step.group }),
     ...(step.onError === undefined ? {} : { onError: step.onError }),
     ...(step.compensate === undefined

@@ -10,7 +10,15 @@ export function kindsOf(step: Step): Kind[] {
 }
 
 /** Fields that mean something for calls of tools only, or for steps with an input. */
-const ONLY_TOOL = ["forEach", "as", "maxParallel", "retry", "resources", "compensate"] as const;
+const ONLY_TOOL = [
+  "forEach",
+  "as",
+  "maxParallel",
+  "retry",
+  "resources",
+  "budgets",
+  "compensate",
+] as const;
 
 /** Fields that a step of this kind cannot have. */
 export function strangeFields(kind: Kind): readonly (keyof Step)[] {

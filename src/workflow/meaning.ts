@@ -4,6 +4,7 @@ import {
   isItemName,
   messageOf,
   nearest,
+  type BudgetSpec,
   type Json,
   type Scope,
   type Template,
@@ -12,6 +13,7 @@ import {
 import { findCycle, topologicalOrder } from "./dag.ts";
 import { checkInput, schemaProblem } from "./input.ts";
 import { KINDS, kindsOf, strangeFields } from "./kind.ts";
+import { checkLimits } from "./limits.ts";
 import { streamedStages } from "./pipeline.ts";
 import type { Step, Workflow } from "./schema.ts";
 import { name, show, type Located } from "./shape.ts";
@@ -25,6 +27,7 @@ const MAX_CYCLE_WORDS = 20;
 export interface ToolLookup {
   get(id: string): ToolSpec | undefined;
   ids(): readonly string[];
+  budget(name: string): BudgetSpec | undefined;
 }
 
 /** A workflow without problems, with everything the checks found out. */
@@ -74,7 +77,8 @@ class Meaning {
       this.#kind(step, path);
       found[index] = step.tool === undefined ? undefined : this.#tool(step.tool, step.with, path);
       undo[index] = this.#compensation(step, path);
-      this.#resources(step, path);
+      this.#limits(step, found[index], path);
+      this.#limits({}, undo[index], [...path, "compensate"]);
       this.#group(step, path);
       const on = new Set<number>();
       for (const [at, need] of (step.needs ?? []).entries())
@@ -182,16 +186,10 @@ class Meaning {
     return this.#tool(compensate.tool, compensate.with, at);
   }
 
-  #resources(step: Step, path: Path): void {
-    for (const [resource, amount] of Object.entries(step.resources ?? {})) {
-      if (amount <= 1) continue;
-      const where = [...path, "resources", resource];
-      this.#add(
-        "step_exceeds_capacity",
-        where,
-        `expected ${name(where)} to be at most 1, the whole of a machine, got: ${amount}`,
-      );
-    }
+  #limits(step: Pick<Step, "resources" | "budgets">, tool: ToolSpec | undefined, path: Path): void {
+    const found = checkLimits(step, tool, (budget) => this.#tools.budget(budget), path);
+    for (const { code, path: where, message, given, known, at } of found)
+      this.#add(code, where, message, given && this.#nearest(given, known ?? []), at);
   }
 
   #group({ group }: Step, path: Path): void {

@@ -10,7 +10,7 @@ export interface WorkflowShape {
   readonly width: number;
   /** forEach steps that take the items of another one. */
   readonly streamedStages: number;
-  /** Steps whose tool has no known limit, rate or resources: nobody said how much it bears. */
+  /** Steps whose tool has no known limit, rate, resources or budgets: nobody said how much it bears. */
   readonly unlimitedCalls: number;
 }
 

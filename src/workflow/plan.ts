@@ -1,4 +1,4 @@
-import type { ToolSpec } from "../../config/index.ts";
+import { amountsOf, type Amounts, type ToolSpec } from "../../config/index.ts";
 import type { RunDefinition } from "../../queues/index.ts";
 import { heaviestPath, levelsOf, topologicalOrder } from "./dag.ts";
 import { defineRun } from "./define.ts";
@@ -26,6 +26,8 @@ export interface PlannedStep {
   readonly when?: string;
   /** Share of one machine it holds while it runs. */
   readonly resources: Readonly<Record<string, number>>;
+  /** What a call takes of the budgets that its tool uses, by name. */
+  readonly budgets: Readonly<Record<string, Amounts>>;
 }
 
 /** A validated workflow with its graph, order and critical path: ready to be submitted any number of times. */
@@ -107,7 +109,8 @@ function chooseMode(
       tool !== undefined &&
       tool.limits.concurrency === undefined &&
       tool.limits.rate === undefined &&
-      Object.keys(tool.resources).length === 0,
+      Object.keys(tool.resources).length === 0 &&
+      Object.keys(tool.budgets).length === 0,
   );
   return selectMode({
     steps: workflow.steps.length,
@@ -134,6 +137,16 @@ function plannedStep(
     forEach: step.forEach !== undefined,
     ...(step.group === undefined ? {} : { group: step.group }),
     ...(step.when === undefined ? {} : { when: step.when }),
-    resources: step.resources ?? tool?.resources ?? {},
+    resources: { ...tool?.resources, ...step.resources },
+    budgets: budgetsOf(step, tool),
   };
+}
+
+function budgetsOf(step: Step, tool: ToolSpec | undefined): Record<string, Amounts> {
+  const uses = Object.entries(tool?.budgets ?? {}).map(([name, ofTool]) => {
+    const use = step.budgets?.[name];
+    const amounts = amountsOf(ofTool);
+    return [name, use === undefined ? amounts : amountsOf(use, amounts)] as const;
+  });
+  return Object.fromEntries(uses);
 }

@@ -72,6 +72,15 @@ const compensate = z
   })
   .meta({ description: "How a completed call is undone when a recovery policy asks for it." });
 
+/** What a call takes of a budget; what is left out is the tool's. */
+const budgetTake = z.union(
+  [
+    z.int().min(1),
+    z.strictObject({ slots: z.int().min(0).optional(), cost: z.int().min(0).optional() }),
+  ],
+  { error: "a number above 0, or an object with slots and cost" },
+);
+
 /** One step: a call of a tool, a run of another workflow, or a wait. */
 export const stepSchema = z.strictObject({
   id: id.meta({ description: "Unique in the workflow." }),
@@ -156,7 +165,11 @@ export const stepSchema = z.strictObject({
   }),
   resources: z.record(z.string().min(1), z.number().min(0)).optional().meta({
     description:
-      "Share of one machine that the step needs, instead of the tool's. Refused above 1.",
+      "Share of one machine that the step needs, by resource, instead of the tool's. Refused above 1.",
+  }),
+  budgets: z.record(z.string().min(1), budgetTake).optional().meta({
+    description:
+      "What a call takes of the budgets that its tool uses, by name, instead of what the tool says.",
   }),
 });
 
@@ -238,7 +251,7 @@ export type Step = Workflow["steps"][number];
  */
 export const PLANNED = {
   workflowKeys: new Set(["triggers", "schedule"]),
-  stepKeys: new Set(["key", "priority", "budgets", "cache"]),
+  stepKeys: new Set(["key", "priority", "cache"]),
   values: {
     target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
   } as Readonly<Record<string, ReadonlySet<string>>>,
