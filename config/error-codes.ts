@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   payload_too_large: { family: "terminal", status: 413 },
   run_not_found: { family: "terminal", status: 404 },
   run_conflict: { family: "terminal", status: 409 },
+  queue_full: { family: "retryable", status: 503 },
   resume_refused: { family: "terminal", status: 409 },
   state_conflict: { family: "terminal", status: 409 },
   dead_letter_not_found: { family: "terminal", status: 404 },

@@ -30,6 +30,7 @@ export {
 } from "./lifecycle/start.ts";
 export { setRunPriority } from "./lifecycle/set-priority.ts";
 export { subRunId } from "./lifecycle/sub-runs.ts";
+export { Backpressure } from "./backpressure.ts";
 export {
   isConnectionTrouble,
   openImpatient,

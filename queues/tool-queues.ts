@@ -35,6 +35,16 @@ export class ToolQueues {
     return `${this.#prefix}:${name}`;
   }
 
+  /** How many jobs of a queue wait for a worker; what waits for other jobs or a time does not count. */
+  async waiting(name: string): Promise<number> {
+    const queue = this.get(name);
+    const [plain, prioritized] = await Promise.all([
+      this.#connection.llen(queue.toKey("wait")),
+      this.#connection.zcard(queue.toKey("prioritized")),
+    ]);
+    return plain + prioritized;
+  }
+
   /** Lets a held job go. Harmless when it is not held (any more). */
   async promote(queue: string, jobId: string): Promise<void> {
     try {

@@ -11,6 +11,7 @@ import {
   type ToolRegistry,
 } from "../config/index.ts";
 import {
+  Backpressure,
   cancelRun,
   CONTROL_QUEUES,
   DeadLetters,
@@ -101,6 +102,7 @@ export class Tutti implements AsyncDisposable {
   readonly #events: RunEvents;
   readonly #presence: Presence;
   readonly #parts: StartParts;
+  readonly #backpressure: Backpressure;
 
   constructor(options: TuttiOptions) {
     const keys = new Keys(options.prefix ?? "{tutti}");
@@ -112,6 +114,7 @@ export class Tutti implements AsyncDisposable {
     const values = new Values(this.#redis, keys);
     this.#reader = new RunReader(runs, values);
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
+    this.#backpressure = new Backpressure(this.#queues, this.registry);
     const producer = new FlowProducer({ connection: this.#redis, prefix: keys.prefix });
     producer.on("error", () => {});
     this.#flows = new Flows(producer, this.#queues, keys.prefix);
@@ -164,7 +167,7 @@ export class Tutti implements AsyncDisposable {
    *
    * @throws ValidationError when the document or the input is wrong; nothing is enqueued then.
    * @throws TuttiError `run_conflict` when the run id is taken by another workflow or input,
-   * `payload_too_large`, `redis_unavailable` after 5 s.
+   * `payload_too_large`, `queue_full` when a tool of it has a full queue, `redis_unavailable` after 5 s.
    */
   async submit(workflow: string | object | Plan, options: SubmitOptions = {}): Promise<Submitted> {
     const plan = isPlan(workflow) ? workflow : this.prepare(workflow, options);
@@ -174,8 +177,9 @@ export class Tutti implements AsyncDisposable {
     const input = completeRunInput(definition.inputs, options.input ?? {});
     rememberLayout(hash, plan.layout);
     const priority = checkedPriority(options.priority ?? plan.priority);
+    const backpressure = this.#backpressure;
     return this.#soon(
-      startRun(this.#parts, { runId, hash, definition, input, identity, priority }),
+      startRun(this.#parts, { runId, hash, definition, input, identity, priority, backpressure }),
     );
   }
 
@@ -184,7 +188,7 @@ export class Tutti implements AsyncDisposable {
    * same run whatever version is current by then.
    *
    * @throws TuttiError `workflow_not_found`, `run_conflict` when the run id or key was used for another
-   * workflow, version or input, `payload_too_large`, `redis_unavailable`.
+   * workflow, version or input, `payload_too_large`, `queue_full`, `redis_unavailable`.
    * @throws ValidationError `input_invalid` with every problem of the input.
    */
   async start(
@@ -196,6 +200,7 @@ export class Tutti implements AsyncDisposable {
       workflowId,
       input,
       ...addressed(options),
+      backpressure: this.#backpressure,
       ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
     };
     return this.#soon(

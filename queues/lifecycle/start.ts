@@ -5,6 +5,7 @@ import {
   TuttiError,
   type JsonObject,
 } from "../../config/index.ts";
+import type { Backpressure } from "../backpressure.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { TreeNode } from "../flows.ts";
 import type { Identity } from "../jobs.ts";
@@ -30,6 +31,8 @@ export interface RunStart {
   readonly parent?: ParentStep;
   /** Instead of the workflow's own. Milliseconds. */
   readonly timeoutMs?: number;
+  /** Refuses it when a queue is full. Default: nothing does, as nobody is there to be told. */
+  readonly backpressure?: Backpressure;
 }
 
 /** The run of a submission, and whether it is new. */
@@ -43,9 +46,12 @@ export interface Submitted {
  * what a submitter that died left undone is done.
  *
  * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
- * `payload_too_large`.
+ * `payload_too_large`, `queue_full` when it is new and `backpressure` says so.
  */
 export async function startRun(parts: RunParts, start: RunStart): Promise<Submitted> {
+  const refusal = (await start.backpressure?.refusal(start.definition)) ?? null;
+  // A run that is there already has its place.
+  if (refusal !== null && (await parts.runs.header(start.runId)) === null) throw refusal;
   const { runId, hash, definition, input, identity, serialKey, parent } = start;
   const { priority = definition.priority ?? DEFAULT_PRIORITY } = start;
   const { stored, large } = storedForm(FIELDS.input, input);

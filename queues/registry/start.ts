@@ -1,4 +1,5 @@
 import { completeRunInput, contentHash, type JsonObject } from "../../config/index.ts";
+import type { Backpressure } from "../backpressure.ts";
 import type { Identity } from "../jobs.ts";
 import type { RunParts } from "../lifecycle/parts.ts";
 import { startRun, type Submitted } from "../lifecycle/start.ts";
@@ -22,6 +23,8 @@ export interface StartRequest {
   readonly priority?: number;
   /** Runs with the same word run one after another. */
   readonly serialKey?: string;
+  /** Refuses it when a queue is full. Default: nothing does. */
+  readonly backpressure?: Backpressure;
 }
 
 /** The id of the run that a tenant asked for with this key: the same key is the same run. */
@@ -32,7 +35,7 @@ export function runIdOfKey(tenant: string, key: string): string {
 /**
  * Starts a registered workflow. Neither its document nor the catalogue is needed again.
  *
- * @throws TuttiError `workflow_not_found`, `run_conflict`, `payload_too_large`.
+ * @throws TuttiError `workflow_not_found`, `run_conflict`, `payload_too_large`, `queue_full`.
  * @throws ValidationError `input_invalid` with every problem of the input.
  */
 export async function startRegistered(

@@ -1,7 +1,12 @@
 import express, { type ErrorRequestHandler, type Express, type Response } from "express";
 import helmet from "helmet";
 
-import { MAX_DOCUMENT_BYTES, MAX_VALUE_BYTES, TuttiError } from "../../config/index.ts";
+import {
+  isTuttiError,
+  MAX_DOCUMENT_BYTES,
+  MAX_VALUE_BYTES,
+  TuttiError,
+} from "../../config/index.ts";
 import { board } from "./board.ts";
 import { sendEvents } from "./events.ts";
 import { correlate, correlationIdOf, requireLocal } from "./guard.ts";
@@ -66,8 +71,17 @@ function answerError(reportError: ReportError): ErrorRequestHandler {
     if (problem.code === "internal_error") {
       reportError(thrown, { correlationId, method: request.method, path: request.path });
     }
+    if (!response.headersSent) response.set(retryHeader(thrown));
     sendProblem(response, problem);
   };
+}
+
+/** When an error knows when to try again, so does who reads the answer: whole seconds, never at once. */
+function retryHeader(thrown: unknown): Record<string, string> {
+  const ms = isTuttiError(thrown) ? thrown.details["retryAfterMs"] : undefined;
+  return typeof ms === "number"
+    ? { "retry-after": String(Math.max(1, Math.ceil(ms / 1_000))) }
+    : {};
 }
 
 function sendProblem(response: Response, problem: Problem): void {

@@ -26,6 +26,14 @@ steps:
   - { id: a, tool: core.fail, with: { message: "on purpose" } }
   - { id: b, tool: core.echo, needs: [a], with: { value: 1 } }
 `,
+  tight: `tutti: 1
+id: tight
+steps: [{ id: a, tool: tight }]
+`,
+  tools: `tutti: 1
+tools:
+  - { id: tight, name: T, category: foundation, capabilities: [x], limits: { queueLength: 1 }, binding: { type: in_process } }
+`,
   slow: `tutti: 1
 id: slow
 steps:
@@ -342,4 +350,19 @@ test("triggers are added, listed and removed, and hear events", async ({ run }) 
   expect(list[1]).toMatch(/^t +e +good +50 ms +0 +0 +none$/);
   expect((await run("triggers", "remove", "t")).stdout).toBe("t removed\n");
   expect((await run("triggers", "remove", "t")).code).toBe(2);
+});
+
+test("a run whose tool has a full queue is refused with 1 and a sentence", async ({ run }) => {
+  const catalogue = ["--catalogue", file("tools.yaml")];
+  await run("workflows", "add", file("tight.yaml"), ...catalogue);
+  const begin = ["run", file("tight.yaml"), "--detach", ...catalogue];
+  expect((await run(...begin, "--run-id", "r")).code).toBe(0);
+  const refused = {
+    code: 1,
+    stdout: "",
+    stderr: "queue_full: the queue of tight is full (1 waiting, limit 1); try again in 1 s\n",
+  };
+  expect(await run(...begin)).toEqual(refused);
+  expect(await run("start", "tight", "--detach", ...catalogue)).toEqual(refused);
+  expect(await run(...begin, "--run-id", "r")).toMatchObject({ code: 0, stdout: "r\n" });
 });

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 
+import { toolSpec } from "../../../config/index.ts";
 import { eventually } from "../../support/eventually.ts";
-import { get, post, server, test } from "../../support/served.ts";
+import { get, post, problemOf, registry, server, test } from "../../support/served.ts";
 
 /** Ends as soon as somebody works on it. */
 const workflow = {
@@ -168,4 +169,32 @@ test("Bull Board shows the queues, and only lets tool queues be changed", async 
   expect(readOnly("tutti.run")).toBe(true);
   expect((await pause("tutti.run")).status).toBe(405);
   expect((await pause("core.echo")).status).toBe(200);
+});
+
+test("a run whose tool has a full queue is refused with 503 and the time to come back", async ({
+  tutti,
+}) => {
+  const spec = toolSpec.parse({
+    id: "tight",
+    name: "Tight",
+    category: "foundation",
+    capabilities: ["testing"],
+    binding: { type: "in_process" },
+    limits: { queueLength: 1, rate: { max: 1, durationMs: 2_500 } },
+  });
+  registry.replace({ spec, allow: { commands: [], hosts: [], privateHosts: [] } });
+  const calls = { tutti: 1, id: "tight", steps: [{ id: "a", tool: "tight" }] };
+  await tutti.workflows.add(calls);
+  expect((await post("/v1/runs", { workflow: calls, runId: "r" })).status).toBe(202);
+  for (const more of [{ workflow: calls }, { workflowId: "tight" }]) {
+    const response = await post("/v1/runs", more);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("3");
+    expect(await problemOf(response)).toMatchObject({
+      code: "queue_full",
+      detail: "the queue of tight is full (1 waiting, limit 1); try again in 3 s",
+    });
+  }
+  expect((await post("/v1/runs", { workflow: calls, runId: "r" })).status).toBe(202);
+  expect((await get("/v1/runs/none")).headers.has("retry-after")).toBe(false);
 });
