@@ -43,3 +43,17 @@ export const MAX_PRIORITY = 10;
 export const ADAPTIVE_WIDTH = 16;
 /** A sub-workflow inside a sub-workflow ... no deeper than this. */
 export const MAX_DEPTH = 8;
+/** How daringly a machine is filled (R12). */
+export const STRATEGY_NAMES = ["conservative", "balanced", "aggressive", "unlimited"] as const;
+export type Strategy = (typeof STRATEGY_NAMES)[number];
+export const DEFAULT_STRATEGY: Strategy = "balanced";
+/**
+ * How much of a machine may be believed to be in use, as a factor of its capacity by resource; `*` stands
+ * for every other, null for no bound. Memory is never shared out twice: what does not fit is killed.
+ */
+export const STRATEGIES: Readonly<Record<Strategy, Readonly<Record<string, number | null>>>> = {
+  conservative: { "*": 0.8 },
+  balanced: { "*": 1 },
+  aggressive: { "*": 1.15, memory: 1 },
+  unlimited: { "*": null },
+};

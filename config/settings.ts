@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import {
   CONTROL_LOCK_DURATION_MS,
+  DEFAULT_STRATEGY,
   GRACE_MS,
   LOCK_DURATION_MS,
   MAX_RUNNING_RUNS,
@@ -9,6 +10,7 @@ import {
   RETAIN_FAILED_MS,
   RETAIN_MS,
   RETAIN_RUNS,
+  STRATEGY_NAMES,
 } from "./defaults.ts";
 
 /** The levels of the log, quietest last. */
@@ -66,6 +68,12 @@ export const configSchema = z.strictObject({
     "up to 128 letters, digits, dots, `_` or `-`",
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
   ).describe("Name of the machine. Worker processes with the same name share one capacity."),
+  strategy: z
+    .enum(STRATEGY_NAMES, { error: `one of ${STRATEGY_NAMES.join(", ")}` })
+    .default(DEFAULT_STRATEGY)
+    .describe(
+      "How much of this machine its jobs may be believed to use: conservative 0.8, balanced 1.0, aggressive 1.15 (memory 1.0), unlimited.",
+    ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",
     /^[^{}\s*?[\]\\]*\{[^{}\s*?[\]\\]+\}[^{}\s*?[\]\\]*$/,
@@ -132,6 +140,7 @@ export const VARIABLES = {
   redisUrl: ["REDIS_URL"],
   home: ["TUTTI_HOME"],
   machine: ["TUTTI_MACHINE"],
+  strategy: ["TUTTI_STRATEGY"],
   prefix: ["TUTTI_PREFIX"],
   host: ["TUTTI_HOST"],
   port: ["TUTTI_PORT", "PORT"],

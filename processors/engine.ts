@@ -5,6 +5,8 @@ import type { Items, Keys, Ledger, StartParts, ToolQueues, Values } from "../que
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { ActiveCalls } from "./calls/active-calls.ts";
 import type { Suspects } from "./calls/suspects.ts";
+import type { Doorkeeper } from "./gate/doorkeeper.ts";
+import type { Settlement } from "./gate/settlement.ts";
 import type { Definitions } from "./steps/definitions.ts";
 
 /** Calls tools; see bindings/tools.ts. */
@@ -26,6 +28,9 @@ export interface Engine extends StartParts {
   readonly queues: ToolQueues;
   readonly definitions: Definitions;
   readonly tools: ToolCaller;
+  /** Permits of running jobs, and what their calls really used. */
+  readonly keeper: Doorkeeper;
+  readonly settlement: Settlement;
   readonly active: ActiveCalls;
   readonly suspects: Suspects;
   /** @throws TuttiError `secret_missing`. */

@@ -1,4 +1,10 @@
-import { Worker, type Job } from "bullmq";
+import {
+  createRedisBackend,
+  Worker,
+  type BackendFactory,
+  type Job,
+  type RedisQueueBackend,
+} from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
@@ -79,10 +85,12 @@ export class Workers {
     this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control);
     await Promise.all(tools.map((tool) => this.#setLimits(tool)));
     for (const tool of tools) {
-      this.#serve(tool.id, stepProcessor(this.#engine), {
-        concurrency: concurrencyOf(tool),
-        lockDurationMs,
-      });
+      this.#serve(
+        tool.id,
+        stepProcessor(this.#engine),
+        { concurrency: concurrencyOf(tool), lockDurationMs },
+        this.#engine.keeper.backendOf(tool.id),
+      );
     }
     await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
   }
@@ -104,17 +112,23 @@ export class Workers {
     name: string,
     processor: (job: Job<T>, token?: string) => Promise<unknown>,
     options: { concurrency: number; lockDurationMs: number },
+    backend: BackendFactory<RedisQueueBackend> = createRedisBackend,
   ): void {
     const { log } = this.#engine;
-    const worker = new Worker<T>(name, processor, {
-      connection: this.#options.connection,
-      prefix: this.#options.prefix,
-      concurrency: options.concurrency,
-      lockDuration: options.lockDurationMs,
-      stalledInterval: options.lockDurationMs,
-      maxStalledCount: MAX_STALLED_COUNT,
-      settings: { backoffStrategy },
-    });
+    const worker = new Worker<T>(
+      name,
+      processor,
+      {
+        connection: this.#options.connection,
+        prefix: this.#options.prefix,
+        concurrency: options.concurrency,
+        lockDuration: options.lockDurationMs,
+        stalledInterval: options.lockDurationMs,
+        maxStalledCount: MAX_STALLED_COUNT,
+        settings: { backoffStrategy },
+      },
+      backend,
+    );
     worker.on("error", (error) =>
       log.warn({ queue: name, error: messageOf(error) }, "worker error"),
     );

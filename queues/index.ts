@@ -66,6 +66,18 @@ export {
   type ToolLimits,
 } from "./gate/limits.ts";
 export {
+  Gate,
+  type Acquired,
+  type CallClass,
+  type CallEnd,
+  type Explained,
+  type GateChanges,
+  type GatedLimits,
+  type Grant,
+  type Shown,
+} from "./gate/gate.ts";
+export type { Reason } from "./gate/reasons.ts";
+export {
   assertPayload,
   type EdgeJob,
   type ForkJob,

@@ -165,6 +165,18 @@ export class Keys {
   event(eventId: string): string {
     return `${this.prefix}.event:${eventId}`;
   }
+  /** What the gate keeps once for all; its other keys start with this one. */
+  get gate(): string {
+    return `${this.prefix}.gate`;
+  }
+  /** Where a process hears that a tool may start there. */
+  wake(process: string): string {
+    return `${this.gate}.wake:${process}`;
+  }
+  /** Where it is told that a tool or an upstream has come into trouble, or out of it. */
+  get troubles(): string {
+    return `${this.gate}.troubles`;
+  }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {
     return `${this.prefix}.workers`;

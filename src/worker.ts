@@ -6,7 +6,9 @@ import type { Redis } from "ioredis";
 import { pino, type LevelWithSilent, type Logger } from "pino";
 
 import {
+  DEFAULT_STRATEGY,
   GRACE_MS,
+  LOCK_DURATION_MS,
   MAX_RUNNING_RUNS,
   loadCatalogue,
   messageOf,
@@ -15,18 +17,24 @@ import {
   RETAIN_MS,
   RETAIN_RUNS,
   TuttiError,
+  type Strategy,
   type ToolRegistry,
 } from "../config/index.ts";
 import {
   ActiveCalls,
   bindTools,
   builtInHandlers,
+  capacityOf,
+  declaredLimits,
   Definitions,
+  Doorkeeper,
   Duties,
+  Settlement,
   Starters,
   Suspects,
   Workers,
   type BoundTools,
+  type DeclaredLimits,
   type Engine,
   type SecretSource,
   type ToolHandler,
@@ -73,6 +81,8 @@ export interface StartWorkerOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Processes with the same machine id share one machine. Default: the host name. */
   readonly machine?: string;
+  /** How much of the machine its jobs may be believed to use. Default: "balanced". */
+  readonly strategy?: Strategy;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
   /** The same for control jobs. Milliseconds. Default: 5,000. */
@@ -134,6 +144,8 @@ class RunningWorker implements TuttiWorker {
   readonly #starters: Starters;
   readonly #presence: Presence;
   readonly #machine: string;
+  readonly #keeper: Doorkeeper;
+  readonly #declared: DeclaredLimits;
   #heartbeat: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -164,6 +176,17 @@ class RunningWorker implements TuttiWorker {
     const queues = new ToolQueues(this.#redis, prefix);
     const producer = new FlowProducer({ connection: this.#redis, prefix });
     producer.on("error", () => {});
+    this.#declared = declaredLimits(registry);
+    this.#keeper = new Doorkeeper({
+      redis: this.#redis,
+      subscriber: this.#subscriber,
+      keys: this.#keys,
+      machine: this.#machine,
+      process: this.id,
+      leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
+      capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
+      log,
+    });
     this.#engine = {
       keys: this.#keys,
       ledger: new Ledger(this.#redis, this.#keys),
@@ -177,6 +200,8 @@ class RunningWorker implements TuttiWorker {
       flows: new Flows(producer, queues, prefix),
       definitions: new Definitions((hash) => runs.definition(hash)),
       tools: this.#bound,
+      keeper: this.#keeper,
+      settlement: new Settlement(registry),
       active: new ActiveCalls(),
       suspects: new Suspects(),
       treeOf,
@@ -217,6 +242,7 @@ class RunningWorker implements TuttiWorker {
 
   async start(): Promise<void> {
     await this.#listenForAborts();
+    await this.#keeper.start(this.#declared);
     await this.#workers.start();
     await this.#duties.start();
     await this.#starters.start();
@@ -242,6 +268,7 @@ class RunningWorker implements TuttiWorker {
     await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
     await settlesWithin(Promise.all([this.#duties.close(), this.#starters.close()]), LEAVE_MS);
     await drained;
+    await settlesWithin(this.#keeper.close(), LEAVE_MS);
     await this.#bound.close();
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
     await settlesWithin(this.#engine.queues.close(), LEAVE_MS);
@@ -265,7 +292,8 @@ class RunningWorker implements TuttiWorker {
   /** Hears when the rest of a run must not start, and asks again after the connection was away. */
   async #listenForAborts(): Promise<void> {
     const { active } = this.#engine;
-    this.#subscriber.on("message", (_channel: string, message: string) => {
+    this.#subscriber.on("message", (channel: string, message: string) => {
+      if (channel !== this.#keys.control) return;
       const [, runId = "", ...abort] = message.split("\n");
       active.abort(runId, readJson<Abort>(abort.join("\n")));
     });

@@ -9,6 +9,7 @@ import { FIELDS, policyOf, type Ending, type RetryPolicy } from "../../queues/in
 import { Redactor } from "../bindings/secrets.ts";
 import { postconditionError } from "../decisions/conditions.ts";
 import { consequencesOf } from "../decisions/policy.ts";
+import { endOfFailure } from "../decisions/upstream.ts";
 import type { Candidate } from "../steps/admit.ts";
 import { fieldsOf, sortOut, type Found } from "../steps/inputs.ts";
 import type { CancelSource } from "./cancellation.ts";
@@ -134,8 +135,9 @@ const unknownEffect = (tool: string): TuttiError =>
     `the worker died while ${tool} was being called; it is not idempotent, so it is not called again`,
   );
 
-function callTool(
-  { engine, job }: Candidate,
+/** Calls a tool, when its permit lets it, and tells the gate how that went. */
+async function callTool(
+  { engine, job, token }: Candidate,
   signal: CancelSource,
   { tool, timeoutMs }: { readonly tool: string; readonly timeoutMs: number },
   input: JsonObject,
@@ -143,21 +145,32 @@ function callTool(
   template: Template,
 ): Promise<Json> {
   const { runId, stepId, tenant, actor, correlationId } = job.data;
-  return engine.tools.call(
-    tool,
-    input,
-    {
-      runId,
-      stepId,
-      tenant,
-      actor,
-      correlationId,
-      attempt,
-      signal,
-      secret: (name) => engine.secret(name),
-    },
-    { timeoutMs, secrets: template.secrets },
-  );
+  const { keeper, settlement } = engine;
+  const leaving = { id: job.id, token };
+  await keeper.ready(leaving, signal);
+  try {
+    const output = await engine.tools.call(
+      tool,
+      input,
+      {
+        runId,
+        stepId,
+        tenant,
+        actor,
+        correlationId,
+        attempt,
+        signal,
+        secret: (name) => engine.secret(name),
+      },
+      { timeoutMs, secrets: template.secrets },
+    );
+    const actual = settlement.actual(tool, input, output);
+    keeper.ended(leaving, { class: "ok", ...(actual === undefined ? {} : { actual }) });
+    return output;
+  } catch (thrown) {
+    keeper.ended(leaving, signal.aborted ? { class: "none" } : endOfFailure(thrown));
+    throw thrown;
+  }
 }
 
 /** The input of a call: expressions filled in. */

@@ -14,6 +14,7 @@ import { callOf, type ToolCall } from "../calls/call.ts";
 import { SUSPECT_LOSSES } from "../calls/suspects.ts";
 import { classify, consequencesOf } from "../decisions/policy.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
+import { isLimited } from "../decisions/upstream.ts";
 import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, callGranted, setAside } from "./aside.ts";
@@ -22,8 +23,8 @@ import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
 import type { Found } from "./inputs.ts";
 import { settle } from "./settle.ts";
 
-/** Pauses that a service may ask for before it counts as failed, under policy `adaptive`. */
-const MAX_RATE_LIMITED = 100;
+/** Starts of a step after which a service that asks for pauses counts as failed. */
+const MAX_RATE_LIMITED = 1_000;
 
 /** One step on its way through the processor. */
 interface Work extends Candidate {
@@ -51,6 +52,8 @@ export function stepProcessor(
     );
     const endTurn =
       job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.turn(active.signal) : undefined;
+    // Until its tool is called it has used nothing of what it was given.
+    engine.keeper.ended({ id: job.id, token }, { class: "none", unused: true });
     try {
       const address = addressOf(job, step.definition.group);
       const candidate = { engine, job, workflow, step, address, token };
@@ -126,7 +129,7 @@ async function endingOf(
 
 /** What follows from a failed call: another attempt, or the end of the step. */
 async function failed(
-  { engine, call, workflow, address, job }: Work,
+  { engine, call, workflow, address, job, token }: Work,
   attempts: number,
   thrown: unknown,
   made: Call | undefined,
@@ -136,14 +139,20 @@ async function failed(
   const error = stepError(thrown);
   const kind = classify(thrown, error.code);
   const { retry } = call;
-  // A service that asks to be left alone has not failed; a policy that decides by the error knows that.
-  const free =
-    kind === "rate_limited" && call.adaptive && job.attemptsStarted <= MAX_RATE_LIMITED ? 1 : 0;
+  // A service that asks to be left alone has not failed, and nobody else calls it until it may be called
+  // again: the step waits in its queue with them.
+  const limited =
+    made !== undefined && isLimited(thrown) && job.attemptsStarted <= MAX_RATE_LIMITED;
+  const free = limited ? 1 : 0;
   if (isRetryable(thrown) && attempts - free < retry.maxAttempts) {
     const answer = await engine.ledger.retry(address, attempts - free, error, made);
     await callGranted(engine, workflow.definition, job.data, answer.granted);
     if (answer.status === "abort")
       return { outcome: "cancelled", attempts, reason: "the run is being stopped" };
+    if (limited) {
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
     throw new RetryLater(error, pauseMs(retry, attempts, askedPauseMs(thrown), Math.random));
   }
   return {

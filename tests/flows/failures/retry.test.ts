@@ -119,7 +119,7 @@ describe("a step that fails", () => {
       expect(step?.state).toBe("retrying");
       return step;
     });
-    expect(retrying).toMatchObject({ attempts: 1, error: { code: "tool_unavailable" } });
+    expect(retrying).toMatchObject({ attempts: 0, error: { code: "tool_unavailable" } });
     expect((await tutti.result(runId)).state).toBe("completed");
     expect(pauses()[0]).toBeGreaterThanOrEqual(298);
   });

@@ -1,0 +1,269 @@
+import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+
+import { messageOf } from "../../config/index.ts";
+import {
+  Gate,
+  type Acquired,
+  type CallEnd,
+  type Grant,
+  type Keys,
+  type StepLimits,
+} from "../../queues/index.ts";
+import type { CancelSource } from "../calls/cancellation.ts";
+import type { DeclaredLimits } from "./declared.ts";
+import { Openness } from "./openness.ts";
+import { gated, type Gatekeeper } from "./seam.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+/** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
+const POLL_MS = 1_000;
+/** Calls without a permit that went well are reported this often. Milliseconds. */
+const REPORT_MS = 5_000;
+
+/** What a process brings to the gate. */
+export interface DoorkeeperOptions {
+  readonly redis: Redis;
+  /** A connection that listens. */
+  readonly subscriber: Redis;
+  readonly keys: Keys;
+  /** Processes with the same machine share its capacity. */
+  readonly machine: string;
+  /** Name of this process; no other has it. */
+  readonly process: string;
+  /** A process that is silent this long loses its permits. Milliseconds. */
+  readonly leaseMs: number;
+  /** Capacity of the machine in millionths, by resource; `*` for all others, -1 for no bound. */
+  readonly capacity: Readonly<Record<string, number>>;
+  readonly log: Logger;
+}
+
+/** A job on its way through a worker. */
+export interface LeavingJob {
+  readonly id?: string | undefined;
+  readonly token?: string | undefined;
+}
+
+/** What is kept of a running job. */
+interface Held {
+  /** Null for a job that needed none. */
+  readonly grant: Grant | null;
+  /** When it was given, by this process' clock. Milliseconds. */
+  readonly atMs: number;
+  end?: CallEnd;
+}
+
+/**
+ * The gate's side of one worker process: asks for permits, waits for offers, gives permits back, keeps
+ * their lease.
+ */
+export class Doorkeeper implements Gatekeeper {
+  readonly gate: Gate;
+  readonly #options: DoorkeeperOptions;
+  readonly #openness: Openness;
+  readonly #room = new WaitingRoom();
+  readonly #held = new Map<string, Held>();
+  /** Calls without a permit since the last report, by tool. */
+  readonly #unreported = new Map<string, number>();
+  #declared: DeclaredLimits = { tools: {}, budgets: {} };
+  #lease: NodeJS.Timeout | undefined;
+  #reports: NodeJS.Timeout | undefined;
+
+  constructor(options: DoorkeeperOptions) {
+    this.#options = options;
+    this.gate = new Gate(options.redis, options.keys);
+    this.#openness = new Openness(options.redis, options.keys);
+  }
+
+  /** Makes the limits known and begins to listen. */
+  async start(declared: DeclaredLimits): Promise<void> {
+    const { subscriber, keys, process, leaseMs } = this.#options;
+    this.#declared = declared;
+    await this.#register();
+    const wake = keys.wake(process);
+    subscriber.on("message", (channel: string, message: string) => {
+      if (channel === wake) this.#room.call(message);
+      else if (channel === keys.troubles) this.#openness.hear(message, () => this.#refresh());
+    });
+    await subscriber.subscribe(wake, keys.troubles);
+    // What was said while the connection was away is asked for.
+    subscriber.on("ready", () => this.#refresh());
+    await this.#openness.read();
+    this.#lease = setInterval(() => void this.#renew(), Math.max(50, leaseMs / 3));
+    this.#lease.unref();
+    this.#reports = setInterval(() => void this.#report(), REPORT_MS);
+    this.#reports.unref();
+  }
+
+  /** Gives everything back. Jobs that still run lose their permits. */
+  async close(): Promise<void> {
+    clearInterval(this.#lease);
+    clearInterval(this.#reports);
+    this.#room.close();
+    await this.gate.leave(this.#options);
+  }
+
+  /** The backend of the worker that serves a tool's queue. */
+  backendOf(tool: string): BackendFactory<RedisQueueBackend> {
+    return (name, options, more) => {
+      const backend = createRedisBackend(name, options, more);
+      return gated(backend, tool, this);
+    };
+  }
+
+  /** Says how the call of a job ended, before the job leaves. Without it the call counts as `ok`. */
+  ended({ id, token }: LeavingJob, end: CallEnd): void {
+    const key = `${token} ${id}`;
+    const held = this.#held.get(key);
+    if (held !== undefined) held.end = end;
+    else this.#held.set(key, { grant: null, atMs: 0, end });
+  }
+
+  /**
+   * Resolves when the call of a job may go out. That is at once, unless so much time has passed since its
+   * grant that it would reach its service in another window than the one it was counted in.
+   */
+  async ready({ id, token }: LeavingJob, signal: CancelSource): Promise<void> {
+    const held = this.#held.get(`${token} ${id}`);
+    if (held?.grant == null || held.grant.guardMs === 0) return;
+    if (performance.now() - held.atMs < held.grant.guardMs / 2) return;
+    let waitMs = await this.gate.stamp(held.grant.permit);
+    while (waitMs > 0 && !signal.aborted) {
+      await interruptible(waitMs, signal);
+      // Who waits here is the next for its window, and few have to.
+      // oxlint-disable-next-line no-await-in-loop
+      waitMs = await this.gate.stamp(held.grant.permit);
+    }
+  }
+
+  /** Whether the jobs of a tool need no permit at this moment. */
+  isOpen(tool: string): boolean {
+    return this.#openness.isOpen(tool);
+  }
+
+  acquire(tool: string): Promise<Acquired> {
+    this.#room.enter(tool);
+    return this.gate.acquire(tool, this.#options);
+  }
+
+  async release(permit: string, end: CallEnd): Promise<void> {
+    await this.gate.release(permit, end);
+  }
+
+  amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
+    return this.gate.amend(permit, take);
+  }
+
+  hold(jobId: string, token: string, grant: Grant): void {
+    this.#held.set(`${token} ${jobId}`, { grant, atMs: performance.now() });
+  }
+
+  /** Waits until a tool may have room here, no longer than `waitMs` when that says something, or a second. */
+  room(tool: string, waitMs: number): Promise<void> {
+    return this.#room.wait(tool, waitMs > 0 ? Math.min(waitMs + 1, POLL_MS) : POLL_MS);
+  }
+
+  /** Ends the waiting of a tool's workers, because they stop. */
+  callOff(tool: string): void {
+    this.#room.call(tool);
+  }
+
+  /**
+   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
+   * then `next` is that job's. `underway`: calls of the tool here that needed no permit.
+   */
+  async leave(
+    tool: string,
+    leaving: {
+      readonly jobId: string;
+      readonly token: string;
+      readonly wants: boolean;
+      readonly underway: number;
+    },
+  ): Promise<{ readonly next: Grant | null; readonly wasOpen: boolean }> {
+    const key = `${leaving.token} ${leaving.jobId}`;
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    const end = held?.end ?? { class: "ok" };
+    if (held === undefined || held.grant === null) {
+      await this.#endOpen(tool, end, leaving.underway);
+      return { next: null, wasOpen: true };
+    }
+    const { machine, process } = this.#options;
+    const next = leaving.wants ? { tool, machine, process } : undefined;
+    return { next: await this.gate.release(held.grant.permit, end, next), wasOpen: false };
+  }
+
+  /** Trouble is reported at once, success now and then: it costs a call, and says little. */
+  async #endOpen(tool: string, end: CallEnd, underway: number): Promise<void> {
+    if (end.class === "none") return;
+    if (end.class === "ok" && !this.#openness.isWatched(tool)) {
+      this.#unreported.set(tool, (this.#unreported.get(tool) ?? 0) + 1);
+      return;
+    }
+    this.#openness.watch(tool, end.class !== "ok");
+    await this.gate.report(tool, this.#options.machine, { ...end, underway });
+  }
+
+  async #report(): Promise<void> {
+    const counts = [...this.#unreported];
+    this.#unreported.clear();
+    await this.#patiently(
+      Promise.all(
+        counts.map(([tool, count]) =>
+          this.gate.report(tool, this.#options.machine, { class: "ok", count }),
+        ),
+      ),
+      "calls were not reported",
+    );
+  }
+
+  async #register(): Promise<void> {
+    const { leaseMs, capacity } = this.#options;
+    const { tools, budgets } = this.#declared;
+    await this.gate.register(this.#options, leaseMs, capacity);
+    const declared = <T>(layers: Readonly<Record<string, T>>): Record<string, { declared: T }> =>
+      Object.fromEntries(Object.entries(layers).map(([id, limits]) => [id, { declared: limits }]));
+    await this.gate.configure({ tools: declared(tools), budgets: declared(budgets) });
+  }
+
+  async #renew(): Promise<void> {
+    await this.#patiently(
+      (async () => {
+        if (await this.gate.renew(this.#options, this.#options.leaseMs)) return;
+        this.#options.log.warn(
+          "the gate took this process for dead; what runs here is not counted",
+        );
+        await this.#register();
+      })(),
+      "the gate's lease was not renewed",
+    );
+  }
+
+  #refresh(): void {
+    this.#room.callAll();
+    void this.#patiently(this.#openness.read(), "the gate's troubles were not read");
+  }
+
+  async #patiently(work: Promise<unknown>, what: string): Promise<void> {
+    try {
+      await work;
+    } catch (thrown) {
+      this.#options.log.warn({ error: messageOf(thrown) }, what);
+    }
+  }
+}
+
+/** Pauses; ends early when the call is called off, which its caller sees. */
+function interruptible(ms: number, signal: CancelSource): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+}

@@ -1,0 +1,80 @@
+import type { Redis } from "ioredis";
+
+import { readJson } from "../../config/index.ts";
+import type { GatedLimits, Keys } from "../../queues/index.ts";
+
+interface FreeTool {
+  readonly upstream: string;
+  readonly importance: number;
+}
+
+/**
+ * What a process knows without asking: which tools take nothing and are in no trouble. Their jobs pass
+ * without a call to the gate. Kept up to date by messages; read anew after the connection was away.
+ */
+export class Openness {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  /** Tools that take nothing, with the name of what is behind them and how important they are. */
+  #free: ReadonlyMap<string, FreeTool> = new Map();
+  #troubles = new Set<string>();
+  #level = 0;
+  /** Tools whose last call failed: their next success is worth telling. */
+  readonly #watched = new Set<string>();
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  isOpen(tool: string): boolean {
+    const free = this.#free.get(tool);
+    return (
+      free !== undefined &&
+      free.importance <= 2 - this.#level &&
+      (this.#troubles.size === 0 ||
+        !(this.#troubles.has(`b:${tool}`) || this.#troubles.has(`u:${free.upstream}`)))
+    );
+  }
+
+  isWatched(tool: string): boolean {
+    return this.#watched.has(tool);
+  }
+
+  watch(tool: string, failed: boolean): void {
+    if (failed) this.#watched.add(tool);
+    else this.#watched.delete(tool);
+  }
+
+  /** `+field`, `-field`, or `!` when something else has changed. */
+  hear(message: string, refresh: () => void): void {
+    const field = message.slice(1);
+    if (message.startsWith("+")) this.#troubles.add(field);
+    else if (message.startsWith("-")) this.#troubles.delete(field);
+    else refresh();
+  }
+
+  async read(): Promise<void> {
+    const { gate } = this.#keys;
+    const [tools, troubles, level] = await Promise.all([
+      this.#redis.hgetall(`${gate}.tools`),
+      this.#redis.hkeys(`${gate}.trouble`),
+      this.#redis.hget(gate, "level"),
+    ]);
+    const free = new Map<string, FreeTool>();
+    for (const [tool, text] of Object.entries(tools)) {
+      const {
+        needs = {},
+        budgets = [],
+        cap,
+        upstream = tool,
+        importance = 1,
+      } = readJson<Partial<GatedLimits>>(text);
+      if (Object.keys(needs).length === 0 && Object.keys(budgets).length === 0 && cap === undefined)
+        free.set(tool, { upstream, importance });
+    }
+    this.#free = free;
+    this.#troubles = new Set(troubles);
+    this.#level = Number(level ?? 0);
+  }
+}

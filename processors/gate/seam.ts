@@ -1,0 +1,286 @@
+import { isDeepStrictEqual } from "node:util";
+
+import type { RedisQueueBackend } from "bullmq";
+
+import { readJson } from "../../config/index.ts";
+import type { Acquired, CallEnd, Grant, StepLimits } from "../../queues/index.ts";
+
+/** What a fetch answers when there is nothing to take: no job, no id, no rate limit, no delayed job. */
+const NOTHING: unknown[] = [0, 0, 0, 0];
+
+type FetchAnswer = unknown[] | void;
+
+/** How the call of a job ended that did not make it. */
+export const UNUSED: CallEnd = { class: "none", unused: true };
+
+/** What a worker's backend asks of the gate's side of its process. */
+export interface Gatekeeper {
+  /** Whether the jobs of a tool need no permit at this moment. */
+  isOpen(tool: string): boolean;
+  acquire(tool: string): Promise<Acquired>;
+  release(permit: string, end: CallEnd): Promise<void>;
+  amend(permit: string, take: StepLimits | null): Promise<Grant | null>;
+  /** A job was fetched with this permit. */
+  hold(jobId: string, token: string, grant: Grant): void;
+  /** Waits until there may be room for a tool, a second at most. */
+  room(tool: string, waitMs: number): Promise<void>;
+  /** Ends that waiting. */
+  callOff(tool: string): void;
+  /**
+   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
+   * then `next` is that job's. `underway`: calls of the tool here that needed no permit.
+   */
+  leave(
+    tool: string,
+    leaving: {
+      readonly jobId: string;
+      readonly token: string;
+      readonly wants: boolean;
+      readonly underway: number;
+    },
+  ): Promise<{ readonly next: Grant | null; readonly wasOpen: boolean }>;
+}
+
+/** Puts the gate in front of the worker that uses this backend. */
+export function gated(
+  backend: RedisQueueBackend,
+  tool: string,
+  keeper: Gatekeeper,
+): RedisQueueBackend {
+  new Seam(backend, tool, keeper).decorate();
+  return backend;
+}
+
+/** A job as BullMQ's scripts return it. */
+interface RawJob {
+  readonly data?: string;
+}
+
+/**
+ * The gate in front of one BullMQ worker: decorates its backend, so that BullMQ's own worker keeps its
+ * locks, stalled checks and events, and takes a job only with a permit.
+ *
+ * A fetch is never parked: BullMQ's main loop fetches in sequence, so that a parked fetch would hold up
+ * the jobs before it too. A refused fetch answers "nothing", and the worker then waits, as it does for
+ * an empty queue; that wait ends when the gate has an offer.
+ */
+class Seam {
+  readonly #tool: string;
+  readonly #keeper: Gatekeeper;
+  readonly #backend: RedisQueueBackend;
+  readonly #take: RedisQueueBackend["moveToActive"];
+  readonly #putBack: RedisQueueBackend["moveJobFromActiveToWait"];
+  /** Set by a refusal: how long the next wait for room lasts at most. Milliseconds. */
+  #refusedMs: number | undefined;
+  #stopping = false;
+  readonly #meta: string;
+  readonly #metaIndex: number;
+  /** Jobs underway without a permit. */
+  #open = 0;
+
+  constructor(backend: RedisQueueBackend, tool: string, keeper: Gatekeeper) {
+    this.#backend = backend;
+    this.#tool = tool;
+    this.#keeper = keeper;
+    this.#take = backend.moveToActive.bind(backend);
+    this.#putBack = backend.moveJobFromActiveToWait.bind(backend);
+    this.#meta = backend.keys["meta"]!;
+    this.#metaIndex = backend.moveToFinishedKeys.indexOf(this.#meta);
+  }
+
+  decorate(): void {
+    this.#decorateWaiting();
+    this.#decorateExits();
+  }
+
+  /**
+   * The limits that stand at the queue are for people to see and for other workers; a job with a permit
+   * must not be held up by a copy of the gate's own limits. Whether the queue is paused stands at the same
+   * place; the gate looks at that itself.
+   */
+  #seeLimits(seen: boolean): void {
+    const { keys, moveToFinishedKeys } = this.#backend;
+    keys["meta"] = seen ? this.#meta : `${this.#meta}:gated`;
+    moveToFinishedKeys[this.#metaIndex] = keys["meta"];
+  }
+
+  #decorateWaiting(): void {
+    const backend = this.#backend;
+    const wait = backend.waitForJob.bind(backend);
+    const stop = backend.disconnectBlocking.bind(backend);
+    const restart = backend.reconnectBlocking.bind(backend);
+    backend.moveToActive = (token, name) => this.#fetch(token, name);
+    backend.waitForJob = async (timeoutS) => {
+      const refusedMs = this.#refusedMs;
+      if (refusedMs === undefined) return wait(timeoutS);
+      this.#refusedMs = undefined;
+      await this.#keeper.room(this.#tool, refusedMs);
+      // What the worker takes for a job that is due in an infinite time keeps it from fetching.
+      return this.#stopping ? { member: "0", score: Number.POSITIVE_INFINITY } : null;
+    };
+    backend.disconnectBlocking = async (...args) => {
+      this.#stopping = true;
+      this.#keeper.callOff(this.#tool);
+      await stop(...args);
+    };
+    backend.reconnectBlocking = async () => {
+      this.#stopping = false;
+      await restart();
+    };
+  }
+
+  async #fetch(token: string, name?: string): Promise<unknown[]> {
+    if (this.#stopping) return NOTHING;
+    if (this.#keeper.isOpen(this.#tool)) return this.#takeOpen(token, name);
+    const got = await this.#keeper.acquire(this.#tool);
+    switch (got.status) {
+      case "open":
+        return this.#takeOpen(token, name);
+      case "paused":
+        return NOTHING;
+      case "empty":
+        return [0, 0, 0, got.dueAtMs];
+      case "refused":
+        this.#refusedMs = got.waitMs;
+        return NOTHING;
+      case "free": {
+        this.#seeLimits(false);
+        const taken = await this.#take(token, name);
+        if (!taken[0] || taken[1] === got.job) return this.#countOpen(taken);
+        // Another worker was faster, and the job behind it is not free.
+        return this.#return(String(taken[1]), token);
+      }
+      case "granted":
+        return this.#takeWith(got, token, name);
+    }
+  }
+
+  async #takeOpen(token: string, name?: string): Promise<unknown[]> {
+    this.#seeLimits(true);
+    return this.#countOpen(await this.#take(token, name));
+  }
+
+  #countOpen<T extends FetchAnswer>(taken: T): T {
+    if (taken?.[0]) this.#open++;
+    return taken;
+  }
+
+  async #takeWith(grant: Grant, token: string, name: string | undefined): Promise<unknown[]> {
+    let taken: unknown[];
+    this.#seeLimits(false);
+    try {
+      taken = await this.#take(token, name);
+    } catch (thrown) {
+      await this.#keeper.release(grant.permit, UNUSED);
+      throw thrown;
+    }
+    return (await this.#bind(grant, taken, token)) ? taken : this.#return(String(taken[1]), token);
+  }
+
+  /** Ties a permit to the job that was fetched with it. False when the job takes more, and there is no more. */
+  async #bind(grant: Grant, taken: readonly unknown[], token: string): Promise<boolean> {
+    if (!taken[0]) {
+      await this.#keeper.release(grant.permit, UNUSED);
+      return true;
+    }
+    const says = takeOf(taken[0]);
+    const held = isDeepStrictEqual(says, grant.take)
+      ? grant
+      : await this.#keeper.amend(grant.permit, says);
+    if (held === null) return false;
+    this.#keeper.hold(String(taken[1]), token, held);
+    return true;
+  }
+
+  /** Puts a fetched job back to where it stood; no attempt is used. */
+  async #return(jobId: string, token: string): Promise<unknown[]> {
+    await this.#putBack(jobId, token);
+    this.#refusedMs = 0;
+    return NOTHING;
+  }
+
+  /** Every way out of a job gives its permit back. Where BullMQ can fetch the next job with it, it does. */
+  #decorateExits(): void {
+    const backend = this.#backend;
+    const complete = backend.moveToCompleted.bind(backend);
+    backend.moveToCompleted = async (job, value, remove, token, fetchNext) => {
+      let finishedOn = 0;
+      const result = await this.#leave(String(job.id), token, fetchNext, async (keep) => {
+        const moved = await complete(job, value, remove, token, keep);
+        finishedOn = moved.finishedOn;
+        return moved.result;
+      });
+      return { result, finishedOn };
+    };
+    const fail = backend.moveToFailed.bind(backend);
+    backend.moveToFailed = async (job, reason, remove, token, fetchNext, fields) => {
+      let finishedOn = 0;
+      const result = await this.#leave(String(job.id), token, fetchNext, async (keep) => {
+        const moved = await fail(job, reason, remove, token, keep, fields);
+        finishedOn = moved.finishedOn;
+        return moved.result;
+      });
+      return { result, finishedOn };
+    };
+    const delay = backend.moveToDelayed.bind(backend);
+    backend.moveToDelayed = async (jobId, timestamp, ms, token = "0", options = {}) =>
+      this.#leave(jobId, token, options.fetchNext === true, (keep) =>
+        delay(jobId, timestamp, ms, token, { ...options, fetchNext: keep }),
+      );
+    const retry = backend.retryJob.bind(backend);
+    backend.retryJob = async (jobId, lifo, token = "0", options) => {
+      await this.#leave(jobId, token, false, () => retry(jobId, lifo, token, options));
+    };
+    const park = backend.moveToWaitingChildren.bind(backend);
+    backend.moveToWaitingChildren = async (jobId, token, options) => {
+      const parked = await park(jobId, token, options);
+      if (parked) await this.#leave(jobId, token, false, async () => {});
+      return parked;
+    };
+    backend.moveJobFromActiveToWait = async (jobId, token = "0") => {
+      let answer: unknown;
+      await this.#leave(jobId, token, false, async () => {
+        answer = await this.#putBack(jobId, token);
+      });
+      return answer;
+    };
+  }
+
+  async #leave(
+    jobId: string,
+    token: string,
+    fetchNext: boolean,
+    move: (keep: boolean) => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer> {
+    const wants = fetchNext && !this.#stopping;
+    const left = await this.#keeper.leave(this.#tool, {
+      jobId,
+      token,
+      wants,
+      underway: this.#open,
+    });
+    const { next: grant } = left;
+    if (left.wasOpen) this.#open--;
+    if (grant === null) {
+      const open = wants && this.#keeper.isOpen(this.#tool);
+      this.#seeLimits(open);
+      return this.#countOpen(await move(open));
+    }
+    let taken: FetchAnswer;
+    this.#seeLimits(false);
+    try {
+      taken = await move(true);
+    } catch (thrown) {
+      await this.#keeper.release(grant.permit, UNUSED);
+      throw thrown;
+    }
+    const next = taken ?? NOTHING;
+    return (await this.#bind(grant, next, token)) ? taken : this.#return(String(next[1]), token);
+  }
+}
+
+/** What a job says it takes; null when it says nothing. */
+function takeOf(raw: RawJob): StepLimits | null {
+  if (raw.data === undefined || !raw.data.includes('"take":')) return null;
+  return readJson<{ take?: StepLimits }>(raw.data).take ?? null;
+}

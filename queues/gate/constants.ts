@@ -1,0 +1,34 @@
+/** What the gate is built with; sources and reasons are in docs/gate.md. */
+
+/** A grant that was pushed to a process is taken back when the process has not come for it. Milliseconds. */
+export const OFFER_MS = 1_000;
+/** A machine is kept free for a big job whose tool has waited this long, or three times its service time. Milliseconds. */
+export const STARVED_MS = 3_000;
+/** Share of a machine above which a job is big: small ones get their turn without help. */
+export const BIG_SHARE = 0.3;
+/** A drained machine goes back to all when the big job has not come. Milliseconds. */
+export const DRAIN_MS = 30_000;
+/** Runs whose fair tags differ by less are served in the order of their submission (packs better). Seconds of virtual time. */
+export const FAIR_BUCKET_S = 5;
+/** Buckets of BullMQ priorities in one second of virtual time. */
+export const PRIORITIES_PER_S = 100;
+/** A place in a rate window is kept longer than the window by this share, and never by more than the maximum. */
+export const GUARD_SHARE = 0.025;
+export const GUARD_MAX_MS = 100;
+/** Failures in a row after which a machine reports a tool as down (R73). */
+export const BREAKER_FAILURES = 5;
+/** How long an open breaker lets nothing through. Milliseconds. (R73) */
+export const BREAKER_OPEN_MS = 60_000;
+/** Calls that a half-open breaker lets through at once, and that have to succeed to close it. (R73) */
+export const BREAKER_PROBES = 3;
+/** Machines that called a tool within this time have a say about its breaker. Milliseconds. */
+export const BREAKER_QUORUM_MS = 60_000;
+/** Pause after a 429 that names none; doubles with each in a row up to the maximum. Milliseconds. */
+export const COOL_DOWN_MS = 1_000;
+export const COOL_DOWN_MAX_MS = 60_000;
+/** A ramp that has found no end by then is over. Milliseconds. */
+export const RAMP_MS = 30_000;
+/** Calls over which the mean service time of a tool is taken. */
+export const SERVICE_WINDOW = 20;
+/** Marks of jobs that will not call their tool are forgotten after this time. Milliseconds. */
+export const PASS_MS = 7 * 86_400_000;

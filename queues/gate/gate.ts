@@ -1,0 +1,264 @@
+import type { Redis } from "ioredis";
+
+import { readJson } from "../../config/index.ts";
+import type { StepLimits } from "../definition.ts";
+import type { Keys } from "../names.ts";
+import { Gather } from "../runs/gather.ts";
+import type { BudgetLimits, ToolLimits } from "./limits.ts";
+import type { Reason } from "./reasons.ts";
+import { GATE_SCRIPT } from "./scripts/operations.ts";
+
+/** What the end of a call says about the service behind its tool. */
+export type CallClass =
+  /** It answered; what it said may still be a failure of the step. */
+  | "ok"
+  /** It asked to be left alone (429). */
+  | "limited"
+  /** Timeout, connection error, 5xx. */
+  | "down"
+  /** The call says nothing about it: it was cancelled, or never made. */
+  | "none";
+
+/** How a call ended, for the gate. */
+export interface CallEnd {
+  readonly class: CallClass;
+  /** With `limited`: how long the service asked for. Milliseconds; 0 when it did not say. */
+  readonly retryAfterMs?: number;
+  /** Units really used, by budget. */
+  readonly actual?: Readonly<Record<string, number>>;
+  /** The call was not made: what it took of rates is given back. */
+  readonly unused?: boolean;
+}
+
+/** A process on a machine, as the gate knows it. */
+export interface Caller {
+  readonly machine: string;
+  readonly process: string;
+}
+
+/** A permit that was given. */
+export interface Grant {
+  readonly permit: string;
+  /** What the job it was given for says instead of its tool. */
+  readonly take: StepLimits | null;
+  /** A call that goes out later than this after the grant may break a rate; 0: it takes of none. Milliseconds. */
+  readonly guardMs: number;
+}
+
+/** What came of asking for a permit. */
+export type Acquired =
+  | ({ readonly status: "granted" } & Grant)
+  /** The tool takes nothing. */
+  | { readonly status: "open" }
+  /** The next job will not call its tool; it takes nothing. */
+  | { readonly status: "free"; readonly job: string }
+  | { readonly status: "paused" }
+  /** No job waits; the next delayed one is due then, 0 when there is none. */
+  | { readonly status: "empty"; readonly dueAtMs: number }
+  /** Not now. `waitMs`: what passes with time has passed then; 0 when nothing of that kind. */
+  | { readonly status: "refused"; readonly waitMs: number; readonly reason: string };
+
+/** A layer over what a tool or a budget declares; later ones win. */
+export type Layer = "declared" | "learned" | "set";
+
+/** The limits of a tool, and what was learned of it. */
+export interface GatedLimits extends ToolLimits {
+  /** Calls at once that the service behind it was seen to carry. */
+  readonly cap?: number;
+  /** How long a call takes. Milliseconds. */
+  readonly serviceMs?: number;
+}
+
+/** Changes of what the gate goes by. `false` takes a layer away. */
+export interface GateChanges {
+  readonly tools?: Readonly<Record<string, Partial<Record<Layer, Partial<GatedLimits> | false>>>>;
+  readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
+  /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths; `hot`. */
+  readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** 0 normal, 1 reduced, 2 minimal. */
+  readonly level?: number;
+}
+
+/** What keeps a tool, or one job of it, on each machine; see {@link Gate.explain}. */
+export interface Explained {
+  readonly now: number;
+  readonly known: boolean;
+  readonly paused: boolean;
+  readonly head: string | false | undefined;
+  readonly waiting: number;
+  readonly active: number;
+  readonly running: number;
+  /** Jobs of the queue before this one; absent when it does not wait there. */
+  readonly ahead?: number | false;
+  readonly free?: boolean;
+  readonly take?: {
+    readonly n: Readonly<Record<string, number>>;
+    readonly b: ToolLimits["budgets"];
+  };
+  /** `<mean ms> <calls>`. */
+  readonly service?: string | false;
+  readonly machines: Readonly<Record<string, readonly Reason[]>>;
+}
+
+/** Everything the gate knows, as it stands in Redis: texts by name. */
+export type Shown = Readonly<Record<GateTable, Readonly<Record<string, string>>>> & {
+  readonly now: number;
+  readonly level: number;
+  readonly machines: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly claims: Readonly<Record<string, Readonly<Record<string, string>>>>;
+};
+
+type GateTable =
+  | "processes"
+  | "permits"
+  | "tools"
+  | "budgets"
+  | "used"
+  | "troubles"
+  | "drains"
+  | "service"
+  | "running"
+  | "blocked"
+  | "outcomes";
+
+type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
+type AcquireAnswer =
+  | GrantAnswer
+  | ["free", job: string]
+  | ["empty", dueAtMs: number]
+  | ["refused", waitMs: number, reason: string]
+  | ["open"]
+  | ["paused"];
+
+const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
+  permit,
+  take: take === false ? null : take,
+  guardMs,
+});
+
+type Operation = readonly [name: string, ...args: unknown[]];
+
+/** Operations that one call of the script does at most. */
+const MAX_OPERATIONS = 100;
+
+interface Commands {
+  tuttiGate(...args: (string | number)[]): Promise<string>;
+}
+
+/** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
+export class Gate {
+  readonly #gather: Gather<Operation, unknown>;
+
+  /** `now`: the clock of tests; by default Redis' own. */
+  constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
+    redis.defineCommand("tuttiGate", { lua: GATE_SCRIPT, numberOfKeys: 1 });
+    const commands = redis as unknown as Commands;
+    this.#gather = new Gather(MAX_OPERATIONS, async (operations) =>
+      readJson<unknown[]>(
+        await commands.tuttiGate(keys.gate, keys.prefix, JSON.stringify(operations), now()),
+      ),
+    );
+  }
+
+  /** Asks for a permit for the next job of a tool's queue. Refused, the caller stands in line. */
+  async acquire(tool: string, { machine, process }: Caller): Promise<Acquired> {
+    const answer = await this.#do<AcquireAnswer>("acquire", tool, machine, process);
+    switch (answer[0]) {
+      case "granted":
+        return { status: "granted", ...grantOf(answer) };
+      case "free":
+        return { status: "free", job: answer[1] };
+      case "empty":
+        return { status: "empty", dueAtMs: answer[1] };
+      case "refused":
+        return { status: "refused", waitMs: answer[1], reason: answer[2] };
+      case "open":
+      case "paused":
+        return { status: answer[0] };
+    }
+  }
+
+  /**
+   * Gives a permit back, and with `next` asks for one for the next job of the same queue. `null`: it is not
+   * this tool's turn, or there was no such permit any more.
+   */
+  async release(
+    permit: string,
+    end: CallEnd,
+    next?: Caller & { readonly tool: string },
+  ): Promise<Grant | null> {
+    const answer = await this.#do<GrantAnswer | ["done"] | ["gone"]>(
+      "swap",
+      permit,
+      end,
+      next ?? false,
+    );
+    return answer[0] === "granted" ? grantOf(answer) : null;
+  }
+
+  /** Changes a permit to what its job says it takes; null when that does not fit, and the permit is gone. */
+  async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
+    const answer = await this.#do<GrantAnswer | ["refused"]>("amend", permit, take ?? false);
+    return answer[0] === "granted" ? grantOf(answer) : null;
+  }
+
+  /** Says that the call goes out now. 0, or how long it has to wait for its place in a rate. Milliseconds. */
+  stamp(permit: string): Promise<number> {
+    return this.#do("stamp", permit);
+  }
+
+  /** Says how a call ended that needed no permit. */
+  async report(
+    tool: string,
+    machine: string,
+    call: CallEnd & { readonly underway?: number; readonly count?: number },
+  ): Promise<void> {
+    await this.#do("report", tool, machine, call);
+  }
+
+  /** A process comes to work on its machine. Capacities in millionths by resource, `*` for all others; -1: no bound. */
+  async register(
+    { machine, process }: Caller,
+    leaseMs: number,
+    capacity: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    await this.#do("register", machine, process, leaseMs, capacity);
+  }
+
+  /** Keeps the permits of a process. False when they were taken back because it was late. */
+  async renew({ machine, process }: Caller, leaseMs: number): Promise<boolean> {
+    return (await this.#do<number>("renew", process, machine, leaseMs)) === 1;
+  }
+
+  /** A process goes; what it held is free. */
+  async leave({ machine, process }: Caller): Promise<void> {
+    await this.#do("leave", process, machine);
+  }
+
+  /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */
+  async configure(changes: GateChanges): Promise<void> {
+    await this.#do("configure", changes);
+  }
+
+  /** Marks jobs that will not call their tool: they wait for nothing and count nowhere. */
+  async pass(jobs: readonly string[]): Promise<void> {
+    if (jobs.length > 0) await this.#do("pass", ...jobs);
+  }
+
+  async unpass(jobs: readonly string[]): Promise<void> {
+    if (jobs.length > 0) await this.#do("unpass", ...jobs);
+  }
+
+  /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
+  explain(tool: string, job = ""): Promise<Explained> {
+    return this.#do("explain", tool, job);
+  }
+
+  show(): Promise<Shown> {
+    return this.#do("show");
+  }
+
+  async #do<T>(...operation: Operation): Promise<T> {
+    return (await this.#gather.add(operation)) as T;
+  }
+}

@@ -1,0 +1,230 @@
+import { BIG_SHARE, DRAIN_MS, FAIR_BUCKET_S, PRIORITIES_PER_S, STARVED_MS } from "../constants.ts";
+
+/**
+ * Who waits, and who is next. A claim stands for a tool that was refused on a machine, with the processes
+ * that wait there. Whenever something is given back, the claims that it may help are gone through in fair
+ * order, and those that fit get an offer: nobody races for what is free. Comes behind PERMITS.
+ *
+ * A claim: { p: processes, s: since, k: label of its reason, a: since when it is that, l: lines it stands in }
+ */
+export const LINE = `
+local claims = {}
+local function claimsOf(machine)
+  local found = claims[machine]
+  if found == nil then
+    found = {}
+    local flat = redis.call('HGETALL', G .. '.claims:' .. machine)
+    for i = 1, #flat, 2 do found[flat[i]] = cjson.decode(flat[i + 1]) end
+    claims[machine] = found
+  end
+  return found
+end
+
+-- Time during which a queue was not served is counted under what kept it.
+local function account(tool, claim, label)
+  if claim.k and claim.a and now > claim.a then
+    redis.call('HINCRBY', G .. '.blocked', tool .. '\\n' .. claim.k, now - claim.a)
+  end
+  claim.k, claim.a = label, now
+end
+
+local function saveClaim(machine, tool, claim)
+  claimsOf(machine)[tool] = claim
+  redis.call('HSET', G .. '.claims:' .. machine, tool, cjson.encode(claim))
+end
+
+local function dropClaim(machine, tool)
+  local claim = claimsOf(machine)[tool]
+  if not claim then return end
+  account(tool, claim)
+  claims[machine][tool] = nil
+  redis.call('HDEL', G .. '.claims:' .. machine, tool)
+  local drains = machineOf(machine)
+  if drains.drain and drains.drain.tool == tool then
+    drains.drain = nil
+    redis.call('HDEL', G .. '.drains', machine)
+  end
+  for _, line in ipairs(claim.l or {}) do
+    redis.call('SREM', G .. '.line:' .. line, machine .. '\\n' .. tool)
+    if first[line] and first[line].tool == tool then first[line] = nil end
+    freedLines[line] = true
+  end
+end
+
+local function rankOf(head)
+  return { bucket = math.floor(head.priority / ${FAIR_BUCKET_S * PRIORITIES_PER_S}), at = head.at }
+end
+
+-- A claim that nothing but lines keeps stands in them; nobody behind it may take a budget before it, or a
+-- costly job would wait for ever beside cheap ones.
+local function lineUp(machine, tool, claim, reasons, rank)
+  local member, lines = machine .. '\\n' .. tool, {}
+  for _, reason in ipairs(reasons) do
+    if reason.line then lines[#lines + 1] = reason.line
+    else lines = {} break end
+  end
+  for _, line in ipairs(claim.l or {}) do redis.call('SREM', G .. '.line:' .. line, member) end
+  claim.l = lines
+  for _, line in ipairs(lines) do
+    redis.call('SADD', G .. '.line:' .. line, member)
+    local front = first[line]
+    if not front or front.tool == tool or goesBefore(rank, front.rank) then first[line] = { tool = tool, rank = rank } end
+  end
+end
+
+-- Keeps a machine for a big job that has waited too long beside small ones.
+local function drainFor(machine, tool, claim, limits, take, reasons)
+  if machine.drain or now - claim.s < math.max(${STARVED_MS}, 3 * (limits.serviceMs or 0)) then return end
+  local largest = 0
+  for _, amount in pairs(take.n) do largest = math.max(largest, amount) end
+  if largest <= ${BIG_SHARE * 1_000_000} then return end
+  for _, reason in ipairs(reasons) do if reason.kind ~= 'resource' then return end end
+  local kept = redis.call('HGETALL', G .. '.drains')
+  local count = 0
+  for i = 1, #kept, 2 do
+    local drain = cjson.decode(kept[i + 1])
+    if now > drain.at + drain.ms then redis.call('HDEL', G .. '.drains', kept[i])
+    elseif drain.tool == tool then return
+    else count = count + 1 end
+  end
+  if count >= math.max(1, math.floor(redis.call('SCARD', G .. '.machines') / 4)) then return end
+  machine.drain = { tool = tool, n = take.n, at = now, ms = ${DRAIN_MS} }
+  redis.call('HSET', G .. '.drains', machine.name, cjson.encode(machine.drain))
+end
+
+-- Jobs of a queue that nobody has an offer for.
+local function unclaimed(tool)
+  local queue = P .. ':' .. tool .. ':'
+  local jobs = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
+  return math.max(1, jobs) - tonumber(redis.call('HGET', G .. '.running', 'o:' .. tool) or '0')
+end
+
+-- A call that has just ended, and whose place its own tool may take again when it is its turn:
+-- { tool, machine, process }; gets 'granted' and 'take'.
+local own
+
+-- Offers a claim what it fits: one offer for each process that waits. Returns what keeps the rest.
+local function serveClaim(machineName, tool, claim)
+  local limits, machine, head = toolOf(tool), machineOf(machineName), headOf(tool)
+  if not head or not limits then
+    -- Nothing to do for it: whoever waits for room goes back to waiting for jobs.
+    for _, process in ipairs(claim.p) do tell('wake:' .. process, tool) end
+    dropClaim(machineName, tool)
+    return {}
+  end
+  local take, rank = takeOf(limits, head.take), rankOf(head)
+  while true do
+    local reasons = decide(tool, limits, take, machine, rank)
+    if #reasons > 0 then
+      if claim.s then
+        account(tool, claim, labelOf(reasons))
+        lineUp(machineName, tool, claim, reasons, rank)
+        drainFor(machine, tool, claim, limits, take, reasons)
+        saveClaim(machineName, tool, claim)
+      end
+      return reasons
+    end
+    if own and not own.granted and own.tool == tool and own.machine == machineName then
+      own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
+      if not claim.s then return {} end
+    else
+      if unclaimed(tool) <= 0 then return {} end
+      local process
+      while #claim.p > 0 and not process do
+        process = table.remove(claim.p, 1)
+        if not isAlive(process) or redis.call('HEXISTS', G .. '.offered:' .. process, tool) == 1 then process = nil end
+      end
+      if process then
+        grant(tool, limits, take, machine, process, head, true)
+        tell('wake:' .. process, tool)
+      end
+      if #claim.p == 0 then
+        dropClaim(machineName, tool)
+        return {}
+      end
+      saveClaim(machineName, tool, claim)
+    end
+  end
+end
+
+local function sortedByRank(list)
+  table.sort(list, function(a, b)
+    if not a.rank or not b.rank then return a.rank ~= nil and b.rank == nil end
+    return goesBefore(a.rank, b.rank)
+  end)
+  return list
+end
+
+local function ranked(entry)
+  local head = headOf(entry.tool)
+  entry.rank = head and rankOf(head)
+  return entry
+end
+
+local NOBODY = {}
+local function isOwn(machine, tool) return own and not own.granted and own.machine == machine and own.tool == tool end
+
+-- Goes through a line, over all machines, until somebody is kept by it.
+local walked = {}
+local function serveLine(name)
+  if walked[name] then return end
+  walked[name] = true
+  first[name] = nil
+  local line, counted = {}, false
+  for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. name)) do
+    local machine, tool = string.match(member, '^(.*)\\n(.*)$')
+    if claimsOf(machine)[tool] then
+      line[#line + 1] = ranked({ machine = machine, tool = tool })
+      if isOwn(machine, tool) then counted = true end
+    else
+      redis.call('SREM', G .. '.line:' .. name, member)
+    end
+  end
+  if #line == 0 then return end
+  if own and not own.granted and not counted then
+    local limits = toolOf(own.tool)
+    for _, one in ipairs(limits and limits.budgets or {}) do
+      if one[1] == name then line[#line + 1] = ranked({ machine = own.machine, tool = own.tool }) end
+    end
+  end
+  for _, entry in ipairs(sortedByRank(line)) do
+    local claim = claimsOf(entry.machine)[entry.tool] or (isOwn(entry.machine, entry.tool) and { p = NOBODY })
+    for _, reason in ipairs(claim and serveClaim(entry.machine, entry.tool, claim) or NOBODY) do
+      if reason.line == name then return end
+    end
+  end
+end
+
+-- Goes through the claims of a machine, and the call that has just ended there.
+local function serveMachine(name)
+  local list = {}
+  for tool in pairs(claimsOf(name)) do list[#list + 1] = ranked({ tool = tool }) end
+  if own and own.machine == name and not claimsOf(name)[own.tool] then list[#list + 1] = ranked({ tool = own.tool }) end
+  for _, entry in ipairs(sortedByRank(list)) do
+    local limits = toolOf(entry.tool)
+    for _, one in ipairs(limits and limits.budgets or NOBODY) do serveLine(one[1]) end
+    local claim = claimsOf(name)[entry.tool] or (isOwn(name, entry.tool) and { p = NOBODY })
+    if claim then serveClaim(name, entry.tool, claim) end
+  end
+end
+
+-- What was given back goes to who waits for it; what those leave behind as well.
+local function serveFreed()
+  for _ = 1, 5 do
+    local lines, freed = freedLines, freedMachines
+    if next(lines) == nil and next(freed) == nil then return end
+    freedLines, freedMachines = {}, {}
+    for name in pairs(lines) do
+      walked[name] = nil
+      serveLine(name)
+    end
+    for name in pairs(freed) do serveMachine(name) end
+  end
+end
+
+-- A tool or an upstream is free of its trouble, or limits have changed: every claim is looked at.
+local function serveAll()
+  settled = {}
+  for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do serveMachine(machine) end
+end
+`;

@@ -1,0 +1,234 @@
+import { PASS_MS } from "../constants.ts";
+import { DECIDE } from "./decide.ts";
+import { LINE } from "./line.ts";
+import { PERMITS } from "./permits.ts";
+import { STATE } from "./state.ts";
+import { TROUBLES } from "./troubles.ts";
+import { VIEWS } from "./views.ts";
+import { WINDOWS } from "./windows.ts";
+
+/**
+ * The gate: one script, many operations in a call. KEYS[1] = the gate's hash, for the cluster to find its
+ * node. ARGV as in STATE. Returns JSON: one answer per operation.
+ */
+export const GATE_SCRIPT = `
+${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}
+local operations = {}
+
+local function leaveClaim(machine, tool, process)
+  local claim = claimsOf(machine)[tool]
+  if not claim then return end
+  for i = #claim.p, 1, -1 do if claim.p[i] == process then table.remove(claim.p, i) end end
+  if #claim.p == 0 then dropClaim(machine, tool) else saveClaim(machine, tool, claim) end
+end
+
+local function dropOffer(process, tool)
+  local id = redis.call('HGET', G .. '.offered:' .. process, tool)
+  local permit = id and permitOf(id)
+  if permit then giveBack(id, permit, { class = 'none', unused = true }) end
+end
+
+-- tool, machine, process -> granted, permit, what its job says, guard ms | refused, wait ms, reason | free, job
+-- | open | paused | empty, when the next delayed job is due
+function operations.acquire(a)
+  local tool, name, process = a[2], a[3], a[4]
+  local queue = P .. ':' .. tool .. ':'
+  local head = redis.call('HEXISTS', queue .. 'meta', 'paused') == 0 and headOf(tool)
+  if not head then
+    leaveClaim(name, tool, process)
+    dropOffer(process, tool)
+    if head == false and redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then return { 'paused' } end
+    local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
+    return { 'empty', due[1] and math.floor(tonumber(due[2]) / 4096) or 0 }
+  end
+  if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
+  local limits = toolOf(tool)
+  if not limits then return { 'open' } end
+  local machine = machineOf(name)
+  local offered = redis.call('HGET', G .. '.offered:' .. process, tool)
+  local permit = offered and permitOf(offered)
+  if permit then
+    permit.o, permit.s = nil, now
+    countOffer(tool, -1)
+    redis.call('HDEL', G .. '.offered:' .. process, tool)
+    redis.call('ZREM', G .. '.offers', offered)
+    redis.call('HSET', G .. '.permits', offered, cjson.encode(permit))
+    movePlaces(offered, permit)
+    return { 'granted', offered, permit.w or false, guardOfTake(permit) }
+  end
+  local take, rank = takeOf(limits, head.take), rankOf(head)
+  for _, one in ipairs(take.b) do serveLine(one[1]) end
+  local reasons = decide(tool, limits, take, machine, rank)
+  if #reasons == 0 then
+    if next(take.n) == nil and #take.b == 0 and not limits.cap and not troubleOf('b:' .. tool) and not troubleOf('u:' .. limits.upstream) then
+      return { 'open' }
+    end
+    leaveClaim(name, tool, process)
+    return { 'granted', (grant(tool, limits, take, machine, process, head, false)), head.take or false, guardOfTake(take) }
+  end
+  local claim = claimsOf(name)[tool] or { p = {}, s = now }
+  local known = false
+  for _, other in ipairs(claim.p) do known = known or other == process end
+  if not known then claim.p[#claim.p + 1] = process end
+  account(tool, claim, labelOf(reasons))
+  lineUp(name, tool, claim, reasons, rank)
+  drainFor(machine, tool, claim, limits, take, reasons)
+  saveClaim(name, tool, claim)
+  -- Whoever looks at the queue next finds the sign that it holds jobs.
+  redis.call('ZADD', queue .. 'marker', 0, '0')
+  local wait = 0
+  for _, reason in ipairs(reasons) do wait = math.max(wait, (reason.untilMs or now) - now) end
+  return { 'refused', wait, claim.k }
+end
+
+-- permit, call, next: { tool, machine, process } or false -> granted, permit, what its job says | done | gone.
+-- The end of a call; its place may go to the next job of the same tool.
+function operations.swap(a)
+  local id, call = a[2], a[3]
+  local permit = permitOf(id)
+  if not permit then return { 'gone' } end
+  giveBack(id, permit, call)
+  if a[4] and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
+  serveFreed()
+  local granted = own and own.granted
+  local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
+  own = nil
+  return answer
+end
+
+-- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
+-- than the one that was expected.
+function operations.amend(a)
+  local id, saying = a[2], a[3] or nil
+  local permit = permitOf(id)
+  if not permit then return { 'refused' } end
+  giveBack(id, permit, { class = 'none', unused = true })
+  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying or nil }
+  if limits then
+    local take = takeOf(limits, head.take)
+    if #decide(permit.t, limits, take, machine) == 0 then
+      return { 'granted', (grant(permit.t, limits, take, machine, permit.p, head, false)), saying or false, guardOfTake(take) }
+    end
+  end
+  return { 'refused' }
+end
+
+-- permit, job -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
+function operations.stamp(a)
+  local permit = permitOf(a[2])
+  if not permit then return 0 end
+  local at = movePlaces(a[2], permit)
+  return at > now and at - now or 0
+end
+
+-- tool, machine, call: { class, retryAfterMs, underway }. What the end of a call without a permit says.
+function operations.report(a)
+  local tool, call = a[2], a[4]
+  local limits = toolOf(tool)
+  redis.call('HINCRBY', G .. '.outcomes', tool .. '\\n' .. call.class, call.count or 1)
+  learnTrouble(tool, limits and limits.upstream or tool, a[3], {
+    class = call.class, retryAfterMs = call.retryAfterMs, since = now,
+    underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))
+  })
+  return 0
+end
+
+-- Puts a layer of somebody's say over what others said: declared, learned, set.
+local LAYERS = { 'declared', 'learned', 'set' }
+local function setLayer(kind, id, layer, patch)
+  local key = G .. '.layers:' .. kind
+  if patch then redis.call('HSET', key, layer .. ':' .. id, cjson.encode(patch)) else redis.call('HDEL', key, layer .. ':' .. id) end
+  local whole, any = {}, false
+  for _, name in ipairs(LAYERS) do
+    local text = redis.call('HGET', key, name .. ':' .. id)
+    for field, value in pairs(text and cjson.decode(text) or {}) do
+      any = true
+      whole[field] = value
+    end
+  end
+  local before, after = redis.call('HGET', G .. '.' .. kind, id), any and cjson.encode(whole)
+  if any then redis.call('HSET', G .. '.' .. kind, id, after) else redis.call('HDEL', G .. '.' .. kind, id) end
+  return before ~= after
+end
+
+-- machine, process, lease ms, capacity: { resource: millionths }. A process comes to work.
+function operations.register(a)
+  local name, process = a[2], a[3]
+  redis.call('SADD', G .. '.machines', name)
+  redis.call('ZADD', G .. '.processes', digits(now + a[4]), process)
+  redis.call('HSET', G .. '.process-info', process, name)
+  for r, amount in pairs(a[5]) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
+  machines[name] = nil
+  return 0
+end
+
+-- process, machine, lease ms -> 1, or 0 when its permits were taken back meanwhile.
+function operations.renew(a)
+  local known = redis.call('ZSCORE', G .. '.processes', a[2])
+  redis.call('ZADD', G .. '.processes', digits(now + a[4]), a[2])
+  redis.call('HSET', G .. '.process-info', a[2], a[3])
+  redis.call('SADD', G .. '.machines', a[3])
+  return known and 1 or 0
+end
+
+-- process, machine. A process goes, and takes nothing with it.
+function operations.leave(a)
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+    local permit = permitOf(id)
+    if permit then giveBack(id, permit) end
+  end
+  redis.call('DEL', G .. '.held:' .. a[2], G .. '.offered:' .. a[2])
+  redis.call('ZREM', G .. '.processes', a[2])
+  redis.call('HDEL', G .. '.process-info', a[2])
+  for tool in pairs(claimsOf(a[3])) do leaveClaim(a[3], tool, a[2]) end
+  forgetMachine(a[3])
+  return 0
+end
+
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, level }.
+function operations.configure(a)
+  local changed = false
+  for _, kind in ipairs({ 'tools', 'budgets' }) do
+    for id, layers in pairs(a[2][kind] or {}) do
+      for layer, patch in pairs(layers) do changed = setLayer(kind, id, layer, patch) or changed end
+    end
+  end
+  -- Those who know by heart what takes nothing have to learn it anew.
+  if changed then tell('troubles', '!limits') end
+  for name, fields in pairs(a[2].machines or {}) do
+    for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
+    machines[name] = nil
+  end
+  if a[2].level then
+    redis.call('HSET', G, 'level', a[2].level)
+    tell('troubles', '!level')
+  end
+  tools, budgets, walked = {}, {}, {}
+  serveAll()
+  return 0
+end
+
+-- job, job ... marks jobs that will not call their tool: they wait for nothing. Marks of jobs that were
+-- removed before they came here are forgotten.
+function operations.pass(a)
+  redis.call('ZREMRANGEBYSCORE', G .. '.free', '-inf', stamp)
+  for i = 2, #a do redis.call('ZADD', G .. '.free', digits(now + ${PASS_MS}), a[i]) end
+  return 0
+end
+
+-- job, job ... takes the marks back.
+function operations.unpass(a)
+  for i = 2, #a do redis.call('ZREM', G .. '.free', a[i]) end
+  return 0
+end
+${VIEWS}
+sweep()
+serveFreed()
+local answers = {}
+for index, a in ipairs(cjson.decode(ARGV[2])) do
+  answers[index] = operations[a[1]](a)
+  serveFreed()
+  if #settled > 0 then serveAll() end
+end
+return cjson.encode(answers)
+`;

@@ -1,0 +1,135 @@
+import { OFFER_MS, SERVICE_WINDOW } from "../constants.ts";
+
+/**
+ * Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
+ * same at the end of every call. Comes behind DECIDE.
+ *
+ * A permit: { t: tool, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
+ * w: what the job says instead of its tool, o: offered, x: probe }
+ */
+export const PERMITS = `
+-- Lines and machines that something was given back to.
+local freedLines, freedMachines = {}, {}
+
+-- Offers that are out for a tool: each will take a job of its queue.
+local function countOffer(tool, by)
+  if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
+end
+
+local function grant(tool, limits, take, machine, process, head, offered)
+  local id = digits(redis.call('HINCRBY', G, 'fence', 1))
+  local key = G .. '.machine:' .. machine.name
+  for r, amount in pairs(take.n) do
+    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
+  end
+  machine.n = redis.call('HINCRBY', key, 'n', 1)
+  redis.call('HINCRBY', G .. '.running', tool, 1)
+  redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
+  for _, one in ipairs(take.b) do
+    -- Counted even where no slots are declared: they may be while it is held.
+    if one[2] > 0 then use(one[1], one[2]) end
+  end
+  takePlaces(id, take)
+  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now, j = head.job, w = head.take }
+  if isProbe(tool) then permit.x = 1 end
+  if offered then
+    permit.o = 1
+    countOffer(tool, 1)
+    redis.call('ZADD', G .. '.offers', digits(now + ${OFFER_MS}), id)
+    redis.call('HSET', G .. '.offered:' .. process, tool, id)
+  end
+  redis.call('HSET', G .. '.permits', id, cjson.encode(permit))
+  redis.call('SADD', G .. '.held:' .. process, id)
+  if machine.drain and machine.drain.tool == tool then
+    machine.drain = nil
+    redis.call('HDEL', G .. '.drains', machine.name)
+  end
+  return id, permit
+end
+
+local function permitOf(id)
+  local text = redis.call('HGET', G .. '.permits', id)
+  return text and cjson.decode(text)
+end
+
+-- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused } or nothing.
+local function giveBack(id, permit, call)
+  call = call or { class = 'none' }
+  local machine = machineOf(permit.m)
+  local key = G .. '.machine:' .. permit.m
+  for r, amount in pairs(permit.n) do
+    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, -amount) end
+  end
+  machine.n = redis.call('HINCRBY', key, 'n', -1)
+  freedMachines[permit.m] = true
+  local underway = runningOf('u:' .. permit.u)
+  for _, field in ipairs({ permit.t, 'u:' .. permit.u }) do
+    if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
+  end
+  for _, one in ipairs(permit.b) do
+    if one[2] > 0 then use(one[1], -one[2]) end
+    freedLines[one[1]] = true
+  end
+  if call.unused then
+    local nothing = {}
+    for _, one in ipairs(permit.b) do nothing[one[1]] = 0 end
+    correctPlaces(id, permit, nothing)
+  elseif call.actual then
+    correctPlaces(id, permit, call.actual)
+  end
+  redis.call('HDEL', G .. '.permits', id)
+  redis.call('SREM', G .. '.held:' .. permit.p, id)
+  for _, line in ipairs({ 'k:' .. permit.t, 'u:' .. permit.u }) do freedLines[line] = true end
+  if permit.x then freedLines['p:' .. permit.t] = true end
+  if permit.o then
+    countOffer(permit.t, -1)
+    redis.call('ZREM', G .. '.offers', id)
+    if redis.call('HGET', G .. '.offered:' .. permit.p, permit.t) == id then
+      redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
+    end
+  elseif not call.unused then
+    redis.call('HINCRBY', G .. '.busy:' .. permit.m, permit.t, math.max(0, now - permit.s))
+    if call.class == 'ok' then
+      local mean, count = string.match(redis.call('HGET', G .. '.service', permit.t) or '0 0', '^(%S+) (%d+)')
+      mean, count = tonumber(mean), tonumber(count) + 1
+      mean = mean + (now - permit.s - mean) / math.min(count, ${SERVICE_WINDOW})
+      redis.call('HSET', G .. '.service', permit.t, string.format('%.3f %d', mean, count))
+    end
+    redis.call('HINCRBY', G .. '.outcomes', permit.t .. '\\n' .. call.class, 1)
+  end
+  learnTrouble(permit.t, permit.u, permit.m, {
+    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
+  })
+end
+
+-- A machine without processes is no machine any more.
+local function forgetMachine(name)
+  for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
+  redis.call('SREM', G .. '.machines', name)
+  redis.call('HDEL', G .. '.drains', name)
+  if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end
+  machines[name] = nil
+end
+
+-- Takes back what nobody came for, and what a process held that has not been heard of for its lease.
+local function sweep()
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', G .. '.offers', '-inf', stamp, 'LIMIT', 0, 20)) do
+    local permit = permitOf(id)
+    if permit then giveBack(id, permit, { class = 'none', unused = true }) else redis.call('ZREM', G .. '.offers', id) end
+  end
+  for _, process in ipairs(redis.call('ZRANGEBYSCORE', G .. '.processes', '-inf', stamp, 'LIMIT', 0, 2)) do
+    local ids = redis.call('SRANDMEMBER', G .. '.held:' .. process, 200)
+    for _, id in ipairs(ids) do
+      local permit = permitOf(id)
+      if permit then giveBack(id, permit) else redis.call('SREM', G .. '.held:' .. process, id) end
+    end
+    if #ids < 200 then
+      redis.call('ZREM', G .. '.processes', process)
+      local name = redis.call('HGET', G .. '.process-info', process)
+      redis.call('HDEL', G .. '.process-info', process)
+      redis.call('DEL', G .. '.offered:' .. process)
+      if name then forgetMachine(name) end
+    end
+  end
+end
+`;

@@ -1,0 +1,136 @@
+import { GUARD_MAX_MS, GUARD_SHARE } from "../constants.ts";
+
+/**
+ * What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is
+ * read once in a call of the script and kept up to date in Lua beside Redis.
+ *
+ * ARGV[1] = prefix of the deployment, ARGV[2] = JSON list of operations, ARGV[3] = the time for tests
+ * with a clock of their own, 0 otherwise. Milliseconds.
+ */
+export const STATE = `
+local P = ARGV[1]
+local G = P .. '.gate'
+local now = tonumber(ARGV[3])
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function digits(number) return string.format('%.0f', number) end
+local stamp = digits(now)
+
+local tools, budgets, machines, heads, used, troubles = {}, {}, {}, {}, {}, {}
+
+-- The limits of a tool; false when it has none that anybody declared.
+local function toolOf(tool)
+  local found = tools[tool]
+  if found == nil then
+    local text = redis.call('HGET', G .. '.tools', tool)
+    found = text and cjson.decode(text) or false
+    tools[tool] = found
+  end
+  return found
+end
+
+local function budgetOf(name)
+  local found = budgets[name]
+  if found == nil then
+    local text = redis.call('HGET', G .. '.budgets', name)
+    found = text and cjson.decode(text) or false
+    budgets[name] = found
+  end
+  return found
+end
+
+-- What a machine has and what its permits hold, in millionths. 'c:*' stands for every resource of which
+-- no capacity was declared; below zero there is no bound.
+local function machineOf(name)
+  local found = machines[name]
+  if found == nil then
+    found = { name = name }
+    local flat = redis.call('HGETALL', G .. '.machine:' .. name)
+    for i = 1, #flat, 2 do found[flat[i]] = tonumber(flat[i + 1]) end
+    local drain = redis.call('HGET', G .. '.drains', name)
+    if drain then found.drain = cjson.decode(drain) end
+    machines[name] = found
+  end
+  return found
+end
+
+local function usedOf(field)
+  local found = used[field]
+  if found == nil then
+    found = tonumber(redis.call('HGET', G .. '.used', field) or '0')
+    used[field] = found
+  end
+  return found
+end
+
+local function use(field, amount)
+  used[field] = redis.call('HINCRBY', G .. '.used', field, amount)
+  if used[field] == 0 then redis.call('HDEL', G .. '.used', field) end
+end
+
+-- Bull's priority of a job has its place in the order in the low half of its score.
+local PRIORITY = 4294967296
+-- The job of a tool's queue that would be fetched next; false when none would.
+local function headOf(tool)
+  local found = heads[tool]
+  if found ~= nil then return found end
+  local queue = P .. ':' .. tool .. ':'
+  local job, priority = redis.call('LINDEX', queue .. 'wait', -1), 0
+  if not job then
+    local first = redis.call('ZRANGE', queue .. 'prioritized', 0, 0, 'WITHSCORES')
+    if first[1] then job, priority = first[1], math.floor(tonumber(first[2]) / PRIORITY) end
+  end
+  if not job then
+    local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
+    if due[1] and math.floor(tonumber(due[2]) / 4096) <= now then
+      job, priority = due[1], tonumber(redis.call('HGET', queue .. due[1], 'priority') or '0')
+    end
+  end
+  found = false
+  if job then
+    found = { job = job, priority = priority }
+    local facts = redis.call('HMGET', queue .. job, 'timestamp', 'data')
+    found.at = tonumber(facts[1] or stamp)
+    -- Hardly any job says something else than its tool; only those are read.
+    if facts[2] and string.find(facts[2], '"take":', 1, true) then
+      local read, data = pcall(cjson.decode, facts[2])
+      if read and type(data) == 'table' and type(data.take) == 'table' then found.take = data.take end
+    end
+  end
+  heads[tool] = found
+  return found
+end
+
+-- What a call takes: what its tool says, with what the job says instead.
+local function takeOf(limits, own)
+  if not own then return { n = limits.needs, b = limits.budgets } end
+  local take = { n = limits.needs, b = limits.budgets }
+  if own.needs then
+    take.n = {}
+    for r, amount in pairs(limits.needs) do take.n[r] = amount end
+    for r, amount in pairs(own.needs) do take.n[r] = amount end
+  end
+  if own.budgets then
+    take.b = {}
+    for _, budget in ipairs(limits.budgets) do
+      local mine = budget
+      for _, other in ipairs(own.budgets) do if other[1] == budget[1] then mine = other end end
+      take.b[#take.b + 1] = mine
+    end
+  end
+  return take
+end
+
+local function isAlive(process)
+  local lease = redis.call('ZSCORE', G .. '.processes', process)
+  return lease and tonumber(lease) > now
+end
+
+local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
+
+-- A place in a window is kept this much longer than the window lasts, because a call reaches its
+-- service some time after it was let through.
+local function guardOf(durationMs) return math.min(${GUARD_MAX_MS}, math.ceil(durationMs * ${GUARD_SHARE})) end
+`;

@@ -1,0 +1,108 @@
+/**
+ * Rate windows: a sorted set of places per budget and window, `<permit>:<units>` by when they were taken,
+ * and their sum beside it. A window holds when the units of any stretch of its length are at most its
+ * maximum; that is checked exactly, not by buckets. Comes behind STATE.
+ */
+export const WINDOWS = `
+local pruned = {}
+local function windowKey(name, durationMs) return G .. '.window:' .. name .. ':' .. digits(durationMs) end
+local function sumField(name, durationMs) return name .. '\\n' .. digits(durationMs) end
+
+-- Forgets the places that a window has left behind, and returns the sum of the others.
+local function sumOf(name, durationMs)
+  local key, field = windowKey(name, durationMs), sumField(name, durationMs)
+  if not pruned[key] then
+    pruned[key] = true
+    local before = digits(now - durationMs - guardOf(durationMs))
+    local old = redis.call('ZRANGEBYSCORE', key, '-inf', before)
+    if #old > 0 then
+      local units = 0
+      for _, place in ipairs(old) do units = units + tonumber(string.match(place, ':(%d+)$')) end
+      redis.call('ZREMRANGEBYSCORE', key, '-inf', before)
+      use(field, -units)
+    end
+  end
+  return usedOf(field)
+end
+
+-- When a window has room for these units; 0 when it has.
+local function roomAt(name, max, durationMs, units)
+  local over = sumOf(name, durationMs) + units - max
+  if over <= 0 then return 0 end
+  local key, from = windowKey(name, durationMs), 0
+  while true do
+    local places = redis.call('ZRANGE', key, from, from + 49, 'WITHSCORES')
+    if #places == 0 then return now + durationMs end
+    for i = 1, #places, 2 do
+      over = over - tonumber(string.match(places[i], ':(%d+)$'))
+      if over <= 0 then return tonumber(places[i + 1]) + durationMs + guardOf(durationMs) end
+    end
+    from = from + 50
+  end
+end
+
+local function takePlaces(id, take)
+  for _, one in ipairs(take.b) do
+    local budget = one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      sumOf(one[1], window[2])
+      redis.call('ZADD', windowKey(one[1], window[2]), stamp, id .. ':' .. digits(one[3]))
+      use(sumField(one[1], window[2]), digits(one[3]))
+    end
+  end
+end
+
+-- How late a call may go out after its grant and still keep its windows; 0 when it takes of none.
+local function guardOfTake(take)
+  local guard = 0
+  for _, one in ipairs(take.b) do
+    local budget = one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      local own = guardOf(window[2])
+      if guard == 0 or own < guard then guard = own end
+    end
+  end
+  return guard
+end
+
+-- Corrects what a permit took to what it used; a place of nothing is given back.
+local function correctPlaces(id, take, actual)
+  for _, one in ipairs(take.b) do
+    local units = actual[one[1]]
+    local budget = units and units ~= one[3] and one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      local key, place = windowKey(one[1], window[2]), id .. ':' .. digits(one[3])
+      local at = redis.call('ZSCORE', key, place)
+      if at then
+        redis.call('ZREM', key, place)
+        if units > 0 then redis.call('ZADD', key, at, id .. ':' .. digits(units)) end
+        use(sumField(one[1], window[2]), digits(units - one[3]))
+      end
+    end
+  end
+end
+
+-- Moves the places of a permit to this moment; when a window has left one behind and has no room for it
+-- now, nothing moves and the answer is when it has.
+local function movePlaces(id, take)
+  for _, one in ipairs(take.b) do
+    local budget = one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      sumOf(one[1], window[2])
+      if not redis.call('ZSCORE', windowKey(one[1], window[2]), id .. ':' .. digits(one[3])) then
+        local at = roomAt(one[1], window[1], window[2], one[3])
+        if at > now then return at end
+      end
+    end
+  end
+  for _, one in ipairs(take.b) do
+    local budget = one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      if redis.call('ZADD', windowKey(one[1], window[2]), stamp, id .. ':' .. digits(one[3])) == 1 then
+        use(sumField(one[1], window[2]), digits(one[3]))
+      end
+    end
+  end
+  return 0
+end
+`;

@@ -1,0 +1,118 @@
+import { Queue, Worker, type Job } from "bullmq";
+import { Redis } from "ioredis";
+import { pino } from "pino";
+
+import { Doorkeeper, type DeclaredLimits } from "../../processors/index.ts";
+import { Gate, Keys, type ToolLimits } from "../../queues/index.ts";
+import { test as withRedis } from "./redis.ts";
+
+/** A process on a machine: its gate, and BullMQ workers behind it. */
+export interface GatedProcess {
+  readonly keeper: Doorkeeper;
+  /** Serves the queue of a tool. */
+  readonly serve: (
+    tool: string,
+    work: (job: Job, token: string) => Promise<unknown>,
+    concurrency?: number,
+  ) => Worker;
+  readonly close: () => Promise<void>;
+  /** Goes without a word, as a process that was killed. */
+  readonly vanish: () => void;
+}
+
+/** A gate with plain BullMQ queues behind it. */
+export interface GatedFixture {
+  readonly gate: Gate;
+  readonly queue: (tool: string) => Queue;
+  readonly process: (
+    machine: string,
+    declared?: Partial<DeclaredLimits>,
+    options?: { readonly leaseMs?: number; readonly capacity?: Readonly<Record<string, number>> },
+  ) => Promise<GatedProcess>;
+}
+
+/** The limits of a tool that needs these shares of a machine and these budgets. */
+export function takes(
+  needs: Readonly<Record<string, number>>,
+  budgets: ToolLimits["budgets"] = [],
+  more: Partial<ToolLimits> = {},
+): ToolLimits {
+  const millionths = Object.entries(needs).map(([name, share]) => [name, Math.round(share * 1e6)]);
+  return {
+    needs: Object.fromEntries(millionths) as Record<string, number>,
+    budgets,
+    upstream: "up",
+    importance: 1,
+    ...more,
+  };
+}
+
+let count = 0;
+
+export const test = withRedis.extend<{ gated: GatedFixture }>({
+  gated: async ({ redisUrl, redis, prefix }, use) => {
+    const keys = new Keys(prefix);
+    const queues = new Map<string, Queue>();
+    const processes: GatedProcess[] = [];
+    await use({
+      gate: new Gate(redis, keys),
+      queue: (tool) => {
+        let queue = queues.get(tool);
+        if (queue === undefined) {
+          queue = new Queue(tool, { connection: redis, prefix });
+          queues.set(tool, queue);
+        }
+        return queue;
+      },
+      process: async (machine, declared = {}, options = {}) => {
+        const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+        const subscriber = new Redis(redisUrl, { maxRetriesPerRequest: null });
+        const keeper = new Doorkeeper({
+          redis: connection,
+          subscriber,
+          keys,
+          machine,
+          process: `${machine}-${++count}`,
+          leaseMs: options.leaseMs ?? 30_000,
+          capacity: options.capacity ?? { "*": 1_000_000 },
+          log: pino({ level: "silent" }),
+        });
+        await keeper.start({ tools: {}, budgets: {}, ...declared });
+        const workers: Worker[] = [];
+        let gone = false;
+        const process: GatedProcess = {
+          keeper,
+          serve: (tool, work, concurrency = 10) => {
+            const worker = new Worker(
+              tool,
+              async (job, token) => work(job, token ?? ""),
+              { connection, prefix, concurrency, lockDuration: 1_000, stalledInterval: 500 },
+              keeper.backendOf(tool),
+            );
+            worker.on("error", () => {});
+            workers.push(worker);
+            return worker;
+          },
+          close: async () => {
+            if (gone) return;
+            gone = true;
+            await Promise.all(workers.map((worker) => worker.close()));
+            await keeper.close();
+            connection.disconnect();
+            subscriber.disconnect();
+          },
+          vanish: () => {
+            gone = true;
+            connection.disconnect();
+            subscriber.disconnect();
+            for (const worker of workers) void worker.close(true);
+          },
+        };
+        processes.push(process);
+        return process;
+      },
+    });
+    await Promise.all(processes.map((process) => process.close()));
+    await Promise.all([...queues.values()].map((queue) => queue.close()));
+  },
+});
