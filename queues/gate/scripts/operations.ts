@@ -47,6 +47,10 @@ function operations.acquire(a)
   local machine = machineOf(name)
   local offered = redis.call('HGET', G .. '.offered:' .. process, tool)
   local permit = offered and permitOf(offered)
+  if permit and not stillFits(permit) then
+    giveBack(offered, permit, { class = 'none', unused = true })
+    permit = nil
+  end
   if permit then
     permit.o, permit.s = nil, now
     countOffer(tool, -1)
@@ -159,6 +163,7 @@ function operations.register(a)
   redis.call('HSET', G .. '.process-info', process, name)
   for r, amount in pairs(a[5]) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
   machines[name] = nil
+  serveMachine(name)
   return 0
 end
 

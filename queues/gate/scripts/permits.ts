@@ -102,6 +102,22 @@ local function giveBack(id, permit, call)
   })
 end
 
+-- Whether what was offered is still there: a capacity may have shrunk meanwhile.
+local function stillFits(permit)
+  local machine = machineOf(permit.m)
+  if (machine.n or 0) > 1 and not (machine['c:*'] and machine['c:*'] < 0) then
+    for r, amount in pairs(permit.n) do
+      local capacity = (machine['c:' .. r] or machine['c:*'] or 1000000) - (machine['b:' .. r] or 0)
+      if amount > 0 and (machine['u:' .. r] or 0) > capacity then return false end
+    end
+  end
+  for _, one in ipairs(permit.b) do
+    local budget = one[2] > 0 and budgetOf(one[1])
+    if budget and budget.slots and usedOf(one[1]) > budget.slots then return false end
+  end
+  return true
+end
+
 -- A machine without processes is no machine any more.
 local function forgetMachine(name)
   for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
