@@ -1,6 +1,5 @@
 import type { Job } from "bullmq";
 
-import { DEFAULT_PRIORITY } from "../../config/index.ts";
 import {
   childOptions,
   CONTROL_QUEUES,
@@ -37,10 +36,10 @@ export function stagesBehind(definition: RunDefinition, stepId: string, epoch: n
 }
 
 /** What says how urgent a run is: a job that is underway does not hear of a change. */
-const URGENCY = ["priority", "seq"];
+const URGENCY = ["tag"];
 
-function urgencyOf([priority, seq]: readonly (string | null | undefined)[]): number {
-  return jobPriority(Number(priority ?? DEFAULT_PRIORITY), Number(seq ?? 0));
+function urgencyOf([tag]: readonly (string | null | undefined)[]): number {
+  return jobPriority(Number(tag ?? 0));
 }
 
 /** Adds items of a forEach as children of the control job that waits for them. Adding twice is harmless. */

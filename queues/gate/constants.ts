@@ -32,3 +32,7 @@ export const RAMP_MS = 30_000;
 export const SERVICE_WINDOW = 20;
 /** Marks of jobs that will not call their tool are forgotten after this time. Milliseconds. */
 export const PASS_MS = 7 * 86_400_000;
+/** What a call is taken to last before any was measured, if its tool does not say. Milliseconds. */
+export const DEFAULT_SERVICE_MS = 1_000;
+/** The least share of a machine that a call counts as, in the demand of a run. */
+export const MIN_SHARE = 0.05;

@@ -69,7 +69,7 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     hash,
     state,
     abort: abort ? (JSON.parse(abort) as Abort) : null,
-    priority: jobPriority(header.priority, header.seq ?? 0),
+    priority: jobPriority(header.tag),
     ...(parent === undefined ? {} : { parent }),
     ...(reopened ? { reopened: reopenedOf(reopened) } : {}),
   };

@@ -1,13 +1,14 @@
-import { MAX_PRIORITY } from "../../config/index.ts";
+import { PRIORITIES_PER_S } from "../gate/constants.ts";
 
-/** Runs that are told apart within a class. BullMQ knows 2,097,152 priorities; ten classes share them. */
-const CLASS = 200_000;
+/** The largest priority that BullMQ knows. */
+const MAX = 2_097_152;
 
 /**
- * BullMQ's priority of the steps of a run; it takes the smallest first. First the more urgent class,
- * then the run that was admitted earlier: what was begun is finished before something new is begun.
- * After 200,000 runs counting begins again, so that for a while new runs pass older ones.
+ * BullMQ's priority of the steps of a run, by its fair tag; it takes the smallest first. What was begun is
+ * finished before something new is begun, and a class with twice the weight gets twice as much. After
+ * 20,000 virtual seconds without an idle moment counting begins again, so that for a while new runs pass
+ * older ones.
  */
-export function jobPriority(priority: number, seq: number): number {
-  return (MAX_PRIORITY - priority) * CLASS + (seq % CLASS) + 1;
+export function jobPriority(tag: number): number {
+  return (Math.floor(tag * PRIORITIES_PER_S) % (MAX - 1)) + 1;
 }

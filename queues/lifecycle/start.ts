@@ -69,12 +69,12 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Submit
     ...(parent === undefined ? {} : { parent }),
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
-  const { existing, seq, admitted } = await parts.runs.create(run, parts.maxRunning);
-  if (seq !== null) {
+  const { existing, tag, admitted } = await parts.runs.create(run, parts.maxRunning);
+  if (tag !== null) {
     const tree = parts.treeOf(definition, hash, {
       address: { workflowId: definition.workflow.id, runId, epoch: 0 },
       identity,
-      priority: jobPriority(priority, seq),
+      priority: jobPriority(tag),
       ...(parent === undefined ? {} : { parent }),
     });
     await addJobs(parts, runId, tree);

@@ -22,7 +22,7 @@ const HEADER = [
   "error",
   "unmet",
   "priority",
-  "seq",
+  "tag",
   "parent",
   "width",
 ] as const;
@@ -45,7 +45,7 @@ export async function readHeader(
     error,
     unmet,
     priority,
-    seq,
+    tag,
     parent,
     width,
   ] = await redis.hmget(key, ...HEADER);
@@ -63,7 +63,7 @@ export async function readHeader(
     ...(error ? { error: readJson<StepError>(error) } : {}),
     ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
     priority: Number(priority ?? DEFAULT_PRIORITY),
-    seq: seq ? Number(seq) : null,
+    tag: Number(tag ?? 0),
     ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
     ...(width ? { width: Number(width) } : {}),
   };

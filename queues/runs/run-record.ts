@@ -140,8 +140,8 @@ export interface RunHeader extends Identity {
   readonly unmetCriteria?: readonly string[];
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
-  /** Counts the admissions of a deployment: older runs have smaller ones. Null before its turn. */
-  readonly seq: number | null;
+  /** Its place in the fair order: the smaller goes first. Virtual seconds. */
+  readonly tag: number;
   /** The step of another run that this one works for. */
   readonly parent?: ParentStep;
   /** Calls that may be underway, in mode `adaptive`. */

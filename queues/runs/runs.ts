@@ -109,8 +109,8 @@ export class Runs {
     maxRunning: number,
   ): Promise<{
     readonly existing: ExistingRun | null;
-    /** Place of this run among the admitted; null when it waits. */
-    readonly seq: number | null;
+    /** Place of this run in the fair order; null when it waits for its turn. */
+    readonly tag: number | null;
     readonly admitted: readonly string[];
   }> {
     const { tenant, actor, correlationId, definition, parent } = run;
@@ -123,6 +123,7 @@ export class Runs {
       timeoutMs: run.timeoutMs,
       priority: String(run.priority),
       cap: maxRunning,
+      calls: callsOf(definition),
       ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),
       ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
       ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
@@ -141,12 +142,12 @@ export class Runs {
     let answer = await send("");
     if (answer[0] === "define") answer = await send(JSON.stringify(definition));
     if (answer[0] === "created") {
-      const [, seq, ...admitted] = answer;
-      return { existing: null, seq: seq ? Number(seq) : null, admitted };
+      const [, tag, ...admitted] = answer;
+      return { existing: null, tag: tag ? Number(tag) : null, admitted };
     }
     const [, definitionHash = "", inputHash = "", state = "", epoch = "0"] = answer;
     const existing = { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
-    return { existing, seq: null, admitted: [] };
+    return { existing, tag: null, admitted: [] };
   }
 
   /** Admits waiting runs of a tenant, as far as there is room. Their jobs can be added now. */
@@ -372,4 +373,12 @@ export class Runs {
 /** Lua cannot tell an empty list from an empty object. */
 export function listOf(value: unknown): string[] {
   return Array.isArray(value) ? (value as string[]) : [];
+}
+
+/** How often a workflow calls each tool, as far as it is known before it runs: a forEach counts as one. */
+function callsOf(definition: RunDefinition): [tool: string, calls: number][] {
+  const calls = new Map<string, number>();
+  for (const { tool, wait, workflow } of Object.values(definition.steps))
+    if (wait === undefined && workflow === undefined) calls.set(tool, (calls.get(tool) ?? 0) + 1);
+  return [...calls];
 }

@@ -23,8 +23,6 @@ for _, field in ipairs({ 'output', 'error', 'unmet' }) do
 end
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('ZREM', prefix .. '.open', runId)
--- Nobody is left to compare with: counting begins again.
-if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.seq') end
 if redis.call('SREM', prefix .. '.admitted:' .. head[3], runId) == 0 then
   redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
 end
@@ -39,7 +37,7 @@ if head[4] then
     if next then
       redis.call('HSET', holder, head[4], next)
       -- Who is held, or being stopped, has its turn and no use for it yet.
-      if redis.call('HGET', prefix .. '.run:' .. next, 'state') == 'queued' then await(prefix, next, now) end
+      if redis.call('HGET', prefix .. '.run:' .. next, 'state') == 'queued' then await(prefix, next) end
     else
       redis.call('HDEL', holder, head[4])
     end

@@ -1,3 +1,4 @@
+import { FAIR } from "./fair.ts";
 import { ADMISSION, SHARED } from "./shared.ts";
 import { RESUME_CLOCK } from "./waits.ts";
 import { WIDTH } from "./width.ts";
@@ -12,7 +13,7 @@ import { WIDTH } from "./width.ts";
  * client a fraction of what hundreds of arguments and replies do.
  */
 export const LEDGER_SCRIPT = `
-${SHARED}${ADMISSION}${RESUME_CLOCK}${WIDTH}
+${SHARED}${ADMISSION}${FAIR}${RESUME_CLOCK}${WIDTH}
 local now = clock()
 local stamp = digits(now)
 local OVER = { C = true, F = true, S = true, X = true }
@@ -85,6 +86,8 @@ function operations.begin(key, a)
   if state == 'queued' then
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
+    local facts = redis.call('HMGET', key, 'tag', 'demand', 'priority')
+    if facts[1] then advance(partsOf(key), facts[1], facts[2], facts[3]) end
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
   elseif state == 'parked' then
     resumeClock(key, now)

@@ -16,7 +16,7 @@ export const ADMISSION = `
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent')
-  redis.call('HSET', key, 'admittedAt', digits(now), 'seq', redis.call('INCR', prefix .. '.seq'))
+  redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   -- A sub-run works for one that counts already.
   if not facts[3] then redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId) end
@@ -37,11 +37,12 @@ local function pump(prefix, tenant, cap, now)
   return admitted
 end
 
-local CLASS = 1e13
--- A run that is ready waits behind those of its priority that came before it.
-local function await(prefix, runId, now)
-  local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'priority')
-  local class = 10 - tonumber(facts[2] or '5')
-  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(class * CLASS + now), runId)
+local HUNDREDTHS, TURNS = 100, 67108864
+-- A run that is ready waits by its fair tag; behind those with the same that came before it.
+local function await(prefix, runId)
+  local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'tag')
+  local turn = redis.call('HINCRBY', prefix .. '.fair', 'turns', 1) % TURNS
+  local score = math.floor(tonumber(facts[2] or '0') * HUNDREDTHS) * TURNS + turn
+  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(score), runId)
 end
 `;

@@ -97,11 +97,11 @@ test("a new priority moves a run among those that wait for their turn", async ({
   await tutti.setPriority("x", 8);
   await tutti.cancel("busy-0");
   await gate.holds(11);
-  // Of the same class the one that came first.
-  expect(gate.came.at(-1)).toBe("x");
+  // Of the same class the one that was put there first.
+  expect(gate.came.at(-1)).toBe("z");
   await tutti.cancel("busy-1");
   await gate.holds(12);
-  expect(gate.came.at(-1)).toBe("z");
+  expect(gate.came.at(-1)).toBe("x");
   gate.open();
   expect((await tutti.result("y", WAIT)).state).toBe("completed");
 });
