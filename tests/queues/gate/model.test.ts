@@ -11,20 +11,17 @@ test("ten thousand random events break nothing: capacity, slots, rates, counters
 }) => {
   const model = new GateModel(redis, prefix, randomFrom(SEED));
   await model.start();
-  const report = await model.play(Number(process.env["N"] ?? 10_000));
-  console.log(`seed ${SEED}: ${JSON.stringify(report)}`);
+  const report = await model.play(10_000);
   await model.drain();
   // Something was refused, something was granted, processes died, or nothing was tested.
   for (const count of [report.grants, report.refusals, report.deaths, report.changes])
-    expect(count).toBeGreaterThan(0);
-  expect(report.longestWaitMs).toBeLessThan(60_000);
+    expect(count, JSON.stringify(report)).toBeGreaterThan(0);
 });
 
 test("nobody starves, not even who needs most of a machine", async ({ redis, prefix }) => {
   const model = new GateModel(redis, prefix, randomFrom(SEED), false);
   await model.start();
-  const report = await model.play(Number(process.env["N"] ?? 10_000));
-  console.log(`seed ${SEED}: ${JSON.stringify(report)}`);
+  const report = await model.play(10_000);
   await model.drain();
-  expect(report.longestBigMs).toBeLessThan(10_000);
+  expect(report.longestBigMs, JSON.stringify(report)).toBeLessThan(10_000);
 });
