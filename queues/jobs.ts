@@ -1,5 +1,5 @@
 import { TuttiError } from "../config/index.ts";
-import { PAYLOAD_VERSION } from "./definition.ts";
+import { PAYLOAD_VERSION, type StepLimits } from "./definition.ts";
 import type { RunAddress } from "./names.ts";
 
 /** Who a run belongs to; travels in every payload, log line and outgoing call (D15). */
@@ -21,6 +21,8 @@ export interface StepJob extends RunJob {
   readonly stepId: string;
   /** Position in a forEach. */
   readonly item?: number;
+  /** What its call takes instead of what its tool says; the gate reads it. */
+  readonly take?: StepLimits;
   /** It undoes the call instead of making it. */
   readonly undo?: boolean;
 }

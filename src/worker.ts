@@ -42,6 +42,7 @@ import {
 import {
   FIELDS,
   Flows,
+  Gate,
   HEARTBEAT_MS,
   Items,
   Keys,
@@ -177,7 +178,9 @@ class RunningWorker implements TuttiWorker {
     const producer = new FlowProducer({ connection: this.#redis, prefix });
     producer.on("error", () => {});
     this.#declared = declaredLimits(registry);
+    const gate = new Gate(this.#redis, this.#keys);
     this.#keeper = new Doorkeeper({
+      gate,
       redis: this.#redis,
       subscriber: this.#subscriber,
       keys: this.#keys,
@@ -200,6 +203,7 @@ class RunningWorker implements TuttiWorker {
       flows: new Flows(producer, queues, prefix),
       definitions: new Definitions((hash) => runs.definition(hash)),
       tools: this.#bound,
+      gate,
       keeper: this.#keeper,
       settlement: new Settlement(registry),
       active: new ActiveCalls(),

@@ -4,9 +4,9 @@ import type { Logger } from "pino";
 
 import { messageOf } from "../../config/index.ts";
 import {
-  Gate,
   type Acquired,
   type CallEnd,
+  type Gate,
   type Grant,
   type Keys,
   type StepLimits,
@@ -24,6 +24,7 @@ const REPORT_MS = 5_000;
 
 /** What a process brings to the gate. */
 export interface DoorkeeperOptions {
+  readonly gate: Gate;
   readonly redis: Redis;
   /** A connection that listens. */
   readonly subscriber: Redis;
@@ -72,7 +73,7 @@ export class Doorkeeper implements Gatekeeper {
 
   constructor(options: DoorkeeperOptions) {
     this.#options = options;
-    this.gate = new Gate(options.redis, options.keys);
+    this.gate = options.gate;
     this.#openness = new Openness(options.redis, options.keys);
   }
 
@@ -153,6 +154,10 @@ export class Doorkeeper implements Gatekeeper {
 
   amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
     return this.gate.amend(permit, take);
+  }
+
+  passed(jobId: string): Promise<void> {
+    return this.gate.passed(jobId);
   }
 
   hold(jobId: string, token: string, grant: Grant): void {

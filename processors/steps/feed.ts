@@ -55,10 +55,12 @@ export async function addItems(
     id: jobIds.step(job, headOf(definition, job.stepId, job.epoch)),
     queue: engine.queues.qualified(CONTROL_QUEUES.each),
   };
-  await engine.queues.get(definition.steps[job.stepId]!.tool).addBulk(
+  const { tool, limits } = definition.steps[job.stepId]!;
+  const { take: _, ...data } = job;
+  await engine.queues.get(tool).addBulk(
     items.map((item) => ({
       name: `${job.stepId}[${item}]`,
-      data: { ...job, item },
+      data: { ...data, item, ...(limits === undefined ? {} : { take: limits }) },
       opts: {
         ...childOptions(jobIds.item(job, job.stepId, item)),
         priority,

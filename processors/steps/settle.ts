@@ -5,6 +5,7 @@ import { endAborted } from "../control/end-aborted.ts";
 import type { Engine } from "../engine.ts";
 import { callGranted } from "./aside.ts";
 import type { CompiledDefinition } from "./definitions.ts";
+import { doomedBy } from "./doomed.ts";
 
 /** What the end of a step needs to know. */
 interface Settled {
@@ -29,6 +30,8 @@ export async function settle(work: Settled, ending: Ending): Promise<StepRecord 
     await engine.runs.tellAbort(address.runId, abort);
     await hurry(engine, address.runId, abort.group);
   }
+  if (committed.status === "ok" && ending.outcome !== "completed" && job.data.item === undefined)
+    await engine.gate.pass(doomedBy(definition, job.data, job.data.stepId));
   await callGranted(engine, definition, job.data, committed.granted);
   if (committed.lastOfAborted) await endAborted(engine, definition, job.data);
   else if (committed.version !== undefined)

@@ -141,6 +141,9 @@ type Operation = readonly [name: string, ...args: unknown[]];
 /** Operations that one call of the script does at most. */
 const MAX_OPERATIONS = 100;
 
+/** Jobs that one operation marks at most. */
+const MAX_PASSED = 200;
+
 interface Commands {
   tuttiGate(...args: (string | number)[]): Promise<string>;
 }
@@ -241,12 +244,18 @@ export class Gate {
   }
 
   /** Marks jobs that will not call their tool: they wait for nothing and count nowhere. */
-  async pass(jobs: readonly string[]): Promise<void> {
-    if (jobs.length > 0) await this.#do("pass", ...jobs);
+  async pass(jobs: readonly { readonly queue: string; readonly jobId: string }[]): Promise<void> {
+    for (let from = 0; from < jobs.length; from += MAX_PASSED) {
+      const part = jobs.slice(from, from + MAX_PASSED).map(({ queue, jobId }) => [queue, jobId]);
+      // One after another, so that Redis is free for others in between.
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#do("pass", ...part);
+    }
   }
 
-  async unpass(jobs: readonly string[]): Promise<void> {
-    if (jobs.length > 0) await this.#do("unpass", ...jobs);
+  /** A job that was marked has come. */
+  async passed(jobId: string): Promise<void> {
+    await this.#do("passed", jobId);
   }
 
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */

@@ -1,5 +1,5 @@
 import { holdJobs } from "../flows.ts";
-import { CONTROL_QUEUES, jobIds } from "../names.ts";
+import { CONTROL_PREFIX, CONTROL_QUEUES, jobIds } from "../names.ts";
 import {
   FIELDS,
   isOpen,
@@ -93,8 +93,13 @@ async function callBack(
   run: FoundRun,
   running: readonly StepOrItem[],
 ): Promise<void> {
-  await parts.flows.promote(running.map((step) => jobOf(run, step)));
+  const jobs = running.map((step) => jobOf(run, step));
+  await parts.gate.pass(jobs.filter(isOfTool));
+  await parts.flows.promote(jobs);
 }
+
+const isOfTool = ({ queue }: { readonly queue: string }): boolean =>
+  !queue.startsWith(CONTROL_PREFIX);
 
 /**
  * Lets the steps of a run that pause before another attempt, or wait for anything else, start at once.
@@ -112,6 +117,9 @@ export async function hurry(parts: RunParts, runId: string, group?: string): Pro
     steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
   );
   const states = records.map((text) => parseStepRecord(text).state);
+  // None of them will call its tool: the gate lets them pass.
+  const open = steps.filter((_, index) => parseStepRecord(records[index]).finishedAtMs === null);
+  await parts.gate.pass(open.map((step) => jobOf(run, step)).filter(isOfTool));
   const idle = steps.filter(
     (_, index) => states[index] === "retrying" || states[index] === "waiting",
   );

@@ -1,5 +1,6 @@
 import type { RunDefinition } from "../definition.ts";
 import type { Flows, TreeNode } from "../flows.ts";
+import type { Gate } from "../gate/gate.ts";
 import type { Identity } from "../jobs.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "../names.ts";
 import { FIELDS, slotOf, type Abort, type ParentStep, type RunState } from "../runs/run-record.ts";
@@ -37,6 +38,7 @@ export interface RunParts {
   readonly runs: Runs;
   readonly waits: Waits;
   readonly flows: Flows;
+  readonly gate: Gate;
   readonly treeOf: TreeOf;
   /** Runs of a tenant that are at work at the same time. */
   readonly maxRunning: number;

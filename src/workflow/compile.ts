@@ -48,7 +48,7 @@ export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] 
           parent: job.parent,
           ...under,
         }
-      : toNode(job, address, base, priority),
+      : toNode(job, address, base, priority, workflow.definition),
   );
 }
 
@@ -57,11 +57,17 @@ function toNode(
   run: RunAddress,
   base: RunJob,
   priority: number,
+  definition: RunDefinition,
 ): TreeNode {
   const { parent } = job;
   switch (job.kind) {
     case "step": {
-      const data: StepJob = { ...base, stepId: job.stepId };
+      const take = definition.steps[job.stepId]?.limits;
+      const data: StepJob = {
+        ...base,
+        stepId: job.stepId,
+        ...(take === undefined ? {} : { take }),
+      };
       const jobId = jobIds.step(run, job.stepId);
       return { queue: job.queue, jobId, name: job.stepId, data, parent, priority };
     }

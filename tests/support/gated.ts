@@ -68,6 +68,7 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
         const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
         const subscriber = new Redis(redisUrl, { maxRetriesPerRequest: null });
         const keeper = new Doorkeeper({
+          gate: new Gate(connection, keys),
           redis: connection,
           subscriber,
           keys,

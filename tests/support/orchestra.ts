@@ -3,7 +3,7 @@ import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import type { RepairParts, ToolHandler } from "../../processors/index.ts";
-import { Flows, Keys, Ledger, Runs, ToolQueues, Waits } from "../../queues/index.ts";
+import { Flows, Gate, Keys, Ledger, Runs, ToolQueues, Waits } from "../../queues/index.ts";
 import { treeOf } from "../../src/tree.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
@@ -56,6 +56,7 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
         runs: new Runs(redis, new Keys(prefix)),
         flows: new Flows(producer, queues, prefix),
         waits: new Waits(redis, new Keys(prefix)),
+        gate: new Gate(redis, new Keys(prefix)),
         treeOf,
         maxRunning: 10,
         ledger: new Ledger(redis, new Keys(prefix)),

@@ -213,18 +213,31 @@ function operations.configure(a)
   return 0
 end
 
--- job, job ... marks jobs that will not call their tool: they wait for nothing. Marks of jobs that were
--- removed before they came here are forgotten.
+-- { queue, job } ... marks jobs that will not call their tool: they wait for nothing, also not behind
+-- others. Marks of jobs that were removed before they came here are forgotten.
 function operations.pass(a)
   redis.call('ZREMRANGEBYSCORE', G .. '.free', '-inf', stamp)
-  for i = 2, #a do redis.call('ZADD', G .. '.free', digits(now + ${PASS_MS}), a[i]) end
+  for i = 2, #a do
+    local queue, job = P .. ':' .. a[i][1] .. ':', a[i][2]
+    redis.call('ZADD', G .. '.free', digits(now + ${PASS_MS}), job)
+    if redis.call('EXISTS', queue .. job) == 1 then
+      redis.call('HSET', queue .. job, 'priority', 1)
+      if redis.call('ZSCORE', queue .. 'prioritized', job) then
+        redis.call('ZADD', queue .. 'prioritized', PRIORITY, job)
+        redis.call('ZADD', queue .. 'marker', 0, '0')
+        for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
+          local claim = claimsOf(name)[a[i][1]]
+          for _, process in ipairs(claim and claim.p or {}) do tell('wake:' .. process, a[i][1]) end
+        end
+      end
+    end
+  end
   return 0
 end
 
--- job, job ... takes the marks back.
-function operations.unpass(a)
-  for i = 2, #a do redis.call('ZREM', G .. '.free', a[i]) end
-  return 0
+-- job. It has come, and was let pass.
+function operations.passed(a)
+  return redis.call('ZREM', G .. '.free', a[2])
 end
 ${VIEWS}
 sweep()
