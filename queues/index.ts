@@ -70,6 +70,7 @@ export {
   type Acquired,
   type CallClass,
   type CallEnd,
+  type Caller,
   type Explained,
   type GateChanges,
   type GatedLimits,

@@ -32,6 +32,16 @@ export const toolLimits = z.strictObject({
   queueLength: z.int().positive().optional(),
 });
 
+/** When a tool that does not answer is left alone (R73). What is left out has the default. */
+export const breakerSpec = z.strictObject({
+  /** Failures in a row after which a machine says that the tool is down. Default: 5. */
+  failures: z.int().positive().max(1_000).optional(),
+  /** How long nothing calls it then. Milliseconds. Default: 60,000. */
+  openMs: z.int().positive().max(86_400_000).optional(),
+  /** Calls that try it after that, and have to succeed before everybody may call again. Default: 3. */
+  probes: z.int().positive().max(1_000).optional(),
+});
+
 /** An amount that several tools share. */
 export const budgetSpec = z
   .strictObject({

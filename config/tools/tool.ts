@@ -2,7 +2,14 @@ import { z } from "zod";
 
 import { STEP_TIMEOUT_MS } from "../defaults.ts";
 import { jsonSchema } from "./json-schema.ts";
-import { BUDGET_NAME, budgetSpec, budgetUse, IMPORTANCES, toolLimits } from "./limits.ts";
+import {
+  breakerSpec,
+  BUDGET_NAME,
+  budgetSpec,
+  budgetUse,
+  IMPORTANCES,
+  toolLimits,
+} from "./limits.ts";
 
 /** Tool ids are queue names too, so they are plain: letters, digits, `_`, `-`, with dots between. */
 export const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
@@ -135,6 +142,8 @@ export const toolSpec = z.strictObject({
   budgets: z.record(z.string().regex(BUDGET_NAME), budgetUse).default({}),
   /** The service behind the tool: when it asks for a pause, all tools with the same word pause. Default: the id. */
   upstream: z.string().min(1).max(100).optional(),
+  /** When the tool is left alone because it does not answer. */
+  breaker: breakerSpec.optional(),
   /** Which tools are suspended first when services fail: optional ones, then all but critical ones. */
   importance: z.enum(IMPORTANCES).default("essential"),
   /** How the tool is reached. Without it the tool is listed as unbound and refused at submission. */

@@ -20,6 +20,8 @@ export interface ToolLimits {
   readonly upstream: string;
   /** 0 critical, 1 essential, 2 optional. */
   readonly importance: 0 | 1 | 2;
+  /** When the tool is left alone; what is not said has the default. */
+  readonly breaker?: ToolSpec["breaker"];
 }
 
 /** What a budget has, as the gate reads it. */
@@ -69,6 +71,7 @@ export function compileLimits(spec: ToolSpec): {
     needs: needsOf(spec.resources),
     upstream: spec.upstream ?? spec.id,
     importance: importanceOf(spec),
+    ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
   const own = compileBudget({

@@ -28,6 +28,12 @@ local function troubleOf(field)
   return found
 end
 
+-- When a tool counts as down, for how long nothing is let through then, and how many try it after that.
+local function breakerOf(tool)
+  local own = (toolOf(tool) or {}).breaker or {}
+  return own.failures or ${BREAKER_FAILURES}, own.openMs or ${BREAKER_OPEN_MS}, own.probes or ${BREAKER_PROBES}
+end
+
 local settled = {}
 local function setTrouble(field, trouble)
   troubles[field] = trouble
@@ -51,7 +57,7 @@ local function troubled(tool, limits, no)
   if breaker then
     if breaker.s == 'open' and now < breaker.until_ then
       no({ kind = 'breaker', state = 'open', untilMs = breaker.until_ })
-    elseif breaker.s == 'half' and breaker.probes >= ${BREAKER_PROBES} then
+    elseif breaker.s == 'half' and breaker.probes >= select(3, breakerOf(tool)) then
       no({ kind = 'breaker', state = 'half_open', probes = breaker.probes, line = 'p:' .. tool })
     end
   end
@@ -76,7 +82,8 @@ local function isProbe(tool)
 end
 
 local function openBreaker(tool)
-  setTrouble('b:' .. tool, { s = 'open', at = now, until_ = now + ${BREAKER_OPEN_MS}, probes = 0, ok = 0 })
+  local _, openMs = breakerOf(tool)
+  setTrouble('b:' .. tool, { s = 'open', at = now, until_ = now + openMs, probes = 0, ok = 0 })
 end
 
 -- Failures in a row are counted for each machine; the tool counts as down when most of the machines that
@@ -89,7 +96,8 @@ local function countFailure(tool, machine, failed)
     return
   end
   redis.call('HSET', key, 't:' .. machine, stamp)
-  if redis.call('HINCRBY', key, 'f:' .. machine, 1) < ${BREAKER_FAILURES} then return end
+  local failures = breakerOf(tool)
+  if redis.call('HINCRBY', key, 'f:' .. machine, 1) < failures then return end
   local flat, called, down = redis.call('HGETALL', key), 0, 0
   local facts = {}
   for i = 1, #flat, 2 do facts[flat[i]] = tonumber(flat[i + 1]) end
@@ -100,7 +108,7 @@ local function countFailure(tool, machine, failed)
         redis.call('HDEL', key, field, 'f:' .. name)
       else
         called = called + 1
-        if (facts['f:' .. name] or 0) >= ${BREAKER_FAILURES} then down = down + 1 end
+        if (facts['f:' .. name] or 0) >= failures then down = down + 1 end
       end
     end
   end
@@ -123,19 +131,20 @@ end
 -- What the end of a call says about its tool and its upstream. class: ok | limited (429) | down (timeout,
 -- connection, 5xx) | none (it says nothing).
 local function learnTrouble(tool, upstream, machine, call)
-  local breaker = troubleOf('b:' .. tool)
+  local breaker, closed = troubleOf('b:' .. tool), troubleOf('u:' .. upstream)
   if breaker and call.probe then
     breaker.probes = math.max(0, breaker.probes - 1)
     if call.class == 'down' then
       openBreaker(tool)
     elseif call.class == 'ok' and breaker.s == 'half' then
       breaker.ok = breaker.ok + 1
-      if breaker.ok >= ${BREAKER_PROBES} then
+      local _, _, probes = breakerOf(tool)
+      if breaker.ok >= probes then
         redis.call('DEL', G .. '.failures:' .. tool)
         setTrouble('b:' .. tool, false)
         -- Many have waited: they come back in growing waves.
         if not troubleOf('u:' .. upstream) then
-          setTrouble('u:' .. upstream, { at = now, until_ = 0, goal = ${BREAKER_PROBES} * 8, allowed = ${BREAKER_PROBES}, row = 0 })
+          setTrouble('u:' .. upstream, { at = now, until_ = 0, goal = probes * 8, allowed = probes, row = 0 })
         end
       else
         setTrouble('b:' .. tool, breaker)
@@ -146,7 +155,6 @@ local function learnTrouble(tool, upstream, machine, call)
   elseif call.class == 'ok' or call.class == 'down' then
     countFailure(tool, machine, call.class == 'down')
   end
-  local closed = troubleOf('u:' .. upstream)
   if call.class == 'limited' then
     coolDown(upstream, call.retryAfterMs or 0, call.underway)
   elseif closed and call.class == 'ok' and call.since >= closed.until_ then
