@@ -41,7 +41,6 @@ export {
   excessesOf,
   excessText,
   IMPORTANCES,
-  tightestWindow,
   windowsOf,
   type Amounts,
   type BudgetSpec,

@@ -12,11 +12,10 @@ import {
   LOCK_DURATION_MS,
   MAX_STALLED_COUNT,
   messageOf,
-  tightestWindow,
   type Binding,
   type ToolSpec,
 } from "../config/index.ts";
-import { CONTROL_QUEUES, controlBackoffMs, settlesWithin } from "../queues/index.ts";
+import { CONTROL_QUEUES, controlBackoffMs, settlesWithin, showLimits } from "../queues/index.ts";
 import { edgeProcessor, forkProcessor } from "./control/fork.ts";
 import { runProcessor } from "./control/run.ts";
 import type { Engine } from "./engine.ts";
@@ -83,7 +82,7 @@ export class Workers {
     this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control);
     this.#serve(CONTROL_QUEUES.wait, waitProcessor(this.#engine), control);
     this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control);
-    await Promise.all(tools.map((tool) => this.#setLimits(tool)));
+    await this.show();
     for (const tool of tools) {
       this.#serve(
         tool.id,
@@ -95,17 +94,12 @@ export class Workers {
     await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
   }
 
-  /** The queue's own limits hold over all workers; they are what Bull Board shows. */
-  async #setLimits(tool: ToolSpec): Promise<void> {
-    const queue = this.#engine.queues.get(tool.id);
-    const { concurrency } = tool.limits;
-    const rate = tightestWindow(tool.limits.rate);
-    await (concurrency === undefined
-      ? queue.removeGlobalConcurrency()
-      : queue.setGlobalConcurrency(concurrency));
-    await (rate === undefined
-      ? queue.removeGlobalRateLimit()
-      : queue.setGlobalRateLimit(rate.max, rate.durationMs));
+  /** Lets Bull Board show the limits that stand now. */
+  async show(): Promise<void> {
+    const { keys, queues } = this.#engine;
+    const { connection, tools } = this.#options;
+    const ids = tools.map(({ id }) => id);
+    await showLimits(connection, keys, queues, ids);
   }
 
   #serve<T>(

@@ -78,6 +78,7 @@ export {
   type Shown,
 } from "./gate/gate.ts";
 export type { Reason } from "./gate/reasons.ts";
+export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";
 export {
   assertPayload,
   type EdgeJob,

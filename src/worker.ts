@@ -189,6 +189,7 @@ class RunningWorker implements TuttiWorker {
       leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
       capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
       log,
+      onMachines: () => this.#workers.show(),
     });
     this.#engine = {
       keys: this.#keys,

@@ -102,12 +102,6 @@ export function windowsOf(rate: ToolLimitsSpec["rate"]): readonly RateWindow[] {
   return "max" in rate ? [rate] : rate;
 }
 
-/** The window that lets the fewest units through in the long run; undefined when nothing is limited. */
-export function tightestWindow(rate: ToolLimitsSpec["rate"]): RateWindow | undefined {
-  const perMs = ({ max, durationMs }: RateWindow): number => max / durationMs;
-  return windowsOf(rate).toSorted((a, b) => perMs(a) - perMs(b))[0];
-}
-
 /** The amounts behind a declaration; what it leaves out is that of `base`. */
 export function amountsOf(
   use: number | { readonly slots?: number | undefined; readonly cost?: number | undefined },

@@ -38,6 +38,8 @@ export interface DoorkeeperOptions {
   /** Capacity of the machine in millionths, by resource; `*` for all others, -1 for no bound. */
   readonly capacity: Readonly<Record<string, number>>;
   readonly log: Logger;
+  /** Called when there are more or fewer machines than before. */
+  readonly onMachines?: () => Promise<void>;
 }
 
 /** A job on its way through a worker. */
@@ -68,6 +70,7 @@ export class Doorkeeper implements Gatekeeper {
   /** Calls without a permit since the last report, by tool. */
   readonly #unreported = new Map<string, number>();
   #declared: DeclaredLimits = { tools: {}, budgets: {} };
+  #machines = 0;
   #lease: NodeJS.Timeout | undefined;
   #reports: NodeJS.Timeout | undefined;
 
@@ -212,6 +215,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   async #report(): Promise<void> {
+    await this.#patiently(this.#countMachines(), "the machines were not counted");
     const counts = [...this.#unreported];
     this.#unreported.clear();
     await this.#patiently(
@@ -222,6 +226,14 @@ export class Doorkeeper implements Gatekeeper {
       ),
       "calls were not reported",
     );
+  }
+
+  async #countMachines(): Promise<void> {
+    const { redis, keys, onMachines } = this.#options;
+    const machines = await redis.scard(`${keys.gate}.machines`);
+    if (machines === this.#machines) return;
+    this.#machines = machines;
+    await onMachines?.();
   }
 
   async #register(): Promise<void> {
