@@ -8,7 +8,6 @@ import {
   catalogueParts,
   compileActual,
   loadCatalogue,
-  tightestWindow,
   toolSpec,
   ToolRegistry,
   ValidationError,
@@ -119,9 +118,6 @@ describe("limits of a tool", () => {
     expect(rateOf(one)).toEqual(one);
     expect(rateOf([one, two])).toEqual([one, two]);
     // 100 a minute is less than 3 a second.
-    expect(tightestWindow([one, two])).toEqual(two);
-    expect(tightestWindow(one)).toEqual(one);
-    expect(tightestWindow(undefined)).toBeUndefined();
   });
 
   test.each([
