@@ -117,7 +117,6 @@ describe("limits of a tool", () => {
       }).limits.rate;
     expect(rateOf(one)).toEqual(one);
     expect(rateOf([one, two])).toEqual([one, two]);
-    // 100 a minute is less than 3 a second.
   });
 
   test.each([
