@@ -8,3 +8,9 @@ export function median(values: readonly number[]): number | null {
 
 export const round = (value: number | null, digits = 2): number | null =>
   value === null ? null : Number(value.toFixed(digits));
+
+/** The value that a share of all is not above; null without values. */
+export function quantile(values: readonly number[], share: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null;
+}

@@ -1,0 +1,92 @@
+// The only place of the bench that knows how the gate is opened.
+import { Worker, type Job } from "bullmq";
+import type { Redis } from "ioredis";
+import { pino } from "pino";
+
+import { Doorkeeper } from "../../processors/index.ts";
+import { Keys, type BudgetLimits } from "../../queues/index.ts";
+import { concurrencyOf, type BenchTool } from "./tools.ts";
+
+/** A process that serves tools. */
+export interface Server {
+  /** Starts a worker for a tool. */
+  serve(
+    tool: BenchTool,
+    processor: (job: Job) => Promise<unknown>,
+    options?: { readonly concurrency?: number; readonly autorun?: boolean },
+  ): Worker;
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly redisUrl: string;
+  /** One for all workers of the process. */
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly machine: string;
+  readonly process: string;
+  readonly tools: readonly BenchTool[];
+  readonly budgets?: Readonly<Record<string, BudgetLimits>>;
+}
+
+/** Seconds that an idle worker waits at Redis before it looks again. */
+const DRAIN_DELAY = 30;
+
+/** BullMQ's workers behind the gate. */
+export async function gatedServer(options: ServerOptions): Promise<Server> {
+  const { redisUrl, connection, prefix, machine, tools, budgets = {} } = options;
+  const keeper = new Doorkeeper({
+    redisUrl,
+    keys: new Keys(prefix),
+    machine,
+    process: options.process,
+    leaseMs: 30_000,
+    strategy: "balanced",
+    log: pino({ level: "silent" }),
+  });
+  await keeper.start(new Map(tools.map(({ id, limits }) => [id, { limits }])), budgets);
+  const workers: Worker[] = [];
+  return {
+    serve(tool, processor, more = {}) {
+      const worker = new Worker(
+        tool.id,
+        keeper.guard(tool.id, processor),
+        {
+          connection,
+          prefix,
+          concurrency: concurrencyOf(tool),
+          drainDelay: DRAIN_DELAY,
+          ...more,
+        },
+        keeper.backendOf(tool.id),
+      );
+      workers.push(worker);
+      return worker;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await keeper.close();
+    },
+  };
+}
+
+/** The same workers, and nobody at the door. */
+export function bareServer({ connection, prefix }: ServerOptions): Server {
+  const workers: Worker[] = [];
+  return {
+    serve(tool, processor, more = {}) {
+      const worker = new Worker(tool.id, processor, {
+        connection,
+        prefix,
+        concurrency: concurrencyOf(tool),
+        drainDelay: DRAIN_DELAY,
+        ...more,
+      });
+      workers.push(worker);
+      return worker;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+    },
+  };
+}
