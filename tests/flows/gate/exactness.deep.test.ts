@@ -1,0 +1,142 @@
+import { loadavg } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { expect } from "vitest";
+
+import { eventually } from "../../support/eventually.ts";
+import { FakeApi, type ApiCall } from "../../support/fake-api.ts";
+import { GateFleet, taking } from "../../support/gate-fleet.ts";
+import { allowedUnits, violations } from "../../support/rate-windows.ts";
+import { test } from "../../support/redis.ts";
+
+const SPAN_MS = 180_000;
+/** Jobs that wait or run all the time. */
+const BACKLOG = 20;
+/** One job in so many costs ten units. */
+const HEAVY_EVERY = 20;
+const HEAVY_UNITS = 10;
+const HEAVY_WAIT_MS = 90_000;
+const PER_SECOND = { max: 3, durationMs: 1_000 };
+const PER_MINUTE = { max: 100, durationMs: 60_000 };
+const RATE_BUDGETS = {
+  calls: { rates: [[PER_SECOND.max, PER_SECOND.durationMs] as const] },
+  units: { rates: [[PER_MINUTE.max, PER_MINUTE.durationMs] as const] },
+};
+
+/** The job that a call was for; the path is /tool/job/process. */
+const jobOf = ({ path }: ApiCall): string => path.split("/")[2]!;
+const pidOf = ({ path }: ApiCall): number => Number(path.split("/")[3]);
+
+test("four processes, three calls a second and a hundred units a minute: no window ever holds more, and nearly all of it is used", async ({
+  redisUrl,
+  redis,
+  prefix,
+}) => {
+  await using api = await FakeApi.open({ serviceMs: 30 });
+  await using fleet = await GateFleet.start(
+    4,
+    { redisUrl, redis, prefix },
+    {
+      api,
+      tools: {
+        light: taking({ calls: 1, units: 1 }),
+        heavy: taking({ calls: 1, units: HEAVY_UNITS }),
+      },
+      budgets: RATE_BUDGETS,
+    },
+  );
+  let submitted = 0;
+  const heavySince = new Map<string, number>();
+  const startMs = api.now();
+  while (api.now() < (api.calls[0]?.atMs ?? startMs) + SPAN_MS) {
+    while (submitted - api.calls.length < BACKLOG) {
+      submitted++;
+      if (submitted % HEAVY_EVERY === 0) {
+        const [id] = await fleet.submit("heavy", 1, HEAVY_UNITS);
+        heavySince.set(id!, api.now());
+      } else await fleet.submit("light");
+    }
+    await pause(50);
+  }
+  const beginMs = api.calls[0]!.atMs;
+  const endMs = beginMs + SPAN_MS;
+  const calls = api.calls.filter(({ atMs }) => atMs < endMs);
+  const used = calls.reduce((sum, { units }) => sum + units, 0);
+  const cameAt = new Map(calls.map((call) => [jobOf(call), call.atMs]));
+  const waits = [...heavySince].map(([id, since]) => (cameAt.get(id) ?? endMs) - since);
+  const tooMany = [
+    ...violations(
+      calls.map(({ atMs }) => ({ atMs, units: 1 })),
+      [PER_SECOND],
+    ),
+    ...violations(calls, [PER_MINUTE]),
+  ];
+  const allowed = allowedUnits([PER_MINUTE], SPAN_MS);
+  const report = {
+    calls: calls.length,
+    used,
+    allowed,
+    usedShare: used / allowed,
+    violations: tooMany.length,
+    heavy: waits.length,
+    heavyWaitMs: Math.round(Math.max(...waits)),
+    load: loadavg()[0],
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  expect(tooMany).toEqual([]);
+  expect(used).toBeGreaterThanOrEqual(0.97 * allowed);
+  expect(waits.length).toBeGreaterThan(0);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(HEAVY_WAIT_MS);
+  // Every call was one job's, and no job called twice.
+  expect(new Set(calls.map(jobOf)).size).toBe(calls.length);
+  expect(fleet.accidents).toEqual([]);
+});
+
+test("whoever is killed while holding the only slot leaves nobody blocked", async ({
+  redisUrl,
+  redis,
+  prefix,
+}) => {
+  await using api = await FakeApi.open({ serviceMs: 10 });
+  await using fleet = await GateFleet.start(
+    4,
+    { redisUrl, redis, prefix },
+    {
+      api,
+      tools: { hold: taking({ gpu: 1 }), other: taking({ gpu: 1 }) },
+      budgets: { gpu: { slots: 1 } },
+      leaseMs: 2_000,
+    },
+  );
+  for (let round = 1; round <= 3; round++) {
+    api.outage = "silent";
+    await fleet.submit("hold");
+    const before = api.calls.length;
+    const held = await eventually(() => {
+      const call = api.calls[before];
+      if (call === undefined) throw new Error("nobody holds the slot yet");
+      return call;
+    });
+    await fleet.submit("other", 5);
+    await fleet.submit("hold", 5);
+    // Nobody else may call while it is held.
+    await pause(500);
+    expect(api.calls.length).toBe(before + 1);
+    api.outage = undefined;
+    const killedMs = api.now();
+    process.kill(pidOf(held), "SIGKILL");
+    const done = round * 11;
+    await eventually(async () => expect(await fleet.completed()).toBe(done), { timeoutMs: 20_000 });
+    const next = api.calls[before + 1]!;
+    process.stdout.write(
+      `${JSON.stringify({ round, freedAfterMs: Math.round(next.atMs - killedMs), allDoneAfterMs: Math.round(api.now() - killedMs) })}\n`,
+    );
+    // Its lease, and what a poll and a busy machine may take.
+    expect(next.atMs - killedMs).toBeLessThan(2_000 + 2_000);
+    // The job of the dead is called again; nobody else is called twice.
+    expect(api.calls.length - before).toBe(12);
+  }
+  expect(Math.max(...api.calls.map(({ inFlight }) => inFlight))).toBe(1);
+  expect(await fleet.open()).toBe(0);
+  expect(await fleet.failed()).toBe(0);
+});

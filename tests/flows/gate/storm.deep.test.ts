@@ -1,0 +1,91 @@
+import { loadavg } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { expect } from "vitest";
+
+import { eventually } from "../../support/eventually.ts";
+import { FakeApi } from "../../support/fake-api.ts";
+import { GateFleet, taking } from "../../support/gate-fleet.ts";
+import { violations } from "../../support/rate-windows.ts";
+import { test } from "../../support/redis.ts";
+
+const SLOTS = 8;
+const SERVICE_MS = 100;
+const STORM_MS = 30_000;
+const RETRY_AFTER_S = 5;
+/** The ramp must be over by then. Milliseconds. */
+const RAMP_MS = 30_000;
+const CALM_MS = 5_000;
+/** Jobs that wait all the time. */
+const BACKLOG = 60;
+
+test("a storm of 429 with Retry-After 5 s for 30 s: one probe an interval, no attempt used, and back to full speed without a herd", async ({
+  redisUrl,
+  redis,
+  prefix,
+}) => {
+  await using api = await FakeApi.open({ serviceMs: SERVICE_MS });
+  await using fleet = await GateFleet.start(
+    4,
+    { redisUrl, redis, prefix },
+    {
+      api,
+      // Two tools of one service: what one is told holds for the other.
+      tools: { ask: taking({ calls: 1 }), tell: taking({ calls: 1 }) },
+      budgets: { calls: { slots: SLOTS } },
+    },
+  );
+  const between = (fromMs: number, toMs: number) =>
+    api.calls.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
+  const keepBusy = async (untilMs: number) => {
+    for (; api.now() < untilMs; await pause(100)) {
+      if ((await fleet.open()) >= BACKLOG) continue;
+      await fleet.submit("ask", BACKLOG / 4);
+      await fleet.submit("tell", BACKLOG / 4);
+    }
+  };
+  await keepBusy(api.now() + 2_000);
+  const calmMs = api.now();
+  await keepBusy(calmMs + CALM_MS);
+  const stormMs = api.now();
+  const perSecond = (between(calmMs, stormMs).length * 1_000) / (stormMs - calmMs);
+  api.refuse(STORM_MS, RETRY_AFTER_S);
+  const overMs = stormMs + STORM_MS;
+  await keepBusy(overMs + RETRY_AFTER_S * 1_000 + RAMP_MS);
+  const endMs = api.now();
+  const refused = api.calls.filter(({ status }) => status === 429);
+  // Whoever was let in before the first refusal had been heard belongs to those in flight.
+  const inFlight = refused.filter(({ atMs }) => atMs < refused[0]!.atMs + 1_000).length;
+  const probes = refused.length - inFlight;
+  const after = between(overMs, endMs);
+  const firstMs = after[0]!.atMs;
+  const probing = after.filter(({ atMs }) => atMs < firstMs + SERVICE_MS).length;
+  const fullMs = after.find(
+    ({ atMs }) => between(atMs, atMs + 1_000).length >= 0.9 * perSecond,
+  )?.atMs;
+  const herds = violations(
+    after.map(({ atMs }) => ({ atMs, units: 1 })),
+    [{ max: Math.ceil(1.25 * perSecond) + SLOTS, durationMs: 1_000 }],
+  );
+  const report = {
+    perSecond: Math.round(perSecond),
+    inFlight,
+    probes,
+    reopenedAfterMs: Math.round(firstMs - overMs),
+    probing,
+    fullAfterMs: fullMs === undefined ? null : Math.round(fullMs - firstMs),
+    load: loadavg()[0],
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  await eventually(async () => expect(await fleet.open()).toBe(0), { timeoutMs: 30_000 });
+  expect(inFlight).toBeLessThanOrEqual(SLOTS);
+  expect(probes).toBeLessThanOrEqual(STORM_MS / (RETRY_AFTER_S * 1_000));
+  expect(firstMs - overMs).toBeLessThanOrEqual(RETRY_AFTER_S * 1_000 + 1_500);
+  expect(probing).toBe(1);
+  expect(report.fullAfterMs).not.toBeNull();
+  expect(report.fullAfterMs!).toBeLessThanOrEqual(RAMP_MS);
+  expect(herds).toEqual([]);
+  // Jobs have one attempt here: a refusal that used it would have failed them.
+  expect(await fleet.failed()).toBe(0);
+  expect(fleet.accidents).toEqual([]);
+});
