@@ -4,8 +4,8 @@ import type { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { Doorkeeper } from "../../processors/index.ts";
-import { Keys, type BudgetLimits } from "../../queues/index.ts";
-import { concurrencyOf, type BenchTool } from "./tools.ts";
+import { Keys, openPatient, type BudgetLimits } from "../../queues/index.ts";
+import { concurrencyOf, MILLION, type BenchTool } from "./tools.ts";
 
 /** A process that serves tools. */
 export interface Server {
@@ -31,26 +31,33 @@ export interface ServerOptions {
 
 /** Seconds that an idle worker waits at Redis before it looks again. */
 const DRAIN_DELAY = 30;
+/** What a process that died held comes back after this time. Milliseconds. */
+const LEASE_MS = 30_000;
 
 /** BullMQ's workers behind the gate. */
 export async function gatedServer(options: ServerOptions): Promise<Server> {
   const { redisUrl, connection, prefix, machine, tools, budgets = {} } = options;
+  const subscriber = openPatient(redisUrl);
   const keeper = new Doorkeeper({
-    redisUrl,
+    redis: connection,
+    subscriber,
     keys: new Keys(prefix),
     machine,
     process: options.process,
-    leaseMs: 30_000,
-    strategy: "balanced",
-    log: pino({ level: "silent" }),
+    leaseMs: LEASE_MS,
+    capacity: { "*": MILLION },
+    log: pino({ level: "warn" }, pino.destination(2)),
   });
-  await keeper.start(new Map(tools.map(({ id, limits }) => [id, { limits }])), budgets);
+  await keeper.start({
+    tools: Object.fromEntries(tools.map(({ id, limits }) => [id, limits])),
+    budgets,
+  });
   const workers: Worker[] = [];
   return {
     serve(tool, processor, more = {}) {
       const worker = new Worker(
         tool.id,
-        keeper.guard(tool.id, processor),
+        processor,
         {
           connection,
           prefix,
@@ -66,6 +73,7 @@ export async function gatedServer(options: ServerOptions): Promise<Server> {
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
       await keeper.close();
+      subscriber.disconnect();
     },
   };
 }

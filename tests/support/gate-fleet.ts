@@ -9,9 +9,7 @@ import { Fleet } from "./fleet.ts";
 /** What the processes of a fleet serve. */
 export interface GateServes {
   readonly api: FakeApi;
-  readonly tools: Readonly<
-    Record<string, { readonly limits: ToolLimits; readonly own?: BudgetLimits }>
-  >;
+  readonly tools: Readonly<Record<string, ToolLimits>>;
   readonly budgets: Readonly<Record<string, BudgetLimits>>;
   /** What a process that died held comes back after this time. Milliseconds. Default: 2,000. */
   readonly leaseMs?: number;
@@ -23,14 +21,12 @@ export interface GateServes {
 const LOCK_MS = 1_000;
 
 /** A tool that needs nothing of its machine and takes budgets: name and cost, one slot each. */
-export function taking(budgets: Readonly<Record<string, number>>): { readonly limits: ToolLimits } {
+export function taking(budgets: Readonly<Record<string, number>>): ToolLimits {
   return {
-    limits: {
-      needs: {},
-      budgets: Object.entries(budgets).map(([name, cost]) => [name, 1, cost] as const),
-      upstream: "api",
-      importance: 1,
-    },
+    needs: {},
+    budgets: Object.entries(budgets).map(([name, cost]) => [name, 1, cost] as const),
+    upstream: "api",
+    importance: 1,
   };
 }
 

@@ -3,46 +3,47 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { Worker } from "bullmq";
+import { WaitingError, Worker } from "bullmq";
 import { pino } from "pino";
 
 const [built, redisUrl, prefix, serves] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
-const { TuttiError } = await load("config/index.js");
 const { Keys, openPatient } = await load("queues/index.js");
 const { Doorkeeper } = await load("processors/index.js");
 
 const { apiUrl, tools, budgets, leaseMs, lockMs, concurrency } = JSON.parse(serves);
 const connection = openPatient(redisUrl);
+const subscriber = openPatient(redisUrl);
 const keeper = new Doorkeeper({
-  redisUrl,
+  redis: connection,
+  subscriber,
   keys: new Keys(prefix),
   machine: `m${process.pid}`,
   process: `p${process.pid}`,
   leaseMs,
-  strategy: "balanced",
+  capacity: { "*": 1_000_000 },
   log: pino({ level: "warn" }, pino.destination(2)),
 });
-await keeper.start(new Map(Object.entries(tools)), budgets);
+await keeper.start({ tools, budgets });
 
 /** What an HTTP tool does: the path tells the API which job of which process calls. */
-async function call(tool, { id, data }) {
-  const response = await fetch(`${apiUrl}/${tool}/${id}/${process.pid}?units=${data.units ?? 1}`);
+async function call(tool, job, token) {
+  const units = job.data.units ?? 1;
+  const response = await fetch(`${apiUrl}/${tool}/${job.id}/${process.pid}?units=${units}`);
   await response.arrayBuffer();
   if (response.ok) return;
-  const seconds = response.headers.get("retry-after");
-  throw new TuttiError("tool_unavailable", `the API answered ${response.status}`, {
-    details: {
-      status: response.status,
-      ...(seconds === null ? {} : { retryAfterMs: Number(seconds) * 1_000 }),
-    },
-  });
+  if (response.status !== 429) throw new Error(`the API answered ${response.status}`);
+  const retryAfterMs = Number(response.headers.get("retry-after") ?? 0) * 1_000;
+  keeper.ended(job.id, token, { class: "limited", retryAfterMs });
+  // Back to where it stood; no attempt is used.
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 for (const tool of Object.keys(tools)) {
   const worker = new Worker(
     tool,
-    keeper.guard(tool, (job) => call(tool, job)),
+    (job, token) => call(tool, job, token),
     {
       connection,
       prefix,
