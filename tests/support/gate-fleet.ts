@@ -1,70 +1,63 @@
-import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import type { BudgetLimits, ToolLimits } from "../../queues/index.ts";
+import { catalogueParts, ToolRegistry } from "../../config/index.ts";
+import { Keys } from "../../queues/index.ts";
+import type { RunView } from "../../src/run-view.ts";
+import { Tutti } from "../../src/tutti.ts";
+import type { Plan } from "../../src/workflow/plan.ts";
 import { eventually } from "./eventually.ts";
 import type { FakeApi } from "./fake-api.ts";
 import { Fleet } from "./fleet.ts";
 
-/** What the processes of a fleet serve. */
-export interface GateServes {
-  readonly api: FakeApi;
-  readonly tools: Readonly<Record<string, ToolLimits>>;
-  readonly budgets: Readonly<Record<string, BudgetLimits>>;
-  /** What a process that died held comes back after this time. Milliseconds. Default: 2,000. */
-  readonly leaseMs?: number;
-  /** Jobs of one tool at once in one process. Default: 10. */
-  readonly concurrency?: number;
+/** Jobs and permits of a process that died come back after this time. Milliseconds. */
+const LOCK_MS = 2_000;
+/** All runs of the test are at work at once: what waits, waits at the gate. */
+const MAX_RUNNING = 1_000_000;
+
+/** The line of a tool in a catalogue, whose calls go to the fake API. */
+export function apiTool(id: string, more: string): string {
+  return `  - { id: ${id}, name: ${id}, category: foundation, capabilities: [testing], idempotent: true, ${more}, binding: { type: in_process } }`;
 }
 
-/** Jobs of dead processes start again after this time. Milliseconds. */
-const LOCK_MS = 1_000;
-
-/** A tool that needs nothing of its machine and takes budgets: name and cost, one slot each. */
-export function taking(budgets: Readonly<Record<string, number>>): ToolLimits {
-  return {
-    needs: {},
-    budgets: Object.entries(budgets).map(([name, cost]) => [name, 1, cost] as const),
-    upstream: "api",
-    importance: 1,
-  };
-}
-
-/** Worker processes behind the gate, each a machine of its own, that call a fake API; and their queues. */
+/** Worker processes, each a machine of its own, whose tools call a fake API; and a client for them. */
 export class GateFleet implements AsyncDisposable {
+  readonly tutti: Tutti;
+  readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #fleet: Fleet;
-  readonly #queues: ReadonlyMap<string, Queue>;
-  #jobs = 0;
+  readonly #plans = new Map<string, Plan>();
+  readonly #runs: string[] = [];
 
-  private constructor(fleet: Fleet, queues: ReadonlyMap<string, Queue>) {
+  private constructor(tutti: Tutti, fleet: Fleet, redis: Redis, prefix: string) {
+    this.tutti = tutti;
     this.#fleet = fleet;
-    this.#queues = queues;
+    this.#redis = redis;
+    this.#keys = new Keys(prefix);
   }
 
   /** Resolves when all processes serve. */
   static async start(
     size: number,
     where: { readonly redisUrl: string; readonly redis: Redis; readonly prefix: string },
-    { api, leaseMs = 2_000, concurrency = 10, ...serves }: GateServes,
+    catalogue: string,
+    api: FakeApi,
   ): Promise<GateFleet> {
-    const { redis, prefix } = where;
+    const { redisUrl, redis, prefix } = where;
+    const { tools, budgets } = catalogueParts(catalogue, "test tools");
+    const registry = new ToolRegistry(tools, budgets);
     const fleet = new Fleet(size, "tests/support/programs/gate-program.mjs", [
-      where.redisUrl,
+      redisUrl,
       prefix,
-      JSON.stringify({ ...serves, apiUrl: api.url, leaseMs, lockMs: LOCK_MS, concurrency }),
+      catalogue,
+      api.url,
+      String(LOCK_MS),
     ]);
-    const queues = new Map(
-      Object.keys(serves.tools).map((tool) => [
-        tool,
-        new Queue(tool, { connection: redis, prefix }),
-      ]),
-    );
-    const started = new GateFleet(fleet, queues);
+    const tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: MAX_RUNNING });
+    const started = new GateFleet(tutti, fleet, redis, prefix);
     await eventually(
       async () => {
-        const ready = await redis.llen(`${prefix}.test:ready`);
-        if (ready < size)
-          throw new Error(`${ready} processes serve; ${fleet.accidents.join("\n")}`);
+        const there = (await tutti.workers()).length;
+        if (there < size) throw new Error(`${there} serve; ${fleet.accidents.join("\n")}`);
       },
       { timeoutMs: 30_000 },
     );
@@ -76,43 +69,33 @@ export class GateFleet implements AsyncDisposable {
     return this.#fleet.accidents;
   }
 
-  /** Adds jobs that have one attempt, and returns their ids. */
-  async submit(tool: string, count = 1, units = 1): Promise<readonly string[]> {
-    const ids = Array.from({ length: count }, () => `j${this.#jobs++}`);
-    await this.#queues.get(tool)!.addBulk(
-      ids.map((jobId) => ({
-        name: "call",
-        data: { units },
-        opts: { jobId, attempts: 1 },
-      })),
-    );
+  /** Workflows of one step that calls once. `units` is what the API is told and what `step` says of it. */
+  prepare(id: string, tool: string, units = 1, step: object = {}): void {
+    const call = { id: "call", tool, with: { units }, retry: { maxAttempts: 1 }, ...step };
+    this.#plans.set(id, this.tutti.prepare({ tutti: 1, id, steps: [call] }));
+  }
+
+  /** Starts runs, and returns their ids. */
+  async submit(workflow: string, count = 1): Promise<readonly string[]> {
+    const plan = this.#plans.get(workflow)!;
+    const ids = Array.from({ length: count }, (_, index) => `r${this.#runs.length + index}`);
+    this.#runs.push(...ids);
+    await Promise.all(ids.map((runId) => this.tutti.submit(plan, { runId })));
     return ids;
   }
 
-  /** Jobs of all tools that have not ended. */
-  async open(): Promise<number> {
-    return this.#sum("waiting", "prioritized", "active", "delayed");
+  /** Runs that have not ended. */
+  open(): Promise<number> {
+    return this.#redis.zcard(this.#keys.open);
   }
 
-  async failed(): Promise<number> {
-    return this.#sum("failed");
-  }
-
-  async completed(): Promise<number> {
-    return this.#sum("completed");
+  /** All runs. */
+  views(): Promise<readonly RunView[]> {
+    return Promise.all(this.#runs.map((runId) => this.tutti.get(runId)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fleet[Symbol.asyncDispose]();
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
-  }
-
-  async #sum(
-    ...states: ("waiting" | "prioritized" | "active" | "delayed" | "failed" | "completed")[]
-  ) {
-    const counts = await Promise.all(
-      [...this.#queues.values()].map((queue) => queue.getJobCountByTypes(...states)),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
+    await this.tutti.close();
   }
 }

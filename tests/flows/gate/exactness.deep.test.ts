@@ -5,7 +5,7 @@ import { expect } from "vitest";
 
 import { eventually } from "../../support/eventually.ts";
 import { FakeApi, type ApiCall } from "../../support/fake-api.ts";
-import { GateFleet, taking } from "../../support/gate-fleet.ts";
+import { apiTool, GateFleet } from "../../support/gate-fleet.ts";
 import { allowedUnits, violations } from "../../support/rate-windows.ts";
 import { test } from "../../support/redis.ts";
 
@@ -18,13 +18,22 @@ const HEAVY_UNITS = 10;
 const HEAVY_WAIT_MS = 90_000;
 const PER_SECOND = { max: 3, durationMs: 1_000 };
 const PER_MINUTE = { max: 100, durationMs: 60_000 };
-const RATE_BUDGETS = {
-  calls: { rates: [[PER_SECOND.max, PER_SECOND.durationMs] as const] },
-  units: { rates: [[PER_MINUTE.max, PER_MINUTE.durationMs] as const] },
-};
+const CATALOGUE = [
+  "tutti: 1",
+  "budgets:",
+  `  units: { rates: [{ max: ${PER_MINUTE.max}, durationMs: ${PER_MINUTE.durationMs} }] }`,
+  "  gpu: { slots: 1 }",
+  "tools:",
+  apiTool(
+    "ask",
+    `limits: { rate: { max: ${PER_SECOND.max}, durationMs: ${PER_SECOND.durationMs} } }, budgets: { units: 1 }`,
+  ),
+  apiTool("hold", "budgets: { gpu: 1 }"),
+  apiTool("other", "budgets: { gpu: 1 }"),
+].join("\n");
 
-/** The job that a call was for; the path is /tool/job/process. */
-const jobOf = ({ path }: ApiCall): string => path.split("/")[2]!;
+/** The run that a call was for; the path is /tool/run/process. */
+const runOf = ({ path }: ApiCall): string => path.split("/")[2]!;
 const pidOf = ({ path }: ApiCall): number => Number(path.split("/")[3]);
 
 test("four processes, three calls a second and a hundred units a minute: no window ever holds more, and nearly all of it is used", async ({
@@ -33,18 +42,9 @@ test("four processes, three calls a second and a hundred units a minute: no wind
   prefix,
 }) => {
   await using api = await FakeApi.open({ serviceMs: 30 });
-  await using fleet = await GateFleet.start(
-    4,
-    { redisUrl, redis, prefix },
-    {
-      api,
-      tools: {
-        light: taking({ calls: 1, units: 1 }),
-        heavy: taking({ calls: 1, units: HEAVY_UNITS }),
-      },
-      budgets: RATE_BUDGETS,
-    },
-  );
+  await using fleet = await GateFleet.start(4, { redisUrl, redis, prefix }, CATALOGUE, api);
+  fleet.prepare("light", "ask");
+  fleet.prepare("heavy", "ask", HEAVY_UNITS, { budgets: { units: HEAVY_UNITS } });
   let submitted = 0;
   const heavySince = new Map<string, number>();
   const startMs = api.now();
@@ -52,7 +52,7 @@ test("four processes, three calls a second and a hundred units a minute: no wind
     while (submitted - api.calls.length < BACKLOG) {
       submitted++;
       if (submitted % HEAVY_EVERY === 0) {
-        const [id] = await fleet.submit("heavy", 1, HEAVY_UNITS);
+        const [id] = await fleet.submit("heavy");
         heavySince.set(id!, api.now());
       } else await fleet.submit("light");
     }
@@ -62,7 +62,7 @@ test("four processes, three calls a second and a hundred units a minute: no wind
   const endMs = beginMs + SPAN_MS;
   const calls = api.calls.filter(({ atMs }) => atMs < endMs);
   const used = calls.reduce((sum, { units }) => sum + units, 0);
-  const cameAt = new Map(calls.map((call) => [jobOf(call), call.atMs]));
+  const cameAt = new Map(calls.map((call) => [runOf(call), call.atMs]));
   const waits = [...heavySince].map(([id, since]) => (cameAt.get(id) ?? endMs) - since);
   const tooMany = [
     ...violations(
@@ -87,8 +87,8 @@ test("four processes, three calls a second and a hundred units a minute: no wind
   expect(used).toBeGreaterThanOrEqual(0.97 * allowed);
   expect(waits.length).toBeGreaterThan(0);
   expect(Math.max(...waits)).toBeLessThanOrEqual(HEAVY_WAIT_MS);
-  // Every call was one job's, and no job called twice.
-  expect(new Set(calls.map(jobOf)).size).toBe(calls.length);
+  // Every call was one run's, and no run called twice.
+  expect(new Set(calls.map(runOf)).size).toBe(calls.length);
   expect(fleet.accidents).toEqual([]);
 });
 
@@ -98,16 +98,9 @@ test("whoever is killed while holding the only slot leaves nobody blocked", asyn
   prefix,
 }) => {
   await using api = await FakeApi.open({ serviceMs: 10 });
-  await using fleet = await GateFleet.start(
-    4,
-    { redisUrl, redis, prefix },
-    {
-      api,
-      tools: { hold: taking({ gpu: 1 }), other: taking({ gpu: 1 }) },
-      budgets: { gpu: { slots: 1 } },
-      leaseMs: 2_000,
-    },
-  );
+  await using fleet = await GateFleet.start(4, { redisUrl, redis, prefix }, CATALOGUE, api);
+  fleet.prepare("hold", "hold");
+  fleet.prepare("other", "other");
   for (let round = 1; round <= 3; round++) {
     api.outage = "silent";
     await fleet.submit("hold");
@@ -125,8 +118,7 @@ test("whoever is killed while holding the only slot leaves nobody blocked", asyn
     api.outage = undefined;
     const killedMs = api.now();
     process.kill(pidOf(held), "SIGKILL");
-    const done = round * 11;
-    await eventually(async () => expect(await fleet.completed()).toBe(done), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await fleet.open()).toBe(0), { timeoutMs: 20_000 });
     const next = api.calls[before + 1]!;
     process.stdout.write(
       `${JSON.stringify({ round, freedAfterMs: Math.round(next.atMs - killedMs), allDoneAfterMs: Math.round(api.now() - killedMs) })}\n`,
@@ -137,6 +129,18 @@ test("whoever is killed while holding the only slot leaves nobody blocked", asyn
     expect(api.calls.length - before).toBe(12);
   }
   expect(Math.max(...api.calls.map(({ inFlight }) => inFlight))).toBe(1);
-  expect(await fleet.open()).toBe(0);
-  expect(await fleet.failed()).toBe(0);
+  const states = (await fleet.views()).map(({ state }) => state);
+  expect(new Set(states)).toEqual(new Set(["completed"]));
+});
+
+test("a call that costs more than a window holds is refused at submission", async ({
+  redisUrl,
+  redis,
+  prefix,
+}) => {
+  await using api = await FakeApi.open();
+  await using fleet = await GateFleet.start(0, { redisUrl, redis, prefix }, CATALOGUE, api);
+  const prepare = (units: number) => fleet.prepare("dear", "ask", units, { budgets: { units } });
+  expect(() => prepare(PER_MINUTE.max)).not.toThrow();
+  expect(() => prepare(PER_MINUTE.max + 1)).toThrow("101");
 });

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 
 import { eventually } from "../../support/eventually.ts";
 import { FakeApi } from "../../support/fake-api.ts";
-import { GateFleet, taking } from "../../support/gate-fleet.ts";
+import { apiTool, GateFleet } from "../../support/gate-fleet.ts";
 import { violations } from "../../support/rate-windows.ts";
 import { test } from "../../support/redis.ts";
 
@@ -16,8 +16,18 @@ const RETRY_AFTER_S = 5;
 /** The ramp must be over by then. Milliseconds. */
 const RAMP_MS = 30_000;
 const CALM_MS = 5_000;
-/** Jobs that wait all the time. */
+/** Runs that wait all the time. */
 const BACKLOG = 60;
+
+/** Two tools of one service: what one is told holds for the other. */
+const CATALOGUE = [
+  "tutti: 1",
+  "budgets:",
+  `  calls: { slots: ${SLOTS} }`,
+  "tools:",
+  apiTool("ask", "budgets: { calls: 1 }, upstream: api"),
+  apiTool("tell", "budgets: { calls: 1 }, upstream: api"),
+].join("\n");
 
 test("a storm of 429 with Retry-After 5 s for 30 s: one probe an interval, no attempt used, and back to full speed without a herd", async ({
   redisUrl,
@@ -25,16 +35,9 @@ test("a storm of 429 with Retry-After 5 s for 30 s: one probe an interval, no at
   prefix,
 }) => {
   await using api = await FakeApi.open({ serviceMs: SERVICE_MS });
-  await using fleet = await GateFleet.start(
-    4,
-    { redisUrl, redis, prefix },
-    {
-      api,
-      // Two tools of one service: what one is told holds for the other.
-      tools: { ask: taking({ calls: 1 }), tell: taking({ calls: 1 }) },
-      budgets: { calls: { slots: SLOTS } },
-    },
-  );
+  await using fleet = await GateFleet.start(4, { redisUrl, redis, prefix }, CATALOGUE, api);
+  fleet.prepare("ask", "ask");
+  fleet.prepare("tell", "tell");
   const between = (fromMs: number, toMs: number) =>
     api.calls.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
   const keepBusy = async (untilMs: number) => {
@@ -85,7 +88,10 @@ test("a storm of 429 with Retry-After 5 s for 30 s: one probe an interval, no at
   expect(report.fullAfterMs).not.toBeNull();
   expect(report.fullAfterMs!).toBeLessThanOrEqual(RAMP_MS);
   expect(herds).toEqual([]);
-  // Jobs have one attempt here: a refusal that used it would have failed them.
-  expect(await fleet.failed()).toBe(0);
+  // Steps have one attempt here: a refusal that used it would have failed them.
+  for (const { state, steps } of await fleet.views()) {
+    expect(state).toBe("completed");
+    expect(steps["call"]?.attempts).toBe(1);
+  }
   expect(fleet.accidents).toEqual([]);
 });
