@@ -38,4 +38,5 @@ await startWorker({
   lockDurationMs: Number(lockMs),
   controlLockDurationMs: Number(lockMs),
   sweepIntervalMs: 3_000,
+  retainRuns: 1_000_000,
 });
