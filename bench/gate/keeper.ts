@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { Doorkeeper } from "../../processors/index.ts";
-import { Keys, openPatient, type BudgetLimits } from "../../queues/index.ts";
+import { Gate, Keys, openPatient, type BudgetLimits } from "../../queues/index.ts";
 import { concurrencyOf, MILLION, type BenchTool } from "./tools.ts";
 
 /** A process that serves tools. */
@@ -38,10 +38,12 @@ const LEASE_MS = 30_000;
 export async function gatedServer(options: ServerOptions): Promise<Server> {
   const { redisUrl, connection, prefix, machine, tools, budgets = {} } = options;
   const subscriber = openPatient(redisUrl);
+  const keys = new Keys(prefix);
   const keeper = new Doorkeeper({
+    gate: new Gate(connection, keys),
     redis: connection,
     subscriber,
-    keys: new Keys(prefix),
+    keys,
     machine,
     process: options.process,
     leaseMs: LEASE_MS,

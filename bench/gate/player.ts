@@ -36,6 +36,8 @@ const servers = await Promise.all(
   }),
 );
 process.on("message", () => void leave());
+// A parent that died says nothing.
+process.on("disconnect", () => process.exit());
 process.send!("ready");
 
 async function leave(): Promise<void> {
