@@ -27,7 +27,6 @@ const CATALOGUE = [
   "  gpu: { slots: 1 }",
   "tools:",
   apiTool("ask", "budgets: { calls: 1, units: 1 }"),
-  apiTool("ask.much", `budgets: { calls: 1, units: { cost: ${HEAVY_UNITS} } }`),
   apiTool("hold", "budgets: { gpu: 1 }"),
   apiTool("other", "budgets: { gpu: 1 }"),
 ].join("\n");
@@ -54,7 +53,7 @@ test("four processes, three calls a second and a hundred units a minute: no wind
   await using api = await FakeApi.open({ serviceMs: 30 });
   await using fleet = await GateFleet.start(4, { redisUrl, redis, prefix }, CATALOGUE, api);
   fleet.prepare("light", "ask");
-  fleet.prepare("heavy", "ask.much", HEAVY_UNITS);
+  fleet.prepare("heavy", "ask", HEAVY_UNITS, { budgets: { units: HEAVY_UNITS } });
   // The API stands in this process: what it sees late is not the gate's doing, and has to be told.
   using lag = watchLag();
   let submitted = 0;
