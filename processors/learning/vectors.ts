@@ -75,7 +75,8 @@ export class VectorLearner {
   observe(window: UsageWindow): void {
     if (!(window.windowMs > 0) || !Number.isFinite(window.windowMs)) return;
     for (const [resource, usage] of Object.entries(window.usage))
-      if (usage !== null && Number.isFinite(usage) && usage >= 0) this.#learn(window, resource, usage);
+      if (usage !== null && Number.isFinite(usage) && usage >= 0)
+        this.#learn(window, resource, usage);
   }
 
   /**

@@ -1,0 +1,190 @@
+import { array, assert, boolean, double, property, record } from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { KneeControl } from "../../../processors/learning/knee.ts";
+import { SEED } from "../../support/seed.ts";
+import { chance } from "./chance.ts";
+import {
+  reversals,
+  type ServicePhase,
+  type ServiceSetting,
+  simulateService,
+  throughput,
+} from "./simulated-service.ts";
+
+const SEEDS = [SEED, SEED + 1, SEED + 2, SEED + 3];
+const MOVING = [
+  { fromS: 0, knee: 16 },
+  { fromS: 300, knee: 8 },
+  { fromS: 600, knee: 16 },
+] as const satisfies readonly ServicePhase[];
+
+const run = (seed: number, setting: Partial<ServiceSetting>) =>
+  simulateService({
+    phases: MOVING,
+    seconds: 900,
+    chance: chance(seed),
+    loss: 0.4,
+    callers: 64,
+    control: new KneeControl(),
+    ...setting,
+  });
+
+/** Calls of the same latency, one every 100 ms, each seen at this concurrency. */
+function feed(
+  knee: KneeControl,
+  calls: { count: number; concurrency: number; latencyMs: number; fromMs: number; bound?: boolean },
+) {
+  const { count, fromMs, bound = true, ...call } = calls;
+  return Array.from({ length: count }, (_, at) => {
+    const atMs = fromMs + at * 100;
+    knee.sample({ ...call, atMs, bound });
+    return knee.decide(atMs, { backlogDrainMs: 0 });
+  }).filter((decision) => decision !== null);
+}
+
+describe("the cap of an external tool", () => {
+  // 0: a service that shares its capacity evenly; 0.4: one that loses throughput when it is crowded.
+  it.each([0, 0.4])("follows a knee of 16, 8, 16 with always more to do (loss %d)", (loss) => {
+    const share = SEEDS.map((seed) => {
+      const course = run(seed, { loss });
+      return MOVING.map(({ fromS, knee }) => {
+        // The best fixed cap is the knee itself. The first minute after a change is for finding it.
+        const best = throughput(run(seed, { loss, control: knee }), fromS + 60, fromS + 300);
+        return throughput(course, fromS + 60, fromS + 300) / best;
+      });
+    });
+    for (const phase of [0, 1, 2]) {
+      const shares = share.map((shares_) => shares_[phase]!);
+      const mean = shares.reduce((sum, one) => sum + one, 0) / shares.length;
+      expect(mean, `phase ${phase}: ${shares.join(" ")}`).toBeGreaterThan(0.9);
+      expect(Math.min(...shares), `phase ${phase}: ${shares.join(" ")}`).toBeGreaterThan(0.85);
+    }
+  });
+
+  it.each([{ knee: 8, rate: 3.4 }, { knee: 16, rate: 6.8 }, { knee: 16, rate: 8 }, { knee: 16 }])(
+    "turns at most 1.5 times a minute at stationary load: $knee, $rate/s",
+    (phase) => {
+      for (const seed of SEEDS) {
+        const course = run(seed, { phases: [{ fromS: 0, ...phase }] });
+        expect(reversals(course, 60, 900), `seed ${seed}`).toBeLessThanOrEqual(1.5);
+      }
+    },
+  );
+
+  it("lets through what arrives while there is room", () => {
+    for (const seed of SEEDS) {
+      const course = run(seed, { phases: [{ fromS: 0, knee: 16, rate: 6.8 }] });
+      expect(throughput(course, 60, 900), `seed ${seed}`).toBeGreaterThan(0.95 * 6.8);
+    }
+  });
+
+  it("holds nothing back where no knee is", () => {
+    for (const seed of SEEDS) {
+      const setting = { phases: [{ fromS: 0, knee: Infinity }], callers: 40 };
+      const free = throughput(run(seed, { ...setting, control: 40 }), 60, 900);
+      const course = run(seed, setting);
+      expect(throughput(course, 60, 900), `seed ${seed}`).toBeGreaterThan(0.97 * free);
+      expect(reversals(course, 60, 900)).toBeLessThanOrEqual(0.25);
+    }
+  });
+
+  it("ends where as many calls are made as the ceiling says and none slows another", () => {
+    const knee = new KneeControl({ startCap: 10, ceiling: 30 });
+    expect(knee.decision).toEqual({ cap: 10, reason: "slow_start" });
+    const decisions = [10, 10, 15, 23].flatMap((concurrency, at) =>
+      feed(knee, { count: 25, concurrency, latencyMs: 1_000, fromMs: at * 3_000 }),
+    );
+    expect(decisions).toEqual([
+      { cap: 15, reason: "slow_start" },
+      { cap: 23, reason: "slow_start" },
+      { cap: null, reason: "no_knee" },
+    ]);
+  });
+
+  it("does not grow while nothing waits for it", () => {
+    const knee = new KneeControl();
+    const calls = { count: 300, concurrency: 3, latencyMs: 500, fromMs: 0, bound: false };
+    expect(feed(knee, calls)).toEqual([]);
+    expect(knee.decision).toEqual({ cap: 4, reason: "slow_start" });
+  });
+
+  it("comes back when the service is slower for all and no knee has moved", () => {
+    const phases = [
+      { fromS: 0, knee: 16 },
+      { fromS: 300, knee: 16, serviceS: 4 },
+    ];
+    const shares = SEEDS.map((seed) => {
+      const best = throughput(run(seed, { phases, control: 16 }), 400, 900);
+      return throughput(run(seed, { phases }), 400, 900) / best;
+    });
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    expect(mean, shares.join(" ")).toBeGreaterThan(0.8);
+  });
+
+  it("finds a knee of 100 behind a ceiling of 64, where calls come by the dozen in a second", () => {
+    const phases = [{ fromS: 0, knee: 100 }];
+    const setting = { phases, callers: 300, seconds: 300 };
+    const best = throughput(run(SEED, { ...setting, control: 100 }), 60, 300);
+    expect(throughput(run(SEED, setting), 60, 300) / best).toBeGreaterThan(0.85);
+  });
+
+  it("falls to 70 % on 429, once in a second, and grows back", () => {
+    const knee = new KneeControl({ startCap: 20 });
+    expect(knee.throttled(1_000)).toEqual({ cap: 14, reason: "throttled" });
+    expect(knee.throttled(1_900)).toBeNull();
+    expect(knee.throttled(2_000)).toEqual({ cap: 9, reason: "throttled" });
+    const caps = feed(knee, { count: 250, concurrency: 9, latencyMs: 800, fromMs: 3_000 }).map(
+      ({ cap }) => cap,
+    );
+    expect(caps.slice(0, 3)).toEqual([10, 11, 13]);
+    expect(knee.decision.reason).not.toBe("throttled");
+  });
+
+  it("stays near what the service admits, and gets most of it", () => {
+    const course = run(SEED, { phases: [{ fromS: 0, knee: Infinity }], refusedAbove: 10 });
+    const caps = course.caps.filter(({ atS }) => atS > 60).map(({ cap }) => cap);
+    expect(caps.length).toBeGreaterThan(5);
+    for (const cap of caps) expect(cap).toBeLessThanOrEqual(13);
+    expect(throughput(course, 60, 900)).toBeGreaterThan(0.75 * 5);
+  });
+
+  it("goes on as before after the way through JSON", () => {
+    const one = new KneeControl();
+    run(SEED, { control: one, seconds: 120 });
+    const other = new KneeControl({}, JSON.parse(JSON.stringify(one)));
+    expect(other.decision).toEqual(one.decision);
+    const calls = { count: 90, concurrency: 18, latencyMs: 5_000, fromMs: 200_000 };
+    expect(feed(other, calls)).toEqual(feed(one, calls));
+    expect(other.toJSON()).toEqual(one.toJSON());
+  });
+
+  it("is a whole number from 1 on or none, whatever it is told", () => {
+    const anything = double({ min: -1, max: 1e6, noNaN: false });
+    assert(
+      property(
+        array(
+          record({
+            concurrency: double({ min: 0, max: 300, noNaN: false }),
+            latencyMs: anything,
+            bound: boolean(),
+            refused: boolean(),
+          }),
+          { minLength: 30, maxLength: 200 },
+        ),
+        (calls) => {
+          const knee = new KneeControl();
+          calls.forEach(({ refused, ...call }, at) => {
+            const atMs = at * 2_000;
+            knee.sample({ ...call, atMs });
+            knee.decide(atMs, { backlogDrainMs: at * 500 });
+            if (refused) knee.throttled(atMs);
+            const { cap } = knee.decision;
+            expect(cap === null || (Number.isInteger(cap) && cap >= 1)).toBe(true);
+          });
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
