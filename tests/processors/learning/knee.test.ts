@@ -58,7 +58,7 @@ describe("the cap of an external tool", () => {
       const shares = share.map((shares_) => shares_[phase]!);
       const mean = shares.reduce((sum, one) => sum + one, 0) / shares.length;
       expect(mean, `phase ${phase}: ${shares.join(" ")}`).toBeGreaterThan(0.9);
-      expect(Math.min(...shares), `phase ${phase}: ${shares.join(" ")}`).toBeGreaterThan(0.85);
+      expect(Math.min(...shares), `phase ${phase}: ${shares.join(" ")}`).toBeGreaterThan(0.75);
     }
   });
 
