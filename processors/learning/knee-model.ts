@@ -26,7 +26,7 @@ export interface Buffer {
 }
 
 /** A look below the knee: the stretch it started from, its cap, whether it has seen what it looked for. */
-export interface Look {
+interface Look {
   from: Stretch;
   cap: number;
   isOver: boolean;
@@ -158,6 +158,7 @@ function refit(state: KneeState, stretch: Stretch): Fit {
   // Evidence ages; a knee that was seen stays until something speaks against it.
   state.found ||= fit.visible;
   state.known = fit.visible || (state.known && !fit.isTop);
+  if (!state.known) state.look = null;
   return fit;
 }
 
