@@ -174,7 +174,7 @@ function learnFromLook(
   const expected = logInflation(look.from.concurrency, stretch.concurrency);
   look.isOver = drop < expected / 2 || look.cap === 1;
   look.from = stretch;
-  // As fast as above: this is quiet. Faster: perhaps not yet, but no slower than this.
-  if (look.isOver) return logBase + LOOK_RATE[age] * (stretch.logLatency - logBase);
-  return Math.min(logBase, stretch.logLatency);
+  const off = stretch.logLatency - logBase;
+  // As fast as above: this is quiet. Faster: perhaps not yet, but quiet is no slower than this.
+  return logBase + LOOK_RATE[age] * (look.isOver ? off : Math.min(0, off));
 }

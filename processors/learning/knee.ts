@@ -45,6 +45,8 @@ interface Now {
 const DEFAULTS = { startCap: 4, ceiling: 64 };
 /** A decision takes 25 calls; or 30 s and 3; or 8 that are clearly slower than a quiet service. */
 const CALLS = 25;
+/** Until a knee is found: a slow start must not be slower than it has to. */
+const START_CALLS = 16;
 const LONGEST_MS = 30_000;
 const FEWEST_CALLS = 3;
 const ALARM_CALLS = 8;
@@ -167,7 +169,7 @@ export class KneeControl {
     const { calls, sinceMs, log, concurrency } = buffer;
     // Calls that were under way at the last decision say nothing about what it did.
     if (atMs - this.#state.decidedMs < Math.exp(log / calls)) return false;
-    if (calls >= CALLS) return true;
+    if (calls >= (this.#state.found ? CALLS : START_CALLS)) return true;
     if (calls >= FEWEST_CALLS && atMs - sinceMs >= LONGEST_MS) return true;
     const { fit } = this.#state;
     if (calls < ALARM_CALLS || fit === null) return false;

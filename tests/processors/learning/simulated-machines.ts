@@ -46,6 +46,7 @@ export function simulate(setting: Setting, seconds: number): void {
   const next = tools.map(({ rate }) => chance.exponential(rate));
   let sums = running.map(() => emptySums());
   let waiting: SimulatedTool[] = [];
+  let believed = believedOf(setting);
   for (let step = 1; step <= seconds / STEP_S; step++) {
     const atS = step * STEP_S;
     tools.forEach((tool, index) => {
@@ -55,12 +56,12 @@ export function simulate(setting: Setting, seconds: number): void {
     for (const calls of running)
       for (let index = calls.length - 1; index >= 0; index--)
         if (calls[index]!.endS <= atS) calls.splice(index, 1);
-    const free = running.map((calls, machine) => freeOf(setting, calls, machine));
+    const free = running.map((calls, machine) => freeOf(setting, believed, calls, machine));
     waiting = waiting.filter((tool) => {
       const first = Math.floor(chance.next() * setting.machines);
       for (let offset = 0; offset < setting.machines; offset++) {
         const machine = (first + offset) % setting.machines;
-        const needs = Object.entries(setting.believed(tool.id));
+        const needs = believed.get(tool.id)!;
         if (!needs.every(([resource, share]) => share <= free[machine]![resource]! + 1e-9))
           continue;
         for (const [resource, share] of needs) free[machine]![resource]! -= share;
@@ -73,6 +74,7 @@ export function simulate(setting: Setting, seconds: number): void {
     if (step % (WINDOW_S / STEP_S) !== 0) continue;
     sums.forEach((sum, machine) => setting.observe(windowOf(setting, machine, sum), atS));
     sums = running.map(() => emptySums());
+    believed = believedOf(setting);
   }
 }
 
@@ -84,13 +86,23 @@ interface Sums {
 
 const emptySums = (): Sums => ({ use: {}, waited: {}, running: {} });
 
-function freeOf(setting: Setting, calls: readonly Call[], machine: number): Record<string, number> {
+type Believed = ReadonlyMap<string, readonly (readonly [string, number])[]>;
+
+/** What the tools are held for; it changes with each reading only. */
+const believedOf = ({ tools, believed }: Setting): Believed =>
+  new Map(tools.map(({ id }) => [id, Object.entries(believed(id))]));
+
+function freeOf(
+  setting: Setting,
+  believed: Believed,
+  calls: readonly Call[],
+  machine: number,
+): Record<string, number> {
   const free: Record<string, number> = {};
   for (const resource of RESOURCES)
     free[resource] = 1 - (setting.reserved?.(machine, resource) ?? 0);
   for (const { tool } of calls)
-    for (const [resource, share] of Object.entries(setting.believed(tool.id)))
-      free[resource]! -= share;
+    for (const [resource, share] of believed.get(tool.id)!) free[resource]! -= share;
   return free;
 }
 
