@@ -171,12 +171,12 @@ describe("the cap of an external tool", () => {
       { fromS: 0, knee: 16 },
       { fromS: 300, knee: 16, serviceS: 4 },
     ];
-    const shares = SEEDS.map((seed) => {
+    const shares = Array.from({ length: 12 }, (_, at) => SEED + at).map((seed) => {
       const best = throughput(run(seed, { phases, control: 16 }), 400, 900);
       return throughput(run(seed, { phases }), 400, 900) / best;
     });
     const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-    expect(mean, shares.join(" ")).toBeGreaterThan(0.8);
+    expect(mean, shares.join(" ")).toBeGreaterThan(0.86);
   });
 
   it("finds a knee of 100 behind a ceiling of 64, where calls come by the dozen in a second", () => {
