@@ -24,6 +24,11 @@ function fromDigits(value: unknown): unknown {
   return typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
+function fromWord(value: unknown): unknown {
+  if (value === "true" || value === "1") return true;
+  return value === "false" || value === "0" ? false : value;
+}
+
 function whole(min: number, max: number, unit = "") {
   const error = `a whole number${unit} from ${min} to ${max}`;
   return z.preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }));
@@ -73,6 +78,12 @@ export const configSchema = z.strictObject({
     .default(DEFAULT_STRATEGY)
     .describe(
       "How much of this machine its jobs may be believed to use: conservative 0.8, balanced 1.0, aggressive 1.15 (memory 1.0), unlimited.",
+    ),
+  learning: z
+    .preprocess(fromWord, z.boolean({ error: "true or false" }))
+    .default(true)
+    .describe(
+      "Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take.",
     ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",
@@ -141,6 +152,7 @@ export const VARIABLES = {
   home: ["TUTTI_HOME"],
   machine: ["TUTTI_MACHINE"],
   strategy: ["TUTTI_STRATEGY"],
+  learning: ["TUTTI_LEARNING"],
   prefix: ["TUTTI_PREFIX"],
   host: ["TUTTI_HOST"],
   port: ["TUTTI_PORT", "PORT"],

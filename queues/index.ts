@@ -75,6 +75,7 @@ export {
   type GateChanges,
   type GatedLimits,
   type Grant,
+  type Observed,
   type Shown,
 } from "./gate/gate.ts";
 export type { Reason } from "./gate/reasons.ts";

@@ -169,6 +169,14 @@ export class Keys {
   get gate(): string {
     return `${this.prefix}.gate`;
   }
+  /** What was learned of tools and machines. */
+  get learned(): string {
+    return `${this.gate}.learned`;
+  }
+  /** What machines said last of how they are used. */
+  get usage(): string {
+    return `${this.gate}.usage`;
+  }
   /** Where a process hears that a tool may start there. */
   wake(process: string): string {
     return `${this.gate}.wake:${process}`;

@@ -28,6 +28,8 @@ import {
   declaredLimits,
   Definitions,
   Doorkeeper,
+  Learner,
+  MachineUsage,
   Duties,
   Settlement,
   Starters,
@@ -84,6 +86,8 @@ export interface StartWorkerOptions {
   readonly machine?: string;
   /** How much of the machine its jobs may be believed to use. Default: "balanced". */
   readonly strategy?: Strategy;
+  /** Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take. Default: true. */
+  readonly learning?: boolean;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
   /** The same for control jobs. Milliseconds. Default: 5,000. */
@@ -177,7 +181,8 @@ class RunningWorker implements TuttiWorker {
     const queues = new ToolQueues(this.#redis, prefix);
     const producer = new FlowProducer({ connection: this.#redis, prefix });
     producer.on("error", () => {});
-    this.#declared = declaredLimits(registry);
+    const learning = options.learning ?? true;
+    this.#declared = declaredLimits(registry, learning);
     const gate = new Gate(this.#redis, this.#keys);
     this.#keeper = new Doorkeeper({
       gate,
@@ -189,6 +194,7 @@ class RunningWorker implements TuttiWorker {
       leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
       capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
       log,
+      ...(learning ? { usage: new MachineUsage() } : {}),
       onMachines: () => this.#workers.show(),
     });
     this.#engine = {
@@ -238,6 +244,7 @@ class RunningWorker implements TuttiWorker {
         ms: options.retainMs ?? RETAIN_MS,
         failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
       },
+      ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
       ...(options.sweepIntervalMs === undefined
         ? {}
         : { sweepIntervalMs: options.sweepIntervalMs }),

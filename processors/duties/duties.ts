@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
+import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
 import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
@@ -17,6 +18,8 @@ interface DutiesOptions {
   readonly retention: Retention;
   /** How often half-done work is looked for. Milliseconds. Default: 30,000. */
   readonly sweepIntervalMs?: number;
+  /** Learns from what happened at the gate. Default: nobody does. */
+  readonly learner?: Learner;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
 }
@@ -54,6 +57,12 @@ export class Duties {
       { every: this.#sweepIntervalMs },
       { name: "sweeper", ...kept },
     );
+    if (this.#options.learner !== undefined)
+      await this.#queue.upsertJobScheduler(
+        "learner",
+        { every: LEARN_INTERVAL_MS },
+        { name: "learner", ...kept },
+      );
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
@@ -82,6 +91,8 @@ export class Duties {
         return removeExpired(this.#engine, this.#options.retention);
       case "sweeper":
         return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
+      case "learner":
+        return (await this.#options.learner?.pass()) ?? { learning: false };
       default:
         return { unknown: job.name };
     }

@@ -4,24 +4,35 @@ import {
   compileLimits,
   MACHINE_UNITS,
   type BudgetLimits,
-  type ToolLimits,
+  type GatedLimits,
 } from "../../queues/index.ts";
 
 /** The limits of the tools and budgets that a process knows. */
 export interface DeclaredLimits {
-  readonly tools: Readonly<Record<string, ToolLimits>>;
+  readonly tools: Readonly<Record<string, GatedLimits>>;
   readonly budgets: Readonly<Record<string, BudgetLimits>>;
 }
 
-/** What a catalogue declares, as the gate reads it. */
-export function declaredLimits(registry: ToolRegistry): DeclaredLimits {
-  const tools: Record<string, ToolLimits> = {};
+/** Bindings behind which there is somebody else's service. */
+const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
+
+/**
+ * What a catalogue declares, as the gate reads it.
+ *
+ * @param learning How many calls at once a service of others takes is learned: its calls are counted.
+ */
+export function declaredLimits(registry: ToolRegistry, learning: boolean): DeclaredLimits {
+  const tools: Record<string, GatedLimits> = {};
   const budgets: Record<string, BudgetLimits> = {};
   for (const [name, spec] of Object.entries(registry.budgets()))
     budgets[name] = compileBudget(spec);
   for (const { spec } of registry.list()) {
     const { limits, own } = compileLimits(spec);
-    tools[spec.id] = limits;
+    tools[spec.id] = {
+      ...limits,
+      ...(spec.performance === undefined ? {} : { serviceMs: spec.performance.responseTimeMs }),
+      ...(learning && EXTERNAL.has(spec.binding?.type) ? { external: true } : {}),
+    };
     if (own !== undefined) budgets[`tool:${spec.id}`] = own;
   }
   return { tools, budgets };

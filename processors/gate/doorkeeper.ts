@@ -12,7 +12,9 @@ import {
   type StepLimits,
 } from "../../queues/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
+import type { MachineUsage } from "../learning/machine-usage.ts";
 import type { DeclaredLimits } from "./declared.ts";
+import type { UsageWord } from "./learner.ts";
 import { Openness } from "./openness.ts";
 import { gated, type Gatekeeper } from "./seam.ts";
 import { WaitingRoom } from "./waiting-room.ts";
@@ -38,6 +40,8 @@ export interface DoorkeeperOptions {
   /** Capacity of the machine in millionths, by resource; `*` for all others, -1 for no bound. */
   readonly capacity: Readonly<Record<string, number>>;
   readonly log: Logger;
+  /** Says how the machine is used, for who learns from it. Default: not said. */
+  readonly usage?: MachineUsage;
   /** Called when there are more or fewer machines than before. */
   readonly onMachines?: () => Promise<void>;
 }
@@ -216,6 +220,7 @@ export class Doorkeeper implements Gatekeeper {
 
   async #report(): Promise<void> {
     await this.#patiently(this.#countMachines(), "the machines were not counted");
+    await this.#patiently(this.#sayUsage(), "the use of the machine was not said");
     const counts = [...this.#unreported];
     this.#unreported.clear();
     await this.#patiently(
@@ -226,6 +231,18 @@ export class Doorkeeper implements Gatekeeper {
       ),
       "calls were not reported",
     );
+  }
+
+  async #sayUsage(): Promise<void> {
+    const { redis, keys, machine, usage } = this.#options;
+    const nowMs = Date.now();
+    const reading = await usage?.read(nowMs);
+    if (reading == null) return;
+    const { usage: used, pressure, windowMs } = reading;
+    const [s, us] = await redis.time();
+    const atMs = Number(s) * 1_000 + Math.floor(Number(us) / 1_000);
+    const word: UsageWord = { usage: used, pressure, windowMs, atMs };
+    await redis.hset(keys.usage, machine, JSON.stringify(word));
   }
 
   async #countMachines(): Promise<void> {

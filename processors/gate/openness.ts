@@ -66,11 +66,17 @@ export class Openness {
       const {
         needs = {},
         budgets = [],
+        external,
         cap,
         upstream = tool,
         importance = 1,
       } = readJson<Partial<GatedLimits>>(text);
-      if (Object.keys(needs).length === 0 && Object.keys(budgets).length === 0 && cap === undefined)
+      if (
+        Object.keys(needs).length === 0 &&
+        Object.keys(budgets).length === 0 &&
+        cap === undefined &&
+        external !== true
+      )
         free.set(tool, { upstream, importance });
     }
     this.#free = free;

@@ -12,9 +12,13 @@ export const DRAIN_MS = 30_000;
 export const FAIR_BUCKET_S = 5;
 /** Buckets of BullMQ priorities in one second of virtual time. */
 export const PRIORITIES_PER_S = 100;
-/** A place in a rate window is kept longer than the window by this share, and never by more than the maximum. */
-export const GUARD_SHARE = 0.025;
-export const GUARD_MAX_MS = 100;
+/**
+ * A call reaches its service some time after it was let through, and a window has to hold there. Until it
+ * has ended it counts as if it came this much later: so much of the window, within bounds. Milliseconds.
+ */
+export const GUARD_SHARE = 0.1;
+export const GUARD_MIN_MS = 10;
+export const GUARD_MAX_MS = 250;
 /** Failures in a row after which a machine reports a tool as down (R73). */
 export const BREAKER_FAILURES = 5;
 /** How long an open breaker lets nothing through. Milliseconds. (R73) */
@@ -36,3 +40,5 @@ export const PASS_MS = 7 * 86_400_000;
 export const DEFAULT_SERVICE_MS = 1_000;
 /** The least share of a machine that a call counts as, in the demand of a run. */
 export const MIN_SHARE = 0.05;
+/** Ended calls that are kept for who learns from them, until the next pass. */
+export const SAMPLES_KEPT = 5_000;

@@ -67,6 +67,8 @@ export interface GatedLimits extends ToolLimits {
   readonly cap?: number;
   /** How long a call takes. Milliseconds. */
   readonly serviceMs?: number;
+  /** Somebody else's service is behind it: how many calls at once it takes is worth learning. */
+  readonly external?: boolean;
 }
 
 /** Changes of what the gate goes by. `false` takes a layer away. */
@@ -107,6 +109,38 @@ export type Shown = Readonly<Record<GateTable, Readonly<Record<string, string>>>
   readonly machines: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly claims: Readonly<Record<string, Readonly<Record<string, string>>>>;
 };
+
+/** What has happened at the gate for some time. */
+export interface Observed {
+  readonly now: number;
+  /** For how long each tool has held permits on each machine, in all. Milliseconds. */
+  readonly busy: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Jobs that wait, by tool with a service of others behind it. */
+  readonly waiting: Readonly<Record<string, number>>;
+  /** What machines said of themselves: JSON by machine. */
+  readonly usage: Readonly<Record<string, string>>;
+  readonly calls: readonly {
+    readonly tool: string;
+    readonly ms: number;
+    /** Mean of the calls of the tool that were underway at its start and at its end, over all machines. */
+    readonly concurrency: number;
+    /** More of them waited. */
+    readonly bound: boolean;
+    /** It was sent away with a 429. */
+    readonly limited: boolean;
+    readonly atMs: number;
+  }[];
+}
+
+type CallSample = [
+  tool: string,
+  ms: number,
+  concurrency: number,
+  bound: number,
+  end: string,
+  atMs: number,
+];
+type ObservedTexts = Omit<Observed, "calls"> & { readonly calls: readonly string[] };
 
 type GateTable =
   | "processes"
@@ -261,6 +295,18 @@ export class Gate {
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
   explain(tool: string, job = ""): Promise<Explained> {
     return this.#do("explain", tool, job);
+  }
+
+  /** What has happened since the last call of this; from the first call on it is kept. */
+  async observe(): Promise<Observed> {
+    const { calls, ...seen } = await this.#do<ObservedTexts>("observe");
+    return {
+      ...seen,
+      calls: Object.values(calls).map((text) => {
+        const [tool, ms, concurrency, bound, end, atMs] = readJson<CallSample>(text);
+        return { tool, ms, concurrency, bound: bound === 1, limited: end === "limited", atMs };
+      }),
+    };
   }
 
   show(): Promise<Shown> {

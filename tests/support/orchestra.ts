@@ -85,6 +85,8 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
           lockDurationMs: SHORT_LOCK_MS,
           controlLockDurationMs: SHORT_LOCK_MS,
           graceMs: 2_000,
+          // What a test believes of its tools does not change with what else this machine does.
+          learning: false,
           ...options,
         });
         workers.push(worker);

@@ -5,7 +5,8 @@ import { BIG_SHARE, DRAIN_MS, FAIR_BUCKET_S, PRIORITIES_PER_S, STARVED_MS } from
  * that wait there. Whenever something is given back, the claims that it may help are gone through in fair
  * order, and those that fit get an offer: nobody races for what is free. Comes behind PERMITS.
  *
- * A claim: { p: processes, s: since, k: label of its reason, a: since when it is that, l: lines it stands in }
+ * A claim: { p: processes, s: since, k: label of its reason, a: since when it is that, l: lines it stands in,
+ * u: when what passes with time has passed }
  */
 export const LINE = `
 local claims = {}
@@ -92,6 +93,20 @@ local function drainFor(machine, tool, claim, limits, take, reasons)
   redis.call('HSET', G .. '.drains', machine.name, cjson.encode(machine.drain))
 end
 
+-- When what passes with time will have passed; 0 for what does not.
+local function untilOf(reasons)
+  local at = 0
+  for _, reason in ipairs(reasons) do at = math.max(at, reason.untilMs or 0) end
+  return at
+end
+
+-- Who waits for a time that has come nearer is told, for it does not look at the clock of others.
+local function hurryUp(tool, claim, reasons)
+  local at = untilOf(reasons)
+  if at > 0 and claim.u and at < claim.u - 2 and claim.p[1] then tell('wake:' .. claim.p[1], tool) end
+  claim.u = at
+end
+
 -- Jobs of a queue that nobody has an offer for.
 local function unclaimed(tool)
   local queue = P .. ':' .. tool .. ':'
@@ -118,6 +133,7 @@ local function serveClaim(machineName, tool, claim)
     if #reasons > 0 then
       if claim.s then
         account(tool, claim, labelOf(reasons))
+        hurryUp(tool, claim, reasons)
         lineUp(machineName, tool, claim, reasons, rank)
         drainFor(machine, tool, claim, limits, take, reasons)
         saveClaim(machineName, tool, claim)
@@ -127,6 +143,7 @@ local function serveClaim(machineName, tool, claim)
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
       if not claim.s then return {} end
+      claim.s = now
     else
       if unclaimed(tool) <= 0 then return {} end
       local process
@@ -137,6 +154,8 @@ local function serveClaim(machineName, tool, claim)
       if process then
         grant(tool, limits, take, machine, process, head, true)
         tell('wake:' .. process, tool)
+        -- Who waits from now on is the next.
+        claim.s = now
       end
       if #claim.p == 0 then
         dropClaim(machineName, tool)

@@ -64,10 +64,15 @@ function operations.acquire(a)
   for _, one in ipairs(take.b) do serveLine(one[1]) end
   local reasons = decide(tool, limits, take, machine, rank)
   if #reasons == 0 then
-    if next(take.n) == nil and #take.b == 0 and not limits.cap and not troubleOf('b:' .. tool) and not troubleOf('u:' .. limits.upstream) then
+    if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. tool) and not troubleOf('u:' .. limits.upstream) then
       return { 'open' }
     end
     leaveClaim(name, tool, process)
+    local left = claimsOf(name)[tool]
+    if left then
+      left.s = now
+      saveClaim(name, tool, left)
+    end
     return { 'granted', (grant(tool, limits, take, machine, process, head, false)), head.take or false, guardOfTake(take) }
   end
   local claim = claimsOf(name)[tool] or { p = {}, s = now }
@@ -75,14 +80,13 @@ function operations.acquire(a)
   for _, other in ipairs(claim.p) do known = known or other == process end
   if not known then claim.p[#claim.p + 1] = process end
   account(tool, claim, labelOf(reasons))
+  claim.u = untilOf(reasons)
   lineUp(name, tool, claim, reasons, rank)
   drainFor(machine, tool, claim, limits, take, reasons)
   saveClaim(name, tool, claim)
   -- Whoever looks at the queue next finds the sign that it holds jobs.
   redis.call('ZADD', queue .. 'marker', 0, '0')
-  local wait = 0
-  for _, reason in ipairs(reasons) do wait = math.max(wait, (reason.untilMs or now) - now) end
-  return { 'refused', wait, claim.k }
+  return { 'refused', math.max(0, claim.u - now), claim.k }
 end
 
 -- permit, call, next: { tool, machine, process } or false -> granted, permit, what its job says | done | gone.
@@ -137,6 +141,10 @@ function operations.report(a)
   return 0
 end
 
+local function takesNothing(limits)
+  return next(limits.needs or {}) == nil and next(limits.budgets or {}) == nil and not limits.cap and not limits.external
+end
+
 -- Puts a layer of somebody's say over what others said: declared, learned, set.
 local LAYERS = { 'declared', 'learned', 'set' }
 local function setLayer(kind, id, layer, patch)
@@ -150,9 +158,11 @@ local function setLayer(kind, id, layer, patch)
       whole[field] = value
     end
   end
-  local before, after = redis.call('HGET', G .. '.' .. kind, id), any and cjson.encode(whole)
-  if any then redis.call('HSET', G .. '.' .. kind, id, after) else redis.call('HDEL', G .. '.' .. kind, id) end
-  return before ~= after
+  local before = redis.call('HGET', G .. '.' .. kind, id)
+  if any then redis.call('HSET', G .. '.' .. kind, id, cjson.encode(whole)) else redis.call('HDEL', G .. '.' .. kind, id) end
+  if kind ~= 'tools' then return false end
+  local old = before and cjson.decode(before) or {}
+  return not before or takesNothing(old) ~= takesNothing(whole) or old.importance ~= whole.importance or old.upstream ~= whole.upstream
 end
 
 -- machine, process, lease ms, capacity: { resource: millionths }. A process comes to work.

@@ -1,13 +1,16 @@
-import { OFFER_MS, SERVICE_WINDOW } from "../constants.ts";
+import { OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constants.ts";
 
 /**
  * Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
  * same at the end of every call. Comes behind DECIDE.
  *
  * A permit: { t: tool, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
- * w: what the job says instead of its tool, o: offered, x: probe }
+ * w: what the job says instead of its tool, c: calls of the tool at its start, o: offered, x: probe }
  */
 export const PERMITS = `
+-- Whether anybody learns from how calls went.
+local learns = redis.call('HEXISTS', G, 'learns') == 1
+
 -- Lines and machines that something was given back to.
 local freedLines, freedMachines = {}, {}
 
@@ -23,14 +26,14 @@ local function grant(tool, limits, take, machine, process, head, offered)
     if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
   end
   machine.n = redis.call('HINCRBY', key, 'n', 1)
-  redis.call('HINCRBY', G .. '.running', tool, 1)
+  local running = redis.call('HINCRBY', G .. '.running', tool, 1)
   redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
   for _, one in ipairs(take.b) do
     -- Counted even where no slots are declared: they may be while it is held.
     if one[2] > 0 then use(one[1], one[2]) end
   end
   takePlaces(id, take)
-  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now, j = head.job, w = head.take }
+  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now, j = head.job, w = head.take, c = running }
   if isProbe(tool) then permit.x = 1 end
   if offered then
     permit.o = 1
@@ -62,7 +65,7 @@ local function giveBack(id, permit, call)
   end
   machine.n = redis.call('HINCRBY', key, 'n', -1)
   freedMachines[permit.m] = true
-  local underway = runningOf('u:' .. permit.u)
+  local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(permit.t)
   for _, field in ipairs({ permit.t, 'u:' .. permit.u }) do
     if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
   end
@@ -70,6 +73,7 @@ local function giveBack(id, permit, call)
     if one[2] > 0 then use(one[1], -one[2]) end
     freedLines[one[1]] = true
   end
+  endPlaces(id, permit)
   if call.unused then
     local nothing = {}
     for _, one in ipairs(permit.b) do nothing[one[1]] = 0 end
@@ -94,6 +98,11 @@ local function giveBack(id, permit, call)
       mean, count = tonumber(mean), tonumber(count) + 1
       mean = mean + (now - permit.s - mean) / math.min(count, ${SERVICE_WINDOW})
       redis.call('HSET', G .. '.service', permit.t, string.format('%.3f %d', mean, count))
+    end
+    if learns and (call.class == 'ok' or call.class == 'limited') then
+      local beside = ((permit.c or 1) + runningBefore) / 2
+      redis.call('RPUSH', G .. '.samples', cjson.encode({ permit.t, now - permit.s, beside, headOf(permit.t) and 1 or 0, call.class, now }))
+      redis.call('LTRIM', G .. '.samples', -${SAMPLES_KEPT}, -1)
     end
     redis.call('HINCRBY', G .. '.outcomes', permit.t .. '\\n' .. call.class, 1)
   end

@@ -1,4 +1,4 @@
-import { GUARD_MAX_MS, GUARD_SHARE } from "../constants.ts";
+import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "../constants.ts";
 
 /**
  * What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is
@@ -130,7 +130,8 @@ end
 
 local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
 
--- A place in a window is kept this much longer than the window lasts, because a call reaches its
--- service some time after it was let through.
-local function guardOf(durationMs) return math.min(${GUARD_MAX_MS}, math.ceil(durationMs * ${GUARD_SHARE})) end
+-- How much later than it was let through a call may reach its service.
+local function guardOf(durationMs)
+  return math.max(${GUARD_MIN_MS}, math.min(${GUARD_MAX_MS}, math.ceil(durationMs * ${GUARD_SHARE})))
+end
 `;

@@ -23,6 +23,31 @@ function operations.show()
   return shown
 end
 
+-- What has happened since the last call, for who learns from it: ended calls, and for how long each tool
+-- has held permits on each machine, in all. Milliseconds.
+function operations.observe()
+  redis.call('HSET', G, 'learns', 1)
+  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), busy = {}, usage = hash(G .. '.usage'), waiting = {} }
+  redis.call('DEL', G .. '.samples')
+  for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
+    local busy = {}
+    for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
+    seen.busy[name] = busy
+  end
+  for tool, text in pairs(hash(G .. '.tools')) do
+    if cjson.decode(text).external then
+      local queue = P .. ':' .. tool .. ':'
+      seen.waiting[tool] = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
+    end
+  end
+  for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
+    local permit = cjson.decode(text)
+    local busy = seen.busy[permit.m]
+    if busy and not permit.o then busy[permit.t] = (busy[permit.t] or 0) + now - permit.s end
+  end
+  return seen
+end
+
 -- tool, job or '' -> what keeps the next job of the tool, on each machine that is there, decided as for a
 -- worker that asks; where the job stands in its queue.
 function operations.explain(a)

@@ -1,7 +1,8 @@
 /**
- * Rate windows: a sorted set of places per budget and window, `<permit>:<units>` by when they were taken,
- * and their sum beside it. A window holds when the units of any stretch of its length are at most its
- * maximum; that is checked exactly, not by buckets. Comes behind STATE.
+ * Rate windows: a sorted set of places per budget and window, `<permit>:<units>` by when their call has
+ * reached its service at the latest, and their sum beside it. A window holds when the units of any stretch
+ * of its length are at most its maximum; that is checked exactly, not by buckets. That a call has ended
+ * proves that it had arrived. Comes behind STATE.
  */
 export const WINDOWS = `
 local pruned = {}
@@ -13,7 +14,7 @@ local function sumOf(name, durationMs)
   local key, field = windowKey(name, durationMs), sumField(name, durationMs)
   if not pruned[key] then
     pruned[key] = true
-    local before = digits(now - durationMs - guardOf(durationMs))
+    local before = digits(now - durationMs)
     local old = redis.call('ZRANGEBYSCORE', key, '-inf', before)
     if #old > 0 then
       local units = 0
@@ -35,7 +36,7 @@ local function roomAt(name, max, durationMs, units)
     if #places == 0 then return now + durationMs end
     for i = 1, #places, 2 do
       over = over - tonumber(string.match(places[i], ':(%d+)$'))
-      if over <= 0 then return tonumber(places[i + 1]) + durationMs + guardOf(durationMs) end
+      if over <= 0 then return tonumber(places[i + 1]) + durationMs + 1 end
     end
     from = from + 50
   end
@@ -46,7 +47,7 @@ local function takePlaces(id, take)
     local budget = one[3] > 0 and budgetOf(one[1])
     for _, window in ipairs(budget and budget.rates or {}) do
       sumOf(one[1], window[2])
-      redis.call('ZADD', windowKey(one[1], window[2]), stamp, id .. ':' .. digits(one[3]))
+      redis.call('ZADD', windowKey(one[1], window[2]), digits(now + guardOf(window[2])), id .. ':' .. digits(one[3]))
       use(sumField(one[1], window[2]), digits(one[3]))
     end
   end
@@ -82,6 +83,18 @@ local function correctPlaces(id, take, actual)
   end
 end
 
+-- The call is over: it has arrived by now.
+local function endPlaces(id, take)
+  for _, one in ipairs(take.b) do
+    local budget = one[3] > 0 and budgetOf(one[1])
+    for _, window in ipairs(budget and budget.rates or {}) do
+      local key, place = windowKey(one[1], window[2]), id .. ':' .. digits(one[3])
+      local at = redis.call('ZSCORE', key, place)
+      if at and tonumber(at) > now then redis.call('ZADD', key, stamp, place) end
+    end
+  end
+end
+
 -- Moves the places of a permit to this moment; when a window has left one behind and has no room for it
 -- now, nothing moves and the answer is when it has.
 local function movePlaces(id, take)
@@ -98,7 +111,7 @@ local function movePlaces(id, take)
   for _, one in ipairs(take.b) do
     local budget = one[3] > 0 and budgetOf(one[1])
     for _, window in ipairs(budget and budget.rates or {}) do
-      if redis.call('ZADD', windowKey(one[1], window[2]), stamp, id .. ':' .. digits(one[3])) == 1 then
+      if redis.call('ZADD', windowKey(one[1], window[2]), digits(now + guardOf(window[2])), id .. ':' .. digits(one[3])) == 1 then
         use(sumField(one[1], window[2]), digits(one[3]))
       end
     end

@@ -1,0 +1,257 @@
+import { isDeepStrictEqual } from "node:util";
+
+import type { Redis } from "ioredis";
+
+import { readJson } from "../../config/index.ts";
+import {
+  MACHINE_UNITS,
+  shareUnits,
+  type Gate,
+  type GatedLimits,
+  type GateChanges,
+  type Keys,
+  type Observed,
+} from "../../queues/index.ts";
+import { KneeControl, type KneeDecision } from "../learning/knee.ts";
+import type { MachineReading } from "../learning/machine-usage.ts";
+import { ServiceTimes, type ServiceTimeState } from "../learning/service-time.ts";
+import { VectorLearner, type Shares, type VectorState } from "../learning/vectors.ts";
+
+/** How often what happened is learned from. Milliseconds. */
+export const LEARN_INTERVAL_MS = 5_000;
+/** A machine's word about itself that is older says nothing about the last window. Milliseconds. */
+const STALE_MS = 3 * LEARN_INTERVAL_MS;
+/** A machine under strategy `unlimited` takes nothing more above this use or this pressure. */
+const HOT_USE = 0.98;
+const HOT_PRESSURE = 0.2;
+
+/** What a machine says of itself. */
+export interface UsageWord extends Pick<MachineReading, "usage" | "pressure" | "windowMs"> {
+  readonly atMs: number;
+}
+
+/** What is kept between two passes. */
+interface Kept {
+  readonly vectors?: VectorState;
+  readonly services?: ServiceTimeState;
+  readonly knees?: Readonly<Record<string, ReturnType<KneeControl["toJSON"]>>>;
+  /** Permit time by machine and tool at the last pass. Milliseconds. */
+  readonly busy?: Observed["busy"];
+  readonly atMs?: number;
+}
+
+/** What a pass changed. */
+export interface LearnReport {
+  /** Ended calls that were learned from. */
+  readonly calls: number;
+  /** Machines that said how they are used. */
+  readonly machines: readonly string[];
+  /** Tools whose needs are believed to be others than before. */
+  readonly needs: Readonly<Record<string, Shares>>;
+  /** Caps of tools with a service behind them; null: none. */
+  readonly caps: Readonly<Record<string, KneeDecision>>;
+  readonly background: Readonly<Record<string, Shares>>;
+}
+
+/**
+ * Learns from what happened since the last pass, and lets the gate go by it: service times, needs of calls,
+ * what else runs on the machines, and how many calls at once external services take.
+ */
+export class Learner {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #gate: Gate;
+
+  constructor(redis: Redis, keys: Keys, gate: Gate) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#gate = gate;
+  }
+
+  async pass(): Promise<LearnReport> {
+    const { learned, gate: prefix } = this.#keys;
+    const [text, layers, effective] = await Promise.all([
+      this.#redis.get(learned),
+      this.#redis.hgetall(`${prefix}.layers:tools`),
+      this.#redis.hgetall(`${prefix}.tools`),
+    ]);
+    const seen = await this.#gate.observe();
+    const kept = readJson<Kept>(text ?? "{}");
+    const declared = declaredOf(layers);
+    const services = new ServiceTimes((tool) => declared.get(tool)?.serviceMs, kept.services);
+    const byTool = callsByTool(seen.calls);
+    for (const [tool, calls] of byTool)
+      services.observe(
+        tool,
+        calls.filter(({ limited }) => !limited).map(({ ms }) => ms),
+      );
+    const vectors = new VectorLearner((tool) => sharesOf(declared.get(tool)?.needs), kept.vectors);
+    const machines = this.#watchMachines(vectors, kept, seen);
+    const knees = turnKnees(declared, kept, byTool, seen, services);
+    const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
+    const changes = changesOf({
+      declared,
+      layers,
+      effective,
+      services,
+      vectors,
+      knees,
+      seen,
+      report,
+    });
+    await this.#gate.configure(changes);
+    const keep: Kept = {
+      vectors: vectors.toJSON(),
+      services: services.toJSON(),
+      knees: Object.fromEntries([...knees].map(([tool, { control }]) => [tool, control.toJSON()])),
+      busy: seen.busy,
+      atMs: seen.now,
+    };
+    await this.#redis.set(learned, JSON.stringify(keep));
+    return report;
+  }
+
+  #watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): string[] {
+    const machines: string[] = [];
+    const windowMs = seen.now - (kept.atMs ?? seen.now);
+    for (const [machine, text] of Object.entries(seen.usage)) {
+      const word = readJson<UsageWord>(text);
+      if (seen.now - word.atMs > STALE_MS || windowMs <= 0) continue;
+      machines.push(machine);
+      const before = kept.busy?.[machine] ?? {};
+      const running = Object.entries(seen.busy[machine] ?? {}).map(
+        ([tool, ms]) => [tool, Math.max(0, (ms - (before[tool] ?? 0)) / windowMs)] as const,
+      );
+      vectors.observe({
+        machine,
+        windowMs,
+        usage: word.usage,
+        pressure: word.pressure,
+        running: Object.fromEntries(running),
+      });
+    }
+    return machines;
+  }
+}
+
+type Declared = ReadonlyMap<string, GatedLimits>;
+type Knees = ReadonlyMap<string, { control: KneeControl; decision: KneeDecision | null }>;
+
+function callsByTool(calls: Observed["calls"]): ReadonlyMap<string, Observed["calls"][number][]> {
+  const byTool = new Map<string, Observed["calls"][number][]>();
+  for (const call of calls) {
+    const list = byTool.get(call.tool);
+    if (list === undefined) byTool.set(call.tool, [call]);
+    else list.push(call);
+  }
+  return byTool;
+}
+
+function declaredOf(layers: Readonly<Record<string, string>>): Declared {
+  const mark = "declared:";
+  return new Map(
+    Object.entries(layers)
+      .filter(([field]) => field.startsWith(mark))
+      .map(([field, text]) => [field.slice(mark.length), readJson<GatedLimits>(text)]),
+  );
+}
+
+function sharesOf(needs: GatedLimits["needs"] = {}): Shares {
+  return Object.fromEntries(
+    Object.entries(needs).map(([resource, units]) => [resource, units / MACHINE_UNITS]),
+  );
+}
+
+/** Shows every external tool its calls, and asks for its cap. */
+function turnKnees(
+  declared: Declared,
+  kept: Kept,
+  byTool: ReadonlyMap<string, Observed["calls"]>,
+  seen: Observed,
+  services: ServiceTimes,
+): Knees {
+  const knees = new Map<string, { control: KneeControl; decision: KneeDecision | null }>();
+  for (const [tool, { external }] of declared) {
+    if (external !== true) continue;
+    const control = new KneeControl({}, kept.knees?.[tool]);
+    let decision: KneeDecision | null = null;
+    for (const { ms, concurrency, bound, limited, atMs } of byTool.get(tool) ?? []) {
+      if (limited) decision = control.throttled(atMs) ?? decision;
+      else control.sample({ concurrency, latencyMs: ms, atMs, bound });
+    }
+    const atOnce = Math.max(1, ...(byTool.get(tool) ?? []).map(({ concurrency }) => concurrency));
+    const backlogDrainMs = ((seen.waiting[tool] ?? 0) * (services.of(tool)?.ms ?? 0)) / atOnce;
+    knees.set(tool, {
+      control,
+      decision: control.decide(seen.now, { backlogDrainMs }) ?? decision,
+    });
+  }
+  return knees;
+}
+
+/** What the gate has to be told, and the same for people. */
+function changesOf(learned: {
+  readonly declared: Declared;
+  readonly layers: Readonly<Record<string, string>>;
+  readonly effective: Readonly<Record<string, string>>;
+  readonly services: ServiceTimes;
+  readonly vectors: VectorLearner;
+  readonly knees: Knees;
+  readonly seen: Observed;
+  readonly report: {
+    readonly machines: readonly string[];
+    readonly needs: Record<string, Shares>;
+    readonly caps: Record<string, KneeDecision>;
+    readonly background: Record<string, Shares>;
+  };
+}): GateChanges {
+  const { declared, layers, effective, services, vectors, knees, seen, report } = learned;
+  const tools: Record<string, { learned: Partial<GatedLimits> }> = {};
+  for (const [tool, limits] of declared) {
+    const needs = vectors.needsOf(tool);
+    const units = Object.fromEntries(
+      Object.entries(needs).map(([resource, share]) => [resource, shareUnits(share)]),
+    );
+    const cap = knees.get(tool)?.control.decision.cap ?? null;
+    const serviceMs = services.of(tool)?.ms;
+    const before = readJson<Partial<GatedLimits>>(effective[tool] ?? "{}");
+    const patch: Partial<GatedLimits> = {
+      ...(isSame(units, limits.needs) ? {} : { needs: units }),
+      ...(cap === null ? {} : { cap }),
+      ...(serviceMs === undefined ? {} : { serviceMs: Math.round(serviceMs) }),
+    };
+    const after = { ...limits, ...patch };
+    if (!isSame(after.needs, before.needs ?? {})) report.needs[tool] = needs;
+    const decision = knees.get(tool)?.decision;
+    if (decision != null) report.caps[tool] = decision;
+    if (!isDeepStrictEqual(patch, readJson(layers[`learned:${tool}`] ?? "{}")))
+      tools[tool] = { learned: patch };
+  }
+  const machines: Record<string, Record<string, number>> = {};
+  for (const machine of report.machines) {
+    const background = vectors.background(machine);
+    report.background[machine] = background;
+    const word = readJson<UsageWord>(seen.usage[machine]!);
+    machines[machine] = {
+      hot: isHot(word) ? 1 : 0,
+      ...Object.fromEntries(
+        Object.entries(background).map(([resource, share]) => [
+          `b:${resource}`,
+          Math.round(share * MACHINE_UNITS),
+        ]),
+      ),
+    };
+  }
+  return { tools, machines };
+}
+
+function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => a[name] === b[name]);
+}
+
+function isHot({ usage, pressure }: UsageWord): boolean {
+  const above = (values: object, limit: number): boolean =>
+    Object.values(values).some((value) => typeof value === "number" && value > limit);
+  return above(usage, HOT_USE) || above(pressure, HOT_PRESSURE);
+}
