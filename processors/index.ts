@@ -18,7 +18,7 @@ export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
 export { capacityOf, declaredLimits, type DeclaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
-export { Learner } from "./gate/learner.ts";
+export { Learner, type UsageWord } from "./gate/learner.ts";
 export { MachineUsage } from "./learning/machine-usage.ts";
 export { Settlement } from "./gate/settlement.ts";
 export { Starters } from "./starters/starters.ts";

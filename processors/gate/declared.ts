@@ -13,6 +13,8 @@ export interface DeclaredLimits {
   readonly budgets: Readonly<Record<string, BudgetLimits>>;
 }
 
+/** Calls at once of a service of which nothing is known yet; it grows as long as they stay fast. */
+const START_CAP = 4;
 /** Bindings behind which there is somebody else's service. */
 const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
 
@@ -31,7 +33,7 @@ export function declaredLimits(registry: ToolRegistry, learning: boolean): Decla
     tools[spec.id] = {
       ...limits,
       ...(spec.performance === undefined ? {} : { serviceMs: spec.performance.responseTimeMs }),
-      ...(learning && EXTERNAL.has(spec.binding?.type) ? { external: true } : {}),
+      ...(learning && EXTERNAL.has(spec.binding?.type) ? { external: true, cap: START_CAP } : {}),
     };
     if (own !== undefined) budgets[`tool:${spec.id}`] = own;
   }

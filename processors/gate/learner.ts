@@ -212,18 +212,17 @@ function changesOf(learned: {
     const units = Object.fromEntries(
       Object.entries(needs).map(([resource, share]) => [resource, shareUnits(share)]),
     );
-    const cap = knees.get(tool)?.control.decision.cap ?? null;
+    const knee = knees.get(tool);
     const serviceMs = services.of(tool)?.ms;
     const before = readJson<Partial<GatedLimits>>(effective[tool] ?? "{}");
     const patch: Partial<GatedLimits> = {
       ...(isSame(units, limits.needs) ? {} : { needs: units }),
-      ...(cap === null ? {} : { cap }),
+      ...(knee === undefined ? {} : { cap: knee.control.decision.cap ?? false }),
       ...(serviceMs === undefined ? {} : { serviceMs: Math.round(serviceMs) }),
     };
     const after = { ...limits, ...patch };
     if (!isSame(after.needs, before.needs ?? {})) report.needs[tool] = needs;
-    const decision = knees.get(tool)?.decision;
-    if (decision != null) report.caps[tool] = decision;
+    if (knee?.decision != null) report.caps[tool] = knee.decision;
     if (!isDeepStrictEqual(patch, readJson(layers[`learned:${tool}`] ?? "{}")))
       tools[tool] = { learned: patch };
   }

@@ -74,7 +74,7 @@ export class Openness {
       if (
         Object.keys(needs).length === 0 &&
         Object.keys(budgets).length === 0 &&
-        cap === undefined &&
+        (cap ?? false) === false &&
         external !== true
       )
         free.set(tool, { upstream, importance });

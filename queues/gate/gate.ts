@@ -63,8 +63,8 @@ export type Layer = "declared" | "learned" | "set";
 
 /** The limits of a tool, and what was learned of it. */
 export interface GatedLimits extends ToolLimits {
-  /** Calls at once that the service behind it was seen to carry. */
-  readonly cap?: number;
+  /** Calls at once that the service behind it was seen to carry; false: it has shown no bound. */
+  readonly cap?: number | false;
   /** How long a call takes. Milliseconds. */
   readonly serviceMs?: number;
   /** Somebody else's service is behind it: how many calls at once it takes is worth learning. */

@@ -1,0 +1,50 @@
+import { expect } from "vitest";
+
+import { KneeWorld } from "../../support/knee-world.ts";
+import { LearningWorld } from "../../support/learning-world.ts";
+import { randomFrom } from "../../support/random.ts";
+import { test } from "../../support/redis.ts";
+import { SEED } from "../../support/seed.ts";
+
+test("what calls need is learned within ten minutes, and how long they take", async ({
+  redis,
+  prefix,
+}) => {
+  const world = new LearningWorld(redis, prefix, randomFrom(SEED));
+  await world.start();
+  const before = await world.error();
+  await world.pass(600_000);
+  const after = await world.error();
+  expect(before).toBeGreaterThan(0.15);
+  expect(after, `${before} -> ${after}`).toBeLessThanOrEqual(0.1);
+  for (const ms of await world.serviceMs()) expect(Math.abs(ms - 1_000)).toBeLessThan(200);
+});
+
+test("a neighbor on a machine is seen, and forgotten when it is gone", async ({
+  redis,
+  prefix,
+}) => {
+  const world = new LearningWorld(redis, prefix, randomFrom(SEED));
+  await world.start();
+  await world.pass(60_000);
+  world.neighbor = 0.55;
+  await world.pass(60_000);
+  expect(await world.background()).toBeGreaterThan(0.35);
+  world.neighbor = 0;
+  await world.pass(60_000);
+  expect(await world.background()).toBeLessThan(0.2);
+});
+
+test("the knee of a service is found and followed", async ({ redis, prefix }) => {
+  const world = new KneeWorld(redis, prefix, randomFrom(SEED));
+  await world.start();
+  const shares: number[] = [];
+  for (const knee of [16, 8, 16]) {
+    world.knee = knee;
+    // What was learned of the phase before holds until the change shows.
+    await world.pass(60_000);
+    shares.push((await world.pass(120_000)) / world.best);
+  }
+  for (const share of shares) expect(share, JSON.stringify(shares)).toBeGreaterThan(0.85);
+  expect(world.underway).toBeLessThan(32);
+});
