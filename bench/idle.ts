@@ -41,15 +41,15 @@ await pause(ms);
 const cpu = process.cpuUsage(before.cpu);
 const wallMs = performance.now() - before.at;
 const connections = Number(/connected_clients:(\d+)/.exec(await redis.info("clients"))?.[1]);
-console.log(
-  JSON.stringify({
+process.stdout.write(
+  `${JSON.stringify({
     tools: worker.tools.length,
     seconds: round(wallMs / 1_000, 1),
     shareOfACore: round((cpu.user + cpu.system) / 1_000 / wallMs, 4),
     redisCallsPerS: round(((await callsOf(redis)) - before.calls) / (wallMs / 1_000), 1),
     connections,
     load: round(loadavg()[0] ?? 0, 2),
-  }),
+  })}\n`,
 );
 await worker.close();
 redis.disconnect();

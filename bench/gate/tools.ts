@@ -1,9 +1,9 @@
-import type { BudgetLimits, ToolLimits } from "../../queues/index.ts";
+import type { BudgetLimits, GatedLimits, ToolLimits } from "../../queues/index.ts";
 
 /** A tool of the bench: what a call takes and how long it sleeps. */
 export interface BenchTool {
   readonly id: string;
-  readonly limits: ToolLimits;
+  readonly limits: GatedLimits;
   readonly sleepMs: number;
 }
 

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Queue, type Job } from "bullmq";
+import type { Redis } from "ioredis";
 
-import { openPatient } from "../../queues/index.ts";
+import { Learner } from "../../processors/index.ts";
+import { Gate, Keys, openPatient } from "../../queues/index.ts";
 import { bareServer, gatedServer, type Server, type ServerOptions } from "../gate/keeper.ts";
 import { limitsOf, MILLION, randomFrom, type BenchTool } from "../gate/tools.ts";
 import {
@@ -12,6 +14,7 @@ import {
   type Scenario,
   type ScenarioTool,
 } from "./definitions.ts";
+import { FairOrder } from "./fair.ts";
 import { Machines } from "./machines.ts";
 
 /** `equal`: as many calls of each tool at once; `requirement`: as many as fit one machine; `gate`: ours. */
@@ -39,7 +42,9 @@ export interface Played {
 
 interface Course {
   readonly template: number;
-  readonly seq: number;
+  /** Its place in the fair order. */
+  readonly tag: number;
+  begun: boolean;
   readonly sinceMs: number;
   endedMs?: number;
   /** Calls that are left of each step. */
@@ -53,6 +58,10 @@ interface Call {
   readonly ms: number;
 }
 
+/** The gate's clock begins here; only differences matter. */
+const EPOCH_MS = 1_000_000_000_000;
+const LEARN_MS = 5_000;
+
 let sequence = Date.now() % 1_000_000;
 
 /** Plays a scenario once on BullMQ queues: four machines in this process, and one arm's workers on them. */
@@ -65,6 +74,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
   const queues = tools.map(({ id }) => new Queue(id, { connection, prefix }));
   const [arrivalRandom, timeRandom] = [randomFrom(seed), randomFrom(seed + 7_919)];
   const courses: Course[] = [];
+  const fair = new FairOrder(scenario);
 
   const release = async (run: number, step: number): Promise<void> => {
     const course = courses[run]!;
@@ -73,8 +83,11 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
     const jobs = Array.from({ length: times }, () => ({
       name: "call",
       data: { run, step, ms: logNormal(timeRandom, seconds, spread) * (1_000 / scale) },
-      // What the product gives the steps of a run: older runs first.
-      opts: { removeOnComplete: true, ...(arm === "gate" ? { priority: course.seq + 1 } : {}) },
+      // What the product gives the steps of a run.
+      opts: {
+        removeOnComplete: true,
+        ...(arm === "gate" ? { priority: FairOrder.priority(course.tag) } : {}),
+      },
     }));
     await queues[tool]!.addBulk(jobs);
   };
@@ -98,16 +111,24 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
         machine: `m${machine}`,
         process: `m${machine}-p`,
         tools,
+        // The gate's time runs as fast as the scenario's.
+        now: () => EPOCH_MS + Math.floor(performance.now() * scale),
       };
       const server = arm === "gate" ? await gatedServer(own) : bareServer(own);
       await serve(server, scenario, tools, arm === "equal" ? options.equal : undefined, {
-        call: (tool, { ms }) => machines.call(machine, tool, ms),
+        call: (tool, { ms, run }) => {
+          const course = courses[run]!;
+          if (!course.begun) fair.begins(course.template, course.tag);
+          course.begun = true;
+          return machines.call(machine, tool, ms);
+        },
         ended,
       });
       return { server, connection: own.connection };
     }),
   );
 
+  const learner = arm === "gate" ? learn(connection, prefix, scale) : undefined;
   const startMs = performance.now();
   const totalMs = (scenario.seconds * 1_000) / scale;
   for (const { phase, untilS } of phasesOf(scenario)) {
@@ -124,7 +145,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
       const run = courses.length;
       const { steps } = scenario.classes[template]!;
       const left = steps.map(({ times }) => times);
-      courses.push({ template, seq: run, sinceMs: dueMs, left });
+      courses.push({ template, tag: fair.tag(template), begun: false, sinceMs: dueMs, left });
       for (const [index, { needs }] of steps.entries())
         if (needs.length === 0) void release(run, index);
     }
@@ -141,6 +162,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
     meanLatencyS: (latencies.reduce((sum, ms) => sum + ms, 0) / latencies.length / 1_000) * scale,
     overCommit: overMs / (MACHINES * totalMs),
   };
+  await learner?.stop();
   // What waits is thrown away; what runs ends first, because workers wait for it.
   await Promise.all(queues.map((queue) => queue.drain()));
   for (const { server, connection: own } of servers) {
@@ -172,12 +194,36 @@ async function serve(
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 }
 
-function toolOf({ id, use }: ScenarioTool): BenchTool {
+/** Makes the passes of the product's learner, as often in the scenario's time as it does in ours. */
+function learn(redis: Redis, prefix: string, scale: number): { stop: () => Promise<void> } {
+  const keys = new Keys(prefix);
+  const now = () => EPOCH_MS + Math.floor(performance.now() * scale);
+  const learner = new Learner(redis, keys, new Gate(redis, keys, now));
+  let pass: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    pass = pass.then(() => learner.pass());
+  }, LEARN_MS / scale);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await pass;
+    },
+  };
+}
+
+function toolOf({ id, use, knee, seconds }: ScenarioTool): BenchTool {
   const needs = RESOURCES.flatMap((name, resource) => {
     const share = Math.round(use[resource]! * MILLION);
     return share === 0 ? [] : [[name, share] as const];
   });
-  return { id, limits: { ...limitsOf(Object.fromEntries(needs)), upstream: id }, sleepMs: 0 };
+  const limits = {
+    ...limitsOf(Object.fromEntries(needs)),
+    upstream: id,
+    serviceMs: seconds * 1_000,
+    // What the product does for tools with somebody else's service behind them.
+    ...(knee === undefined ? {} : { external: true, cap: 4 }),
+  };
+  return { id, limits, sleepMs: 0 };
 }
 
 function* phasesOf({ phases, seconds }: Scenario): Generator<{ phase: Phase; untilS: number }> {
