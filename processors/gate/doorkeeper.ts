@@ -164,7 +164,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   passed(jobId: string): Promise<void> {
-    return this.gate.passed(jobId);
+    return this.gate.passed([jobId]);
   }
 
   hold(jobId: string, token: string, grant: Grant): void {

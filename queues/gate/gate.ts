@@ -287,9 +287,11 @@ export class Gate {
     }
   }
 
-  /** A job that was marked has come. */
-  async passed(jobId: string): Promise<void> {
-    await this.#do("passed", jobId);
+  /** Takes the marks of jobs away: they have come, or are gone. */
+  async passed(jobIds: readonly string[]): Promise<void> {
+    for (let from = 0; from < jobIds.length; from += MAX_PASSED)
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#do("passed", ...jobIds.slice(from, from + MAX_PASSED));
   }
 
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */

@@ -177,7 +177,7 @@ export async function forgetRun(parts: RunParts, runId: string): Promise<boolean
 }
 
 /** Removes the jobs of an epoch of a run, parents first; false when some are locked by a worker. */
-function removeJobs(
+async function removeJobs(
   parts: RunParts,
   run: FoundRun,
   steps: readonly StepOrItem[],
@@ -189,7 +189,9 @@ function removeJobs(
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
   const kept = new Set((options.except ?? []).map((step) => name(jobOf(run, step))));
   const all = [...nodes, ...holdJobs(tree), ...items];
-  return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
+  const gone = all.filter((job) => !kept.has(name(job)));
+  await parts.gate.passed(gone.filter(isOfTool).map(({ jobId }) => jobId));
+  return parts.flows.remove(gone);
 }
 
 /** Removes the jobs that undid an epoch of a run. */

@@ -34,6 +34,8 @@ test("the defaults", () => {
   expect(loadConfig({ HOME: "/home/ada", PATH: ["/a", "/b"].join(delimiter) })).toEqual({
     home: "/home/ada/.tutti",
     machine: hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-"),
+    strategy: "balanced",
+    learning: true,
     prefix: "{tutti}",
     host: "127.0.0.1",
     port: 3000,
@@ -69,6 +71,17 @@ describe("layers", () => {
     expect(loadConfig({ PORT: "1", TUTTI_PORT: "2" }).port).toBe(2);
     expect(loadConfig({ PORT: "1", TUTTI_PORT: "" }).port).toBe(1);
     expect(loadConfig({ PORT: "0" }).port).toBe(0);
+  });
+
+  test("a switch is true or false, in words or digits", () => {
+    for (const [text, value] of [
+      ["true", true],
+      ["1", true],
+      ["false", false],
+      ["0", false],
+    ] as const)
+      expect(loadConfig({ TUTTI_LEARNING: text }).learning).toBe(value);
+    expect(() => loadConfig({ TUTTI_LEARNING: "maybe" })).toThrow(/true or false/);
   });
 
   test("an override that is undefined is not given", () => {

@@ -1,7 +1,7 @@
 /** What the calls of a step come to when nobody stops them. */
-import { isAdaptive, isRetryable } from "./policy.ts";
+import { isRetryable } from "./policy.ts";
 import type { Rules } from "./rules.ts";
-import type { Action, Step, Workflow } from "./words.ts";
+import type { Action, Step } from "./words.ts";
 
 export interface Course {
   /** `endless`: the last call ends only when it is aborted. */
@@ -12,8 +12,8 @@ export interface Course {
   readonly code?: string;
 }
 
-/** `busy` answers that a step under `adaptive` takes without losing an attempt. */
-const RATE_LIMITED_TIMES = 100;
+/** `busy` answers that a step takes without losing an attempt. */
+const RATE_LIMITED_TIMES = 1_000;
 const DEFAULT_ATTEMPTS = 4;
 
 function attemptsOf(step: Step): number {
@@ -21,14 +21,9 @@ function attemptsOf(step: Step): number {
 }
 
 /** @param actions What the calls do, of the step or of an item. */
-export function courseOf(
-  workflow: Workflow,
-  step: Step,
-  actions: readonly Action[],
-  rules: Rules,
-): Course {
+export function courseOf(step: Step, actions: readonly Action[], rules: Rules): Course {
   const most = attemptsOf(step);
-  const patient = isAdaptive(workflow, step, rules) && rules.rateLimitCostsNothing;
+  const patient = rules.rateLimitCostsNothing;
   let attempts = 0;
   let pauses = 0;
   for (let calls = 1; ; calls++) {
@@ -71,6 +66,5 @@ export function compensationCourse(
 ): Course {
   const { tool = "probe", retry: asked } = compensate ?? {};
   const retry = rules.compensationRetries ? asked : { maxAttempts: 1 };
-  const bare: Workflow = { tutti: 1, id: "compensation", steps: [] };
-  return courseOf(bare, { id, tool, ...(retry === undefined ? {} : { retry }) }, actions, rules);
+  return courseOf({ id, tool, ...(retry === undefined ? {} : { retry }) }, actions, rules);
 }

@@ -110,8 +110,8 @@ class Interpreter {
   }
 
   #course(step: Step, key: string): Course {
-    const { workflow, script } = this.#seen;
-    return courseOf(workflow, step, script[key] ?? [], this.#rules);
+    const { script } = this.#seen;
+    return courseOf(step, script[key] ?? [], this.#rules);
   }
 
   /** How a step ends after a decision, when nothing stops it. */

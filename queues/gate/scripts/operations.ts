@@ -245,9 +245,9 @@ function operations.pass(a)
   return 0
 end
 
--- job. It has come, and was let pass.
+-- job ... Their marks have served, or are of no use any more.
 function operations.passed(a)
-  return redis.call('ZREM', G .. '.free', a[2])
+  return redis.call('ZREM', G .. '.free', unpack(a, 2))
 end
 ${VIEWS}
 sweep()

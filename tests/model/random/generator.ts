@@ -213,14 +213,10 @@ const UNDO = {
   fails: [{ do: "fail", code: "tool_failed", turns: 0 }],
 } as const satisfies Record<string, readonly Action[]>;
 
-/**
- * With a deadline of its own, a call ends before that or not at all. Whether an optional step, which has no
- * policy, may be busy for nothing is left open.
- */
+/** With a deadline of its own, a call ends before that or not at all. */
 function settle(list: readonly Action[], step: Step): readonly Action[] {
-  const asked = step.optional === true ? list.filter((action) => action.do !== "busy") : list;
-  if (step.timeoutMs === undefined) return asked;
-  return asked.map((action) => ("turns" in action ? { ...action, turns: 0 } : action));
+  if (step.timeoutMs === undefined) return list;
+  return list.map((action) => ("turns" in action ? { ...action, turns: 0 } : action));
 }
 
 function scriptOf(genesOfSteps: readonly Gene[], steps: readonly Step[], calm: boolean): Script {
@@ -297,7 +293,7 @@ export function isEndless(workflow: Workflow, script: Script): boolean {
     Object.entries(script).some(
       ([key, list]) =>
         (key === step.id || key.startsWith(`${step.id}[`)) &&
-        courseOf(workflow, step, list, CONTRACT).outcome === "endless",
+        courseOf(step, list, CONTRACT).outcome === "endless",
     ),
   );
 }

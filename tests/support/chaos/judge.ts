@@ -68,7 +68,7 @@ export function judge(
     const step = workflow.steps.find(({ id }) => id === stepOf(key))!;
     const code = view.error?.code;
     const isCall = step.forEach === undefined || key !== step.id;
-    const expected = courseOf(workflow, step, script[key] ?? [], CONTRACT);
+    const expected = courseOf(step, script[key] ?? [], CONTRACT);
     // A script may say effect_unknown too; a crash before that call is no different.
     const byCrash =
       isCall && ((code === "effect_unknown" && step.tool === "effect") || code === "worker_lost");
