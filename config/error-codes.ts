@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   catalogue_invalid: { family: "terminal", status: 500 },
   config_invalid: { family: "terminal", status: 500 },
   tool_not_found: { family: "terminal", status: 404 },
+  budget_not_found: { family: "terminal", status: 404 },
   tool_not_bound: { family: "terminal", status: 422 },
   incomplete_tool_registry: { family: "terminal", status: 500 },
   // --- a step ------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ import { subProcessor } from "./steps/sub.ts";
 import { waitProcessor } from "./steps/wait.ts";
 
 /**
- * Calls of one tool in one worker process at once, by how it is reached, when neither its limits nor its
- * resources say less. A function costs what it does itself, and most wait; a request costs a connection
+ * Calls of one tool in one worker process at once, by how it is reached, unless its limits or resources say
+ * more. A function costs what it does itself, and most wait; a request costs a connection
  * and somebody else's patience; a server of ours answers one at a time more often than not; a command is
  * a process.
  */
@@ -37,6 +37,8 @@ const CONCURRENCY: Readonly<Record<Binding["type"], number>> = {
   mcp: 20,
   command: 8,
 };
+/** A share may be as small as one likes; a process does not bear more than this. */
+const MAX_CONCURRENCY = 1_000;
 /** How long calls may take to let go when their worker has to stop. Milliseconds. */
 const LET_GO_MS = 2_000;
 /** Control jobs in one worker process at once: they only wait for Redis. */
@@ -146,16 +148,17 @@ export class Workers {
   }
 }
 
-/** What fits one machine by the largest share (R86), and never more than the tool's own limit. */
+/**
+ * Calls of a tool that one worker process takes at once, at most. What may run is the gate's business, and
+ * limits are raised while workers run; BullMQ would not notice before a job ends. So this is no limit of
+ * its own but what a process bears, and never less than what the catalogue lets run on one machine.
+ */
 export function concurrencyOf(tool: ToolSpec): number {
   const largest = Math.max(0, ...Object.values(tool.resources));
   // A share of 0.1 fits ten times, although 1 / 0.1 is a hair less than ten in binary.
-  const fits =
-    largest > 0
-      ? Math.max(1, Math.floor(1 / largest + 1e-9))
-      : CONCURRENCY[tool.binding?.type ?? "in_process"];
-  const limit = tool.limits.concurrency;
-  return limit === undefined ? fits : largest > 0 ? Math.min(fits, limit) : limit;
+  const fits = largest > 0 ? Math.floor(1 / largest + 1e-9) : 0;
+  const borne = CONCURRENCY[tool.binding?.type ?? "in_process"];
+  return Math.max(borne, Math.min(fits, MAX_CONCURRENCY), tool.limits.concurrency ?? 0);
 }
 
 function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {

@@ -67,6 +67,7 @@ export {
 } from "./gate/limits.ts";
 export {
   Gate,
+  listed,
   type Acquired,
   type CallClass,
   type CallEnd,
@@ -76,8 +77,12 @@ export {
   type GatedLimits,
   type Grant,
   type Observed,
+  type Layer,
+  type Rank,
   type Shown,
+  type Taken,
 } from "./gate/gate.ts";
+export { BREAKER_PROBES } from "./gate/constants.ts";
 export type { Reason } from "./gate/reasons.ts";
 export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";
 export {
@@ -146,6 +151,7 @@ export {
   type TriggerSpec,
   type TriggerState,
 } from "./triggers/triggers.ts";
+export { Turns, type Turn } from "./runs/turns.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
 export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";

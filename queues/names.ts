@@ -121,6 +121,22 @@ export class Keys {
   parked(runId: string): string {
     return `${this.prefix}.parked:${runId}`;
   }
+  /** Runs of a tenant that wait for their turn, the next first. */
+  waiting(tenant: string): string {
+    return `${this.prefix}.waiting:${tenant}`;
+  }
+  /** Runs of a tenant that are at work. */
+  admitted(tenant: string): string {
+    return `${this.prefix}.admitted:${tenant}`;
+  }
+  /** Who has the turn among the runs that go one after another: a hash by their word. */
+  get serial(): string {
+    return `${this.prefix}.serial`;
+  }
+  /** Those behind it. */
+  serialLine(word: string): string {
+    return `${this.prefix}.serial:${word}`;
+  }
   /** Steps of a run that wait for a place among its calls. */
   width(runId: string): string {
     return `${this.prefix}.width:${runId}`;

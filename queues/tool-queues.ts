@@ -1,6 +1,8 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
+import { FAR_MS } from "./flows.ts";
+
 /** Entries that BullMQ keeps in the event stream of each queue. */
 const EVENTS_KEPT = 1_000;
 
@@ -43,6 +45,14 @@ export class ToolQueues {
       this.#connection.zcard(queue.toKey("prioritized")),
     ]);
     return plain + prioritized;
+  }
+
+  /** Until when a job stands aside; null when it does not, or until it is called. Milliseconds since 1970. */
+  async dueAtMs({ queue, jobId }: { queue: string; jobId: string }): Promise<number | null> {
+    const score = await this.#connection.zscore(this.get(queue).toKey("delayed"), jobId);
+    // BullMQ keeps the order of jobs that are due at the same time in the low bits.
+    const dueMs = score === null ? null : Math.floor(Number(score) / 4_096);
+    return dueMs === null || dueMs > Date.now() + FAR_MS / 2 ? null : dueMs;
   }
 
   /** Lets a held job go. Harmless when it is not held (any more). */

@@ -62,6 +62,20 @@ export type { RunOptions, StartOptions, SubmitOptions } from "./run-options.ts";
 export type { Decision, Resumed } from "./control/control.ts";
 export type { DeadLetterDoor, DeadLetterView, Replayed } from "./control/dead-letters.ts";
 export type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
+export type { GateDoor, GateSetting } from "./gate/door.ts";
+export type { BudgetChange, ToolChange } from "./gate/forms.ts";
+export type { GateTarget } from "./gate/set.ts";
+export type {
+  BudgetView,
+  ClaimView,
+  GateView,
+  MachineView,
+  PermitView,
+  ToolLimitsView,
+  TroubleView,
+} from "./gate/show.ts";
+export type { WhyQuestion } from "./gate/why-door.ts";
+export type { Eta, Holder, Why, WhyReason } from "./gate/why.ts";
 export { Tutti, type TuttiOptions } from "./tutti.ts";
 export type { RunEvent } from "./watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan.ts";

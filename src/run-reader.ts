@@ -1,6 +1,13 @@
 import { LRUCache } from "lru-cache";
 
-import type { RunDefinition, RunHeader, Runs, RunState, Values } from "../queues/index.ts";
+import type {
+  RunDefinition,
+  RunHeader,
+  Runs,
+  RunState,
+  ToolQueues,
+  Values,
+} from "../queues/index.ts";
 import { noRun } from "./run-options.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
 
@@ -13,19 +20,21 @@ const LOOKED_AT = 10_000;
 export class RunReader {
   readonly #runs: Runs;
   readonly #values: Values;
+  readonly #queues: ToolQueues;
   /** What a hash names never changes. */
   readonly #definitions = new LRUCache<string, RunDefinition>({ max: 200 });
 
-  constructor(runs: Runs, values: Values) {
+  constructor(runs: Runs, values: Values, queues: ToolQueues) {
     this.#runs = runs;
     this.#values = values;
+    this.#queues = queues;
   }
 
   /** @throws TuttiError `run_not_found`. */
   async view(runId: string, outputs: boolean): Promise<RunView> {
     const found = await this.#header(runId);
     if (found === null) throw noRun(runId);
-    const parts = { runs: this.#runs, values: this.#values };
+    const parts = { runs: this.#runs, values: this.#values, queues: this.#queues };
     return readRun(parts, found.header, found.definition, { outputs });
   }
 

@@ -1,8 +1,10 @@
 import type { Json } from "../config/index.ts";
 import {
   FIELDS,
+  jobOf,
   type Compensated,
   parseStepRecord,
+  PENDING,
   shownAs,
   stepsOf,
   type RunDefinition,
@@ -12,8 +14,10 @@ import {
   type StepError,
   type StepRecord,
   type StepView,
+  type ToolQueues,
   type Values,
 } from "../queues/index.ts";
+import { eligibleAtMs } from "./eligible.ts";
 import { readCourse, type EpochView, type WidthChange } from "./run-course.ts";
 
 /** A run in a list. Times are ISO 8601 with milliseconds. */
@@ -75,11 +79,17 @@ export function summaryOf(header: RunHeader): RunSummary {
 }
 
 /** A step's record as people and programs see it. */
-export function stepView(record: StepRecord, tool?: string, output?: Json): StepView {
+export function stepView(
+  record: StepRecord,
+  tool?: string,
+  output?: Json,
+  eligibleAt?: number | null,
+): StepView {
   return {
     state: record.state,
     ...(tool === undefined ? {} : { tool }),
     attempts: record.attempts,
+    ...(eligibleAt === undefined ? {} : { eligibleAtMs: eligibleAt }),
     startedAt: iso(record.startedAtMs),
     finishedAt: iso(record.finishedAtMs),
     ...(output === undefined ? {} : { output }),
@@ -90,18 +100,22 @@ export function stepView(record: StepRecord, tool?: string, output?: Json): Step
 
 /** Reads the record of a run. Outputs of steps are left out unless asked for: they may be large. */
 export async function readRun(
-  parts: { readonly runs: Runs; readonly values: Values },
+  parts: { readonly runs: Runs; readonly values: Values; readonly queues: ToolQueues },
   header: RunHeader,
   definition: RunDefinition,
   options: { readonly outputs: boolean },
 ): Promise<RunView> {
-  const { runs, values } = parts;
+  const { runs, values, queues } = parts;
   const { runId } = header;
   const all = await stepsOf(runs, runId, definition);
-  const records = await runs.fields(
-    runId,
-    all.map(({ stepId, item }) => FIELDS.record(stepId, item)),
+  const [admittedAt, ...texts] = await runs.fields(runId, [
+    FIELDS.admittedAt,
+    ...all.map(({ stepId, item }) => FIELDS.record(stepId, item)),
+  ]);
+  const records = new Map(
+    all.map(({ stepId, item }, index) => [shownAs(stepId, item), parseStepRecord(texts[index])]),
   );
+  const admittedAtMs = admittedAt ? Number(admittedAt) : null;
   const outputs = options.outputs
     ? await runs.fields(
         runId,
@@ -109,13 +123,20 @@ export async function readRun(
       )
     : [];
   const steps: Record<string, StepView> = {};
-  for (const [index, { stepId, item }] of all.entries()) {
+  const run = {
+    definition,
+    address: { runId, workflowId: header.workflow.id, epoch: header.epoch },
+  };
+  for (const [index, one] of all.entries()) {
+    const { stepId, item } = one;
     const output = await values.get(runId, FIELDS.output(stepId, item), outputs[index]);
-    steps[shownAs(stepId, item)] = stepView(
-      parseStepRecord(records[index]),
-      definition.steps[stepId]?.tool,
-      output,
-    );
+    const shown = shownAs(stepId, item);
+    const record = records.get(shown) ?? PENDING;
+    const eligible =
+      record.state === "retrying"
+        ? await queues.dueAtMs(jobOf(run, one))
+        : eligibleAtMs({ definition, records, admittedAtMs }, stepId, item);
+    steps[shown] = stepView(record, definition.steps[stepId]?.tool, output, eligible);
   }
   const [output] = await runs.fields(runId, ["output"]);
   return {

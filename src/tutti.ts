@@ -39,6 +39,10 @@ import {
 import { RunControl, type Decision, type Resumed } from "./control/control.ts";
 import { DeadLetterDoor } from "./control/dead-letters.ts";
 import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
+import type { GateDoor } from "./gate/door.ts";
+import { openGate, type GateDoors } from "./gate/open.ts";
+import type { WhyQuestion } from "./gate/why-door.ts";
+import type { Why } from "./gate/why.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
@@ -93,6 +97,9 @@ export class Tutti implements AsyncDisposable {
   readonly events: EventDoor;
   /** Steps that failed after their last attempt. */
   readonly deadLetters: DeadLetterDoor;
+  /** What decides which calls start. */
+  readonly gate: GateDoor;
+  readonly #why: GateDoors["why"];
   readonly #control: RunControl;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
@@ -113,8 +120,8 @@ export class Tutti implements AsyncDisposable {
     this.#subscriber = openPatient(options.redisUrl);
     const runs = new Runs(this.#redis, keys);
     const values = new Values(this.#redis, keys);
-    this.#reader = new RunReader(runs, values);
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
+    this.#reader = new RunReader(runs, values, this.#queues);
     this.#backpressure = new Backpressure(this.#queues, this.registry);
     const producer = new FlowProducer({ connection: this.#redis, prefix: keys.prefix });
     producer.on("error", () => {});
@@ -132,18 +139,16 @@ export class Tutti implements AsyncDisposable {
       registry,
     };
     const soon = <T>(work: Promise<T>) => this.#soon(work);
-    const doors = openDoors({
-      redis: this.#redis,
-      keys,
-      start: this.#parts,
-      queues: this.#queues,
-      tools: this.registry,
-      soon,
-    });
+    const shared = { redis: this.#redis, keys, queues: this.#queues, tools: this.registry, soon };
+    const doors = openDoors({ ...shared, start: this.#parts });
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
     this.triggers = doors.triggers;
     this.events = doors.events;
+    const presence = this.#presence;
+    const { gate, why } = openGate({ ...shared, run: this.#parts, presence });
+    this.gate = gate;
+    this.#why = why;
     this.#control = new RunControl(this.#parts, this.registry, soon);
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,
@@ -334,6 +339,17 @@ export class Tutti implements AsyncDisposable {
    */
   setPriority(runId: string, priority: number): Promise<{ state: RunState; priority: number }> {
     return this.#control.setPriority(runId, priority);
+  }
+
+  /**
+   * Why a run, a step (or an item as `<id>[i]`) or the next call of a tool does not start: the reasons, who
+   * holds what is missing, until when, and all of it as one sentence. Asked of what decides; nothing of it
+   * is stored.
+   *
+   * @throws TuttiError `run_not_found`, `unknown_step`, `tool_not_found`.
+   */
+  why(question: WhyQuestion): Promise<Why> {
+    return this.#why(question);
   }
 
   /** Worker processes that are alive. */

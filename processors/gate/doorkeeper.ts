@@ -259,7 +259,15 @@ export class Doorkeeper implements Gatekeeper {
     await this.gate.register(this.#options, leaseMs, capacity);
     const declared = <T>(layers: Readonly<Record<string, T>>): Record<string, { declared: T }> =>
       Object.fromEntries(Object.entries(layers).map(([id, limits]) => [id, { declared: limits }]));
-    await this.gate.configure({ tools: declared(tools), budgets: declared(budgets) });
+    // Limits that a tool had before, under an older catalogue.
+    const gone = Object.keys(tools)
+      .map((id) => `tool:${id}`)
+      .filter((own) => budgets[own] === undefined)
+      .map((own) => [own, { declared: false }] as const);
+    await this.gate.configure({
+      tools: declared(tools),
+      budgets: { ...declared(budgets), ...Object.fromEntries(gone) },
+    });
   }
 
   async #renew(): Promise<void> {

@@ -81,25 +81,54 @@ export interface GateChanges {
   readonly level?: number;
 }
 
-/** What keeps a tool, or one job of it, on each machine; see {@link Gate.explain}. */
+/** What a call takes: millionths of a machine, and of budgets. Lua writes an empty list as an empty object. */
+export interface Taken {
+  readonly n: Readonly<Record<string, number>>;
+  readonly b: ToolLimits["budgets"] | Readonly<Record<string, never>>;
+}
+
+/** A place in the fair order: the smaller bucket first, then who was added earlier. */
+export interface Rank {
+  readonly bucket: number;
+  readonly at: number;
+}
+
+/** What keeps a tool, or one job of it, on each machine; see {@link Gate.explain}. Times are Redis' own, in milliseconds. */
 export interface Explained {
   readonly now: number;
+  /** Whether limits of the tool are known. */
   readonly known: boolean;
   readonly paused: boolean;
-  readonly head: string | false | undefined;
+  /** The job that would be fetched next. */
+  readonly head?: string | false;
   readonly waiting: number;
   readonly active: number;
   readonly running: number;
   /** Jobs of the queue before this one; absent when it does not wait there. */
   readonly ahead?: number | false;
+  /** Until when it stands aside. */
+  readonly dueMs?: number | false;
+  /** It will not call its tool. */
   readonly free?: boolean;
-  readonly take?: {
-    readonly n: Readonly<Record<string, number>>;
-    readonly b: ToolLimits["budgets"];
-  };
+  readonly take?: Taken;
   /** `<mean ms> <calls>`. */
   readonly service?: string | false;
   readonly machines: Readonly<Record<string, readonly Reason[]>>;
+  /** Its place in the fair order behind those of its queue before it, at most 50; the last is its own. */
+  readonly ranks: readonly Rank[];
+  /** Other tools in line, with the places of their first jobs. */
+  readonly others: readonly {
+    readonly tool: string;
+    readonly take: Taken;
+    readonly ranks: readonly Rank[];
+  }[];
+  /** When each window lets it through, after those before it. */
+  readonly rates: readonly {
+    readonly budget: string;
+    readonly max: number;
+    readonly durationMs: number;
+    readonly atMs: number;
+  }[];
 }
 
 /** Everything the gate knows, as it stands in Redis: texts by name. */
@@ -108,6 +137,8 @@ export type Shown = Readonly<Record<GateTable, Readonly<Record<string, string>>>
   readonly level: number;
   readonly machines: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly claims: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Jobs that run, by tool with a permit. */
+  readonly active: Readonly<Record<string, readonly string[]>>;
 };
 
 /** What has happened at the gate for some time. */
@@ -144,6 +175,7 @@ type ObservedTexts = Omit<Observed, "calls"> & { readonly calls: readonly string
 
 type GateTable =
   | "processes"
+  | "leases"
   | "permits"
   | "tools"
   | "budgets"
@@ -153,7 +185,9 @@ type GateTable =
   | "service"
   | "running"
   | "blocked"
-  | "outcomes";
+  | "outcomes"
+  | "toolLayers"
+  | "budgetLayers";
 
 type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
 type AcquireAnswer =
@@ -169,6 +203,13 @@ const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
   take: take === false ? null : take,
   guardMs,
 });
+
+/** Lua cannot tell an empty list from an empty object. */
+export function listed<T>(
+  value: readonly T[] | Readonly<Record<string, T>> | undefined,
+): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [];
+}
 
 type Operation = readonly [name: string, ...args: unknown[]];
 
@@ -295,8 +336,19 @@ export class Gate {
   }
 
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
-  explain(tool: string, job = ""): Promise<Explained> {
-    return this.#do("explain", tool, job);
+  async explain(tool: string, job = ""): Promise<Explained> {
+    const answer = await this.#do<Explained>("explain", tool, job);
+    const machines = Object.entries(answer.machines).map(([name, reasons]) => [
+      name,
+      listed(reasons),
+    ]);
+    return {
+      ...answer,
+      machines: Object.fromEntries(machines) as Explained["machines"],
+      ranks: listed(answer.ranks),
+      others: listed(answer.others).map((other) => ({ ...other, ranks: listed(other.ranks) })),
+      rates: listed(answer.rates),
+    };
   }
 
   /** What has happened since the last call of this; from the first call on it is kept. */

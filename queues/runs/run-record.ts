@@ -226,6 +226,12 @@ export interface StepView {
   readonly state: StepState;
   readonly tool?: string;
   readonly attempts: number;
+  /**
+   * When it was free to begin: the run admitted, what it needs ended. While it waits for another attempt:
+   * when its pause ends. Null while nobody knows; absent in events. Redis' clock, milliseconds since 1970.
+   * What lies between this and `startedAt` it has waited for workers, machines and limits.
+   */
+  readonly eligibleAtMs?: number | null;
   /** ISO 8601 with milliseconds. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;

@@ -118,6 +118,11 @@ export class Waits {
     return [...parked, ...width];
   }
 
+  /** How many steps of a run stand before this one for a place among its calls; null when it waits for none. */
+  placesBefore(runId: string, slotName: string): Promise<number | null> {
+    return this.#redis.zrank(this.#keys.width(runId), slotName);
+  }
+
   /** Slots that stand aside for a pause; while their run is not held, somebody has to call them back. */
   heldBack(runId: string): Promise<string[]> {
     return this.#redis.smembers(this.#keys.parked(runId));

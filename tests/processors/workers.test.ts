@@ -13,10 +13,21 @@ test.each([
   ["a request", "binding: { type: http, url: https://example.com }", 50],
   ["a command", "binding: { type: command, command: git }", 8],
   ["a declared limit", "binding: { type: command, command: git }, limits: { concurrency: 30 }", 30],
-  ["what fits by the largest share", "resources: { cpu: 0.1, memory: 0.25 }", 4],
-  ["ten times a tenth, whatever binary makes of it", "resources: { cpu: 0.1 }", 10],
-  ["more than half: one", "resources: { cpu: 0.6 }", 1],
-  ["the smaller of share and limit", "resources: { cpu: 0.1 }, limits: { concurrency: 3 }", 3],
+  [
+    "a declared limit that is less: the gate keeps it, and it may be raised",
+    "binding: { type: command, command: git }, limits: { concurrency: 1 }",
+    8,
+  ],
+  [
+    "what fits by the largest share, when that is more",
+    "binding: { type: command, command: git }, resources: { cpu: 0.01, memory: 0.05 }",
+    20,
+  ],
+  [
+    "ten times a tenth, whatever binary makes of it",
+    "binding: { type: command, command: git }, resources: { cpu: 0.1 }",
+    10,
+  ],
 ])("calls at once in one worker: %s", (_what, declared, expected) => {
   expect(slots(declared)).toBe(expected);
 });

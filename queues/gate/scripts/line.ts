@@ -241,6 +241,12 @@ local function serveFreed()
   end
 end
 
+-- BullMQ wakes nobody for a job that is added while as many run as the queue's own limit says, so there may
+-- be jobs that nobody has asked for. Whoever takes the sign asks, and puts it back when it is refused.
+local function wakeFor(tool)
+  if headOf(tool) then redis.call('ZADD', P .. ':' .. tool .. ':marker', 0, '0') end
+end
+
 -- A tool or an upstream is free of its trouble, or limits have changed: every claim is looked at.
 local function serveAll()
   settled = {}

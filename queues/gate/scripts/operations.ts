@@ -98,6 +98,7 @@ function operations.swap(a)
   giveBack(id, permit, call)
   if a[4] and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
   serveFreed()
+  if not a[4] then wakeFor(permit.t) end
   local granted = own and own.granted
   local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
   own = nil
@@ -190,7 +191,10 @@ end
 function operations.leave(a)
   for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
     local permit = permitOf(id)
-    if permit then giveBack(id, permit) end
+    if permit then
+      giveBack(id, permit)
+      wakeFor(permit.t)
+    end
   end
   redis.call('DEL', G .. '.held:' .. a[2], G .. '.offered:' .. a[2])
   redis.call('ZREM', G .. '.processes', a[2])
@@ -210,6 +214,10 @@ function operations.configure(a)
   end
   -- Those who know by heart what takes nothing have to learn it anew.
   if changed then tell('troubles', '!limits') end
+  for tool in pairs(a[2].tools or {}) do wakeFor(tool) end
+  if next(a[2].budgets or {}) ~= nil then
+    for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
+  end
   for name, fields in pairs(a[2].machines or {}) do
     for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
     machines[name] = nil
@@ -250,8 +258,9 @@ function operations.passed(a)
   return redis.call('ZREM', G .. '.free', unpack(a, 2))
 end
 ${VIEWS}
-sweep()
+local left = sweep()
 serveFreed()
+for tool in pairs(left) do wakeFor(tool) end
 local answers = {}
 for index, a in ipairs(cjson.decode(ARGV[2])) do
   answers[index] = operations[a[1]](a)

@@ -137,7 +137,9 @@ local function forgetMachine(name)
 end
 
 -- Takes back what nobody came for, and what a process held that has not been heard of for its lease.
+-- Returns the tools that the dead ones called.
 local function sweep()
+  local left = {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', G .. '.offers', '-inf', stamp, 'LIMIT', 0, 20)) do
     local permit = permitOf(id)
     if permit then giveBack(id, permit, { class = 'none', unused = true }) else redis.call('ZREM', G .. '.offers', id) end
@@ -146,7 +148,12 @@ local function sweep()
     local ids = redis.call('SRANDMEMBER', G .. '.held:' .. process, 200)
     for _, id in ipairs(ids) do
       local permit = permitOf(id)
-      if permit then giveBack(id, permit) else redis.call('SREM', G .. '.held:' .. process, id) end
+      if permit then
+        left[permit.t] = true
+        giveBack(id, permit)
+      else
+        redis.call('SREM', G .. '.held:' .. process, id)
+      end
     end
     if #ids < 200 then
       redis.call('ZREM', G .. '.processes', process)
@@ -156,5 +163,6 @@ local function sweep()
       if name then forgetMachine(name) end
     end
   end
+  return left
 end
 `;

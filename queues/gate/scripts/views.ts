@@ -6,16 +6,27 @@ local function hash(key)
   return found
 end
 
--- machines | permits | claims | budgets | troubles: what stands there, as JSON texts by name.
+-- What stands there, as JSON texts by name. Sums of windows are without what those have left behind.
 function operations.show()
+  for name, text in pairs(hash(G .. '.budgets')) do
+    for _, window in ipairs(cjson.decode(text).rates or {}) do sumOf(name, window[2]) end
+  end
   local shown = {
-    now = now, machines = {}, claims = {}, windows = {},
+    now = now, machines = {}, claims = {}, active = {}, leases = {},
     level = tonumber(redis.call('HGET', G, 'level') or '0'),
     processes = hash(G .. '.process-info'), permits = hash(G .. '.permits'), tools = hash(G .. '.tools'),
     budgets = hash(G .. '.budgets'), used = hash(G .. '.used'), troubles = hash(G .. '.trouble'),
     drains = hash(G .. '.drains'), service = hash(G .. '.service'), running = hash(G .. '.running'),
-    blocked = hash(G .. '.blocked'), outcomes = hash(G .. '.outcomes')
+    blocked = hash(G .. '.blocked'), outcomes = hash(G .. '.outcomes'),
+    toolLayers = hash(G .. '.layers:tools'), budgetLayers = hash(G .. '.layers:budgets')
   }
+  local leases = redis.call('ZRANGE', G .. '.processes', 0, -1, 'WITHSCORES')
+  for i = 1, #leases, 2 do shown.leases[leases[i]] = leases[i + 1] end
+  -- A permit knows the job that was the next when it was given; another may have been taken with it.
+  for _, text in pairs(shown.permits) do
+    local tool = cjson.decode(text).t
+    shown.active[tool] = shown.active[tool] or redis.call('LRANGE', P .. ':' .. tool .. ':active', 0, -1)
+  end
   for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
     shown.machines[name] = hash(G .. '.machine:' .. name)
     shown.claims[name] = hash(G .. '.claims:' .. name)
@@ -48,8 +59,73 @@ function operations.observe()
   return seen
 end
 
+-- The ranks of the first jobs of a queue, in their order; the last is that of 'job' when it is among them.
+local LOOKED_AT = 50
+local function ranksOf(tool, job)
+  local queue, ranks = P .. ':' .. tool .. ':', {}
+  local function add(id, priority)
+    local at = tonumber(redis.call('HGET', queue .. id, 'timestamp') or stamp)
+    ranks[#ranks + 1] = rankOf({ priority = priority, at = at })
+    return id == job
+  end
+  local plain = redis.call('LRANGE', queue .. 'wait', -LOOKED_AT, -1)
+  for i = #plain, 1, -1 do if add(plain[i], 0) then return ranks end end
+  local urgent = redis.call('ZRANGE', queue .. 'prioritized', 0, LOOKED_AT - 1, 'WITHSCORES')
+  for i = 1, #urgent, 2 do
+    if add(urgent[i], math.floor(tonumber(urgent[i + 1]) / PRIORITY)) then return ranks end
+  end
+  return ranks
+end
+
+-- The other tools that stand in line, with the ranks of their jobs.
+local function othersThan(tool)
+  local others, seen = {}, { [tool] = true }
+  for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
+    for other in pairs(claimsOf(machine)) do
+      local head, limits = not seen[other] and headOf(other), toolOf(other)
+      seen[other] = true
+      if head and limits then others[#others + 1] = { tool = other, take = takeOf(limits, head.take), ranks = ranksOf(other) } end
+    end
+  end
+  return others
+end
+
+local function countBefore(ranks, rank)
+  local count = 0
+  for _, one in ipairs(ranks) do if goesBefore(one, rank) then count = count + 1 end end
+  return count
+end
+
+-- When the windows of the budgets have let through so many calls of a tool, and those of others before them.
+local function ratesOf(take, calls, others, rank)
+  local rates = {}
+  for _, one in ipairs(take.b) do
+    local name, units = one[1], one[3]
+    local budget = units > 0 and budgetOf(name)
+    local before = 0
+    for _, claim in ipairs(others) do
+      for _, other in ipairs(claim.take.b) do
+        if other[1] == name then before = before + countBefore(claim.ranks, rank) * other[3] end
+      end
+    end
+    for _, window in ipairs(budget and budget.rates or {}) do
+      local max, durationMs = window[1], window[2]
+      if units <= max then
+        -- What does not go out in this window goes out as many windows later as it would fill. Calls
+        -- are not torn apart, so a window is rarely filled to the brim.
+        local brim = before == 0 and math.floor(max / units) * units or max
+        local total = before + calls * units
+        local later = math.floor((total - 1) / brim)
+        local at = math.max(now, roomAt(name, max, durationMs, total - later * brim))
+        rates[#rates + 1] = { budget = name, max = max, durationMs = durationMs, atMs = at + later * (durationMs + guardOf(durationMs)) }
+      end
+    end
+  end
+  return rates
+end
+
 -- tool, job or '' -> what keeps the next job of the tool, on each machine that is there, decided as for a
--- worker that asks; where the job stands in its queue.
+-- worker that asks; where the job stands in its queue, or until when it stands aside.
 function operations.explain(a)
   local tool, job = a[2], a[3]
   local queue = P .. ':' .. tool .. ':'
@@ -59,7 +135,7 @@ function operations.explain(a)
     now = now, paused = redis.call('HEXISTS', queue .. 'meta', 'paused') == 1, head = head and head.job,
     waiting = waiting + redis.call('ZCARD', queue .. 'prioritized'), active = redis.call('LLEN', queue .. 'active'),
     running = runningOf(tool), machines = {}, known = limits and true or false,
-    service = redis.call('HGET', G .. '.service', tool)
+    service = redis.call('HGET', G .. '.service', tool), others = {}, ranks = {}, rates = {}
   }
   if job ~= '' then
     -- The list is taken from its end.
@@ -71,6 +147,8 @@ function operations.explain(a)
     end
     answer.ahead = ahead
     answer.free = redis.call('ZSCORE', G .. '.free', job) ~= false
+    local due = redis.call('ZSCORE', queue .. 'delayed', job)
+    answer.dueMs = due and math.floor(tonumber(due) / 4096)
   end
   local asked = job ~= '' and redis.call('HGET', queue .. job, 'data') or nil
   local own = head and head.take
@@ -78,7 +156,6 @@ function operations.explain(a)
   if limits then
     local take, rank = takeOf(limits, own), head and rankOf(head)
     answer.take = take
-    answer.budgets, answer.used = {}, {}
     for _, one in ipairs(take.b) do
       for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. one[1])) do
         local machine, other = string.match(member, '^(.*)\\n(.*)$')
@@ -92,6 +169,9 @@ function operations.explain(a)
     for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
       answer.machines[name] = decide(tool, limits, take, machineOf(name), rank)
     end
+    answer.others = othersThan(tool)
+    answer.ranks = ranksOf(tool, job == '' and head and head.job or job)
+    answer.rates = ratesOf(take, (answer.ahead or 0) + 1, answer.others, answer.ranks[#answer.ranks] or rank)
   end
   return answer
 end

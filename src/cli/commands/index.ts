@@ -5,6 +5,8 @@ import { addGraph } from "./documents/graph.ts";
 import { addImport } from "./documents/import.ts";
 import { addPlan } from "./documents/plan.ts";
 import { addValidate } from "./documents/validate.ts";
+import { addGate } from "./gate/gate.ts";
+import { addWhy } from "./gate/why.ts";
 import { addSchedules } from "./registry/schedules.ts";
 import { addEvents, addTriggers } from "./registry/triggers.ts";
 import { addWorkflows } from "./registry/workflows.ts";
@@ -26,12 +28,14 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addGraph,
   addStart,
   addRuns,
+  addWhy,
   addDeadLetters,
   addWorkflows,
   addSchedules,
   addTriggers,
   addEvents,
   addTools,
+  addGate,
   addImport,
   addServe,
   addWorker,

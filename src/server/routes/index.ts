@@ -1,5 +1,6 @@
 import { controlRoutes } from "./control.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { gateRoutes } from "./gate.ts";
 import type { Route } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 import { scheduleRoutes } from "./schedules.ts";
@@ -19,5 +20,6 @@ export const routes: readonly Route[] = [
   ...scheduleRoutes,
   ...triggerRoutes,
   ...toolRoutes,
+  ...gateRoutes,
   ...serviceRoutes,
 ];

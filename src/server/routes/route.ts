@@ -51,7 +51,7 @@ interface Checked<P, Q, B> {
 
 /** The schemas of a route. A part without a schema is ignored. */
 interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: "get" | "post" | "put" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
   /** As express writes it. */
   readonly path: string;
   /** One sentence for the API's description. */

@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+
+import type { Why } from "../../../gate/why.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { EXIT, wrongUse } from "../../failure.ts";
+import { withSession } from "../../session.ts";
+
+interface WhyFlags extends GlobalOptions {
+  readonly tool?: string;
+}
+
+export function addWhy(program: Command, cli: Cli): void {
+  program
+    .command("why")
+    .argument("[run-id]")
+    .argument("[step]", "its id; <id>[i] for an item of a forEach")
+    .option("--tool <id>", "why the next call of this tool waits, instead of a run")
+    .description("say what a run, a step or a tool waits for, who holds it, and until when")
+    .action(
+      cli.action((command, runId, step) => {
+        const flags = command.optsWithGlobals<WhyFlags>();
+        const { tool } = flags;
+        if ((runId === undefined) === (tool === undefined))
+          throw wrongUse(
+            `expected either a run or --tool, got: ${tool === undefined ? "neither" : "both"}`,
+          );
+        return withSession(cli, flags, async ({ tutti }) => {
+          const why = await tutti.why(
+            tool === undefined
+              ? { runId: runId ?? "", ...(step === undefined ? {} : { step }) }
+              : { tool },
+          );
+          cli.print(flags.output, why, () => whyText(why));
+          return EXIT.completed;
+        });
+      }),
+    );
+}
+
+/** The sentence, and below that of a run those of its steps. */
+function whyText({ sentence, steps = [] }: Why): string {
+  return [sentence, ...steps.map((step) => `  ${step.sentence}`)].join("\n");
+}

@@ -1,0 +1,78 @@
+import { PENDING, shownAs, type RunDefinition, type StepRecord } from "../queues/index.ts";
+
+/** Records of steps by id, of items as `<id>[i]`. */
+export type RecordsByName = ReadonlyMap<string, StepRecord>;
+
+/**
+ * When a step or an item was free to begin: the run was admitted, and the last step it needs had ended.
+ * Null while that has not come. Of an item: its forEach had begun, and the item `maxParallel` places
+ * before it had ended, or in a pipeline the same item of the stage before. Redis' clock, milliseconds.
+ */
+export function eligibleAtMs(
+  run: {
+    readonly definition: RunDefinition;
+    readonly records: RecordsByName;
+    readonly admittedAtMs: number | null;
+  },
+  stepId: string,
+  item?: number,
+): number | null {
+  const { definition, records, admittedAtMs } = run;
+  if (admittedAtMs === null) return null;
+  const freed =
+    item === undefined ? stepFreed(definition, records, stepId) : itemFreed(run, stepId, item);
+  if (freed === null) return null;
+  const { startedAtMs } = records.get(shownAs(stepId, item)) ?? PENDING;
+  // Kept from before a resumption: of that admission nothing is known any more.
+  if (startedAtMs !== null && startedAtMs < admittedAtMs) return freed > 0 ? freed : null;
+  return Math.max(admittedAtMs, freed);
+}
+
+function stepFreed(
+  definition: RunDefinition,
+  records: RecordsByName,
+  stepId: string,
+): number | null {
+  const { needs = [], join } = definition.steps[stepId] ?? {};
+  const on = needs.map((need) => records.get(need) ?? PENDING);
+  if (join === "any") {
+    const first = on.filter(({ state }) => state === "completed").map(endOf);
+    if (first.length > 0) return Math.min(...first);
+  }
+  const before = [...on, ...inSequence(definition, records, stepId)];
+  return before.some(({ finishedAtMs }) => finishedAtMs === null)
+    ? null
+    : Math.max(0, ...before.map(endOf));
+}
+
+/** Mode `sequential`: the steps that had their turn before; as many as there are until this one has begun. */
+function inSequence(
+  definition: RunDefinition,
+  records: RecordsByName,
+  stepId: string,
+): StepRecord[] {
+  const { sequence = [] } = definition;
+  const { startedAtMs } = records.get(stepId) ?? PENDING;
+  if (startedAtMs === null)
+    return sequence
+      .slice(0, Math.max(0, sequence.indexOf(stepId)))
+      .map((id) => records.get(id) ?? PENDING);
+  return sequence
+    .filter((id) => id !== stepId)
+    .map((id) => records.get(id) ?? PENDING)
+    .filter(({ finishedAtMs }) => finishedAtMs !== null && finishedAtMs <= startedAtMs);
+}
+
+function itemFreed(
+  { definition, records }: { definition: RunDefinition; records: RecordsByName },
+  stepId: string,
+  item: number,
+): number | null {
+  const { maxParallel = 1, streams } = definition.steps[stepId]?.forEach ?? {};
+  if (streams !== undefined) return records.get(shownAs(streams, item))?.finishedAtMs ?? null;
+  if (item >= maxParallel)
+    return records.get(shownAs(stepId, item - maxParallel))?.finishedAtMs ?? null;
+  return records.get(stepId)?.startedAtMs ?? null;
+}
+
+const endOf = ({ finishedAtMs }: StepRecord): number => finishedAtMs ?? Infinity;

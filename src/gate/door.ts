@@ -1,0 +1,85 @@
+import { TuttiError, type ToolRegistry } from "../../config/index.ts";
+import type { Gate, GateChanges } from "../../queues/index.ts";
+import type { BudgetChange, ToolChange } from "./forms.ts";
+import { compileBudgetChange, compileReset, compileToolChange, type GateTarget } from "./set.ts";
+import { viewGate, type BudgetView, type GateView, type ToolLimitsView } from "./show.ts";
+
+/** New limits, and of what. */
+export type GateSetting =
+  | ({ readonly tool: string } & ToolChange)
+  | ({ readonly budget: string } & BudgetChange);
+
+interface GateDoorParts {
+  readonly gate: Gate;
+  /** Lets Bull Board show the limits of tools as they are now. */
+  readonly show: (tools: readonly string[]) => Promise<void>;
+  readonly registry: ToolRegistry;
+  /** Waits for Redis no longer than the client does. */
+  readonly soon: <T>(work: Promise<T>) => Promise<T>;
+}
+
+/** What decides which calls start: `tutti.gate`. */
+export class GateDoor {
+  readonly #parts: GateDoorParts;
+
+  constructor(parts: GateDoorParts) {
+    this.#parts = parts;
+  }
+
+  /** What it knows: machines, permits, who stands in line and why, limits, budgets, troubles. */
+  async show(): Promise<GateView> {
+    return viewGate(await this.#parts.soon(this.#parts.gate.show()));
+  }
+
+  /**
+   * Changes limits at once, for calls that wait too; what is left out stays as it is. They stand over what
+   * the catalogues declare until they are {@link GateDoor.reset}, also through restarts of workers.
+   *
+   * @throws TuttiError `tool_not_found`, `budget_not_found`. ValidationError `request_invalid` with every
+   * problem.
+   */
+  async set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
+    return this.#parts.soon(this.#set(setting));
+  }
+
+  async #set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
+    const { gate, registry } = this.#parts;
+    const shown = await gate.show();
+    if ("budget" in setting) {
+      const { budget, ...change } = setting;
+      return this.#change(compileBudgetChange(shown, registry, budget, change), { budget });
+    }
+    const { tool, ...change } = setting;
+    return this.#change(compileToolChange(shown, registry, tool, change), { tool });
+  }
+
+  /**
+   * Goes back to what the catalogues declare.
+   *
+   * @throws TuttiError `tool_not_found`, `budget_not_found`.
+   */
+  async reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    return this.#parts.soon(this.#reset(target));
+  }
+
+  async #reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    const { gate, registry } = this.#parts;
+    return this.#change(compileReset(await gate.show(), registry, target), target);
+  }
+
+  async #change(changes: GateChanges, target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    const { gate, show } = this.#parts;
+    await gate.configure(changes);
+    const shown = await gate.show();
+    if ("tool" in target) {
+      await show([target.tool]);
+    }
+    const { tools, budgets } = viewGate(shown);
+    const found =
+      "tool" in target
+        ? tools.find(({ tool }) => tool === target.tool)
+        : budgets.find(({ budget }) => budget === target.budget);
+    if (found === undefined) throw new TuttiError("internal_error", "the gate forgot what was set");
+    return found;
+  }
+}

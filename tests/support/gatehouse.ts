@@ -1,0 +1,153 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { pino } from "pino";
+
+import { catalogueParts, ToolRegistry } from "../../config/index.ts";
+import type { ToolHandler } from "../../processors/index.ts";
+import { Gate, Keys } from "../../queues/index.ts";
+import type { Why, WhyReason } from "../../src/gate/why.ts";
+import { Tutti } from "../../src/tutti.ts";
+import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
+import { eventually } from "./eventually.ts";
+import { test as withRedis } from "./redis.ts";
+
+/** How long calls of `takes` and of seeded means take. Milliseconds. */
+export const CALL_MS = 400;
+
+const tool = (id: string, more = ""): string =>
+  `  - { id: ${id}, name: ${id}, category: foundation, capabilities: [testing], idempotent: true, binding: { type: in_process }${more} }`;
+
+/** Tools whose names say what limits them. */
+const { tools, budgets } = catalogueParts(
+  [
+    "tutti: 1",
+    "budgets:",
+    "  gpu: { slots: 2 }",
+    "  api: { slots: 5, rates: [{ max: 2, durationMs: 600 }] }",
+    "tools:",
+    tool("plain"),
+    tool("ask", ", budgets: { gpu: 1 }"),
+    tool("render", ", budgets: { gpu: 2 }"),
+    tool("rendering", ", budgets: { gpu: 2 }, resources: { cpu: 0.6 }"),
+    tool("heavy", ", resources: { cpu: 0.6 }"),
+    tool("light", ", resources: { cpu: 0.5 }"),
+    tool("solo", ", limits: { concurrency: 1 }"),
+    tool("rated", ", limits: { rate: { max: 2, durationMs: 600 } }"),
+    tool("spare", ", importance: optional"),
+    tool("mail", ", upstream: post"),
+  ].join("\n"),
+  "gatehouse tools",
+);
+export const gatehouseTools = new ToolRegistry(tools, budgets);
+
+/** A client, the gate behind it, and workers as asked for. */
+export interface Gatehouse {
+  readonly tutti: Tutti;
+  readonly gate: Gate;
+  readonly keys: Keys;
+  readonly work: (
+    handlers: Readonly<Record<string, ToolHandler>>,
+    options?: Partial<StartWorkerOptions>,
+  ) => Promise<TuttiWorker>;
+  /** Makes the gate believe that calls of a tool take CALL_MS. */
+  readonly seed: (...names: string[]) => Promise<void>;
+  /** Submits a run with one step of each of these tools, named like them. */
+  readonly submit: (runId: string, ...names: string[]) => Promise<void>;
+  /** Waits until a step runs. */
+  readonly runs: (runId: string, step: string) => Promise<void>;
+  /** Asks until the answer has a reason of this kind. */
+  readonly because: <K extends WhyReason["kind"]>(
+    kind: K,
+    question: Parameters<Tutti["why"]>[0],
+  ) => Promise<{ readonly why: Why; readonly reason: Extract<WhyReason, { kind: K }> }>;
+  /** Checks that a step begins when it was said to. */
+  readonly comesTrue: (why: Why) => Promise<void>;
+}
+
+/** How much longer than CALL_MS the slowest call of the test took. Milliseconds. */
+let overrunMs = 0;
+
+/** A call that takes a while. */
+export const takes: ToolHandler = async (_input, { signal }) => {
+  const from = performance.now();
+  await pause(CALL_MS, undefined, { signal });
+  overrunMs = Math.max(overrunMs, performance.now() - from - CALL_MS);
+  return null;
+};
+
+export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
+  gatehouse: async ({ redisUrl, redis, prefix }, use) => {
+    const keys = new Keys(prefix);
+    const tutti = new Tutti({ redisUrl, prefix, registry: gatehouseTools });
+    const workers: TuttiWorker[] = [];
+    overrunMs = 0;
+    const lag = monitorEventLoopDelay({ resolution: 10 });
+    lag.enable();
+    const submit: Gatehouse["submit"] = async (runId, ...names) => {
+      const steps = names.map((id) => ({ id, tool: id }));
+      await tutti.submit({ tutti: 1, id: "wf", steps }, { runId });
+    };
+    await use({
+      tutti,
+      keys,
+      gate: new Gate(redis, keys),
+      submit,
+      seed: async (...names) => {
+        for (const name of names) await redis.hset(`${keys.gate}.service`, name, `${CALL_MS} 20`);
+      },
+      work: async (handlers, options = {}) => {
+        const worker = await startWorker({
+          learning: false,
+          redisUrl,
+          prefix,
+          registry: gatehouseTools,
+          handlers,
+          tools: Object.keys(handlers),
+          machine: "m1",
+          log: pino({ level: "silent" }),
+          graceMs: 0,
+          ...options,
+        });
+        workers.push(worker);
+        return worker;
+      },
+      runs: async (runId, step) => {
+        await eventually(async () => {
+          const state = (await tutti.get(runId)).steps[step]?.state;
+          if (state !== "running") throw new Error(`${step} of ${runId} is ${state}`);
+        });
+      },
+      because: async <K extends WhyReason["kind"]>(
+        kind: K,
+        question: Parameters<Tutti["why"]>[0],
+      ) =>
+        eventually(async () => {
+          const why = await tutti.why(question);
+          const isKind = (one: WhyReason): one is Extract<WhyReason, { kind: K }> =>
+            one.kind === kind;
+          const reason = why.reasons.find(isKind);
+          if (reason === undefined) throw new Error(`${kind} expected: ${why.sentence}`);
+          if (!why.waits) throw new Error(`it should wait: ${why.sentence}`);
+          return { why, reason };
+        }),
+      comesTrue: async ({ runId = "", step = "", eta, nowMs, sentence }) => {
+        if (eta.atMs === null) throw new Error(`no time: ${sentence}`);
+        const begun = await eventually(async () => {
+          const { startedAt } = (await tutti.get(runId)).steps[step]!;
+          if (startedAt === null) throw new Error(`${step} of ${runId} has not begun`);
+          return Date.parse(startedAt);
+        });
+        // Nobody foretells that the machine has other things to do.
+        const lateMs = overrunMs + lag.max / 1e6;
+        const allowedMs = Math.max(100, 0.25 * (eta.atMs - nowMs)) + lateMs;
+        const offMs = begun - eta.atMs;
+        if (Math.abs(offMs) > allowedMs)
+          throw new Error(`it began ${offMs} ms off, more than ${allowedMs}: ${sentence}`);
+      },
+    });
+    lag.disable();
+    await Promise.all(workers.map((worker) => worker.close()));
+    await tutti.close();
+  },
+});
