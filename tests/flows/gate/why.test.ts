@@ -111,7 +111,7 @@ test("6. the pause after a failed attempt", async ({ gatehouse }) => {
   expect(why.eta).toEqual({ atMs: reason.untilMs, basis: "exact" });
   expect((await tutti.get("r1")).steps["a"]).toMatchObject({ eligibleAtMs: reason.untilMs });
   const { finishedAt } = await tutti.result("r1");
-  expect(Math.abs(Date.parse(finishedAt!) - why.eta.atMs!)).toBeLessThan(150);
+  expect(Math.abs(Date.parse(finishedAt!) - why.eta.atMs!)).toBeLessThan(300);
 });
 
 test("7. a time, an approval and an event; who waits behind them", async ({ gatehouse }) => {
@@ -396,7 +396,7 @@ test("what runs, has ended or does not exist is told too", async ({ gatehouse })
   const running = await tutti.why({ runId: "r1", step: "ask" });
   expect(running).toMatchObject({ waits: false, state: "running", reasons: [{ kind: "running" }] });
   const { finishedAt } = await tutti.result("r1");
-  expect(Math.abs(Date.parse(finishedAt!) - running.eta.atMs!)).toBeLessThanOrEqual(100);
+  expect(Math.abs(Date.parse(finishedAt!) - running.eta.atMs!)).toBeLessThan(300);
   expect(await tutti.why({ runId: "r1" })).toMatchObject({
     waits: false,
     reasons: [{ kind: "ended", state: "completed" }],
