@@ -74,8 +74,8 @@ export type {
   ToolLimitsView,
   TroubleView,
 } from "./gate/show.ts";
-export type { WhyQuestion } from "./gate/why-door.ts";
-export type { Eta, Holder, Why, WhyReason } from "./gate/why.ts";
+export type { WhyQuestion } from "./gate/why/answer.ts";
+export type { Eta, Holder, Why, WhyReason } from "./gate/why/why.ts";
 export { Tutti, type TuttiOptions } from "./tutti.ts";
 export type { RunEvent } from "./watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan.ts";

@@ -11,8 +11,8 @@ import {
   type ToolQueues,
 } from "../../queues/index.ts";
 import { GateDoor } from "./door.ts";
-import { answerWhy, type WhyQuestion } from "./why-door.ts";
-import type { Why } from "./why.ts";
+import { answerWhy, type WhyQuestion } from "./why/answer.ts";
+import type { Why } from "./why/why.ts";
 
 /** Everything about the gate that a client offers. */
 export interface GateDoors {

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { catalogueParts, ToolRegistry } from "../../config/index.ts";
 import type { ToolHandler } from "../../processors/index.ts";
 import { Gate, Keys } from "../../queues/index.ts";
-import type { Why, WhyReason } from "../../src/gate/why.ts";
+import type { Why, WhyReason } from "../../src/gate/why/why.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { eventually } from "./eventually.ts";

@@ -5,7 +5,7 @@ import {
   type RunningCall,
   type Scene,
   type Waiting,
-} from "../../../src/gate/forecast.ts";
+} from "../../../src/gate/why/forecast.ts";
 
 const waiting = (tool: string, more: Partial<Waiting> = {}): Waiting => ({
   tool,

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { isWaiting, type WhyReason } from "../../../src/gate/why.ts";
-import { sentenceOf } from "../../../src/gate/words.ts";
+import { isWaiting, type WhyReason } from "../../../src/gate/why/why.ts";
+import { sentenceOf } from "../../../src/gate/why/words.ts";
 
 const untilMs = Date.UTC(2026, 0, 2, 3, 4, 5);
 const root = { subject: "ok", sentence: "ok waits for an approval (Sure?); unknown: nobody." };

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-import type { Why } from "../../../gate/why.ts";
+import type { Why } from "../../../gate/why/why.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
 import { withSession } from "../../session.ts";

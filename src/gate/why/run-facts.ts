@@ -10,8 +10,8 @@ import {
   type Runs,
   type StepOrItem,
   type StepRecord,
-} from "../../queues/index.ts";
-import { noRun } from "../run-options.ts";
+} from "../../../queues/index.ts";
+import { noRun } from "../../run-options.ts";
 
 type Header = NonNullable<Awaited<ReturnType<Runs["header"]>>>;
 

@@ -1,4 +1,4 @@
-import type { Reason, RunState, StepState } from "../../queues/index.ts";
+import type { Reason, RunState, StepState } from "../../../queues/index.ts";
 
 /** What keeps a call from starting, as the gate decides it. Needs and free parts of machines are shares of 1. */
 type GateReason = Reason;

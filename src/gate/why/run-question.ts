@@ -5,12 +5,12 @@ import {
   CONTROL_PREFIX,
   subRunId,
   type StepRecord,
-} from "../../queues/index.ts";
+} from "../../../queues/index.ts";
+import { serviceOf, stepOfJob } from "../permits.ts";
+import type { WhyParts } from "./answer.ts";
 import { outlookOf, unknown, type Outlook } from "./outlook.ts";
-import { serviceOf, stepOfJob } from "./permits.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import type { Moment } from "./scene.ts";
-import type { WhyParts } from "./why-door.ts";
 import { isWaiting, type Eta, type Why, type WhyReason, type WhyRoot } from "./why.ts";
 import { sentenceOf } from "./words.ts";
 

@@ -1,5 +1,5 @@
-import { TuttiError, type ToolRegistry } from "../../config/index.ts";
-import type { Gate, Presence, Runs, Turns, Waits } from "../../queues/index.ts";
+import { TuttiError, type ToolRegistry } from "../../../config/index.ts";
+import type { Gate, Presence, Runs, Turns, Waits } from "../../../queues/index.ts";
 import { outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import { RunQuestion } from "./run-question.ts";

@@ -1,4 +1,4 @@
-import { readJson } from "../../config/index.ts";
+import { readJson } from "../../../config/index.ts";
 import {
   BREAKER_PROBES,
   listed,
@@ -10,9 +10,9 @@ import {
   type Shown,
   type Taken,
   type WorkerInfo,
-} from "../../queues/index.ts";
+} from "../../../queues/index.ts";
+import { permitsOf, serviceOf, type Permit } from "../permits.ts";
 import type { Call, MachineScene, RunningCall, Scene, Waiting } from "./forecast.ts";
-import { permitsOf, serviceOf, type Permit } from "./permits.ts";
 
 /** A call that has taken this much longer than others do may take any time. */
 const OVERDUE = 2;
