@@ -64,7 +64,7 @@ test("so does the end of the process that filled it", async ({ gatehouse }) => {
   await work({ solo: held(later) }, { machine: "m2" });
   await submit("r2", "solo");
   await first.close();
-  await eventually(() => expect(later.came.length).toBeGreaterThan(0), SOON);
+  await eventually(() => expect(later.came.length).toBeGreaterThan(0), { timeoutMs: 10_000 });
   later.open();
 });
 
