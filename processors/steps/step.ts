@@ -16,6 +16,7 @@ import { classify, consequencesOf } from "../decisions/policy.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
 import { isLimited } from "../decisions/upstream.ts";
 import type { Engine } from "../engine.ts";
+import { UNUSED } from "../gate/seam.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, callGranted, setAside } from "./aside.ts";
 import { feedNext } from "./feed.ts";
@@ -53,7 +54,7 @@ export function stepProcessor(
     const endTurn =
       job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.turn(active.signal) : undefined;
     // Until its tool is called it has used nothing of what it was given.
-    engine.keeper.ended({ id: job.id, token }, { class: "none", unused: true });
+    engine.keeper.ended({ id: job.id, token }, UNUSED);
     try {
       const address = addressOf(job, step.definition.group);
       const candidate = { engine, job, workflow, step, address, token };

@@ -50,10 +50,6 @@ function policiesOf(
   return found;
 }
 
-/** Whether the step asks `adaptive` what to do. */
-export const isAdaptive = (workflow: Workflow, step: Step, rules: Rules): boolean =>
-  policiesOf(workflow, step, rules)[0]?.policy === "adaptive";
-
 export const covers = (stop: Pick<Stop, "scope">, step: Step): boolean =>
   stop.scope === null || stop.scope === step.group;
 

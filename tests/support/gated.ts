@@ -7,7 +7,7 @@ import { Gate, Keys, type ToolLimits } from "../../queues/index.ts";
 import { test as withRedis } from "./redis.ts";
 
 /** A process on a machine: its gate, and BullMQ workers behind it. */
-export interface GatedProcess {
+interface GatedProcess {
   readonly keeper: Doorkeeper;
   /** Serves the queue of a tool. */
   readonly serve: (
