@@ -176,6 +176,7 @@ export async function floorArm(
             compile(workflow, {
               address: { workflowId: "bench", runId: `r${sequence++}`, epoch: 0 },
               identity,
+              keys: { tenant: identity.tenant, steps: {} },
               priority: 0,
             }),
           ),

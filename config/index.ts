@@ -41,6 +41,7 @@ export {
   excessesOf,
   excessText,
   IMPORTANCES,
+  ratesOf,
   windowsOf,
   type Amounts,
   type BudgetSpec,

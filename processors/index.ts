@@ -11,6 +11,7 @@ export { builtInHandlers } from "./tools/built-in.ts";
 export { ActiveCalls, RunAborted } from "./calls/active-calls.ts";
 export { Definitions } from "./steps/definitions.ts";
 export { Duties } from "./duties/duties.ts";
+export { dropLanes } from "./duties/lanes.ts";
 export { enforceDeadlines } from "./duties/deadlines.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
 export type { RepairParts } from "./duties/repair.ts";

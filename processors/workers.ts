@@ -15,10 +15,17 @@ import {
   type Binding,
   type ToolSpec,
 } from "../config/index.ts";
-import { CONTROL_QUEUES, controlBackoffMs, settlesWithin, showLimits } from "../queues/index.ts";
+import {
+  CONTROL_QUEUES,
+  controlBackoffMs,
+  settlesWithin,
+  showLimits,
+  toolOfQueue,
+} from "../queues/index.ts";
 import { edgeProcessor, forkProcessor } from "./control/fork.ts";
 import { runProcessor } from "./control/run.ts";
 import type { Engine } from "./engine.ts";
+import { LaneWorkers } from "./lanes.ts";
 import { eachProcessor } from "./steps/each.ts";
 import { RetryLater } from "./steps/finish.ts";
 import { stepProcessor } from "./steps/step.ts";
@@ -47,6 +54,8 @@ const CONTROL_CONCURRENCY = 200;
 /** How the workers of a process behave. */
 export interface WorkersOptions {
   readonly connection: Redis;
+  /** A connection that listens. */
+  readonly subscriber: Redis;
   readonly prefix: string;
   /** The tools whose queues are served. */
   readonly tools: readonly ToolSpec[];
@@ -59,49 +68,71 @@ export interface WorkersOptions {
 /** What is left of a worker's type when the jobs it takes do not matter. */
 type Closeable = Pick<Worker, "close" | "waitUntilReady">;
 
-/** The BullMQ workers of one process: one for each tool it serves, one for each kind of control job. */
+/** The BullMQ workers of one process: one for each tool it serves and each lane of it, one for each kind of control job. */
 export class Workers {
   readonly #workers: Closeable[] = [];
+  readonly #lanes: LaneWorkers;
+  readonly #tools: ReadonlyMap<string, ToolSpec>;
   readonly #engine: Engine;
   readonly #options: WorkersOptions;
 
   constructor(engine: Engine, options: WorkersOptions) {
     this.#engine = engine;
     this.#options = options;
+    this.#tools = new Map(options.tools.map((tool) => [tool.id, tool]));
+    this.#lanes = new LaneWorkers(engine, {
+      subscriber: options.subscriber,
+      serves: (tool) => this.#tools.has(tool),
+      open: (lane) => this.#openLane(lane),
+    });
   }
 
   /** Starts to serve. Resolves when every worker listens. */
   async start(): Promise<void> {
-    const {
-      tools,
-      controlLockDurationMs = CONTROL_LOCK_DURATION_MS,
-      lockDurationMs = LOCK_DURATION_MS,
-    } = this.#options;
+    const { tools, controlLockDurationMs = CONTROL_LOCK_DURATION_MS } = this.#options;
     const control = { concurrency: CONTROL_CONCURRENCY, lockDurationMs: controlLockDurationMs };
-    this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control);
-    this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control);
-    this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control);
-    this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control);
-    this.#serve(CONTROL_QUEUES.wait, waitProcessor(this.#engine), control);
-    this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control);
+    this.#workers.push(
+      this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control),
+      this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control),
+      this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control),
+      this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control),
+      this.#serve(CONTROL_QUEUES.wait, waitProcessor(this.#engine), control),
+      this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control),
+    );
     await this.show();
-    for (const tool of tools) {
-      this.#serve(
-        tool.id,
-        stepProcessor(this.#engine),
-        { concurrency: concurrencyOf(tool), lockDurationMs },
-        this.#engine.keeper.backendOf(tool.id),
-      );
-    }
+    for (const tool of tools) this.#workers.push(this.#serveCalls(tool.id, concurrencyOf(tool)));
     await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+    await this.#lanes.start();
   }
 
   /** Lets Bull Board show the limits that stand now. */
   async show(): Promise<void> {
+    const ids = this.#options.tools.map(({ id }) => id);
+    await this.#show([...ids, ...this.#lanes.names]);
+  }
+
+  async #show(names: readonly string[]): Promise<void> {
     const { keys, queues } = this.#engine;
-    const { connection, tools } = this.#options;
-    const ids = tools.map(({ id }) => id);
-    await showLimits(connection, keys, queues, ids);
+    await showLimits(this.#options.connection, keys, queues, names);
+  }
+
+  #openLane(lane: string): Closeable {
+    const tool = this.#tools.get(toolOfQueue(lane))!;
+    this.#show([lane]).catch((thrown: unknown) =>
+      this.#engine.log.warn({ queue: lane, error: messageOf(thrown) }, "limits were not shown"),
+    );
+    return this.#serveCalls(lane, concurrencyInLane(tool));
+  }
+
+  /** Serves the calls of a tool: in its own queue, or in a lane. */
+  #serveCalls(queue: string, concurrency: number): Closeable {
+    const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
+    return this.#serve(
+      queue,
+      stepProcessor(this.#engine),
+      { concurrency, lockDurationMs },
+      this.#engine.keeper.backendOf(queue),
+    );
   }
 
   #serve<T>(
@@ -109,7 +140,7 @@ export class Workers {
     processor: (job: Job<T>, token?: string) => Promise<unknown>,
     options: { concurrency: number; lockDurationMs: number },
     backend: BackendFactory<RedisQueueBackend> = createRedisBackend,
-  ): void {
+  ): Closeable {
     const { log } = this.#engine;
     const worker = new Worker<T>(
       name,
@@ -131,7 +162,7 @@ export class Workers {
     worker.on("stalled", (jobId) =>
       log.warn({ queue: name, jobId }, "a worker died or froze; its job starts again"),
     );
-    this.#workers.push(worker);
+    return worker;
   }
 
   /**
@@ -140,7 +171,10 @@ export class Workers {
    * lock expires.
    */
   async close(graceMs: number): Promise<void> {
-    const closing = Promise.all(this.#workers.map((worker) => worker.close()));
+    const closing = Promise.all([
+      this.#lanes.close(),
+      ...this.#workers.map((worker) => worker.close()),
+    ]);
     if (await settlesWithin(closing, graceMs)) return;
     this.#engine.log.warn({ graceMs }, "steps are still running; they start again elsewhere");
     this.#engine.active.abandon();
@@ -159,6 +193,11 @@ export function concurrencyOf(tool: ToolSpec): number {
   const fits = largest > 0 ? Math.floor(1 / largest + 1e-9) : 0;
   const borne = CONCURRENCY[tool.binding?.type ?? "in_process"];
   return Math.max(borne, Math.min(fits, MAX_CONCURRENCY), tool.limits.concurrency ?? 0);
+}
+
+/** The same of a lane, which has no more than its key may have. */
+function concurrencyInLane(tool: ToolSpec): number {
+  return Math.min(concurrencyOf(tool), tool.limits.perKey?.concurrency ?? Infinity);
 }
 
 function backoffStrategy(attemptsMade: number, _type?: string, error?: Error): number {

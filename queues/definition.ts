@@ -36,9 +36,13 @@ export type Wait =
   | { readonly kind: "timer"; readonly ms: Json }
   | { readonly kind: "event"; readonly name: string };
 
+/** Where the calls of a tool with limits per key wait: in the lane of the tenant, or of the step's key. */
+export type LaneRule = "tenant" | "step";
+
 /** How a completed call is undone. */
 export interface Compensation {
   readonly tool: string;
+  readonly lane?: LaneRule;
   readonly with: Json;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
@@ -59,6 +63,10 @@ export interface StepLimits {
 export interface StepDefinition {
   /** The tool it calls; a word for what it does instead when it calls none. */
   readonly tool: string;
+  /** Its tool has limits per key. */
+  readonly lane?: LaneRule;
+  /** With `lane: step`: the key, an expression over the run's input. Default: the empty key. */
+  readonly key?: string;
   readonly name?: string;
   /** Input with expressions. */
   readonly with: Json;
@@ -128,4 +136,6 @@ export interface RunDefinition {
   readonly listens?: readonly string[];
   /** Some step waits for somebody outside, so that the whole run may. */
   readonly parks?: boolean;
+  /** Some step has a `key`; what they yield stands in the record. */
+  readonly keyed?: boolean;
 }

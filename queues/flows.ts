@@ -89,6 +89,11 @@ export class Flows {
    * Adding the same tree again is harmless as long as nothing of it has started.
    */
   async add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    const queues = tree.map(({ queue }) => queue);
+    await this.#queues.lanes.use(queues, () => this.#add(tree, added));
+  }
+
+  async #add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
     if (tree.length <= ENQUEUE_BATCH_JOBS) {
       await this.#producer.add(this.#build(tree, 0, tree.length, () => false)[0]!.flow);
       return;
@@ -181,7 +186,13 @@ export class Flows {
       );
       all &&= removed.every(Boolean);
     }
+    await this.#queues.lanes.tidy(jobs.map(({ queue }) => queue));
     return all;
+  }
+
+  /** Lets workers serve the lanes among these queues, should they have been forgotten. */
+  async keepLanes(queues: readonly string[]): Promise<void> {
+    await this.#queues.lanes.keep(queues);
   }
 
   /** The subtrees of tree[from, to), each with the position of the parent it hangs under. */

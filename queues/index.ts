@@ -3,8 +3,10 @@ export { abortedState, cancelRun, forgetRun, hurry, resumeCancel } from "./lifec
 export { conclude, concludeUndone, enqueueUndo, type Compensated } from "./lifecycle/conclude.ts";
 export { decideStep, deliverEvent } from "./lifecycle/decide.ts";
 export {
+  isControlStep,
   jobOf,
   jobsOf,
+  placesOf,
   queueOf,
   runOf,
   stepsOf,
@@ -12,6 +14,7 @@ export {
   type FoundRun,
   type ReopenedSteps,
   type RunParts,
+  type RunPlaces,
   type StepOrItem,
   type TreeOf,
   type TreeRequest,
@@ -46,6 +49,7 @@ export {
   type ForEach,
   type GroupDefinition,
   type Join,
+  type LaneRule,
   type OnError,
   type RetryPolicy,
   type RunDefinition,
@@ -94,6 +98,8 @@ export {
   type StepJob,
   type UndoingJob,
 } from "./jobs.ts";
+export { queueOfCall, readKeys, type RunKeys } from "./lanes/keys.ts";
+export { Lanes } from "./lanes/lanes.ts";
 export { DeadLetters, slotOfShown, type DeadLetter } from "./runs/dead-letters.ts";
 export { Items } from "./runs/items.ts";
 export {
@@ -109,8 +115,11 @@ export {
   CONTROL_QUEUES,
   ID_PART_RULE,
   isIdPart,
+  isLane,
   jobIds,
   Keys,
+  laneOf,
+  toolOfQueue,
   type RunAddress,
 } from "./names.ts";
 export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { TuttiError } from "../config/index.ts";
 
 /**
@@ -30,6 +32,30 @@ export const CONTROL_QUEUES = {
 
 /** Names of queues that are ours start like this; tool ids may not. */
 export const CONTROL_PREFIX = "tutti.";
+
+/** Separates the tool from the key in the name of a lane; ids of tools have none. */
+const LANE_MARK = "@";
+/** What a lane shows of its key at most. Characters. */
+const LANE_CHARS = 20;
+/** Digits of the hash that tell keys apart: no two of a million keys have the same. */
+const LANE_DIGITS = 12;
+
+/** The queue of the calls of a tool with one key. BullMQ refuses `:`, and people want to recognize the key. */
+export function laneOf(tool: string, key: string): string {
+  const shown = key.replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, LANE_CHARS);
+  const hash = createHash("sha256").update(key).digest("hex").slice(0, LANE_DIGITS);
+  return `${tool}${LANE_MARK}${shown}-${hash}`;
+}
+
+export function isLane(queue: string): boolean {
+  return queue.includes(LANE_MARK);
+}
+
+/** The tool whose jobs wait in a queue: a lane, or the tool's own. */
+export function toolOfQueue(queue: string): string {
+  const at = queue.indexOf(LANE_MARK);
+  return at === -1 ? queue : queue.slice(0, at);
+}
 
 /** Parts of a job id: BullMQ refuses `:`, and `.` separates the parts. */
 const PART = /^[A-Za-z0-9_-]{1,64}$/;
@@ -200,6 +226,14 @@ export class Keys {
   /** Where it is told that a tool or an upstream has come into trouble, or out of it. */
   get troubles(): string {
     return `${this.gate}.troubles`;
+  }
+  /** Lanes that are served, scored by when they were last used. */
+  get lanes(): string {
+    return `${this.prefix}.lanes`;
+  }
+  /** Where workers hear that there is a lane more, or one less. */
+  get laneChanges(): string {
+    return `${this.prefix}.lanes.changes`;
   }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {

@@ -1,33 +1,46 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { LRUCache } from "lru-cache";
 
 import { FAR_MS } from "./flows.ts";
+import { EVENTS_KEPT, Lanes } from "./lanes/lanes.ts";
+import { isLane, Keys } from "./names.ts";
 
-/** Entries that BullMQ keeps in the event stream of each queue. */
-const EVENTS_KEPT = 1_000;
+/** Lanes that are open here at the same time; they come and go. */
+const LANES_OPEN = 500;
 
-/** One BullMQ queue for each tool and each kind of control job: opened when first used, closed together. */
+/** One BullMQ queue for each tool, each lane and each kind of control job: opened when first used, closed together. */
 export class ToolQueues {
   readonly #connection: Redis;
   readonly #prefix: string;
   readonly #open = new Map<string, Queue>();
+  readonly #openLanes = new LRUCache<string, Queue>({
+    max: LANES_OPEN,
+    dispose: (queue) => void queue.close(),
+  });
+  /** Which lanes there are. */
+  readonly lanes: Lanes;
 
   constructor(connection: Redis, prefix: string) {
     this.#connection = connection;
     this.#prefix = prefix;
+    this.lanes = new Lanes(connection, new Keys(prefix));
   }
 
   get(name: string): Queue {
-    let queue = this.#open.get(name);
+    const kept = isLane(name) ? this.#openLanes : this.#open;
+    let queue = kept.get(name);
     if (queue === undefined) {
       queue = new Queue(name, {
         connection: this.#connection,
         prefix: this.#prefix,
         streams: { events: { maxLen: EVENTS_KEPT } },
+        // Who looks at a lane that was dropped must not leave anything there.
+        skipMetasUpdate: isLane(name),
       });
       // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
       queue.on("error", () => {});
-      this.#open.set(name, queue);
+      kept.set(name, queue);
     }
     return queue;
   }
@@ -78,7 +91,9 @@ export class ToolQueues {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((queue) => queue.close()));
+    const open = [...this.#open.values(), ...this.#openLanes.values()];
+    await Promise.all(open.map((queue) => queue.close()));
     this.#open.clear();
+    this.#openLanes.clear();
   }
 }

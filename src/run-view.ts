@@ -2,6 +2,7 @@ import type { Json } from "../config/index.ts";
 import {
   FIELDS,
   jobOf,
+  placesOf,
   type Compensated,
   parseStepRecord,
   PENDING,
@@ -123,10 +124,13 @@ export async function readRun(
       )
     : [];
   const steps: Record<string, StepView> = {};
-  const run = {
-    definition,
-    address: { runId, workflowId: header.workflow.id, epoch: header.epoch },
-  };
+  const { epoch, tenant, workflow } = header;
+  const run = await placesOf({ runs }, definition, {
+    runId,
+    workflowId: workflow.id,
+    epoch,
+    tenant,
+  });
   for (const [index, one] of all.entries()) {
     const { stepId, item } = one;
     const output = await values.get(runId, FIELDS.output(stepId, item), outputs[index]);

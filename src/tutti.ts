@@ -61,6 +61,9 @@ import { rememberLayout, treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
 import type { Plan } from "./workflow/plan.ts";
 
+/** Lanes that Bull Board shows; each costs it calls. */
+const MAX_SHOWN_LANES = 100;
+
 /** How a client finds its deployment. */
 export interface TuttiOptions {
   /** Redis of the deployment, as a URL. */
@@ -367,6 +370,12 @@ export class Tutti implements AsyncDisposable {
     return [...Object.values(CONTROL_QUEUES), ...this.registry.ids()].map((name) =>
       this.#queues.get(name),
     );
+  }
+
+  /** The same, and the lanes of tools with limits per key that were used last, 100 at most. */
+  async shownQueues(): Promise<readonly Queue[]> {
+    const lanes = await this.#soon(this.#queues.lanes.all(MAX_SHOWN_LANES));
+    return [...this.queues, ...lanes.map((lane) => this.#queues.get(lane))];
   }
 
   #soon<T>(work: Promise<T>): Promise<T> {

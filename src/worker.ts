@@ -222,6 +222,7 @@ class RunningWorker implements TuttiWorker {
     this.#presence = new Presence(this.#redis, this.#keys);
     this.#workers = new Workers(this.#engine, {
       connection: this.#redis,
+      subscriber: this.#subscriber,
       prefix,
       tools: served.map(({ spec }) => spec),
       ...(options.lockDurationMs === undefined ? {} : { lockDurationMs: options.lockDurationMs }),

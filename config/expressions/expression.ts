@@ -4,7 +4,7 @@ import type { Json } from "../documents/json.ts";
 import { messageOf, TuttiError } from "../errors.ts";
 
 /** Names an expression may use, by the place where it stands. */
-export type Scope = "step" | "item" | "result" | "check" | "undo" | "binding" | "usage";
+export type Scope = "step" | "item" | "result" | "check" | "undo" | "key" | "binding" | "usage";
 
 /** Which variables exist in which place. `secrets` never reaches a place whose value is stored. */
 const VARIABLES: Record<Scope, readonly string[]> = {
@@ -18,6 +18,8 @@ const VARIABLES: Record<Scope, readonly string[]> = {
   check: ["input", "steps", "run", "output"],
   /** `with` of a compensation: about the call that is undone. */
   undo: ["input", "run", "secrets", "output", "item", "index"],
+  /** `key` of a step: known when the run is created. */
+  key: ["input", "run"],
   /** Command lines and requests of the tool catalogue. */
   binding: ["args", "secrets"],
   /** `actual` of a budget: about the call that has returned. */

@@ -18,18 +18,39 @@ const rateWindow = z.strictObject({
 /** Windows that all hold at once. */
 const rates = z.array(rateWindow).min(1).max(10);
 
+const rateOrRates = z.union([rateWindow, rates], {
+  error: "expected a window {max, durationMs}, or a list of them",
+});
+
+/** What the keys of a tool have each: its tenants, or what its steps say. */
+const perKey = z
+  .strictObject({
+    /** `tenant`: each tenant has these limits. `step`: each value of `key`, a word of the step. */
+    by: z.enum(["tenant", "step"]),
+    /** Calls with the same key at the same time, over all workers. Default: unlimited. */
+    concurrency: z.int().positive().max(100_000).optional(),
+    /** At most `max` units of calls with the same key in any window; or a list of windows that all hold. */
+    rate: rateOrRates.optional(),
+  })
+  .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined, {
+    error: "expected concurrency, rate or both, got: neither",
+  });
+
 /** Limits of one tool. */
 export const toolLimits = z.strictObject({
   /** Calls at the same time, over all workers. Default: unlimited. */
   concurrency: z.int().positive().max(100_000).optional(),
   /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all hold. */
-  rate: z
-    .union([rateWindow, rates], { error: "expected a window {max, durationMs}, or a list of them" })
-    .optional(),
-  /** Units of `rate` that a call costs. Default: 1. */
+  rate: rateOrRates.optional(),
+  /** Units of `rate`, and of that of `perKey`, that a call costs. Default: 1. */
   cost: z.int().positive().optional(),
-  /** With so many jobs waiting a new run that calls the tool is refused as `queue_full`. Default: unlimited. */
+  /**
+   * With so many jobs waiting a new run that calls the tool is refused as `queue_full`; with `perKey` in the
+   * lane of its key. Default: unlimited.
+   */
   queueLength: z.int().positive().optional(),
+  /** Limits that each tenant, or each account that steps name, has for itself. */
+  perKey: perKey.optional(),
 });
 
 /** When a tool that does not answer is left alone (R73). What is left out has the default. */
@@ -102,6 +123,14 @@ export function windowsOf(rate: ToolLimitsSpec["rate"]): readonly RateWindow[] {
   return "max" in rate ? [rate] : rate;
 }
 
+/** The windows of all rates of a tool, by where they are declared. */
+export function ratesOf({
+  rate,
+  perKey: each,
+}: ToolLimitsSpec): Readonly<Record<string, readonly RateWindow[]>> {
+  return { "limits.rate": windowsOf(rate), "limits.perKey.rate": windowsOf(each?.rate) };
+}
+
 /** The amounts behind a declaration; what it leaves out is that of `base`. */
 export function amountsOf(
   use: number | { readonly slots?: number | undefined; readonly cost?: number | undefined },
@@ -146,13 +175,14 @@ export function* checkToolLimits(tool: {
   readonly limits: ToolLimitsSpec;
   readonly budgets: Readonly<Record<string, BudgetUse>>;
 }): Generator<LimitProblem> {
-  const { rate, cost } = tool.limits;
+  const { rate, cost, perKey: each } = tool.limits;
   const path = ["limits", "cost"];
-  if (cost !== undefined && rate === undefined)
+  if (cost !== undefined && rate === undefined && each?.rate === undefined)
     yield { path, message: "limits.cost means nothing without limits.rate" };
   else if (cost !== undefined)
-    for (const excess of excessesOf({ slots: 0, cost }, { rates: [...windowsOf(rate)] }))
-      yield { path, message: excessText("limits.cost", "limits.rate", excess) };
+    for (const [owner, windows] of Object.entries(ratesOf(tool.limits)))
+      for (const excess of excessesOf({ slots: 0, cost }, { rates: [...windows] }))
+        yield { path, message: excessText("limits.cost", owner, excess) };
   for (const [name, use] of Object.entries(tool.budgets)) {
     if (typeof use === "number" || use.actual === undefined) continue;
     try {

@@ -6,6 +6,7 @@ import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
+import { dropLanes } from "./lanes.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
 import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
@@ -63,6 +64,11 @@ export class Duties {
         { every: LEARN_INTERVAL_MS },
         { name: "learner", ...kept },
       );
+    await this.#queue.upsertJobScheduler(
+      "lanes",
+      { every: this.#sweepIntervalMs },
+      { name: "lanes", ...kept },
+    );
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
@@ -93,6 +99,8 @@ export class Duties {
         return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
       case "learner":
         return (await this.#options.learner?.pass()) ?? { learning: false };
+      case "lanes":
+        return dropLanes(this.#engine, this.#engine.queues);
       default:
         return { unknown: job.name };
     }

@@ -44,6 +44,9 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
   if (run === null) return repairs;
   if (run.state === "compensating") {
     await enqueueUndo(parts, runId);
+    const able = Object.entries(run.definition.steps).filter(([, step]) => step.compensate);
+    const undoing = able.map(([stepId]) => ({ stepId, undo: true }));
+    await keepLanes(parts, run, undoing);
     return repairs;
   }
   // One that was held before its first step began, and let go, is queued.
@@ -54,23 +57,30 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
   const texts = await parts.runs.fields(runId, fields);
   const records = new Map(fields.map((field, index) => [field, parseStepRecord(texts[index])]));
   const tree = treeOfRun(parts, run);
+  const open = steps.filter(
+    ({ stepId, item }) => records.get(FIELDS.record(stepId, item))!.finishedAtMs === null,
+  );
+  await keepLanes(parts, run, open);
   await callAside(parts, run, repairs);
   await callPlaced(parts, run, steps, records, repairs);
-  for (const step of steps) {
+  for (const step of open) {
     const record = records.get(FIELDS.record(step.stepId, step.item))!;
-    if (record.finishedAtMs !== null) continue;
     if (step.item === undefined && isReady(run, step.stepId, records))
       await repairStep(parts, run, tree, step, record, repairs);
   }
-  if (
-    steps.every(
-      ({ stepId, item }) => records.get(FIELDS.record(stepId, item))!.finishedAtMs !== null,
-    )
-  )
-    await repairRoot(parts, tree, repairs);
+  if (open.length === 0) await repairRoot(parts, tree, repairs);
   else if (run.state === "running" && repairs.released.length + repairs.lost.length === 0)
     await parkAgain(parts, run.definition, runId);
   return repairs;
+}
+
+/** Who added jobs may have been so slow that their lane was dropped before they came. */
+async function keepLanes(
+  parts: RepairParts,
+  run: FoundRun,
+  steps: readonly StepOrItem[],
+): Promise<void> {
+  await parts.flows.keepLanes(steps.map((step) => jobOf(run, step).queue));
 }
 
 /** Whether nothing keeps a step from deciding. */

@@ -10,6 +10,7 @@ import {
   type Grant,
   type Keys,
   type StepLimits,
+  toolOfQueue,
 } from "../../queues/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
 import type { MachineUsage } from "../learning/machine-usage.ts";
@@ -112,7 +113,7 @@ export class Doorkeeper implements Gatekeeper {
     await this.gate.leave(this.#options);
   }
 
-  /** The backend of the worker that serves a tool's queue. */
+  /** The backend of the worker that serves a tool's queue, or a lane of it. */
   backendOf(tool: string): BackendFactory<RedisQueueBackend> {
     return (name, options, more) => {
       const backend = createRedisBackend(name, options, more);
@@ -207,8 +208,15 @@ export class Doorkeeper implements Gatekeeper {
     return { next: await this.gate.release(held.grant.permit, end, next), wasOpen: false };
   }
 
+  /** This process serves a lane no more. */
+  async part(lane: string): Promise<void> {
+    this.#room.forget(lane);
+    await this.gate.part(lane, this.#options);
+  }
+
   /** Trouble is reported at once, success now and then: it costs a call, and says little. */
-  async #endOpen(tool: string, end: CallEnd, underway: number): Promise<void> {
+  async #endOpen(queue: string, end: CallEnd, underway: number): Promise<void> {
+    const tool = toolOfQueue(queue);
     if (end.class === "none") return;
     if (end.class === "ok" && !this.#openness.isWatched(tool)) {
       this.#unreported.set(tool, (this.#unreported.get(tool) ?? 0) + 1);

@@ -1,11 +1,13 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
-import type { GatedLimits, Keys } from "../../queues/index.ts";
+import { isLane, toolOfQueue, type GatedLimits, type Keys } from "../../queues/index.ts";
 
 interface FreeTool {
   readonly upstream: string;
   readonly importance: number;
+  /** Its lanes have limits of their own. */
+  readonly perKey: boolean;
 }
 
 /**
@@ -27,10 +29,12 @@ export class Openness {
     this.#keys = keys;
   }
 
-  isOpen(tool: string): boolean {
+  isOpen(queue: string): boolean {
+    const tool = toolOfQueue(queue);
     const free = this.#free.get(tool);
     return (
       free !== undefined &&
+      !(free.perKey && isLane(queue)) &&
       free.importance <= 2 - this.#level &&
       (this.#troubles.size === 0 ||
         !(this.#troubles.has(`b:${tool}`) || this.#troubles.has(`u:${free.upstream}`)))
@@ -70,6 +74,7 @@ export class Openness {
         cap,
         upstream = tool,
         importance = 1,
+        perKey,
       } = readJson<Partial<GatedLimits>>(text);
       if (
         Object.keys(needs).length === 0 &&
@@ -77,7 +82,7 @@ export class Openness {
         (cap ?? false) === false &&
         external !== true
       )
-        free.set(tool, { upstream, importance });
+        free.set(tool, { upstream, importance, perKey: perKey !== undefined });
     }
     this.#free = free;
     this.#troubles = new Set(troubles);

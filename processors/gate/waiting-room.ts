@@ -36,6 +36,13 @@ export class WaitingRoom {
     for (const tool of this.#waiting.keys()) this.call(tool);
   }
 
+  /** Nobody will wait for this queue any more. */
+  forget(tool: string): void {
+    this.call(tool);
+    this.#waiting.delete(tool);
+    this.#called.delete(tool);
+  }
+
   close(): void {
     this.#closed = true;
     this.callAll();

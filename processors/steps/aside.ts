@@ -2,8 +2,8 @@ import { DelayedError, type Job } from "bullmq";
 
 import {
   FAR_MS,
-  jobOf,
   jobsOf,
+  placesOf,
   type RunDefinition,
   type StepAddress,
   type StepJob,
@@ -18,13 +18,12 @@ export async function setAside(
   engine: Engine,
   job: Job<StepJob>,
   token: string | undefined,
-  definition: RunDefinition,
   address: StepAddress,
   status: "paused" | "full",
 ): Promise<never> {
   await job.moveToDelayed(Date.now() + FAR_MS, token);
   if (await engine.waits.mayGoOn(address, status))
-    await engine.flows.promote([jobOf({ definition, address: job.data }, job.data)]);
+    await engine.flows.promote([{ queue: job.queueName, jobId: job.id! }]);
   throw new DelayedError(status);
 }
 
@@ -36,7 +35,7 @@ export async function callGranted(
   granted: readonly string[],
 ): Promise<void> {
   if (granted.length === 0) return;
-  await engine.flows.promote(jobsOf({ definition, address: job }, granted));
+  await engine.flows.promote(jobsOf(await placesOf(engine, definition, job), granted));
 }
 
 /** How the ledger addresses the step of a job. */

@@ -1,10 +1,4 @@
-import {
-  CONTROL_PREFIX,
-  jobOf,
-  queueOf,
-  type RunAddress,
-  type RunDefinition,
-} from "../../queues/index.ts";
+import { isControlStep, jobOf, type RunDefinition, type RunPlaces } from "../../queues/index.ts";
 
 const dependents = new WeakMap<RunDefinition, ReadonlyMap<string, readonly string[]>>();
 
@@ -29,11 +23,8 @@ function needingAll(definition: RunDefinition): ReadonlyMap<string, readonly str
  * The jobs of steps that are certain to be skipped because a step did not complete. They will not call
  * their tools, so the gate lets them pass without waiting (D2).
  */
-export function doomedBy(
-  definition: RunDefinition,
-  address: RunAddress,
-  stepId: string,
-): { queue: string; jobId: string }[] {
+export function doomedBy(places: RunPlaces, stepId: string): { queue: string; jobId: string }[] {
+  const { definition } = places;
   const doomed = new Set<string>();
   const open = [stepId];
   for (const id of open) {
@@ -45,6 +36,6 @@ export function doomedBy(
     }
   }
   return [...doomed]
-    .filter((id) => !queueOf(definition.steps[id]!).startsWith(CONTROL_PREFIX))
-    .map((id) => jobOf({ definition, address }, { stepId: id }));
+    .filter((id) => !isControlStep(definition.steps[id]!))
+    .map((id) => jobOf(places, { stepId: id }));
 }

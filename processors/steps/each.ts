@@ -44,7 +44,7 @@ export function eachProcessor(
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
     if (begun.status === "paused" || begun.status === "full")
-      return setAside(engine, job, token, workflow.definition, address, begun.status);
+      return setAside(engine, job, token, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
     const work: Candidate = { engine, job, workflow, step, address, token };
     const ending: Ending =

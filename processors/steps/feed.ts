@@ -5,8 +5,11 @@ import {
   CONTROL_QUEUES,
   FIELDS,
   jobIds,
+  jobOf,
   jobPriority,
+  readKeys,
   type RunDefinition,
+  type RunPlaces,
   type StepJob,
   type StepRecord,
 } from "../../queues/index.ts";
@@ -35,11 +38,16 @@ export function stagesBehind(definition: RunDefinition, stepId: string, epoch: n
   return stages;
 }
 
-/** What says how urgent a run is: a job that is underway does not hear of a change. */
-const URGENCY = ["tag"];
+/** What says where items go and how urgent they are: a job that is underway does not hear of a change. */
+const ABOUT = ["tag", FIELDS.lanes];
 
-function urgencyOf([tag]: readonly (string | null | undefined)[]): number {
-  return jobPriority(Number(tag ?? 0));
+interface About {
+  readonly priority: number;
+  readonly keys: RunPlaces["keys"];
+}
+
+function aboutOf({ tenant }: StepJob, [tag, lanes]: readonly (string | null | undefined)[]): About {
+  return { priority: jobPriority(Number(tag ?? 0)), keys: readKeys(tenant, lanes) };
 }
 
 /** Adds items of a forEach as children of the control job that waits for them. Adding twice is harmless. */
@@ -48,26 +56,28 @@ export async function addItems(
   definition: RunDefinition,
   job: StepJob,
   items: readonly number[],
-  urgency?: number,
+  known?: About,
 ): Promise<void> {
-  const priority = urgency ?? urgencyOf(await engine.ledger.read(job.runId, URGENCY));
+  const about = known ?? aboutOf(job, await engine.ledger.read(job.runId, ABOUT));
   const parent = {
     id: jobIds.step(job, headOf(definition, job.stepId, job.epoch)),
     queue: engine.queues.qualified(CONTROL_QUEUES.each),
   };
-  const { tool, limits } = definition.steps[job.stepId]!;
+  const { limits } = definition.steps[job.stepId]!;
   const { take: _, ...data } = job;
-  await engine.queues.get(tool).addBulk(
-    items.map((item) => ({
-      name: `${job.stepId}[${item}]`,
-      data: { ...data, item, ...(limits === undefined ? {} : { take: limits }) },
-      opts: {
-        ...childOptions(jobIds.item(job, job.stepId, item)),
-        priority,
-        parent,
-      },
-    })),
-  );
+  const [first = 0] = items;
+  const places = { definition, address: job, keys: about.keys };
+  const { queue } = jobOf(places, { stepId: job.stepId, item: first });
+  const jobs = items.map((item) => ({
+    name: `${job.stepId}[${item}]`,
+    data: { ...data, item, ...(limits === undefined ? {} : { take: limits }) },
+    opts: {
+      ...childOptions(jobIds.item(job, job.stepId, item)),
+      priority: about.priority,
+      parent,
+    },
+  }));
+  await engine.queues.lanes.use([queue], () => engine.queues.get(queue).addBulk(jobs));
 }
 
 /**
@@ -87,14 +97,14 @@ export async function feedNext(
   const [next] = stages;
   if (next !== undefined && record.state === "completed") {
     const field = FIELDS.output(stepId, item);
-    const [text, ...urgency] = await engine.ledger.read(runId, [field, ...URGENCY]);
+    const [text, ...about] = await engine.ledger.read(runId, [field, ...ABOUT]);
     await engine.items.putOne(
       runId,
       next,
       item,
       (await engine.values.get(runId, field, text)) ?? null,
     );
-    await addItems(engine, definition, { ...rest, stepId: next }, [item], urgencyOf(urgency));
+    await addItems(engine, definition, { ...rest, stepId: next }, [item], aboutOf(rest, about));
     return;
   }
   let before = stepId;
@@ -108,7 +118,13 @@ export async function feedNext(
   }
   const head = headOf(definition, stepId, epoch);
   const following = item + (definition.steps[head]?.forEach?.maxParallel ?? 1);
-  const [count, ...urgency] = await engine.ledger.read(runId, [FIELDS.count(head), ...URGENCY]);
+  const [count, ...about] = await engine.ledger.read(runId, [FIELDS.count(head), ...ABOUT]);
   if (following < Number(count))
-    await addItems(engine, definition, { ...rest, stepId: head }, [following], urgencyOf(urgency));
+    await addItems(
+      engine,
+      definition,
+      { ...rest, stepId: head },
+      [following],
+      aboutOf(rest, about),
+    );
 }

@@ -1,4 +1,4 @@
-import { jobOf, parseStepRecord, FIELDS, type StepJob } from "../../queues/index.ts";
+import { FIELDS, jobOf, parseStepRecord, placesOf, type StepJob } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledDefinition } from "./definitions.ts";
 
@@ -15,7 +15,8 @@ export async function endLost(
   job: StepJob,
   stepId: string,
 ): Promise<boolean> {
-  const { queue, jobId } = jobOf({ definition: workflow.definition, address: job }, { stepId });
+  const places = await placesOf(engine, workflow.definition, job);
+  const { queue, jobId } = jobOf(places, { stepId });
   if (await engine.flows.has(queue, jobId)) return false;
   const field = FIELDS.record(stepId);
   const [text] = await engine.ledger.read(job.runId, [field]);

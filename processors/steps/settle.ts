@@ -1,6 +1,6 @@
 import { readJson } from "../../config/index.ts";
 import type { Ending, StepAddress, StepJob, StepRecord } from "../../queues/index.ts";
-import { FIELDS, hurry, parkIfIdle, type Abort } from "../../queues/index.ts";
+import { FIELDS, hurry, parkIfIdle, placesOf, type Abort } from "../../queues/index.ts";
 import { endAborted } from "../control/end-aborted.ts";
 import type { Engine } from "../engine.ts";
 import { callGranted } from "./aside.ts";
@@ -31,7 +31,7 @@ export async function settle(work: Settled, ending: Ending): Promise<StepRecord 
     await hurry(engine, address.runId, abort.group);
   }
   if (committed.status === "ok" && ending.outcome !== "completed" && job.data.item === undefined)
-    await engine.gate.pass(doomedBy(definition, job.data, job.data.stepId));
+    await engine.gate.pass(doomedBy(await placesOf(engine, definition, job.data), job.data.stepId));
   await callGranted(engine, definition, job.data, committed.granted);
   if (committed.lastOfAborted) await endAborted(engine, definition, job.data);
   else if (committed.version !== undefined)

@@ -80,10 +80,8 @@ async function perform(work: Work): Promise<StepRecord | null> {
     fields: call.fields,
   });
   if (begun.status === "gone" || begun.status === "fenced") return null;
-  if (begun.status === "paused" || begun.status === "full") {
-    const { definition } = work.workflow;
-    return setAside(engine, job, work.token, definition, address, begun.status);
-  }
+  if (begun.status === "paused" || begun.status === "full")
+    return setAside(engine, job, work.token, address, begun.status);
   if (begun.status === "done") return begun.record;
   const { attempts } = begun.record;
   if (begun.abort !== undefined && !undoes)

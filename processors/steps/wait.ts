@@ -5,7 +5,6 @@ import {
   assertPayload,
   FAR_MS,
   FIELDS,
-  jobOf,
   parkIfIdle,
   type Abort,
   type Ending,
@@ -46,7 +45,7 @@ export function waitProcessor(
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
     if (begun.status === "paused" || begun.status === "full")
-      return setAside(engine, job, token, workflow.definition, address, begun.status);
+      return setAside(engine, job, token, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
     const work: Candidate = { engine, job, workflow, step, address, token };
     const ending = await endingOf(work, begun.values, begun.record.startedAtMs ?? 0, begun.abort);
@@ -97,9 +96,7 @@ async function park(work: Candidate, waiting: Waiting, nowMs: number): Promise<E
     FIELDS.groupAbort(address.group ?? ""),
   ]);
   if (decision || stops.some(Boolean))
-    await engine.flows.promote([
-      jobOf({ definition: workflow.definition, address: job.data }, { stepId }),
-    ]);
+    await engine.flows.promote([{ queue: job.queueName, jobId: job.id! }]);
   else await parkIfIdle(engine, workflow.definition, job.data, parked.version);
   throw new DelayedError(waiting.waitsFor);
 }

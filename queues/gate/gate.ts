@@ -313,6 +313,18 @@ export class Gate {
     await this.#do("leave", process, machine);
   }
 
+  /** A process serves a lane no more; what it waited for there, or was offered, is free. */
+  async part(queue: string, { machine, process }: Caller): Promise<void> {
+    await this.#do("part", process, machine, queue);
+  }
+
+  /** Forgets the rate windows of lanes that have passed. */
+  async fade(): Promise<void> {
+    // One page after another, so that Redis is free for others in between.
+    // oxlint-disable-next-line no-await-in-loop
+    while (await this.#do<boolean>("fade"));
+  }
+
   /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */
   async configure(changes: GateChanges): Promise<void> {
     await this.#do("configure", changes);

@@ -20,6 +20,8 @@ export interface ToolLimits {
   readonly upstream: string;
   /** 0 critical, 1 essential, 2 optional. */
   readonly importance: 0 | 1 | 2;
+  /** What each of its lanes has, beside what they share, and the units that a call costs of its rates. */
+  readonly perKey?: BudgetLimits & { readonly cost: number };
   /** When the tool is left alone; what is not said has the default. */
   readonly breaker?: ToolSpec["breaker"];
 }
@@ -62,7 +64,7 @@ export function compileLimits(spec: ToolSpec): {
   readonly limits: ToolLimits;
   readonly own?: BudgetLimits;
 } {
-  const { concurrency, rate, cost = 1 } = spec.limits;
+  const { concurrency, rate, cost = 1, perKey } = spec.limits;
   const windows = windowsOf(rate);
   const budgets: BudgetTake[] = Object.entries(spec.budgets).map(([name, use]) =>
     take(name, amountsOf(use)),
@@ -71,15 +73,25 @@ export function compileLimits(spec: ToolSpec): {
     needs: needsOf(spec.resources),
     upstream: spec.upstream ?? spec.id,
     importance: importanceOf(spec),
+    ...(perKey === undefined ? {} : { perKey: { ...ownBudget(perKey), cost } }),
     ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
-  const own = compileBudget({
+  const own = ownBudget(spec.limits);
+  const first = take(`tool:${spec.id}`, { slots: 1, cost });
+  return { limits: { ...limits, budgets: [first, ...budgets] }, own };
+}
+
+/** The private budget of whoever has a concurrency, a rate or both. */
+function ownBudget({
+  concurrency,
+  rate,
+}: Pick<ToolSpec["limits"], "concurrency" | "rate">): BudgetLimits {
+  const windows = windowsOf(rate);
+  return compileBudget({
     ...(concurrency === undefined ? {} : { slots: concurrency }),
     ...(windows.length === 0 ? {} : { rates: [...windows] }),
   });
-  const first = take(`tool:${spec.id}`, { slots: 1, cost });
-  return { limits: { ...limits, budgets: [first, ...budgets] }, own };
 }
 
 /** What a step says of resources and budgets. */

@@ -1,7 +1,8 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
-import type { Keys } from "../names.ts";
+import { EVENTS_KEPT } from "../lanes/lanes.ts";
+import { isLane, toolOfQueue, type Keys } from "../names.ts";
 import type { ToolQueues } from "../tool-queues.ts";
 import type { GatedLimits } from "./gate.ts";
 import { MACHINE_UNITS, type BudgetLimits } from "./limits.ts";
@@ -35,29 +36,46 @@ export function shownLimits(
   };
 }
 
-/** Writes the limits that stand now to the queues of these tools, for people and other workers to see. */
+/** What two budgets allow together. */
+function both(a: BudgetLimits = {}, b: BudgetLimits = {}): BudgetLimits {
+  const slots = Math.min(a.slots ?? Infinity, b.slots ?? Infinity);
+  return {
+    ...(Number.isFinite(slots) ? { slots } : {}),
+    rates: [...(a.rates ?? []), ...(b.rates ?? [])],
+  };
+}
+
+/** Writes the limits that stand now to these queues, of tools or lanes, for people and other workers to see. */
 export async function showLimits(
   redis: Redis,
   keys: Keys,
   queues: ToolQueues,
-  tools: readonly string[],
+  names: readonly string[],
 ): Promise<void> {
-  if (tools.length === 0) return;
+  if (names.length === 0) return;
+  const tools = names.map(toolOfQueue);
   const [limits, budgets, machines] = await Promise.all([
     redis.hmget(`${keys.gate}.tools`, ...tools),
     redis.hmget(`${keys.gate}.budgets`, ...tools.map((tool) => `tool:${tool}`)),
     redis.scard(`${keys.gate}.machines`),
   ]);
   await Promise.all(
-    tools.map(async (tool, index) => {
-      const queue = queues.get(tool);
-      const { needs = {}, budgets: used = [] } = readJson<Partial<GatedLimits>>(
-        limits[index] ?? "{}",
-      );
-      const text = Object.values(used).some(([name]) => name === `tool:${tool}`)
+    names.map(async (name, index) => {
+      const queue = queues.get(name);
+      // Gated workers read the queue's settings beside those that are shown.
+      await redis.hsetnx(queue.toKey("meta:gated"), "opts.maxLenEvents", EVENTS_KEPT);
+      const {
+        needs = {},
+        budgets: used = [],
+        perKey,
+      } = readJson<Partial<GatedLimits>>(limits[index] ?? "{}");
+      const text = Object.values(used).some(([budget]) => budget === `tool:${tools[index]}`)
         ? budgets[index]
         : null;
-      const own = text ? readJson<BudgetLimits>(text) : undefined;
+      const own = both(
+        text ? readJson<BudgetLimits>(text) : undefined,
+        isLane(name) ? perKey : undefined,
+      );
       const { concurrency, rate } = shownLimits({ needs }, own, machines);
       await (concurrency === undefined
         ? queue.removeGlobalConcurrency()
@@ -67,4 +85,6 @@ export async function showLimits(
         : queue.setGlobalRateLimit(rate.max, rate.durationMs));
     }),
   );
+  // A lane may have been dropped meanwhile.
+  await queues.lanes.tidy(names);
 }

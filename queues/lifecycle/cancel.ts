@@ -11,6 +11,7 @@ import {
 } from "../runs/run-record.ts";
 import { conclude } from "./conclude.ts";
 import {
+  formerPlaces,
   jobOf,
   jobsOf,
   runOf,
@@ -156,9 +157,9 @@ export async function forgetRun(parts: RunParts, runId: string): Promise<boolean
   const steps = await stepsOf(parts.runs, runId, run.definition, { ever: true });
   // Which epochs were undone is not known any more.
   const able = steps.filter(({ stepId }) => run.definition.steps[stepId]?.compensate !== undefined);
-  for (let epoch = 0; epoch <= run.address.epoch; epoch++) {
+  for (const places of await formerPlaces(parts.runs, run)) {
     const { reopened: _, ...whole } = run;
-    const then = { ...whole, address: { ...run.address, epoch } };
+    const then = { ...whole, ...places };
     if (!(await removeJobs(parts, then, steps, { root: true }))) return false;
     if (able.length > 0 && !(await removeUndoJobs(parts, then, able))) return false;
   }

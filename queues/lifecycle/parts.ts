@@ -1,7 +1,8 @@
-import type { RunDefinition } from "../definition.ts";
+import type { RunDefinition, StepDefinition } from "../definition.ts";
 import type { Flows, TreeNode } from "../flows.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Identity } from "../jobs.ts";
+import { queueOfCall, readKeys, type RunKeys } from "../lanes/keys.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "../names.ts";
 import { FIELDS, slotOf, type Abort, type ParentStep, type RunState } from "../runs/run-record.ts";
 import type { Runs } from "../runs/runs.ts";
@@ -15,9 +16,17 @@ export interface ReopenedSteps {
   readonly free: ReadonlySet<string>;
 }
 
+/** Where the jobs of a run are. */
+export interface RunPlaces {
+  readonly definition: RunDefinition;
+  readonly address: RunAddress;
+  readonly keys: RunKeys;
+}
+
 /** The run whose jobs are compiled. */
 export interface TreeRequest {
   readonly address: RunAddress;
+  readonly keys: RunKeys;
   readonly identity: Identity;
   /** BullMQ's priority of its steps. */
   readonly priority: number;
@@ -44,10 +53,8 @@ export interface RunParts {
   readonly maxRunning: number;
 }
 
-export interface FoundRun {
-  readonly address: RunAddress;
+export interface FoundRun extends RunPlaces {
   readonly identity: Identity;
-  readonly definition: RunDefinition;
   readonly hash: string;
   readonly state: RunState;
   readonly abort: Abort | null;
@@ -62,12 +69,17 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
   const header = await runs.header(runId);
   const definition = header === null ? null : await runs.definition(header.hash);
   if (header === null || definition === null) return null;
-  const [abort, reopened] = await runs.fields(runId, [FIELDS.abort, FIELDS.reopened]);
+  const [abort, reopened, lanes] = await runs.fields(runId, [
+    FIELDS.abort,
+    FIELDS.reopened,
+    FIELDS.lanes,
+  ]);
   const { tenant, actor, correlationId, hash, state, epoch, workflowId, parent } = header;
   return {
     address: { workflowId, runId, epoch },
     identity: { tenant, actor, correlationId },
     definition,
+    keys: readKeys(tenant, lanes),
     hash,
     state,
     abort: abort ? (JSON.parse(abort) as Abort) : null,
@@ -125,33 +137,65 @@ export async function stepsOf(
 }
 
 /** The job of a step, of one item of it, or of what undoes it. */
-export function jobOf(
-  run: { readonly definition: RunDefinition; readonly address: RunAddress },
-  step: StepOrItem,
-): { queue: string; jobId: string } {
+export function jobOf(run: RunPlaces, step: StepOrItem): { queue: string; jobId: string } {
   const { stepId, item, undo } = step;
   const found = run.definition.steps[stepId]!;
-  if (undo === true)
+  const key = run.keys.steps[stepId];
+  if (undo === true) {
+    const { compensate = found } = found;
     return {
-      queue: found.compensate?.tool ?? found.tool,
+      queue: queueOfCall(compensate, run.keys, compensate.tool === found.tool ? key : undefined),
       jobId: jobIds.undo(run.address, item === undefined ? stepId : `${stepId}.${item}`),
     };
-  if (item !== undefined)
-    return { queue: found.tool, jobId: jobIds.item(run.address, stepId, item) };
-  return { queue: queueOf(found), jobId: jobIds.step(run.address, stepId) };
+  }
+  const call = queueOfCall(found, run.keys, key);
+  if (item !== undefined) return { queue: call, jobId: jobIds.item(run.address, stepId, item) };
+  return {
+    queue: isControlStep(found) ? queueOf(found) : call,
+    jobId: jobIds.step(run.address, stepId),
+  };
 }
 
-/** The queue in which a step itself stands. */
-export function queueOf(step: RunDefinition["steps"][string]): string {
+/** The queue in which a step itself stands; that of its tool also when it stands in a lane of it. */
+export function queueOf(step: StepDefinition): string {
   if (step.forEach !== undefined) return CONTROL_QUEUES.each;
   if (step.wait !== undefined) return CONTROL_QUEUES.wait;
   return step.workflow === undefined ? step.tool : CONTROL_QUEUES.sub;
 }
 
+/** Whether a step itself calls no tool: it waits, or others call for it. */
+export function isControlStep({ forEach, wait, workflow }: StepDefinition): boolean {
+  return forEach !== undefined || wait !== undefined || workflow !== undefined;
+}
+
 /** The jobs behind slots, such as those that wait for a place. */
 export function jobsOf(
-  run: { readonly definition: RunDefinition; readonly address: RunAddress },
+  run: RunPlaces,
   slots: readonly string[],
 ): { queue: string; jobId: string }[] {
   return slots.map((slot) => jobOf(run, slotOf(slot)));
+}
+
+/** Where the other jobs of a job's run are. */
+export async function placesOf(
+  { runs }: Pick<RunParts, "runs">,
+  definition: RunDefinition,
+  job: RunAddress & Pick<Identity, "tenant">,
+): Promise<RunPlaces> {
+  const [text] = definition.keyed === true ? await runs.fields(job.runId, [FIELDS.lanes]) : [];
+  return { definition, address: job, keys: readKeys(job.tenant, text) };
+}
+
+/** Where the jobs of each epoch of a run were: an input that was replaced may have led elsewhere. */
+export async function formerPlaces(runs: Runs, run: FoundRun): Promise<RunPlaces[]> {
+  const { definition, address } = run;
+  const before = Array.from({ length: address.epoch }, (_, epoch) => FIELDS.lanesOf(epoch));
+  const texts = definition.keyed === true ? await runs.fields(address.runId, before) : [];
+  let { keys } = run;
+  const places: RunPlaces[] = [];
+  for (let epoch = address.epoch; epoch >= 0; epoch--) {
+    if (texts[epoch]) keys = readKeys(keys.tenant, texts[epoch]);
+    places.push({ definition, address: { ...address, epoch }, keys });
+  }
+  return places.toReversed();
 }

@@ -1,8 +1,9 @@
-import { readJson, TuttiError, type Json } from "../../config/index.ts";
+import { readJson, TuttiError, type Json, type JsonObject } from "../../config/index.ts";
 import type { RunDefinition } from "../definition.ts";
+import { keysOfSteps } from "../lanes/keys.ts";
 import { FIELDS, isOpen, parseStepRecord, slot, type StepRecord } from "../runs/run-record.ts";
 import { storedForm } from "../runs/values.ts";
-import { runOf, stepsOf, type RunParts } from "./parts.ts";
+import { runOf, stepsOf, type FoundRun, type RunParts } from "./parts.ts";
 import { enqueueRuns } from "./start.ts";
 
 /** What is to be done again. */
@@ -15,7 +16,7 @@ export interface Reopen {
   /** Steps that completed may be named as well. */
   readonly anyState?: boolean;
   /** Replaces the input of the run, for what is done again. */
-  readonly input?: { readonly value: Json; readonly hash: string };
+  readonly input?: { readonly value: JsonObject; readonly hash: string };
   /** Replaces the input of steps: values, not expressions. */
   readonly with?: Readonly<Record<string, Json>>;
   /** Who asks. */
@@ -35,6 +36,7 @@ export interface Reopened {
  *
  * @throws TuttiError `resume_refused` when the run is open, was resumed meanwhile, or has nothing of
  * the kind; `unknown_step`; `request_invalid` when `with` names a step that is kept.
+ * @throws ValidationError `input_invalid` when the `key` of a step yields none for the new input.
  */
 export async function reopenRun(
   parts: RunParts,
@@ -88,6 +90,7 @@ export async function reopenRun(
   });
   for (const [id, most] of await mostItems(parts, runId, definition, again))
     edits.push([FIELDS.most(id), most]);
+  edits.push(...lanesOf(run, again, what));
   const answer = await parts.runs.reopen(runId, {
     epoch: address.epoch,
     cap: parts.maxRunning,
@@ -114,6 +117,21 @@ export async function reopenRun(
   }
   await enqueueRuns(parts, answer.admitted);
   return { epoch: answer.reopened, steps: ids.filter((id) => again.has(id)) };
+}
+
+/** The keys of the steps that run again with another input; those of the jobs that there were are kept. */
+function lanesOf(
+  { definition, address, keys }: FoundRun,
+  again: ReadonlySet<string>,
+  { input }: Reopen,
+): [string, string][] {
+  if (input === undefined || definition.keyed !== true) return [];
+  const found = Object.entries(keysOfSteps(definition, address.runId, input.value));
+  const anew = Object.fromEntries(found.filter(([id]) => again.has(id)));
+  return [
+    [FIELDS.lanesOf(address.epoch), JSON.stringify(keys.steps)],
+    [FIELDS.lanes, JSON.stringify({ ...keys.steps, ...anew })],
+  ];
 }
 
 /** How many items each forEach had at most: its next list may be shorter, and all are forgotten in the end. */

@@ -9,6 +9,7 @@ import type { Backpressure } from "../backpressure.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { TreeNode } from "../flows.ts";
 import type { Identity } from "../jobs.ts";
+import { keysOfSteps, type RunKeys } from "../lanes/keys.ts";
 import { CONTROL_QUEUES, jobIds } from "../names.ts";
 import { FIELDS, type ParentStep } from "../runs/run-record.ts";
 import { storedForm } from "../runs/values.ts";
@@ -47,9 +48,14 @@ export interface Submitted {
  *
  * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
  * `payload_too_large`, `queue_full` when it is new and `backpressure` says so.
+ * @throws ValidationError `input_invalid` when the `key` of a step yields none.
  */
 export async function startRun(parts: RunParts, start: RunStart): Promise<Submitted> {
-  const refusal = (await start.backpressure?.refusal(start.definition)) ?? null;
+  const keys: RunKeys = {
+    tenant: start.identity.tenant,
+    steps: keysOfSteps(start.definition, start.runId, start.input),
+  };
+  const refusal = (await start.backpressure?.refusal(start.definition, keys)) ?? null;
   // A run that is there already has its place.
   if (refusal !== null && (await parts.runs.header(start.runId)) === null) throw refusal;
   const { runId, hash, definition, input, identity, serialKey, parent } = start;
@@ -67,12 +73,14 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Submit
     priority,
     ...(serialKey === undefined ? {} : { serialKey }),
     ...(parent === undefined ? {} : { parent }),
+    ...(definition.keyed === true ? { lanes: keys.steps } : {}),
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
   const { existing, tag, admitted } = await parts.runs.create(run, parts.maxRunning);
   if (tag !== null) {
     const tree = parts.treeOf(definition, hash, {
       address: { workflowId: definition.workflow.id, runId, epoch: 0 },
+      keys,
       identity,
       priority: jobPriority(tag),
       ...(parent === undefined ? {} : { parent }),

@@ -165,6 +165,10 @@ export const FIELDS = {
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
+  /** What the `key` of each step that has one has yielded: JSON by step. */
+  lanes: "lanes",
+  /** The same for an epoch, and those before it, when another input has led elsewhere since. */
+  lanesOf: (epoch: number): string => `lanes:${epoch}`,
   /** Counts what moves in a run that can be parked. */
   version: "version",
   /** When its turn came; its time counts from here. */

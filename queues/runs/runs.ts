@@ -35,6 +35,8 @@ export interface NewRun extends Identity {
   /** Runs with the same word run one after another. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
+  /** What the `key` of each step that has one has yielded. */
+  readonly lanes?: Readonly<Record<string, string>>;
   /** Longest time from its admission to its end. Milliseconds. */
   readonly timeoutMs: number;
 }
@@ -113,7 +115,7 @@ export class Runs {
     readonly tag: number | null;
     readonly admitted: readonly string[];
   }> {
-    const { tenant, actor, correlationId, definition, parent } = run;
+    const { tenant, actor, correlationId, definition, parent, lanes } = run;
     const facts = {
       hash: run.definitionHash,
       workflowId: definition.workflow.id,
@@ -126,6 +128,7 @@ export class Runs {
       calls: callsOf(definition),
       ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),
       ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
+      ...(lanes === undefined ? {} : { lanes: JSON.stringify(lanes) }),
       ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
       ...(definition.parks === true ? { parks: "1" } : {}),
       ...(definition.width === undefined ? {} : { width: String(definition.width) }),

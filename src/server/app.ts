@@ -36,7 +36,7 @@ export function createApp(
   app.use(correlate, requireLocal, security());
   app.use(
     BOARD_PATH,
-    board(BOARD_PATH, () => services.tutti.queues),
+    board(BOARD_PATH, () => services.tutti.shownQueues()),
   );
 
   const json = express.json({ limit: MAX_BODY_BYTES });

@@ -13,19 +13,14 @@ const CONTROL_PREFIX = "tutti.";
 /**
  * Bull Board over the same Queue objects that runs are submitted through.
  *
- * @param queues asked at every request, because a tool's queue is opened when it is first needed.
+ * @param queues asked at every request, because lanes come and go.
  */
-export function board(path: string, queues: () => readonly Queue[]): RequestHandler {
+export function board(path: string, queues: () => Promise<readonly Queue[]>): RequestHandler {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(path);
-  const adapters = new Map<Queue, BullMQAdapter>();
-  const adapt = (queue: Queue): BullMQAdapter => {
-    const known = adapters.get(queue) ?? adapterFor(queue);
-    adapters.set(queue, known);
-    return known;
-  };
+  let adapters = new Map<Queue, BullMQAdapter>();
   const bullBoard = createBullBoard({
-    queues: queues().map(adapt),
+    queues: [],
     serverAdapter,
     options: {
       uiConfig: {
@@ -41,9 +36,14 @@ export function board(path: string, queues: () => readonly Queue[]): RequestHand
     },
   });
   const router: RequestHandler = serverAdapter.getRouter();
-  return (request, response, next) => {
-    const current = queues();
-    if (current.length !== adapters.size) bullBoard.replaceQueues(current.map(adapt));
+  return async (request, response, next) => {
+    const current = await queues();
+    if (current.length !== adapters.size || !current.every((queue) => adapters.has(queue))) {
+      adapters = new Map(
+        current.map((queue) => [queue, adapters.get(queue) ?? adapterFor(queue)] as const),
+      );
+      bullBoard.replaceQueues([...adapters.values()]);
+    }
     return router(request, response, next);
   };
 }

@@ -1,12 +1,13 @@
 import {
   CONTROL_QUEUES,
   jobIds,
+  jobOf,
   PAYLOAD_VERSION,
   type EdgeJob,
   type ForkJob,
-  type RunAddress,
   type RunDefinition,
   type RunJob,
+  type RunPlaces,
   type StepJob,
   type TreeNode,
   type TreeRequest,
@@ -48,18 +49,18 @@ export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] 
           parent: job.parent,
           ...under,
         }
-      : toNode(job, address, base, priority, workflow.definition),
+      : toNode(job, { definition: workflow.definition, ...request }, base, priority),
   );
 }
 
 function toNode(
   job: Exclude<LaidJob, { kind: "run" }>,
-  run: RunAddress,
+  places: RunPlaces,
   base: RunJob,
   priority: number,
-  definition: RunDefinition,
 ): TreeNode {
   const { parent } = job;
+  const { address: run, definition } = places;
   switch (job.kind) {
     case "step": {
       const take = definition.steps[job.stepId]?.limits;
@@ -68,8 +69,7 @@ function toNode(
         stepId: job.stepId,
         ...(take === undefined ? {} : { take }),
       };
-      const jobId = jobIds.step(run, job.stepId);
-      return { queue: job.queue, jobId, name: job.stepId, data, parent, priority };
+      return { ...jobOf(places, job), name: job.stepId, data, parent, priority };
     }
     case "fork": {
       const data: ForkJob = {

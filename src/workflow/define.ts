@@ -13,6 +13,7 @@ import {
   PAYLOAD_VERSION,
   type Condition,
   type ForEach,
+  type LaneRule,
   type RetryPolicy,
   type RunDefinition,
   type StepDefinition,
@@ -75,6 +76,7 @@ export function defineRun(
     success: workflow.success ?? [],
     ...(events.length === 0 ? {} : { listens: [...new Set(events)] }),
     ...(workflow.steps.some((step) => waitOf(step) !== undefined) ? { parks: true } : {}),
+    ...(workflow.steps.some((step) => step.key !== undefined) ? { keyed: true } : {}),
   };
 }
 
@@ -97,6 +99,8 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
   const checked = postconditions.filter(({ check }) => check !== undefined);
   return {
     tool: step.tool ?? (step.workflow === undefined ? (wait?.kind ?? "wait") : "workflow"),
+    ...laneRule(tool),
+    ...(step.key === undefined ? {} : { key: step.key }),
     ...(step.name === undefined ? {} : { name: step.name }),
     with: step.with ?? {},
     needs,
@@ -118,6 +122,11 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
     ...(preconditions.length === 0 ? {} : { preconditions }),
     ...(checked.length === 0 ? {} : { postconditions: checked }),
   };
+}
+
+function laneRule(tool: ToolSpec | undefined): { lane?: LaneRule } {
+  const by = tool?.limits.perKey?.by;
+  return by === undefined ? {} : { lane: by };
 }
 
 function forEachOf(step: Step, { streams, feeds }: Place): ForEach | undefined {
@@ -166,6 +175,7 @@ function compensationOf(
 ): NonNullable<StepDefinition["compensate"]> {
   return {
     tool: compensate.tool,
+    ...laneRule(tool),
     with: compensate.with ?? {},
     timeoutMs: compensate.timeoutMs ?? tool?.timeoutMs ?? RUN_TIMEOUT_MS,
     retry: retryPolicy(compensate.retry, tool),

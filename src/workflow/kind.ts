@@ -15,6 +15,7 @@ const ONLY_TOOL = [
   "as",
   "maxParallel",
   "retry",
+  "key",
   "resources",
   "budgets",
   "compensate",

@@ -2,7 +2,7 @@ import {
   amountsOf,
   excessesOf,
   excessText,
-  windowsOf,
+  ratesOf,
   type BudgetSpec,
   type Excess,
   type ToolSpec,
@@ -70,9 +70,9 @@ export function* checkLimits(
 /** The tool's own rate; a tool that a program registered was not checked with a catalogue. */
 function* checkTool({ id, limits }: ToolSpec, path: Path): Generator<LimitProblem> {
   const where = [...path, "tool"];
-  const own = { rates: [...windowsOf(limits.rate)] };
-  for (const excess of excessesOf({ slots: 0, cost: limits.cost ?? 1 }, own))
-    yield exceeds(where, `cost of ${id} (${name(where)})`, "its rate", excess);
+  for (const windows of Object.values(ratesOf(limits)))
+    for (const excess of excessesOf({ slots: 0, cost: limits.cost ?? 1 }, { rates: [...windows] }))
+      yield exceeds(where, `cost of ${id} (${name(where)})`, "its rate", excess);
 }
 
 function exceeds(path: Path, what: string, owner: string, excess: Excess): LimitProblem {

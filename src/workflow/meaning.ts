@@ -79,6 +79,7 @@ class Meaning {
       undo[index] = this.#compensation(step, path);
       this.#limits(step, found[index], path);
       this.#limits({}, undo[index], [...path, "compensate"]);
+      this.#key(step, found[index], path);
       this.#group(step, path);
       const on = new Set<number>();
       for (const [at, need] of (step.needs ?? []).entries())
@@ -190,6 +191,16 @@ class Meaning {
     const found = checkLimits(step, tool, (budget) => this.#tools.budget(budget), path);
     for (const { code, path: where, message, given, known, at } of found)
       this.#add(code, where, message, given && this.#nearest(given, known ?? []), at);
+  }
+
+  /** Read when the run is created, so that every place that looks for the step's job knows its queue. */
+  #key({ key }: Step, tool: ToolSpec | undefined, path: Path): void {
+    if (key === undefined) return;
+    const at = [...path, "key"];
+    this.#references(() => compileTemplate(key, "key"), at, new Set());
+    if (tool === undefined || tool.limits.perKey?.by === "step") return;
+    const message = `${name(at)} means nothing: ${tool.id} has no limits per key by step`;
+    this.#add("document_invalid", at, message, undefined, "key");
   }
 
   #group({ group }: Step, path: Path): void {

@@ -109,6 +109,7 @@ function chooseMode(
       tool !== undefined &&
       tool.limits.concurrency === undefined &&
       tool.limits.rate === undefined &&
+      tool.limits.perKey === undefined &&
       Object.keys(tool.resources).length === 0 &&
       Object.keys(tool.budgets).length === 0,
   );

@@ -163,6 +163,10 @@ export const stepSchema = z.strictObject({
     description:
       "Conditions that hold once the step has completed; with `check` only if that holds.",
   }),
+  key: expression.optional().meta({
+    description:
+      "Whose limits the call is counted under, for a tool with limits per key: an expression over the run's input.",
+  }),
   resources: z.record(z.string().min(1), z.number().min(0)).optional().meta({
     description:
       "Share of one machine that the step needs, by resource, instead of the tool's. Refused above 1.",
@@ -251,7 +255,7 @@ export type Step = Workflow["steps"][number];
  */
 export const PLANNED = {
   workflowKeys: new Set(["triggers", "schedule"]),
-  stepKeys: new Set(["key", "priority", "cache"]),
+  stepKeys: new Set(["priority", "cache"]),
   values: {
     target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
   } as Readonly<Record<string, ReadonlySet<string>>>,

@@ -75,6 +75,11 @@ export class GateFleet implements AsyncDisposable {
     this.#plans.set(id, this.tutti.prepare({ tutti: 1, id, steps: [call] }));
   }
 
+  /** SIGKILLs one of the processes; another takes its place. */
+  kill(): void {
+    this.#fleet.kill(Math.random);
+  }
+
   /** Starts runs, and returns their ids. */
   async submit(workflow: string, count = 1): Promise<readonly string[]> {
     const plan = this.#plans.get(workflow)!;

@@ -43,8 +43,9 @@ end
 local function decide(tool, limits, take, machine, rank)
   local reasons = {}
   local function no(reason) reasons[#reasons + 1] = reason end
-  troubled(tool, limits, no)
-  if limits.cap and runningOf(tool) >= limits.cap then no({ kind = 'knee', limit = limits.cap, line = 'k:' .. tool }) end
+  local base = baseOf(tool)
+  troubled(base, limits, no)
+  if limits.cap and runningOf(base) >= limits.cap then no({ kind = 'knee', limit = limits.cap, line = 'k:' .. base }) end
   for _, one in ipairs(take.b) do
     local name, slots, units = one[1], one[2], one[3]
     local budget = budgetOf(name)
@@ -77,7 +78,8 @@ local WEIGHT = { degraded = 1, breaker = 2, cool_down = 3, ramp = 4, knee = 5, e
 local function labelOf(reasons)
   local main = reasons[1]
   for _, reason in ipairs(reasons) do if WEIGHT[reason.kind] < WEIGHT[main.kind] then main = reason end end
-  local of = main.resource or main.budget or main.upstream
+  -- Lanes come and go: they are counted under their tool together.
+  local of = main.resource or (main.budget and baseOf(main.budget)) or main.upstream
   return of and main.kind .. ':' .. of or main.kind
 end
 `;

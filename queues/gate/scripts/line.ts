@@ -9,37 +9,73 @@ import { BIG_SHARE, DRAIN_MS, FAIR_BUCKET_S, PRIORITIES_PER_S, STARVED_MS } from
  * u: when what passes with time has passed }
  */
 export const LINE = `
-local claims = {}
-local function claimsOf(machine)
+-- Lanes whose claims stand in lines are kept apart, in 'lined': there may be thousands, and what becomes free
+-- on a machine does not help them.
+local claims, whole = {}, {}
+local function kindOf(tool, claim) return isLane(tool) and claim.l and #claim.l > 0 and 'lined' or 'claims' end
+
+local function cacheOf(machine)
   local found = claims[machine]
-  if found == nil then
+  if not found then
     found = {}
-    local flat = redis.call('HGETALL', G .. '.claims:' .. machine)
-    for i = 1, #flat, 2 do found[flat[i]] = cjson.decode(flat[i + 1]) end
     claims[machine] = found
   end
   return found
 end
 
--- Time during which a queue was not served is counted under what kept it.
+-- The claim of a tool on a machine, or false.
+local function claimOf(machine, tool)
+  local cache = cacheOf(machine)
+  local found = cache[tool]
+  if found == nil then
+    local text = redis.call('HGET', G .. '.claims:' .. machine, tool)
+      or (isLane(tool) and redis.call('HGET', G .. '.lined:' .. machine, tool))
+    found = text and cjson.decode(text) or false
+    cache[tool] = found
+  end
+  return found
+end
+
+-- The claims on a machine, with 'all' those of lanes in lines too.
+local function claimsOf(machine, all)
+  local cache, found = cacheOf(machine), {}
+  for _, kind in ipairs({ 'claims', all and 'lined' or nil }) do
+    if not whole[kind .. machine] then
+      whole[kind .. machine] = true
+      local flat = redis.call('HGETALL', G .. '.' .. kind .. ':' .. machine)
+      for i = 1, #flat, 2 do
+        if cache[flat[i]] == nil then cache[flat[i]] = cjson.decode(flat[i + 1]) end
+      end
+    end
+  end
+  for tool, claim in pairs(cache) do
+    if claim and (all or kindOf(tool, claim) == 'claims') then found[tool] = claim end
+  end
+  return found
+end
+
+-- Time during which a queue was not served is counted under what kept it; that of lanes adds up.
 local function account(tool, claim, label)
   if claim.k and claim.a and now > claim.a then
-    redis.call('HINCRBY', G .. '.blocked', tool .. '\\n' .. claim.k, now - claim.a)
+    redis.call('HINCRBY', G .. '.blocked', baseOf(tool) .. '\\n' .. claim.k, now - claim.a)
   end
   claim.k, claim.a = label, now
 end
 
 local function saveClaim(machine, tool, claim)
-  claimsOf(machine)[tool] = claim
-  redis.call('HSET', G .. '.claims:' .. machine, tool, cjson.encode(claim))
+  cacheOf(machine)[tool] = claim
+  local kind = kindOf(tool, claim)
+  if isLane(tool) then redis.call('HDEL', G .. (kind == 'lined' and '.claims:' or '.lined:') .. machine, tool) end
+  redis.call('HSET', G .. '.' .. kind .. ':' .. machine, tool, cjson.encode(claim))
 end
 
 local function dropClaim(machine, tool)
-  local claim = claimsOf(machine)[tool]
+  local claim = claimOf(machine, tool)
   if not claim then return end
   account(tool, claim)
-  claims[machine][tool] = nil
+  claims[machine][tool] = false
   redis.call('HDEL', G .. '.claims:' .. machine, tool)
+  if isLane(tool) then redis.call('HDEL', G .. '.lined:' .. machine, tool) end
   local drains = machineOf(machine)
   if drains.drain and drains.drain.tool == tool then
     drains.drain = nil
@@ -50,6 +86,10 @@ local function dropClaim(machine, tool)
     if first[line] and first[line].tool == tool then first[line] = nil end
     freedLines[line] = true
   end
+end
+
+dropClaims = function(machine)
+  for tool in pairs(claimsOf(machine, true)) do dropClaim(machine, tool) end
 end
 
 local function rankOf(head)
@@ -192,7 +232,7 @@ local function serveLine(name)
   local line, counted = {}, false
   for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. name)) do
     local machine, tool = string.match(member, '^(.*)\\n(.*)$')
-    if claimsOf(machine)[tool] then
+    if claimOf(machine, tool) then
       line[#line + 1] = ranked({ machine = machine, tool = tool })
       if isOwn(machine, tool) then counted = true end
     else
@@ -207,7 +247,7 @@ local function serveLine(name)
     end
   end
   for _, entry in ipairs(sortedByRank(line)) do
-    local claim = claimsOf(entry.machine)[entry.tool] or (isOwn(entry.machine, entry.tool) and { p = NOBODY })
+    local claim = claimOf(entry.machine, entry.tool) or (isOwn(entry.machine, entry.tool) and { p = NOBODY })
     for _, reason in ipairs(claim and serveClaim(entry.machine, entry.tool, claim) or NOBODY) do
       if reason.line == name then return end
     end
@@ -215,14 +255,14 @@ local function serveLine(name)
 end
 
 -- Goes through the claims of a machine, and the call that has just ended there.
-local function serveMachine(name)
+local function serveMachine(name, all)
   local list = {}
-  for tool in pairs(claimsOf(name)) do list[#list + 1] = ranked({ tool = tool }) end
-  if own and own.machine == name and not claimsOf(name)[own.tool] then list[#list + 1] = ranked({ tool = own.tool }) end
+  for tool in pairs(claimsOf(name, all)) do list[#list + 1] = ranked({ tool = tool }) end
+  if own and own.machine == name and not claimOf(name, own.tool) then list[#list + 1] = ranked({ tool = own.tool }) end
   for _, entry in ipairs(sortedByRank(list)) do
     local limits = toolOf(entry.tool)
     for _, one in ipairs(limits and limits.budgets or NOBODY) do serveLine(one[1]) end
-    local claim = claimsOf(name)[entry.tool] or (isOwn(name, entry.tool) and { p = NOBODY })
+    local claim = claimOf(name, entry.tool) or (isOwn(name, entry.tool) and { p = NOBODY })
     if claim then serveClaim(name, entry.tool, claim) end
   end
 end
@@ -250,6 +290,6 @@ end
 -- A tool or an upstream is free of its trouble, or limits have changed: every claim is looked at.
 local function serveAll()
   settled = {}
-  for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do serveMachine(machine) end
+  for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do serveMachine(machine, true) end
 end
 `;

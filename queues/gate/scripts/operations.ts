@@ -16,7 +16,7 @@ ${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}
 local operations = {}
 
 local function leaveClaim(machine, tool, process)
-  local claim = claimsOf(machine)[tool]
+  local claim = claimOf(machine, tool)
   if not claim then return end
   for i = #claim.p, 1, -1 do if claim.p[i] == process then table.remove(claim.p, i) end end
   if #claim.p == 0 then dropClaim(machine, tool) else saveClaim(machine, tool, claim) end
@@ -64,7 +64,7 @@ function operations.acquire(a)
   for _, one in ipairs(take.b) do serveLine(one[1]) end
   local reasons = decide(tool, limits, take, machine, rank)
   if #reasons == 0 then
-    if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. tool) and not troubleOf('u:' .. limits.upstream) then
+    if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. baseOf(tool)) and not troubleOf('u:' .. limits.upstream) then
       return { 'open' }
     end
     leaveClaim(name, tool, process)
@@ -75,7 +75,7 @@ function operations.acquire(a)
     end
     return { 'granted', (grant(tool, limits, take, machine, process, head, false)), head.take or false, guardOfTake(take) }
   end
-  local claim = claimsOf(name)[tool] or { p = {}, s = now }
+  local claim = claimOf(name, tool) or { p = {}, s = now }
   local known = false
   for _, other in ipairs(claim.p) do known = known or other == process end
   if not known then claim.p[#claim.p + 1] = process end
@@ -132,7 +132,7 @@ end
 
 -- tool, machine, call: { class, retryAfterMs, underway }. What the end of a call without a permit says.
 function operations.report(a)
-  local tool, call = a[2], a[4]
+  local tool, call = baseOf(a[2]), a[4]
   local limits = toolOf(tool)
   redis.call('HINCRBY', G .. '.outcomes', tool .. '\\n' .. call.class, call.count or 1)
   learnTrouble(tool, limits and limits.upstream or tool, a[3], {
@@ -199,9 +199,28 @@ function operations.leave(a)
   redis.call('DEL', G .. '.held:' .. a[2], G .. '.offered:' .. a[2])
   redis.call('ZREM', G .. '.processes', a[2])
   redis.call('HDEL', G .. '.process-info', a[2])
-  for tool in pairs(claimsOf(a[3])) do leaveClaim(a[3], tool, a[2]) end
+  for tool in pairs(claimsOf(a[3], true)) do leaveClaim(a[3], tool, a[2]) end
   forgetMachine(a[3])
   return 0
+end
+
+-- process, machine, queue. A process serves a lane no more.
+function operations.part(a)
+  leaveClaim(a[3], a[4], a[2])
+  dropOffer(a[2], a[4])
+  return 0
+end
+
+-- Forgets rate windows of lanes that have passed, for nobody may ever ask for them again. Returns whether
+-- there may be more.
+function operations.fade()
+  local passed = redis.call('ZRANGEBYSCORE', G .. '.lane-windows', '-inf', stamp, 'LIMIT', 0, 100)
+  for _, member in ipairs(passed) do
+    local name, durationMs = string.match(member, '^(.*)\\n(%d+)$')
+    sumOf(name, tonumber(durationMs))
+    redis.call('ZREM', G .. '.lane-windows', member)
+  end
+  return #passed == 100
 end
 
 -- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, level }.
@@ -244,7 +263,7 @@ function operations.pass(a)
         redis.call('ZADD', queue .. 'prioritized', PRIORITY, job)
         redis.call('ZADD', queue .. 'marker', 0, '0')
         for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
-          local claim = claimsOf(name)[a[i][1]]
+          local claim = claimOf(name, a[i][1])
           for _, process in ipairs(claim and claim.p or {}) do tell('wake:' .. process, a[i][1]) end
         end
       end

@@ -4,7 +4,7 @@ import { OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constants.ts";
  * Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
  * same at the end of every call. Comes behind DECIDE.
  *
- * A permit: { t: tool, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
+ * A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
  * w: what the job says instead of its tool, c: calls of the tool at its start, o: offered, x: probe }
  */
 export const PERMITS = `
@@ -26,7 +26,8 @@ local function grant(tool, limits, take, machine, process, head, offered)
     if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
   end
   machine.n = redis.call('HINCRBY', key, 'n', 1)
-  local running = redis.call('HINCRBY', G .. '.running', tool, 1)
+  local base = baseOf(tool)
+  local running = redis.call('HINCRBY', G .. '.running', base, 1)
   redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
   for _, one in ipairs(take.b) do
     -- Counted even where no slots are declared: they may be while it is held.
@@ -34,7 +35,7 @@ local function grant(tool, limits, take, machine, process, head, offered)
   end
   takePlaces(id, take)
   local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now, j = head.job, w = head.take, c = running }
-  if isProbe(tool) then permit.x = 1 end
+  if isProbe(base) then permit.x = 1 end
   if offered then
     permit.o = 1
     countOffer(tool, 1)
@@ -58,6 +59,7 @@ end
 -- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused } or nothing.
 local function giveBack(id, permit, call)
   call = call or { class = 'none' }
+  local base = baseOf(permit.t)
   local machine = machineOf(permit.m)
   local key = G .. '.machine:' .. permit.m
   for r, amount in pairs(permit.n) do
@@ -65,8 +67,8 @@ local function giveBack(id, permit, call)
   end
   machine.n = redis.call('HINCRBY', key, 'n', -1)
   freedMachines[permit.m] = true
-  local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(permit.t)
-  for _, field in ipairs({ permit.t, 'u:' .. permit.u }) do
+  local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(base)
+  for _, field in ipairs({ base, 'u:' .. permit.u }) do
     if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
   end
   for _, one in ipairs(permit.b) do
@@ -83,8 +85,8 @@ local function giveBack(id, permit, call)
   end
   redis.call('HDEL', G .. '.permits', id)
   redis.call('SREM', G .. '.held:' .. permit.p, id)
-  for _, line in ipairs({ 'k:' .. permit.t, 'u:' .. permit.u }) do freedLines[line] = true end
-  if permit.x then freedLines['p:' .. permit.t] = true end
+  for _, line in ipairs({ 'k:' .. base, 'u:' .. permit.u }) do freedLines[line] = true end
+  if permit.x then freedLines['p:' .. base] = true end
   if permit.o then
     countOffer(permit.t, -1)
     redis.call('ZREM', G .. '.offers', id)
@@ -92,21 +94,21 @@ local function giveBack(id, permit, call)
       redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
     end
   elseif not call.unused then
-    redis.call('HINCRBY', G .. '.busy:' .. permit.m, permit.t, math.max(0, now - permit.s))
+    redis.call('HINCRBY', G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
     if call.class == 'ok' then
-      local mean, count = string.match(redis.call('HGET', G .. '.service', permit.t) or '0 0', '^(%S+) (%d+)')
+      local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
       mean, count = tonumber(mean), tonumber(count) + 1
       mean = mean + (now - permit.s - mean) / math.min(count, ${SERVICE_WINDOW})
-      redis.call('HSET', G .. '.service', permit.t, string.format('%.3f %d', mean, count))
+      redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
     end
     if learns and (call.class == 'ok' or call.class == 'limited') then
       local beside = ((permit.c or 1) + runningBefore) / 2
-      redis.call('RPUSH', G .. '.samples', cjson.encode({ permit.t, now - permit.s, beside, headOf(permit.t) and 1 or 0, call.class, now }))
+      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, now - permit.s, beside, headOf(permit.t) and 1 or 0, call.class, now }))
       redis.call('LTRIM', G .. '.samples', -${SAMPLES_KEPT}, -1)
     end
-    redis.call('HINCRBY', G .. '.outcomes', permit.t .. '\\n' .. call.class, 1)
+    redis.call('HINCRBY', G .. '.outcomes', base .. '\\n' .. call.class, 1)
   end
-  learnTrouble(permit.t, permit.u, permit.m, {
+  learnTrouble(base, permit.u, permit.m, {
     class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
   })
 end
@@ -127,9 +129,11 @@ local function stillFits(permit)
   return true
 end
 
--- A machine without processes is no machine any more.
+local dropClaims
+-- A machine without processes is no machine any more, and nobody waits there.
 local function forgetMachine(name)
   for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
+  dropClaims(name)
   redis.call('SREM', G .. '.machines', name)
   redis.call('HDEL', G .. '.drains', name)
   if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end

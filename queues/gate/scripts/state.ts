@@ -20,13 +20,30 @@ local stamp = digits(now)
 
 local tools, budgets, machines, heads, used, troubles = {}, {}, {}, {}, {}, {}
 
--- The limits of a tool; false when it has none that anybody declared.
-local function toolOf(tool)
-  local found = tools[tool]
+-- Jobs wait in queues: that of their tool, or a lane of it, 'tool@key'. Queues have heads, claims, lines and
+-- offers; all else is about the tool behind them.
+local function baseOf(queue) return string.match(queue, '^[^@]*') end
+local function isLane(queue) return string.find(queue, '@', 1, true) ~= nil end
+
+-- The limits of a queue's tool, in a lane with the private budget of the lane; false when nobody declared any.
+local function toolOf(queue)
+  local found = tools[queue]
   if found == nil then
-    local text = redis.call('HGET', G .. '.tools', tool)
-    found = text and cjson.decode(text) or false
-    tools[tool] = found
+    local base = baseOf(queue)
+    if base == queue then
+      local text = redis.call('HGET', G .. '.tools', queue)
+      found = text and cjson.decode(text) or false
+    else
+      found = toolOf(base)
+      if found and found.perKey then
+        local lane = {}
+        for field, value in pairs(found) do lane[field] = value end
+        lane.budgets = { { 'lane:' .. queue, 1, found.perKey.cost } }
+        for _, one in ipairs(found.budgets) do lane.budgets[#lane.budgets + 1] = one end
+        found = lane
+      end
+    end
+    tools[queue] = found
   end
   return found
 end
@@ -34,8 +51,13 @@ end
 local function budgetOf(name)
   local found = budgets[name]
   if found == nil then
-    local text = redis.call('HGET', G .. '.budgets', name)
-    found = text and cjson.decode(text) or false
+    if string.sub(name, 1, 5) == 'lane:' then
+      local limits = toolOf(baseOf(string.sub(name, 6)))
+      found = limits and limits.perKey or false
+    else
+      local text = redis.call('HGET', G .. '.budgets', name)
+      found = text and cjson.decode(text) or false
+    end
     budgets[name] = found
   end
   return found

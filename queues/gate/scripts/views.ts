@@ -30,6 +30,7 @@ function operations.show()
   for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
     shown.machines[name] = hash(G .. '.machine:' .. name)
     shown.claims[name] = hash(G .. '.claims:' .. name)
+    for lane, claim in pairs(hash(G .. '.lined:' .. name)) do shown.claims[name][lane] = claim end
   end
   return shown
 end
@@ -134,8 +135,8 @@ function operations.explain(a)
   local answer = {
     now = now, paused = redis.call('HEXISTS', queue .. 'meta', 'paused') == 1, head = head and head.job,
     waiting = waiting + redis.call('ZCARD', queue .. 'prioritized'), active = redis.call('LLEN', queue .. 'active'),
-    running = runningOf(tool), machines = {}, known = limits and true or false,
-    service = redis.call('HGET', G .. '.service', tool), others = {}, ranks = {}, rates = {}
+    running = runningOf(baseOf(tool)), machines = {}, known = limits and true or false,
+    service = redis.call('HGET', G .. '.service', baseOf(tool)), others = {}, ranks = {}, rates = {}
   }
   if job ~= '' then
     -- The list is taken from its end.

@@ -42,6 +42,13 @@ local function roomAt(name, max, durationMs, units)
   end
 end
 
+-- A window of a lane is looked at once more when all of its places have passed.
+local function willPass(name, durationMs)
+  if string.sub(name, 1, 5) ~= 'lane:' then return end
+  local at = now + durationMs + guardOf(durationMs)
+  redis.call('ZADD', G .. '.lane-windows', digits(at), sumField(name, durationMs))
+end
+
 local function takePlaces(id, take)
   for _, one in ipairs(take.b) do
     local budget = one[3] > 0 and budgetOf(one[1])
@@ -49,6 +56,7 @@ local function takePlaces(id, take)
       sumOf(one[1], window[2])
       redis.call('ZADD', windowKey(one[1], window[2]), digits(now + guardOf(window[2])), id .. ':' .. digits(one[3]))
       use(sumField(one[1], window[2]), digits(one[3]))
+      willPass(one[1], window[2])
     end
   end
 end
@@ -114,6 +122,7 @@ local function movePlaces(id, take)
       if redis.call('ZADD', windowKey(one[1], window[2]), digits(now + guardOf(window[2])), id .. ':' .. digits(one[3])) == 1 then
         use(sumField(one[1], window[2]), digits(one[3]))
       end
+      willPass(one[1], window[2])
     end
   end
   return 0

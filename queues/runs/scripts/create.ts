@@ -33,7 +33,7 @@ local demand = demandOf(prefix, run.calls)
 local tag = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'tag')
   or tagFor(prefix, { tenant = run.tenant, workflow = run.workflowId, priority = run.priority, demand = demand })
 for _, word in ipairs({ 'tag', tag, 'demand', string.format('%.6f', demand) }) do fields[#fields + 1] = word end
-for _, field in ipairs({ 'serial', 'parent', 'listens', 'parks', 'width' }) do
+for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width' }) do
   if run[field] then
     fields[#fields + 1] = field
     fields[#fields + 1] = run[field]

@@ -1,5 +1,6 @@
 import {
   jobOf,
+  placesOf,
   shownAs,
   slot,
   CONTROL_PREFIX,
@@ -287,10 +288,11 @@ export class RunQuestion {
   /** What keeps a step whose job may be called. */
   async #queued(stepId: string, item: number | undefined, record: StepRecord): Promise<Outlook> {
     const { definition, address, header } = this.#facts;
-    const { queue, jobId } = jobOf(
-      { definition, address },
-      { stepId, ...(item === undefined ? {} : { item }) },
-    );
+    const whose = { ...address, tenant: header.tenant };
+    const { queue, jobId } = jobOf(await placesOf(this.#parts, definition, whose), {
+      stepId,
+      ...(item === undefined ? {} : { item }),
+    });
     if (queue.startsWith(CONTROL_PREFIX)) {
       if (this.#moment.hasWorkers) return this.#starting();
       return bare({ kind: "no_worker", tool: queue }, unknown("no worker is alive"));

@@ -3,6 +3,7 @@ import {
   BREAKER_PROBES,
   listed,
   MACHINE_UNITS,
+  toolOfQueue,
   type BudgetLimits,
   type Explained,
   type Rank,
@@ -35,13 +36,13 @@ export class Moment {
 
   /** The machines on which a tool is served. */
   serving(tool: string): ReadonlySet<string> {
-    const found = this.#workers.filter(({ tools }) => tools.includes(tool));
+    const found = this.#workers.filter(({ tools }) => tools.includes(toolOfQueue(tool)));
     return new Set(found.map(({ machine }) => machine));
   }
 
   /** Mean time of a call; Infinity when nobody knows. Milliseconds. */
   serviceMs(tool: string): number {
-    return serviceOf(this.shown.service[tool])?.meanMs ?? Infinity;
+    return serviceOf(this.shown.service[toolOfQueue(tool)])?.meanMs ?? Infinity;
   }
 
   /** When the call behind a permit ends; Infinity when nobody knows. */

@@ -141,6 +141,18 @@ describe("limits of a tool", () => {
       "limits: { rate: [{ max: 3, durationMs: 1 }, { max: 2, durationMs: 9 }], cost: 3 }",
       "3 at 3: catalogue_invalid expected limits.cost to be at most 2, as limits.rate has 2 units in 9 ms, got: 3",
     ],
+    [
+      "limits: { perKey: { by: tenant } }",
+      "3 at {: catalogue_invalid expected concurrency, rate or both, got: neither",
+    ],
+    [
+      "limits: { perKey: { by: actor, concurrency: 1 } }",
+      '3 at actor: catalogue_invalid Invalid option: expected one of "tenant"|"step"',
+    ],
+    [
+      "limits: { perKey: { by: step, rate: { max: 2, durationMs: 9 } }, cost: 3 }",
+      "3 at 3: catalogue_invalid expected limits.cost to be at most 2, as limits.perKey.rate has 2 units in 9 ms, got: 3",
+    ],
     ["resources: { cpu: 1.5 }", "3 at 1: catalogue_invalid Too big: expected number to be <=1"],
     [
       "importance: high",

@@ -32,6 +32,7 @@ async function recordOnly({ parts }: Orchestra, plan: Plan, runId: string) {
     {
       address: { workflowId: plan.workflow.id, runId, epoch: 0 },
       identity: IDENTITY,
+      keys: { tenant: IDENTITY.tenant, steps: {} },
       priority: 1,
     },
   );

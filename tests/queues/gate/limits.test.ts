@@ -109,6 +109,19 @@ describe("the limits of a tool", () => {
     expect(compileLimits(spec({ limits })).own).toEqual(own);
   });
 
+  test("what each key has stands apart, with the cost of a call", () => {
+    const perKey = { by: "step", concurrency: 2, rate: { max: 3, durationMs: 1_000 } };
+    expect(compileLimits(spec({ limits: { perKey, cost: 2 } }))).toEqual({
+      limits: {
+        needs: {},
+        budgets: [],
+        upstream: "a.b",
+        importance: 1,
+        perKey: { slots: 2, rates: [[3, 1_000]], cost: 2 },
+      },
+    });
+  });
+
   test.each([
     ["critical", 0],
     ["essential", 1],

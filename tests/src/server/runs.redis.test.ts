@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { toolSpec } from "../../../config/index.ts";
+import { laneOf } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { get, post, problemOf, registry, server, test } from "../../support/served.ts";
 
@@ -169,6 +170,27 @@ test("Bull Board shows the queues, and only lets tool queues be changed", async 
   expect(readOnly("tutti.run")).toBe(true);
   expect((await pause("tutti.run")).status).toBe(405);
   expect((await pause("core.echo")).status).toBe(200);
+});
+
+test("Bull Board shows the lanes that are there", async ({ tutti }) => {
+  const spec = toolSpec.parse({
+    id: "lanes.ask",
+    name: "Ask",
+    category: "foundation",
+    capabilities: ["testing"],
+    binding: { type: "in_process" },
+    limits: { perKey: { by: "tenant", concurrency: 1 } },
+  });
+  registry.replace({ spec, allow: { commands: [], hosts: [], privateHosts: [] } });
+  const lanes = async () => {
+    const response = await get("/admin/queues/api/queues");
+    const { queues } = (await response.json()) as { queues: { name: string }[] };
+    return queues.map(({ name }) => name).filter((name) => name.includes("@"));
+  };
+  expect(await lanes()).toEqual([]);
+  const calls = { tutti: 1, id: "calls", steps: [{ id: "a", tool: "lanes.ask" }] };
+  for (const tenant of ["a", "b"]) await tutti.submit(calls, { tenant });
+  expect((await lanes()).toSorted()).toEqual([laneOf("lanes.ask", "a"), laneOf("lanes.ask", "b")]);
 });
 
 test("a run whose tool has a full queue is refused with 503 and the time to come back", async ({

@@ -1,0 +1,96 @@
+import {
+  compileTemplate,
+  readJson,
+  ValidationError,
+  type Issue,
+  type JsonObject,
+  type Template,
+} from "../../config/index.ts";
+import type { LaneRule, RunDefinition } from "../definition.ts";
+import { laneOf } from "../names.ts";
+
+/** Longest key. Characters. */
+const MAX_KEY = 1_000;
+
+/** Whose lanes the calls of a run wait in. */
+export interface RunKeys {
+  readonly tenant: string;
+  /** What the `key` of each step that has one has yielded. */
+  readonly steps: Readonly<Record<string, string>>;
+}
+
+/** The keys of a run, from what its record holds of them. */
+export function readKeys(tenant: string, text: string | null | undefined): RunKeys {
+  return { tenant, steps: text ? readJson<Record<string, string>>(text) : {} };
+}
+
+/** The queue in which a call waits: that of its tool, or the lane of its key. */
+export function queueOfCall(
+  { tool, lane }: { readonly tool: string; readonly lane?: LaneRule },
+  keys: RunKeys,
+  key: string | undefined,
+): string {
+  if (lane === undefined) return tool;
+  return laneOf(tool, lane === "tenant" ? keys.tenant : (key ?? ""));
+}
+
+const templates = new WeakMap<RunDefinition, ReadonlyMap<string, Template>>();
+
+/** The keys of steps, compiled once for all runs that are started with the same plan. */
+function templatesOf(definition: RunDefinition): ReadonlyMap<string, Template> {
+  let found = templates.get(definition);
+  if (found === undefined) {
+    found = new Map(
+      Object.entries(definition.steps).flatMap(([id, { key }]) =>
+        key === undefined ? [] : [[id, compileTemplate(key, "key")] as const],
+      ),
+    );
+    templates.set(definition, found);
+  }
+  return found;
+}
+
+/**
+ * What the keys of the steps yield for this input.
+ *
+ * @throws ValidationError `input_invalid` for each that yields nothing that can be a key.
+ */
+export function keysOfSteps(
+  definition: RunDefinition,
+  runId: string,
+  input: JsonObject,
+): Readonly<Record<string, string>> {
+  if (definition.keyed !== true) return {};
+  const variables = { input, run: { id: runId, workflow: definition.workflow.id } };
+  const issues: Issue[] = [];
+  const keys: [string, string][] = [];
+  for (const [stepId, template] of templatesOf(definition)) {
+    const found = keyOf(template, variables);
+    if ("key" in found) keys.push([stepId, found.key]);
+    else
+      issues.push({
+        code: "input_invalid",
+        message: `expected the key of step ${stepId} to be a text, a number or a boolean, ${found.instead}`,
+        path: ["steps", stepId, "key"],
+      });
+  }
+  if (issues.length > 0) throw new ValidationError(issues);
+  return Object.fromEntries(keys);
+}
+
+function keyOf(
+  template: Template,
+  variables: Readonly<Record<string, unknown>>,
+): { readonly key: string } | { readonly instead: string } {
+  let value: unknown;
+  try {
+    value = template.render(variables);
+  } catch (thrown) {
+    return { instead: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+  if (!["string", "number", "boolean"].includes(typeof value))
+    return { instead: `got: ${JSON.stringify(value)?.slice(0, 80)}` };
+  const key = String(value);
+  if (key.length <= MAX_KEY) return { key };
+  return { instead: `of at most ${MAX_KEY} characters, got: ${key.length}` };
+}

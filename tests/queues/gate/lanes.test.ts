@@ -1,0 +1,129 @@
+import { expect } from "vitest";
+
+import { Gate, Keys, laneOf, type Acquired, type ToolLimits } from "../../../queues/index.ts";
+import { takes } from "../../support/gated.ts";
+import { test as withRedis } from "../../support/redis.ts";
+
+const A = laneOf("ask", "a");
+const B = laneOf("ask", "b");
+const ME = { machine: "m", process: "m1" };
+
+/** A gate in a time of its own, in front of a tool and two lanes of it whose queues are never empty. */
+class World {
+  now = 1_000_000;
+  readonly gate: Gate;
+
+  constructor(gate: (now: () => number) => Gate) {
+    this.gate = gate(() => this.now);
+  }
+
+  async open(limits: Partial<ToolLimits>): Promise<void> {
+    await this.gate.register(ME, 1_000_000_000, { "*": 1_000_000 });
+    await this.declare(limits);
+  }
+
+  async declare(limits: Partial<ToolLimits>): Promise<void> {
+    await this.gate.configure({ tools: { ask: { declared: takes({}, [], limits) } } });
+  }
+
+  async permit(queue: string): Promise<string> {
+    const answer = await this.gate.acquire(queue, ME);
+    if (answer.status !== "granted") throw new Error(`${queue}: ${answer.status}`);
+    return answer.permit;
+  }
+
+  ask(queue: string): Promise<Acquired> {
+    return this.gate.acquire(queue, ME);
+  }
+}
+
+const test = withRedis.extend<{ world: World }>({
+  world: async ({ redis, prefix }, use) => {
+    for (const queue of ["ask", A, B]) {
+      await redis.lpush(`${prefix}:${queue}:wait`, "one", "two", "three");
+      for (const job of ["one", "two", "three"])
+        await redis.hset(`${prefix}:${queue}:${job}`, { timestamp: 1, data: "{}" });
+    }
+    await use(new World((now) => new Gate(redis, new Keys(prefix), now)));
+  },
+});
+
+test("a lane has limits of its own beside those of its tool, and the tool's own queue has only those", async ({
+  world,
+}) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  await world.permit(A);
+  expect(await world.ask(A)).toMatchObject({ status: "refused", reason: `slots:lane:ask` });
+  await world.permit(B);
+  expect(await world.ask("ask")).toEqual({ status: "open" });
+});
+
+test("what is learned of calls is learned of the tool, and its breaker is that of all lanes", async ({
+  world,
+}) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  const first = await world.permit(A);
+  await world.ask(A);
+  world.now += 40;
+  await world.gate.release(first, { class: "ok" });
+  for (let n = 0; n < 5; n++) await world.gate.release(await world.permit(A), { class: "down" });
+  expect(await world.ask(B)).toMatchObject({ status: "refused", reason: "breaker" });
+  const { outcomes, service, running, blocked, troubles } = await world.gate.show();
+  expect(outcomes).toEqual({ "ask\nok": "1", "ask\ndown": "5" });
+  expect(service).toEqual({ ask: "40.000 1" });
+  expect(running).toEqual({});
+  expect(blocked).toEqual({ "ask\nslots:lane:ask": "40" });
+  expect(Object.keys(troubles)).toEqual(["b:ask"]);
+});
+
+test("a limit that is raised is offered at once to those who wait in a lane", async ({ world }) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  await world.permit(A);
+  expect(await world.ask(A)).toMatchObject({ status: "refused" });
+  await world.declare({ perKey: { slots: 2, cost: 1 } });
+  const permits = Object.values((await world.gate.show()).permits);
+  expect(permits.filter((text) => text.includes('"o":1'))).toHaveLength(1);
+});
+
+test("a place that comes free in a lane is offered there, not in another", async ({ world }) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  const [a] = [await world.permit(A), await world.permit(B)];
+  for (const lane of [A, B]) expect(await world.ask(lane)).toMatchObject({ status: "refused" });
+  await world.gate.release(a, { class: "ok" });
+  expect(await world.ask(B)).toMatchObject({ status: "refused" });
+  expect(await world.ask(A)).toMatchObject({ status: "granted" });
+});
+
+test("a window of a lane holds until it has passed, and leaves nothing then", async ({
+  world,
+  redis,
+  prefix,
+}) => {
+  await world.open({ perKey: { rates: [[2, 60_000]], cost: 1 } });
+  await world.gate.release(await world.permit(A), { class: "ok" });
+  world.now += 30_000;
+  await world.gate.release(await world.permit(A), { class: "ok" });
+  world.now += 29_000;
+  await world.gate.fade();
+  expect(await world.ask(A)).toMatchObject({ status: "refused", reason: "rate:lane:ask" });
+  await world.gate.part(A, ME);
+  expect((await world.gate.show()).used).toEqual({ [`lane:${A}\n60000`]: "2" });
+  world.now += 32_000;
+  await world.gate.fade();
+  const { used, claims } = await world.gate.show();
+  expect({ used, claims }).toEqual({ used: {}, claims: { m: {} } });
+  const keys = await redis.keys(`${prefix}.gate*`);
+  expect(keys.filter((key) => key.includes("@") || key.includes("lane"))).toEqual([]);
+});
+
+test("a machine that is gone waits in no lane", async ({ world, redis, prefix }) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  await world.gate.register({ machine: "gone", process: "g1" }, 100, { "*": 1_000_000 });
+  await world.permit(A);
+  await world.gate.acquire(A, { machine: "gone", process: "g1" });
+  expect(await redis.hkeys(`${prefix}.gate.lined:gone`)).toEqual([A]);
+  world.now += 101;
+  await world.gate.fade();
+  expect(await redis.keys(`${prefix}.gate.lined:*`)).toEqual([]);
+  expect(await redis.keys(`${prefix}.gate.line:*`)).toEqual([]);
+});
