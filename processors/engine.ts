@@ -1,7 +1,15 @@
 import type { Logger } from "pino";
 
 import type { Json, JsonObject } from "../config/index.ts";
-import type { Items, Keys, Ledger, StartParts, ToolQueues, Values } from "../queues/index.ts";
+import type {
+  Items,
+  Keys,
+  Ledger,
+  Results,
+  StartParts,
+  ToolQueues,
+  Values,
+} from "../queues/index.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { ActiveCalls } from "./calls/active-calls.ts";
 import type { Suspects } from "./calls/suspects.ts";
@@ -25,6 +33,7 @@ export interface Engine extends StartParts {
   readonly ledger: Ledger;
   readonly values: Values;
   readonly items: Items;
+  readonly results: Results;
   readonly queues: ToolQueues;
   readonly definitions: Definitions;
   readonly tools: ToolCaller;

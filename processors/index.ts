@@ -20,6 +20,7 @@ export type { Engine } from "./engine.ts";
 export { capacityOf, declaredLimits, type DeclaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
 export { Learner, type UsageWord } from "./gate/learner.ts";
+export { ServiceLevel } from "./gate/service-level.ts";
 export { MachineUsage } from "./learning/machine-usage.ts";
 export { Settlement } from "./gate/settlement.ts";
 export { Starters } from "./starters/starters.ts";

@@ -59,6 +59,33 @@ export interface StepLimits {
   readonly budgets?: readonly BudgetTake[];
 }
 
+/** How long results of a step's tool stand for its call. */
+export interface CachePolicy {
+  /** So long the tool is not called. Milliseconds. */
+  readonly ttlMs: number;
+  /** So long they are kept, for when the call fails. Milliseconds. */
+  readonly staleMs: number;
+  /** Version of the tool's contract. */
+  readonly version: string;
+}
+
+/** A tool that may answer in the place of a step's own. */
+export interface Alternative {
+  readonly tool: string;
+  /** Its input with expressions, where it is not the step's. */
+  readonly with?: Json;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly idempotent: boolean;
+}
+
+/** What is tried when the call of a step has failed for good, in this order; then the step fails. */
+export interface Fallback {
+  readonly tools: readonly Alternative[];
+  /** A kept result, however old, as far as it is kept. */
+  readonly cache: boolean;
+}
+
 /** A step, ready to run: every default filled in, every fact of the catalogue that decides its course copied. */
 export interface StepDefinition {
   /** The tool it calls; a word for what it does instead when it calls none. */
@@ -87,6 +114,8 @@ export interface StepDefinition {
   readonly idempotent: boolean;
   /** What its call takes, where the step itself says so. */
   readonly limits?: StepLimits;
+  readonly cache?: CachePolicy;
+  readonly fallback?: Fallback;
   readonly group?: string;
   readonly onError?: OnError;
   readonly compensate?: Compensation;

@@ -7,6 +7,7 @@ export {
   jobOf,
   jobsOf,
   placesOf,
+  jobsOfStep,
   queueOf,
   runOf,
   stepsOf,
@@ -43,9 +44,12 @@ export {
 } from "./connection.ts";
 export {
   PAYLOAD_VERSION,
+  type Alternative,
   type BudgetTake,
+  type CachePolicy,
   type Compensation,
   type Condition,
+  type Fallback,
   type ForEach,
   type GroupDefinition,
   type Join,
@@ -87,12 +91,14 @@ export {
   type Taken,
 } from "./gate/gate.ts";
 export { BREAKER_PROBES } from "./gate/constants.ts";
+export type { Health, Level, LevelChange, LevelView } from "./gate/level.ts";
 export type { Reason } from "./gate/reasons.ts";
 export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";
 export {
   assertPayload,
   type EdgeJob,
   type ForkJob,
+  type HandedOn,
   type Identity,
   type RunJob,
   type StepJob,
@@ -122,6 +128,7 @@ export {
   toolOfQueue,
   type RunAddress,
 } from "./names.ts";
+export { Results, type KeptResult, type KnownCall } from "./results/results.ts";
 export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";
 export * from "./runs/run-record.ts";
 export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs/runs.ts";

@@ -1,6 +1,7 @@
 import { TuttiError } from "../config/index.ts";
 import { PAYLOAD_VERSION, type StepLimits } from "./definition.ts";
 import type { RunAddress } from "./names.ts";
+import type { StepError } from "./runs/run-record.ts";
 
 /** Who a run belongs to; travels in every payload, log line and outgoing call (D15). */
 export interface Identity {
@@ -23,8 +24,25 @@ export interface StepJob extends RunJob {
   readonly item?: number;
   /** What its call takes instead of what its tool says; the gate reads it. */
   readonly take?: StepLimits;
+  /** Its step is optional: it need not wait for a tool that rests. The gate reads it. */
+  readonly spare?: boolean;
+  /** It has another way when its tool cannot be called: it need not wait for that. The gate reads it. */
+  readonly falls?: boolean;
+  /** Its call has failed for good: from now on it only waits for its alternatives. */
+  readonly handed?: HandedOn;
+  /** It is the call of an alternative: the n-th, counted from 1, after so many calls of others. */
+  readonly alt?: { readonly n: number; readonly before: number };
   /** It undoes the call instead of making it. */
   readonly undo?: boolean;
+}
+
+/** What a call that failed for good hands on to the next alternative. */
+export interface HandedOn {
+  /** The alternative, counted from 1. */
+  readonly n: number;
+  /** Calls made so far, and why the last of them, or not a single one, was enough. */
+  readonly attempts: number;
+  readonly error: StepError;
 }
 
 /** The root of what undoes a run. */

@@ -88,6 +88,8 @@ export const jobIds = {
     `${base(run)}.${stepId}.${index}`,
   /** What undoes a step, or an item. */
   undo: (run: RunAddress, slot: string): string => `${base(run)}.${slot}.undo`,
+  /** The call of the n-th alternative of a step or item, counted from 1. */
+  alternative: (run: RunAddress, slot: string, n: number): string => `${base(run)}.${slot}.alt${n}`,
   /** What an `any` step waits for. */
   token: (run: RunAddress, stepId: string): string => `${base(run)}.${stepId}.any.token`,
   /** The root of what undoes a run. */
@@ -215,6 +217,10 @@ export class Keys {
   get learned(): string {
     return `${this.gate}.learned`;
   }
+  /** What was counted of failures, for the level at which the deployment works. */
+  get counted(): string {
+    return `${this.gate}.counted`;
+  }
   /** What machines said last of how they are used. */
   get usage(): string {
     return `${this.gate}.usage`;
@@ -234,6 +240,14 @@ export class Keys {
   /** Where workers hear that there is a lane more, or one less. */
   get laneChanges(): string {
     return `${this.prefix}.lanes.changes`;
+  }
+  /** Keys of results that are kept, scored by when they go. */
+  get results(): string {
+    return `${this.prefix}.results`;
+  }
+  /** The result of a call: when it came, and JSON. */
+  result(call: string): string {
+    return `${this.prefix}.result:${call}`;
   }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {

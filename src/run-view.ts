@@ -96,6 +96,7 @@ export function stepView(
     ...(output === undefined ? {} : { output }),
     ...(record.error === undefined ? {} : { error: record.error }),
     ...(record.reason === undefined ? {} : { reason: record.reason }),
+    ...record.source,
   };
 }
 

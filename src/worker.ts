@@ -31,6 +31,7 @@ import {
   Learner,
   MachineUsage,
   Duties,
+  ServiceLevel,
   Settlement,
   Starters,
   Suspects,
@@ -51,6 +52,7 @@ import {
   Ledger,
   openPatient,
   Presence,
+  Results,
   Runs,
   settlesWithin,
   ToolQueues,
@@ -206,6 +208,7 @@ class RunningWorker implements TuttiWorker {
       maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
       values: new Values(this.#redis, this.#keys),
       items: new Items(this.#redis, this.#keys),
+      results: new Results(this.#redis, this.#keys),
       queues,
       flows: new Flows(producer, queues, prefix),
       definitions: new Definitions((hash) => runs.definition(hash)),
@@ -245,6 +248,7 @@ class RunningWorker implements TuttiWorker {
         ms: options.retainMs ?? RETAIN_MS,
         failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
       },
+      level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
       ...(options.sweepIntervalMs === undefined
         ? {}

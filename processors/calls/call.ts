@@ -13,6 +13,7 @@ import { endOfFailure } from "../decisions/upstream.ts";
 import type { Candidate } from "../steps/admit.ts";
 import { fieldsOf, sortOut, type Found } from "../steps/inputs.ts";
 import type { CancelSource } from "./cancellation.ts";
+import { keepResult, recall } from "./recall.ts";
 
 /** The call of a tool that a job stands for: that of its step, or the one that undoes it. */
 export interface ToolCall {
@@ -32,6 +33,8 @@ export interface ToolCall {
    * not safe, `reference_missing`.
    */
   bind(found: Found, endUnknown: boolean): Promise<JsonObject>;
+  /** The ending that an earlier result gives; null when the tool has to be called. */
+  recall(input: JsonObject, attempt: number, found: Found): Promise<Ending | null>;
   /** Calls the tool. What it throws is for the caller to judge. */
   make(input: JsonObject, attempt: number, found: Found): Promise<Ending>;
 }
@@ -46,25 +49,34 @@ export function callOf(candidate: Candidate, signal: CancelSource): ToolCall {
 function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
   const { engine, job, step, workflow, address } = candidate;
   const { definition } = step;
-  const { runId, stepId, item } = job.data;
+  const { runId, stepId, item, alt } = job.data;
+  const other = alt === undefined ? undefined : definition.fallback?.tools[alt.n - 1];
+  const called = other ?? definition;
+  const template = (alt === undefined ? undefined : step.others[alt.n - 1]) ?? step.input;
   return {
-    tool: definition.tool,
-    idempotent: definition.idempotent,
-    retry: definition.retry,
+    tool: called.tool,
+    idempotent: called.idempotent,
+    retry: called.retry,
     adaptive: policyOf(workflow.definition, stepId).onError === "adaptive",
     signal,
     fields: [...fieldsOf(step), ...(job.data.epoch > 0 ? [FIELDS.edited(stepId)] : [])],
     sortOut: (values) => sortOut(engine, job.data, step, values),
     async bind(found, endUnknown) {
       const input =
-        found.edited === undefined
-          ? await bind(candidate, step.input, definition.with, found.variables)
-          : asObject(found.edited);
-      if (endUnknown) throw unknownEffect(definition.tool);
+        other?.with === undefined
+          ? await ownInput(candidate, found)
+          : await bind(candidate, template, other.with, found.variables);
+      if (endUnknown) throw unknownEffect(called.tool);
       return input;
     },
+    async recall(input, attempt, found) {
+      const { cache } = definition;
+      return cache === undefined || other !== undefined
+        ? null
+        : recall(candidate, input, attempt, found, cache.ttlMs);
+    },
     async make(input, attempt, found) {
-      const output = await callTool(candidate, signal, definition, input, attempt, step.input);
+      const output = await callTool(candidate, signal, called, input, attempt, template);
       const error = postconditionError(step, found, output);
       const stored = await engine.values.draft(runId, FIELDS.output(stepId, item), output);
       if (error !== null) {
@@ -78,10 +90,12 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
           ...consequences,
         };
       }
+      if (other === undefined) await keepResult(candidate, input, output);
       return {
         outcome: "completed",
         attempts: attempt,
         output: stored,
+        ...(other === undefined ? {} : { source: { via: other.tool } }),
         ...(definition.compensate === undefined ? {} : { undoable: true }),
       };
     },
@@ -117,6 +131,7 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
       if (endUnknown) throw unknownEffect(compensate.tool);
       return input;
     },
+    recall: () => Promise.resolve(null),
     async make(input, attempt) {
       const output = await callTool(candidate, signal, compensate, input, attempt, template);
       const field = FIELDS.output(stepId, item, true);
@@ -171,6 +186,14 @@ async function callTool(
     keeper.ended(leaving, signal.aborted ? { class: "none" } : endOfFailure(thrown));
     throw thrown;
   }
+}
+
+/** The input of a step's own call: what was given when the run was resumed, or its expressions filled in. */
+export async function ownInput(candidate: Candidate, found: Found): Promise<JsonObject> {
+  const { definition, input } = candidate.step;
+  return found.edited === undefined
+    ? bind(candidate, input, definition.with, found.variables)
+    : asObject(found.edited);
 }
 
 /** The input of a call: expressions filled in. */

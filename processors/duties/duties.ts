@@ -5,6 +5,8 @@ import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/ind
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
+import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
+import type { ServiceLevel } from "../gate/service-level.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
 import { dropLanes } from "./lanes.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
@@ -21,6 +23,8 @@ interface DutiesOptions {
   readonly sweepIntervalMs?: number;
   /** Learns from what happened at the gate. Default: nobody does. */
   readonly learner?: Learner;
+  /** Decides at which level the deployment works. */
+  readonly level: ServiceLevel;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
 }
@@ -57,6 +61,11 @@ export class Duties {
       "sweeper",
       { every: this.#sweepIntervalMs },
       { name: "sweeper", ...kept },
+    );
+    await this.#queue.upsertJobScheduler(
+      "level",
+      { every: LEVEL_INTERVAL_MS },
+      { name: "level", ...kept },
     );
     if (this.#options.learner !== undefined)
       await this.#queue.upsertJobScheduler(
@@ -97,6 +106,8 @@ export class Duties {
         return removeExpired(this.#engine, this.#options.retention);
       case "sweeper":
         return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
+      case "level":
+        return this.#options.level.pass();
       case "learner":
         return (await this.#options.learner?.pass()) ?? { learning: false };
       case "lanes":

@@ -60,6 +60,8 @@ interface Held {
   /** When it was given, by this process' clock. Milliseconds. */
   readonly atMs: number;
   end?: CallEnd;
+  /** It was let through because it need not call its tool. */
+  readonly free?: boolean;
 }
 
 /**
@@ -164,8 +166,14 @@ export class Doorkeeper implements Gatekeeper {
     return this.gate.amend(permit, take);
   }
 
-  passed(jobId: string): Promise<void> {
+  passed(jobId: string, token: string): Promise<void> {
+    this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, free: true });
     return this.gate.passed([jobId]);
+  }
+
+  /** Whether a job came without asking for what its call takes, so that it must not call. */
+  cameFree({ id, token }: LeavingJob): boolean {
+    return this.#held.get(`${token} ${id}`)?.free === true;
   }
 
   hold(jobId: string, token: string, grant: Grant): void {

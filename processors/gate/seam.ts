@@ -21,7 +21,7 @@ export interface Gatekeeper {
   release(permit: string, end: CallEnd): Promise<void>;
   amend(permit: string, take: StepLimits | null): Promise<Grant | null>;
   /** A job that was let pass without one has come. */
-  passed(jobId: string): Promise<void>;
+  passed(jobId: string, token: string): Promise<void>;
   /** A job was fetched with this permit. */
   hold(jobId: string, token: string, grant: Grant): void;
   /** Waits until there may be room for a tool, a second at most. */
@@ -148,7 +148,7 @@ class Seam {
       case "free": {
         this.#seeLimits(false);
         const taken = await this.#take(token, name);
-        if (taken[1] === got.job) await this.#keeper.passed(got.job);
+        if (taken[1] === got.job) await this.#keeper.passed(got.job, token);
         if (!taken[0] || taken[1] === got.job) return this.#countOpen(taken);
         // Another worker was faster, and the job behind it is not free.
         return this.#return(String(taken[1]), token);

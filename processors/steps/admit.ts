@@ -1,4 +1,4 @@
-import { DelayedError, type Job } from "bullmq";
+import { DelayedError, WaitingError, type Job } from "bullmq";
 
 import type { Ending, StepAddress, StepJob } from "../../queues/index.ts";
 import { preconditionError } from "../decisions/conditions.ts";
@@ -54,4 +54,25 @@ export async function skipped(candidate: Candidate, found: Found): Promise<Endin
       return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
     }
   }
+}
+
+/** The ending of an optional step whose tool rests at the level of the deployment; null when there is none (R74). */
+export async function resting({ engine, step }: Candidate): Promise<Ending | null> {
+  const { optional, tool } = step.definition;
+  const level = optional ? await engine.gate.restsAt(tool) : null;
+  if (level === null) return null;
+  return { outcome: "skipped", attempts: 0, reason: `the deployment works at level ${level}` };
+}
+
+/**
+ * Puts a step back that was let through without a permit and has to call its tool after all: its begin is
+ * taken back and it asks for one.
+ *
+ * @throws WaitingError always.
+ */
+export async function putBack(candidate: Candidate): Promise<never> {
+  const { engine, job, workflow, address, token } = candidate;
+  await callGranted(engine, workflow.definition, job.data, await engine.ledger.undo(address));
+  await job.moveToWait(token);
+  throw new WaitingError("it waits for its permit");
 }

@@ -38,14 +38,18 @@ export async function callGranted(
   await engine.flows.promote(jobsOf(await placesOf(engine, definition, job), granted));
 }
 
+/** More than a job is ever started. */
+const ALTERNATIVE_STARTS = 1_000_000;
+
 /** How the ledger addresses the step of a job. */
 export function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
-  const { runId, epoch, stepId, item, undo } = job.data;
+  const { runId, epoch, stepId, item, undo, alt } = job.data;
   return {
     runId,
     epoch,
     stepId,
-    start: job.attemptsStarted,
+    // The call of an alternative comes after all starts of the one before it.
+    start: (alt?.n ?? 0) * ALTERNATIVE_STARTS + job.attemptsStarted,
     ...(item === undefined ? {} : { item }),
     ...(undo === true ? { undo } : {}),
     ...(group === undefined ? {} : { group }),

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 
-import { compileCondition, compileTemplate, type Template } from "../../config/index.ts";
+import { compileCondition, compileTemplate, type Json, type Template } from "../../config/index.ts";
 import type { Condition, RunDefinition, StepDefinition, Wait } from "../../queues/index.ts";
 
 /** A step with its expressions compiled and its reads known. */
@@ -13,6 +13,8 @@ export interface CompiledStep {
   readonly wait?: Template;
   readonly preconditions: readonly CompiledCondition[];
   readonly postconditions: readonly CompiledCondition[];
+  /** The inputs of its alternatives, where they are not its own. */
+  readonly others: readonly (Template | undefined)[];
   /** The input of the call that undoes it. */
   readonly undo?: Template;
   /** Steps whose output the input reads. */
@@ -75,17 +77,17 @@ function compileDefinition(definition: RunDefinition): CompiledDefinition {
 
 function compileStep(definition: StepDefinition): CompiledStep {
   const { forEach, when } = definition;
-  const input =
-    forEach === undefined
-      ? compileTemplate(definition.with, "step")
-      : compileTemplate(definition.with, "item", { itemName: forEach.as });
+  const input = compileInput(definition.with, forEach);
   const items = forEach === undefined ? undefined : compileCondition(forEach.items, "result");
   const condition = when === undefined ? undefined : compileCondition(when, "result");
   const wait = waitTemplate(definition.wait);
   const preconditions = conditionsOf(definition.preconditions, "result");
   const postconditions = conditionsOf(definition.postconditions, "check");
   const checks = [...preconditions, ...postconditions].map(({ check }) => check);
-  const templates = [input, items, condition, wait, ...checks].filter(
+  const others = (definition.fallback?.tools ?? []).map((one) =>
+    one.with === undefined ? undefined : compileInput(one.with, forEach),
+  );
+  const templates = [input, items, condition, wait, ...others, ...checks].filter(
     (template) => template !== undefined,
   );
   const { compensate } = definition;
@@ -98,6 +100,7 @@ function compileStep(definition: StepDefinition): CompiledStep {
     ...(compensate === undefined
       ? {}
       : { undo: compileTemplate(compensate.with, "undo", { itemName: forEach?.as ?? "item" }) }),
+    others,
     preconditions,
     postconditions,
     reads: [...new Set(templates.flatMap((template) => [...template.steps]))],
@@ -105,6 +108,12 @@ function compileStep(definition: StepDefinition): CompiledStep {
       templates.some((template) => template.readsInput) ||
       preconditions.some((one) => one.definition.input === true),
   };
+}
+
+function compileInput(source: Json, forEach: StepDefinition["forEach"]): Template {
+  return forEach === undefined
+    ? compileTemplate(source, "step")
+    : compileTemplate(source, "item", { itemName: forEach.as });
 }
 
 function conditionsOf(

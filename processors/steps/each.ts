@@ -13,7 +13,7 @@ import {
 } from "../../queues/index.ts";
 import { consequencesOf } from "../decisions/policy.ts";
 import type { Engine } from "../engine.ts";
-import { EARLY_MS, skipped, type Candidate } from "./admit.ts";
+import { EARLY_MS, resting, skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import type { CompiledStep } from "./definitions.ts";
 import { addItems, stagesBehind } from "./feed.ts";
@@ -84,7 +84,7 @@ async function advance(work: Candidate, values: readonly (string | null)[]): Pro
     let items: readonly Json[];
     try {
       const found = await sortOut(engine, job.data, step, values);
-      const ending = await skipped(work, found);
+      const ending = (await skipped(work, found)) ?? (await resting(work));
       if (ending !== null) return ending;
       items = itemsOf(step, found);
     } catch (thrown) {

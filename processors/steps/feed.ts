@@ -38,15 +38,30 @@ export function stagesBehind(definition: RunDefinition, stepId: string, epoch: n
   return stages;
 }
 
-/** What says where items go and how urgent they are: a job that is underway does not hear of a change. */
-const ABOUT = ["tag", FIELDS.lanes];
+/** What the jobs of a step have in common, without what is said of one of them. */
+export function plainData({
+  take: _take,
+  spare: _spare,
+  falls: _falls,
+  handed: _handed,
+  alt: _alt,
+  ...data
+}: StepJob): StepJob {
+  return data;
+}
 
-interface About {
+/** What says where items go and how urgent they are: a job that is underway does not hear of a change. */
+export const ABOUT = ["tag", FIELDS.lanes];
+
+export interface About {
   readonly priority: number;
   readonly keys: RunPlaces["keys"];
 }
 
-function aboutOf({ tenant }: StepJob, [tag, lanes]: readonly (string | null | undefined)[]): About {
+export function aboutOf(
+  { tenant }: StepJob,
+  [tag, lanes]: readonly (string | null | undefined)[],
+): About {
   return { priority: jobPriority(Number(tag ?? 0)), keys: readKeys(tenant, lanes) };
 }
 
@@ -63,14 +78,20 @@ export async function addItems(
     id: jobIds.step(job, headOf(definition, job.stepId, job.epoch)),
     queue: engine.queues.qualified(CONTROL_QUEUES.each),
   };
-  const { limits } = definition.steps[job.stepId]!;
-  const { take: _, ...data } = job;
+  const { limits, fallback } = definition.steps[job.stepId]!;
+  // Items were admitted with their forEach: they wait, whatever the level.
+  const data = plainData(job);
   const [first = 0] = items;
   const places = { definition, address: job, keys: about.keys };
   const { queue } = jobOf(places, { stepId: job.stepId, item: first });
   const jobs = items.map((item) => ({
     name: `${job.stepId}[${item}]`,
-    data: { ...data, item, ...(limits === undefined ? {} : { take: limits }) },
+    data: {
+      ...data,
+      item,
+      ...(limits === undefined ? {} : { take: limits }),
+      ...(fallback === undefined ? {} : { falls: true }),
+    },
     opts: {
       ...childOptions(jobIds.item(job, job.stepId, item)),
       priority: about.priority,

@@ -11,13 +11,14 @@ import {
 } from "../../queues/index.ts";
 import { RunAborted, WorkerStops } from "../calls/active-calls.ts";
 import { callOf, type ToolCall } from "../calls/call.ts";
+import { awaitAlternative, fallBack, HandedOver, isAlternative } from "../calls/fallback.ts";
 import { SUSPECT_LOSSES } from "../calls/suspects.ts";
-import { classify, consequencesOf } from "../decisions/policy.ts";
+import { classify, consequencesOf, type ErrorClass } from "../decisions/policy.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
 import { isLimited } from "../decisions/upstream.ts";
 import type { Engine } from "../engine.ts";
 import { UNUSED } from "../gate/seam.ts";
-import { skipped, type Candidate } from "./admit.ts";
+import { putBack, resting, skipped, type Candidate } from "./admit.ts";
 import { addressOf, callGranted, setAside } from "./aside.ts";
 import { feedNext } from "./feed.ts";
 import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
@@ -60,7 +61,12 @@ export function stepProcessor(
       const candidate = { engine, job, workflow, step, address, token };
       const record = await perform({ ...candidate, call: callOf(candidate, active.signal) });
       if (record === null) return { state: "gone" };
-      if (item !== undefined && undo !== true && record.state !== "cancelled")
+      if (
+        item !== undefined &&
+        undo !== true &&
+        !isAlternative(job) &&
+        record.state !== "cancelled"
+      )
         await feedNext(engine, workflow, job, record);
       return finish(record);
     } finally {
@@ -72,6 +78,17 @@ export function stepProcessor(
 
 /** The record of the ending that stands; null when this start has no say (any more). */
 async function perform(work: Work): Promise<StepRecord | null> {
+  try {
+    const { handed } = work.job.data;
+    return handed === undefined ? await callOnce(work) : await awaitAlternative(work, handed);
+  } catch (thrown) {
+    const { handed } = work.job.data;
+    if (!(thrown instanceof HandedOver) || handed === undefined) throw thrown;
+    return awaitAlternative(work, handed, thrown.call);
+  }
+}
+
+async function callOnce(work: Work): Promise<StepRecord | null> {
   const { engine, job, call, address } = work;
   const undoes = job.data.undo === true;
   const begun = await engine.ledger.begin(address, {
@@ -99,40 +116,66 @@ async function endingOf(
   attempts: number,
   endUnknown: boolean,
 ): Promise<Ending> {
-  const { job, call } = work;
+  const { engine, job, call, token } = work;
   let startedAt: number | undefined;
+  let found: Found | undefined;
   const timed = (bad: boolean): { call?: Call } =>
     startedAt === undefined
       ? {}
       : { call: { tool: call.tool, ms: performance.now() - startedAt, failed: bad } };
   try {
-    const found: Found = await call.sortOut(values);
+    found = await call.sortOut(values);
     // The items of a forEach were admitted with it, and what undoes a call has nothing to ask.
-    const skip =
-      job.data.item === undefined && job.data.undo !== true ? await skipped(work, found) : null;
+    const skip = isAdmitted(job.data) ? null : await skipped(work, found);
     if (skip !== null) return skip;
+    if (engine.keeper.cameFree({ id: job.id, token }))
+      return await letThrough(work, attempts - 1, found);
     const input = await call.bind(found, endUnknown);
+    const kept = await call.recall(input, attempts - 1, found);
+    if (kept !== null) return kept;
     startedAt = performance.now();
     const ending = await call.make(input, attempts, found);
     return { ...ending, ...timed(ending.outcome === "failed") };
   } catch (thrown) {
-    if (thrown instanceof DelayedError) throw thrown;
+    if (LEAVES.some((kind) => thrown instanceof kind)) throw thrown;
     if (call.signal.reason instanceof WorkerStops) {
       // The record says that it runs; who takes it next knows what that means for this tool.
-      await job.moveToWait(work.token);
+      await job.moveToWait(token);
       throw new WaitingError();
     }
-    return failed(work, attempts, thrown, timed(true).call);
+    return failed(work, attempts, thrown, { call: timed(true).call, found });
   }
+}
+
+/** Ways out of a job that are no failure. */
+const LEAVES = [DelayedError, WaitingError, HandedOver];
+
+/** The items of a forEach and the alternatives of a step were admitted with it. */
+const isAdmitted = ({ item, undo, alt }: StepJob): boolean =>
+  item !== undefined || undo === true || alt !== undefined;
+
+/** What becomes of a step that was let through without a permit, because it need not call its tool. */
+async function letThrough(work: Work, attempts: number, found: Found): Promise<Ending> {
+  const { call, job, step, workflow, address } = work;
+  const rest = isAdmitted(job.data) ? null : await resting(work);
+  if (rest !== null) return rest;
+  if (step.definition.fallback === undefined || job.data.falls !== true) return putBack(work);
+  const message = `${call.tool} cannot be called: it is down, or asked to be left alone`;
+  const error = { code: "tool_unavailable", message } as const;
+  const ending = await fallBack(work, { attempts, error, found });
+  if (ending !== null) return ending;
+  const consequences = consequencesOf(workflow.definition, address.stepId, "transient");
+  return { outcome: "failed", attempts, error, dead: true, ...consequences };
 }
 
 /** What follows from a failed call: another attempt, or the end of the step. */
 async function failed(
-  { engine, call, workflow, address, job, token }: Work,
+  work: Work,
   attempts: number,
   thrown: unknown,
-  made: Call | undefined,
+  { call: made, found }: { readonly call: Call | undefined; readonly found: Found | undefined },
 ): Promise<Ending> {
+  const { engine, call, workflow, address, job, token } = work;
   if (call.signal.aborted && call.signal.reason instanceof RunAborted)
     return cancelled(call.signal.reason.abort, attempts);
   const error = stepError(thrown);
@@ -143,7 +186,9 @@ async function failed(
   const limited =
     made !== undefined && isLimited(thrown) && job.attemptsStarted <= MAX_RATE_LIMITED;
   const free = limited ? 1 : 0;
-  if (isRetryable(thrown) && attempts - free < retry.maxAttempts) {
+  // The calls before an alternative are not its own.
+  const own = attempts - (job.data.alt?.before ?? 0);
+  if (isRetryable(thrown) && own - free < retry.maxAttempts) {
     const answer = await engine.ledger.retry(address, attempts - free, error, made);
     await callGranted(engine, workflow.definition, job.data, answer.granted);
     if (answer.status === "abort")
@@ -152,12 +197,18 @@ async function failed(
       await job.moveToWait(token);
       throw new WaitingError();
     }
-    throw new RetryLater(error, pauseMs(retry, attempts, askedPauseMs(thrown), Math.random));
+    throw new RetryLater(error, pauseMs(retry, own, askedPauseMs(thrown), Math.random));
+  }
+  // What failed before the tool was called is no call.
+  const calls = made === undefined && error.code !== "effect_unknown" ? attempts - 1 : attempts;
+  if (mayFallBack(kind, isAlternative(job))) {
+    const given = { attempts: calls, error, found, ...(made === undefined ? {} : { call: made }) };
+    const ending = await fallBack(work, given);
+    if (ending !== null) return ending;
   }
   return {
     outcome: "failed",
-    // What failed before the tool was called is no call.
-    attempts: made === undefined && error.code !== "effect_unknown" ? attempts - 1 : attempts,
+    attempts: calls,
     error,
     ...(made === undefined ? {} : { call: made }),
     ...(job.data.undo === true
@@ -165,6 +216,13 @@ async function failed(
       : { dead: true, ...consequencesOf(workflow.definition, address.stepId, kind) }),
   };
 }
+
+/**
+ * Another way helps when nobody answered. Not for an input that is wrong, which is wrong for others too,
+ * though an alternative may be the one that does not take it; and not where a call may have had its effect.
+ */
+const mayFallBack = (kind: ErrorClass, isOther: boolean): boolean =>
+  kind !== "unknown" && (isOther || kind !== "invalid");
 
 const cancelled = (abort: Abort, attempts: number): Ending => ({
   outcome: "cancelled",

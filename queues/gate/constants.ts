@@ -42,3 +42,9 @@ export const DEFAULT_SERVICE_MS = 1_000;
 export const MIN_SHARE = 0.05;
 /** Ended calls that are kept for who learns from them, until the next pass. */
 export const SAMPLES_KEPT = 5_000;
+/** Changes of the level that are kept. */
+export const AUDIT_KEPT = 1_000;
+/** How the deployment works, the best first: with all tools, without the optional ones, with the critical ones only. */
+export const LEVELS = ["normal", "reduced", "minimal"] as const;
+/** Jobs of a queue that are looked at for those that need not wait, whenever its tool is refused. */
+export const YIELD_SCAN = 500;

@@ -4,6 +4,16 @@ import { readJson } from "../../config/index.ts";
 import type { StepLimits } from "../definition.ts";
 import type { Keys } from "../names.ts";
 import { Gather } from "../runs/gather.ts";
+import {
+  healthOf,
+  levelOf,
+  levelViewOf,
+  type Health,
+  type HealthTexts,
+  type Level,
+  type LevelTexts,
+  type LevelView,
+} from "./level.ts";
 import type { BudgetLimits, ToolLimits } from "./limits.ts";
 import type { Reason } from "./reasons.ts";
 import { GATE_SCRIPT } from "./scripts/operations.ts";
@@ -77,8 +87,15 @@ export interface GateChanges {
   readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
   /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths; `hot`. */
   readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** 0 normal, 1 reduced, 2 minimal. */
-  readonly level?: number;
+  /** 0 normal, 1 reduced, 2 minimal: fixed there, whatever fails. `auto`: what fails decides again. */
+  readonly level?: number | "auto";
+  /** Who says so, for the audit, and for how long. Default: an operator, until told otherwise. */
+  readonly levelBy?: {
+    readonly who: string;
+    readonly reason?: string;
+    /** Milliseconds since 1970. */
+    readonly untilMs?: number;
+  };
 }
 
 /** What a call takes: millionths of a machine, and of budgets. Lua writes an empty list as an empty object. */
@@ -373,6 +390,26 @@ export class Gate {
         return { tool, ms, concurrency, bound: bound === 1, limited: end === "limited", atMs };
       }),
     };
+  }
+
+  /** The level, and its last changes. */
+  async level(changes = 20): Promise<LevelView> {
+    return levelViewOf(await this.#do<LevelTexts>("level", changes));
+  }
+
+  /** The level, if a tool rests at it; null when it is called. */
+  async restsAt(tool: string): Promise<Level | null> {
+    const level = await this.#do<number>("rests", tool);
+    return level < 0 ? null : levelOf(level);
+  }
+
+  /** Turns the level as what fails asks for. False when it is another one meanwhile, or fixed by hand. */
+  async turnLevel(from: number, to: number, reason: string): Promise<boolean> {
+    return (await this.#do<number>("turn", from, to, reason)) === 1;
+  }
+
+  async health(): Promise<Health> {
+    return healthOf(await this.#do<HealthTexts>("health"));
   }
 
   show(): Promise<Shown> {

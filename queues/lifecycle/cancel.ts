@@ -14,6 +14,7 @@ import {
   formerPlaces,
   jobOf,
   jobsOf,
+  jobsOfStep,
   runOf,
   stepsOf,
   treeOfRun,
@@ -94,7 +95,7 @@ async function callBack(
   run: FoundRun,
   running: readonly StepOrItem[],
 ): Promise<void> {
-  const jobs = running.map((step) => jobOf(run, step));
+  const jobs = running.flatMap((step) => jobsOfStep(run, step));
   await parts.gate.pass(jobs.filter(isOfTool));
   await parts.flows.promote(jobs);
 }
@@ -120,7 +121,7 @@ export async function hurry(parts: RunParts, runId: string, group?: string): Pro
   const states = records.map((text) => parseStepRecord(text).state);
   // None of them will call its tool: the gate lets them pass.
   const open = steps.filter((_, index) => parseStepRecord(records[index]).finishedAtMs === null);
-  await parts.gate.pass(open.map((step) => jobOf(run, step)).filter(isOfTool));
+  await parts.gate.pass(open.flatMap((step) => jobsOfStep(run, step)).filter(isOfTool));
   const idle = steps.filter(
     (_, index) => states[index] === "retrying" || states[index] === "waiting",
   );
@@ -132,7 +133,7 @@ export async function hurry(parts: RunParts, runId: string, group?: string): Pro
     run,
     slots.filter((one) => concerned(slotOf(one))),
   );
-  await parts.flows.promote([...idle.map((step) => jobOf(run, step)), ...aside]);
+  await parts.flows.promote([...idle.flatMap((step) => jobsOfStep(run, step)), ...aside]);
 }
 
 /** Those of `steps` that have no job. */
@@ -185,11 +186,14 @@ async function removeJobs(
   options: { root: boolean; except?: readonly StepOrItem[] },
 ): Promise<boolean> {
   const tree = treeOfRun(parts, run);
-  const items = steps.filter(({ item }) => item !== undefined).map((step) => jobOf(run, step));
+  const ours = steps.flatMap((step) => {
+    const [own, ...alternatives] = jobsOfStep(run, step);
+    return step.item === undefined ? alternatives : [own!, ...alternatives];
+  });
   const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
-  const kept = new Set((options.except ?? []).map((step) => name(jobOf(run, step))));
-  const all = [...nodes, ...holdJobs(tree), ...items];
+  const kept = new Set((options.except ?? []).flatMap((step) => jobsOfStep(run, step).map(name)));
+  const all = [...nodes, ...holdJobs(tree), ...ours];
   const gone = all.filter((job) => !kept.has(name(job)));
   await parts.gate.passed(gone.filter(isOfTool).map(({ jobId }) => jobId));
   return parts.flows.remove(gone);

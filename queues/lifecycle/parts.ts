@@ -4,7 +4,14 @@ import type { Gate } from "../gate/gate.ts";
 import type { Identity } from "../jobs.ts";
 import { queueOfCall, readKeys, type RunKeys } from "../lanes/keys.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "../names.ts";
-import { FIELDS, slotOf, type Abort, type ParentStep, type RunState } from "../runs/run-record.ts";
+import {
+  FIELDS,
+  slot,
+  slotOf,
+  type Abort,
+  type ParentStep,
+  type RunState,
+} from "../runs/run-record.ts";
 import type { Runs } from "../runs/runs.ts";
 import type { Waits } from "../runs/waits.ts";
 import { jobPriority } from "./priority.ts";
@@ -104,6 +111,8 @@ export interface StepOrItem {
   readonly stepId: string;
   readonly item?: number;
   readonly undo?: boolean;
+  /** The call of its n-th alternative, counted from 1. */
+  readonly alt?: { readonly n: number };
   readonly force?: boolean;
 }
 
@@ -138,8 +147,13 @@ export async function stepsOf(
 
 /** The job of a step, of one item of it, or of what undoes it. */
 export function jobOf(run: RunPlaces, step: StepOrItem): { queue: string; jobId: string } {
-  const { stepId, item, undo } = step;
+  const { stepId, item, undo, alt } = step;
   const found = run.definition.steps[stepId]!;
+  if (alt !== undefined)
+    return {
+      queue: found.fallback?.tools[alt.n - 1]?.tool ?? found.tool,
+      jobId: jobIds.alternative(run.address, slot(stepId, item), alt.n),
+    };
   const key = run.keys.steps[stepId];
   if (undo === true) {
     const { compensate = found } = found;
@@ -168,12 +182,21 @@ export function isControlStep({ forEach, wait, workflow }: StepDefinition): bool
   return forEach !== undefined || wait !== undefined || workflow !== undefined;
 }
 
+/** The job of a step or item, and those of its alternatives: any of them may be what stands for it now. */
+export function jobsOfStep(run: RunPlaces, step: StepOrItem): { queue: string; jobId: string }[] {
+  const { fallback, forEach } = run.definition.steps[step.stepId]!;
+  const own = jobOf(run, step);
+  const isCall = step.undo !== true && (forEach === undefined || step.item !== undefined);
+  if (fallback === undefined || !isCall) return [own];
+  return [own, ...fallback.tools.map((_, index) => jobOf(run, { ...step, alt: { n: index + 1 } }))];
+}
+
 /** The jobs behind slots, such as those that wait for a place. */
 export function jobsOf(
   run: RunPlaces,
   slots: readonly string[],
 ): { queue: string; jobId: string }[] {
-  return slots.map((slot) => jobOf(run, slotOf(slot)));
+  return slots.flatMap((text) => jobsOfStep(run, slotOf(text)));
 }
 
 /** Where the other jobs of a job's run are. */

@@ -1,5 +1,5 @@
 import { FIELDS, parseStepRecord, type RunState } from "../runs/run-record.ts";
-import { jobOf, runOf, stepsOf, type RunParts } from "./parts.ts";
+import { jobOf, jobsOfStep, runOf, stepsOf, type RunParts } from "./parts.ts";
 import { workingFor } from "./pause.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function setRunPriority(
   const open = steps.filter((_, index) => parseStepRecord(records[index]).finishedAtMs === null);
   // A step that runs is given the new one as well: it may be tried again.
   await parts.flows.reprioritize(
-    open.map((step) => jobOf(run, step)),
+    open.flatMap((step) => jobsOfStep(run, step)),
     run.priority,
   );
   if (state === "compensating") {

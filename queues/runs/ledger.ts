@@ -9,6 +9,7 @@ import {
   parseStepRecord,
   type Abort,
   type Outcome,
+  type Source,
   type StepError,
   type StepRecord,
 } from "./run-record.ts";
@@ -71,6 +72,7 @@ export interface Ending {
   readonly attempts: number;
   readonly error?: StepError;
   readonly reason?: string;
+  readonly source?: Source;
   /** The output as JSON, or a reference to it. */
   readonly output?: string;
   /** Stop the rest of the run, or of a group, together with this ending. */
@@ -174,8 +176,8 @@ export class Ledger {
 
   /** Writes how a step ended, unless that is written already. */
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
-    const detail =
-      ending.error === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(ending.error);
+    const told = ending.error ?? ending.source;
+    const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
     const [status, text, left, version, ...granted] = await this.#do(step.runId, [
       "commit",
       FIELDS.record(step.stepId, step.item, step.undo),

@@ -45,6 +45,18 @@ export interface StepError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** Where the output of a completed step comes from, when its own tool was not called for it. */
+export interface Source {
+  /** Another tool answered. */
+  readonly via?: string;
+  /** It was kept from an earlier call. */
+  readonly cached?: true;
+  /** It is older than the step wants it, and stands for a call that failed. */
+  readonly stale?: true;
+  /** How old it was. Milliseconds. */
+  readonly ageMs?: number;
+}
+
 /** What is known of a step. Times are Redis' own, in milliseconds since 1970. */
 export interface StepRecord {
   readonly state: StepState;
@@ -60,6 +72,8 @@ export interface StepRecord {
   readonly error?: StepError;
   /** Why it was skipped or cancelled, or what it waits for. */
   readonly reason?: string;
+  /** Where the output of a completed step comes from, when not from its own tool. */
+  readonly source?: Source;
 }
 
 const LETTERS = {
@@ -122,6 +136,7 @@ export function parseStepRecord(text: string | null | undefined): StepRecord {
   };
   if (detail === "") return record;
   if (state === "running") return { ...record, losses: Number(detail) };
+  if (state === "completed") return { ...record, source: JSON.parse(detail) as Source };
   return state === "failed" || state === "retrying"
     ? { ...record, error: JSON.parse(detail) as StepError }
     : { ...record, reason: detail };
@@ -225,8 +240,8 @@ export interface Abort {
   readonly compensate?: boolean;
 }
 
-/** A run as the API shows it. */
-export interface StepView {
+/** A step as the API shows it. */
+export interface StepView extends Source {
   readonly state: StepState;
   readonly tool?: string;
   readonly attempts: number;

@@ -50,7 +50,7 @@ export class Progress {
     const paint = this.#colors[COLORS[step.state]];
     const time = elapsed(step.startedAt, step.finishedAt);
     const again = step.attempts > 1 ? `attempt ${step.attempts}` : "";
-    const why = step.error?.message ?? step.reason ?? "";
+    const why = step.error?.message ?? step.reason ?? sourceText(step);
     const rest = [time, again, why].filter((part) => part !== "").join(" · ");
     return `${paint(step.state.padEnd(9))} ${id}${rest === "" ? "" : `  ${this.#colors.dim(rest)}`}`;
   }
@@ -73,6 +73,12 @@ export class Progress {
     this.#out.write(`${up}\u001B[0J${lines.map((line) => `${cut(line, width)}\n`).join("")}`);
     this.#drawnLines = lines.length;
   }
+}
+
+/** Where an output comes from, when not from the step's own tool. */
+function sourceText({ via, cached, stale }: StepView): string {
+  if (cached === true) return stale === true ? "an old result, kept" : "a result that was kept";
+  return via === undefined ? "" : `from ${via}`;
 }
 
 const COLORS = {

@@ -5,7 +5,11 @@ import { elapsed, table } from "./output.ts";
 export function runResult(run: RunView): object {
   const steps = Object.entries(run.steps).map(([id, step]) => {
     const { state, attempts, startedAt, finishedAt, output, error, reason } = step;
-    const shown = { state, attempts, startedAt, finishedAt };
+    const { via, cached, stale, ageMs } = step;
+    const source = Object.entries({ via, cached, stale, ageMs }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const shown = { state, attempts, startedAt, finishedAt, ...Object.fromEntries(source) };
     if (output !== undefined) Object.assign(shown, { output });
     if (error !== undefined) Object.assign(shown, { error });
     if (reason !== undefined) Object.assign(shown, { reason });

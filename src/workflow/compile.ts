@@ -63,11 +63,13 @@ function toNode(
   const { address: run, definition } = places;
   switch (job.kind) {
     case "step": {
-      const take = definition.steps[job.stepId]?.limits;
+      const { limits: take, optional = false, fallback } = definition.steps[job.stepId] ?? {};
       const data: StepJob = {
         ...base,
         stepId: job.stepId,
         ...(take === undefined ? {} : { take }),
+        ...(optional ? { spare: true } : {}),
+        ...(fallback === undefined ? {} : { falls: true }),
       };
       return { ...jobOf(places, job), name: job.stepId, data, parent, priority };
     }

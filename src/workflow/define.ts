@@ -19,8 +19,10 @@ import {
   type StepDefinition,
   type Wait,
 } from "../../queues/index.ts";
-import { conditionsOf, providersOf, type CheckedWorkflow } from "./meaning.ts";
+import type { CheckedWorkflow } from "./checked.ts";
+import { conditionsOf, providersOf } from "./conditions.ts";
 import type { Mode } from "./mode.ts";
+import { cacheOf, fallbackOf } from "./other-ways.ts";
 import type { Step, Workflow } from "./schema.ts";
 
 /** What the definition of a step needs to know beside the step. */
@@ -28,6 +30,7 @@ interface Place {
   readonly needs: readonly string[];
   readonly tool: ToolSpec | undefined;
   readonly undoTool: ToolSpec | undefined;
+  readonly alternatives: readonly ToolSpec[];
   /** Who establishes each condition, by name. */
   readonly providers: ReadonlyMap<string, readonly number[]>;
   readonly streams?: string;
@@ -40,7 +43,7 @@ export function defineRun(
   mode: Mode,
   streams: ReadonlyMap<number, number>,
 ): RunDefinition {
-  const { workflow, dependencies, tools, undoTools } = checked;
+  const { workflow, dependencies, tools, undoTools, alternatives } = checked;
   const ids = workflow.steps.map((step) => step.id);
   const feeds = new Map([...streams].map(([stage, before]) => [before, stage]));
   const providers = providersOf(workflow.steps);
@@ -53,6 +56,7 @@ export function defineRun(
       needs: dependencies[index]!.map((position) => ids[position]!),
       tool: tools[index],
       undoTool: undoTools[index],
+      alternatives: alternatives[index] ?? [],
       providers,
       ...(before === undefined ? {} : { streams: before }),
       ...(behind === undefined ? {} : { feeds: behind }),
@@ -95,6 +99,8 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
   const forEach = forEachOf(step, place);
   const preconditions = preconditionsOf(workflow, step, place.providers);
   const limits = tool === undefined ? undefined : compileStepLimits(tool, step);
+  const cache = cacheOf(step, tool);
+  const fallback = fallbackOf(step, place.alternatives, (one) => retryPolicy(step.retry, one));
   const postconditions = conditionsOf(step.postconditions).map(([, one]) => conditionOf(one));
   const checked = postconditions.filter(({ check }) => check !== undefined);
   return {
@@ -114,6 +120,8 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
     optional: step.optional,
     idempotent: tool?.idempotent ?? true,
     ...(limits === undefined ? {} : { limits }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(fallback === undefined ? {} : { fallback }),
     ...(step.group === undefined ? {} : { group: step.group }),
     ...(step.onError === undefined ? {} : { onError: step.onError }),
     ...(step.compensate === undefined

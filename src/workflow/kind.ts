@@ -18,6 +18,8 @@ const ONLY_TOOL = [
   "key",
   "resources",
   "budgets",
+  "cache",
+  "fallback",
   "compensate",
 ] as const;
 

@@ -10,10 +10,13 @@ import {
   type Template,
   type ToolSpec,
 } from "../../config/index.ts";
+import type { CheckedWorkflow } from "./checked.ts";
+import { conditionsOf, providersOf } from "./conditions.ts";
 import { findCycle, topologicalOrder } from "./dag.ts";
 import { checkInput, schemaProblem } from "./input.ts";
 import { KINDS, kindsOf, strangeFields } from "./kind.ts";
-import { checkLimits } from "./limits.ts";
+import { checkLimits, type LimitProblem } from "./limits.ts";
+import { alternativesOf, checkCache, checkFallback } from "./other-ways.ts";
 import { streamedStages } from "./pipeline.ts";
 import type { Step, Workflow } from "./schema.ts";
 import { name, show, type Located } from "./shape.ts";
@@ -28,17 +31,6 @@ export interface ToolLookup {
   get(id: string): ToolSpec | undefined;
   ids(): readonly string[];
   budget(name: string): BudgetSpec | undefined;
-}
-
-/** A workflow without problems, with everything the checks found out. */
-export interface CheckedWorkflow {
-  readonly workflow: Workflow;
-  /** All dependencies of each step, in the order of `workflow.steps`: positions of steps. */
-  readonly dependencies: readonly (readonly number[])[];
-  /** The tool of each step; undefined for those that call none. */
-  readonly tools: readonly (ToolSpec | undefined)[];
-  /** The tool that undoes each step. */
-  readonly undoTools: readonly (ToolSpec | undefined)[];
 }
 
 type Path = readonly (string | number)[];
@@ -72,6 +64,7 @@ class Meaning {
     const providers = providersOf(steps);
     const found: (ToolSpec | undefined)[] = [];
     const undo: (ToolSpec | undefined)[] = [];
+    const others: (readonly ToolSpec[])[] = [];
     const dependencies = steps.map((step, index) => {
       const path = ["steps", index];
       this.#kind(step, path);
@@ -80,6 +73,8 @@ class Meaning {
       this.#limits(step, found[index], path);
       this.#limits({}, undo[index], [...path, "compensate"]);
       this.#key(step, found[index], path);
+      this.#report(checkCache(step, found[index], path));
+      others[index] = this.#fallback(step, found[index], path);
       this.#group(step, path);
       const on = new Set<number>();
       for (const [at, need] of (step.needs ?? []).entries())
@@ -91,7 +86,13 @@ class Meaning {
     this.#results();
     this.#cycle(dependencies);
     if (this.issues.length === 0) this.#pipeline(dependencies);
-    return { workflow: this.#workflow, dependencies, tools: found, undoTools: undo };
+    return {
+      workflow: this.#workflow,
+      dependencies,
+      tools: found,
+      undoTools: undo,
+      alternatives: others,
+    };
   }
 
   #names(steps: readonly Step[]): void {
@@ -187,8 +188,23 @@ class Meaning {
     return this.#tool(compensate.tool, compensate.with, at);
   }
 
+  /** What is tried before the step fails. Expressions in its input are looked at with the step's own. */
+  #fallback(step: Step, tool: ToolSpec | undefined, path: Path): readonly ToolSpec[] {
+    const { fallback } = step;
+    const toolOf = (id: string): ToolSpec | undefined => this.#tools.get(id);
+    if (typeof fallback === "object" && fallback.tool !== undefined) {
+      const at = [...path, "fallback"];
+      this.#limits({}, this.#tool(fallback.tool, fallback.with ?? step.with, at), at);
+    }
+    this.#report(checkFallback(step, tool, toolOf, path));
+    return alternativesOf(step, tool, toolOf);
+  }
+
   #limits(step: Pick<Step, "resources" | "budgets">, tool: ToolSpec | undefined, path: Path): void {
-    const found = checkLimits(step, tool, (budget) => this.#tools.budget(budget), path);
+    this.#report(checkLimits(step, tool, (budget) => this.#tools.budget(budget), path));
+  }
+
+  #report(found: Iterable<LimitProblem>): void {
     for (const { code, path: where, message, given, known, at } of found)
       this.#add(code, where, message, given && this.#nearest(given, known ?? []), at);
   }
@@ -240,6 +256,8 @@ class Meaning {
     const whole = step.workflow === undefined ? "step" : "result";
     const scope = step.forEach === undefined ? whole : "item";
     if (step.with !== undefined) this.#template(step.with, scope, [...path, "with"], on, itemName);
+    if (typeof step.fallback === "object" && step.fallback.with !== undefined)
+      this.#template(step.fallback.with, scope, [...path, "fallback", "with"], on, itemName);
     if (step.forEach !== undefined) this.#condition(step.forEach, [...path, "forEach"], on);
     if (step.when !== undefined) this.#condition(step.when, [...path, "when"], on);
     if (step.approval !== undefined)
@@ -381,28 +399,4 @@ class Meaning {
       ...(suggestion === undefined ? {} : { suggestion }),
     });
   }
-}
-
-/** Conditions in their long form, with their positions. Text with an expression in it is a check. */
-export function conditionsOf(
-  conditions: Step["preconditions"],
-): (readonly [number, { readonly name?: string | undefined; readonly check?: string }])[] {
-  return (conditions ?? []).map((one, index) => {
-    if (typeof one !== "string") return [index, one] as const;
-    return [index, one.includes("${{") ? { check: one } : { name: one }] as const;
-  });
-}
-
-/** Who establishes each condition, by name. */
-export function providersOf(steps: readonly Step[]): ReadonlyMap<string, readonly number[]> {
-  const providers = new Map<string, number[]>();
-  for (const [index, step] of steps.entries()) {
-    for (const [, { name: condition }] of conditionsOf(step.postconditions)) {
-      if (condition === undefined) continue;
-      const by = providers.get(condition);
-      if (by === undefined) providers.set(condition, [index]);
-      else by.push(index);
-    }
-  }
-  return providers;
 }

@@ -1,10 +1,10 @@
 import { amountsOf, type Amounts, type ToolSpec } from "../../config/index.ts";
 import type { RunDefinition } from "../../queues/index.ts";
+import type { CheckedWorkflow } from "./checked.ts";
 import { heaviestPath, levelsOf, topologicalOrder } from "./dag.ts";
 import { defineRun } from "./define.ts";
 import { kindsOf, type Kind } from "./kind.ts";
 import { layOut, type Layout } from "./layout.ts";
-import type { CheckedWorkflow } from "./meaning.ts";
 import { selectMode, widthOf, type ModeChoice } from "./mode.ts";
 import { streamedStages } from "./pipeline.ts";
 import type { Step } from "./schema.ts";

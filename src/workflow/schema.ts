@@ -19,6 +19,9 @@ const MAX_TIMER_MS = 2_147_483_647;
 /** Longest wait of a `waitMs` step: ten years. Milliseconds. */
 const MAX_WAIT_MS = 315_360_000_000;
 
+/** Longest time for which results are kept: 30 days. Milliseconds. */
+const MAX_CACHE_MS = 2_592_000_000;
+
 /** Ids become parts of job ids, so they follow BullMQ's rules. */
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 characters of A-Z a-z 0-9 _ -");
 
@@ -80,6 +83,49 @@ const budgetTake = z.union(
   ],
   { error: "a number above 0, or an object with slots and cost" },
 );
+
+/** Results that stand for calls. */
+const cache = z
+  .strictObject({
+    ttlMs: z.int().min(1).max(MAX_CACHE_MS).meta({
+      description:
+        "So long a result of the same call completes the step, and its tool is not called.",
+    }),
+    staleMs: z.int().min(1).max(MAX_CACHE_MS).optional().meta({
+      description: "So long it is kept for a `fallback`. Default: ttlMs.",
+    }),
+    insist: z.boolean().default(false).meta({
+      description: "Also for a tool that does more than read, or is not idempotent.",
+    }),
+  })
+  .meta({ description: "Results of earlier calls with the same input that stand for a call." });
+
+/** What is tried before a step fails. */
+const fallback = z
+  .union(
+    [
+      z.literal(true),
+      z.strictObject({
+        tool: z.string().min(1).max(100).optional().meta({
+          description:
+            "A tool with a capability of the step's own. Default: its alternatives in the catalogue.",
+        }),
+        with: z
+          .record(z.string(), z.json())
+          .optional()
+          .meta({ description: "Input of that tool. Default: the step's." }),
+        cache: z.boolean().optional().meta({
+          description:
+            "Whether a kept result follows, however old. Default: when the step has a cache.",
+        }),
+      }),
+    ],
+    { error: "true, or an object with tool, with and cache" },
+  )
+  .meta({
+    description:
+      "What is tried when the call has failed for good: another tool, then a kept result.",
+  });
 
 /** One step: a call of a tool, a run of another workflow, or a wait. */
 export const stepSchema = z.strictObject({
@@ -175,6 +221,8 @@ export const stepSchema = z.strictObject({
     description:
       "What a call takes of the budgets that its tool uses, by name, instead of what the tool says.",
   }),
+  cache: cache.optional(),
+  fallback: fallback.optional(),
 });
 
 /** A workflow document. */
@@ -255,7 +303,7 @@ export type Step = Workflow["steps"][number];
  */
 export const PLANNED = {
   workflowKeys: new Set(["triggers", "schedule"]),
-  stepKeys: new Set(["priority", "cache"]),
+  stepKeys: new Set(["priority"]),
   values: {
     target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
   } as Readonly<Record<string, ReadonlySet<string>>>,

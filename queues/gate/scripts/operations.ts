@@ -1,18 +1,19 @@
-import { PASS_MS } from "../constants.ts";
 import { DECIDE } from "./decide.ts";
+import { LEVEL } from "./level.ts";
 import { LINE } from "./line.ts";
 import { PERMITS } from "./permits.ts";
 import { STATE } from "./state.ts";
 import { TROUBLES } from "./troubles.ts";
 import { VIEWS } from "./views.ts";
 import { WINDOWS } from "./windows.ts";
+import { YIELD } from "./yield.ts";
 
 /**
  * The gate: one script, many operations in a call. KEYS[1] = the gate's hash, for the cluster to find its
  * node. ARGV as in STATE. Returns JSON: one answer per operation.
  */
 export const GATE_SCRIPT = `
-${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}
+${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
 local operations = {}
 
 local function leaveClaim(machine, tool, process)
@@ -63,12 +64,14 @@ function operations.acquire(a)
   local take, rank = takeOf(limits, head.take), rankOf(head)
   for _, one in ipairs(take.b) do serveLine(one[1]) end
   local reasons = decide(tool, limits, take, machine, rank)
+  local passing = letPass(tool, reasons)
+  if passing then return { 'free', passing } end
   if #reasons == 0 then
     if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. baseOf(tool)) and not troubleOf('u:' .. limits.upstream) then
       return { 'open' }
     end
     leaveClaim(name, tool, process)
-    local left = claimsOf(name)[tool]
+    local left = claimOf(name, tool)
     if left then
       left.s = now
       saveClaim(name, tool, left)
@@ -223,7 +226,7 @@ function operations.fade()
   return #passed == 100
 end
 
--- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, level }.
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, level, levelBy }.
 function operations.configure(a)
   local changed = false
   for _, kind in ipairs({ 'tools', 'budgets' }) do
@@ -241,11 +244,8 @@ function operations.configure(a)
     for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
     machines[name] = nil
   end
-  if a[2].level then
-    redis.call('HSET', G, 'level', a[2].level)
-    tell('troubles', '!level')
-  end
   tools, budgets, walked = {}, {}, {}
+  if a[2].level then operations.fix({ 'fix', a[2].level, a[2].levelBy }) end
   serveAll()
   return 0
 end
@@ -254,21 +254,7 @@ end
 -- others. Marks of jobs that were removed before they came here are forgotten.
 function operations.pass(a)
   redis.call('ZREMRANGEBYSCORE', G .. '.free', '-inf', stamp)
-  for i = 2, #a do
-    local queue, job = P .. ':' .. a[i][1] .. ':', a[i][2]
-    redis.call('ZADD', G .. '.free', digits(now + ${PASS_MS}), job)
-    if redis.call('EXISTS', queue .. job) == 1 then
-      redis.call('HSET', queue .. job, 'priority', 1)
-      if redis.call('ZSCORE', queue .. 'prioritized', job) then
-        redis.call('ZADD', queue .. 'prioritized', PRIORITY, job)
-        redis.call('ZADD', queue .. 'marker', 0, '0')
-        for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
-          local claim = claimOf(name, a[i][1])
-          for _, process in ipairs(claim and claim.p or {}) do tell('wake:' .. process, a[i][1]) end
-        end
-      end
-    end
-  end
+  for i = 2, #a do markFree(a[i][1], a[i][2]) end
   return 0
 end
 
@@ -276,7 +262,7 @@ end
 function operations.passed(a)
   return redis.call('ZREM', G .. '.free', unpack(a, 2))
 end
-${VIEWS}
+${VIEWS}${LEVEL}
 local left = sweep()
 serveFreed()
 for tool in pairs(left) do wakeFor(tool) end

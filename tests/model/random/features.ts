@@ -1,7 +1,9 @@
 import type { Rules } from "../rules.ts";
 
 /**
- * What random workflows may contain. Everything of the contract has its switch; one that is off names what
+ * What random workflows may contain. Not among it, because the interpreter does not know them: `cache`,
+ * `fallback`, and levels of the deployment below normal; tests/flows/ has tests of each.
+ * Everything of the contract has its switch; one that is off names what
  * is missing.
  */
 export const FEATURES = {

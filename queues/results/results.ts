@@ -1,0 +1,70 @@
+import type { Redis } from "ioredis";
+
+import {
+  canonicalJson,
+  contentHash,
+  INLINE_VALUE_BYTES,
+  readJson,
+  type Json,
+  type JsonObject,
+} from "../../config/index.ts";
+import type { Keys } from "../names.ts";
+import { KEEP_RESULT_SCRIPT, READ_RESULT_SCRIPT } from "./scripts.ts";
+
+/** Results that are kept at once, of all tenants; beyond that those go first that would go first anyway. */
+const MAX_RESULTS = 10_000;
+
+/** What a call is known by: whoever makes the same call gets the same result. */
+export interface KnownCall {
+  readonly tool: string;
+  /** Version of the tool's contract. */
+  readonly version: string;
+  readonly tenant: string;
+  readonly input: JsonObject;
+}
+
+/** A result that was kept. */
+export interface KeptResult {
+  readonly output: Json;
+  /** How old it is. Milliseconds. */
+  readonly ageMs: number;
+}
+
+interface Commands {
+  tuttiKeepResult(...args: (string | number)[]): Promise<number>;
+  tuttiReadResult(key: string): Promise<[ageMs: number, text: string] | null>;
+}
+
+/**
+ * Results of completed calls, for those who make the same call again. Inputs are kept as their hash only.
+ * What is larger than the record of a run would hold is not kept.
+ */
+export class Results {
+  readonly #redis: Redis & Commands;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    redis.defineCommand("tuttiKeepResult", { lua: KEEP_RESULT_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiReadResult", { lua: READ_RESULT_SCRIPT, numberOfKeys: 1 });
+    this.#redis = redis as Redis & Commands;
+    this.#keys = keys;
+  }
+
+  /** Keeps a result for so long. Milliseconds. `most`: results that are kept at once. */
+  async keep(call: KnownCall, output: Json, keepMs: number, most = MAX_RESULTS): Promise<void> {
+    const text = JSON.stringify(output);
+    if (Buffer.byteLength(text) > INLINE_VALUE_BYTES) return;
+    const { results } = this.#keys;
+    await this.#redis.tuttiKeepResult(results, this.#keyOf(call), text, keepMs, most);
+  }
+
+  /** The last result of the same call; null when none is kept. */
+  async find(call: KnownCall): Promise<KeptResult | null> {
+    const found = await this.#redis.tuttiReadResult(this.#keyOf(call));
+    return found === null ? null : { ageMs: found[0], output: readJson<Json>(found[1]) };
+  }
+
+  #keyOf({ tool, version, tenant, input }: KnownCall): string {
+    return this.#keys.result(contentHash(canonicalJson([tool, version, tenant, input])));
+  }
+}
