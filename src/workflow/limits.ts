@@ -78,3 +78,10 @@ function* checkTool({ id, limits }: ToolSpec, path: Path): Generator<LimitProble
 function exceeds(path: Path, what: string, owner: string, excess: Excess): LimitProblem {
   return { code: "step_exceeds_capacity", path, message: excessText(what, owner, excess) };
 }
+
+/** A key where nothing is counted by it. */
+export function* checkKey(tool: ToolSpec | undefined, path: Path): Generator<LimitProblem> {
+  if (tool === undefined || tool.limits.perKey?.by === "step") return;
+  const message = `${name(path)} means nothing: ${tool.id} has no limits per key by step`;
+  yield { code: "document_invalid", path, message, at: "key" };
+}

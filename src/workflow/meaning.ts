@@ -15,7 +15,7 @@ import { conditionsOf, providersOf } from "./conditions.ts";
 import { findCycle, topologicalOrder } from "./dag.ts";
 import { checkInput, schemaProblem } from "./input.ts";
 import { KINDS, kindsOf, strangeFields } from "./kind.ts";
-import { checkLimits, type LimitProblem } from "./limits.ts";
+import { checkKey, checkLimits, type LimitProblem } from "./limits.ts";
 import { alternativesOf, checkCache, checkFallback } from "./other-ways.ts";
 import { streamedStages } from "./pipeline.ts";
 import type { Step, Workflow } from "./schema.ts";
@@ -214,9 +214,7 @@ class Meaning {
     if (key === undefined) return;
     const at = [...path, "key"];
     this.#references(() => compileTemplate(key, "key"), at, new Set());
-    if (tool === undefined || tool.limits.perKey?.by === "step") return;
-    const message = `${name(at)} means nothing: ${tool.id} has no limits per key by step`;
-    this.#add("document_invalid", at, message, undefined, "key");
+    this.#report(checkKey(tool, at));
   }
 
   #group({ group }: Step, path: Path): void {
