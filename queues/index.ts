@@ -90,7 +90,7 @@ export {
   type Shown,
   type Taken,
 } from "./gate/gate.ts";
-export { BREAKER_PROBES } from "./gate/constants.ts";
+export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
 export type { Health, Level, LevelChange, LevelView } from "./gate/level.ts";
 export type { Reason } from "./gate/reasons.ts";
 export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";

@@ -1,6 +1,6 @@
-import { TuttiError, type ToolRegistry } from "../../config/index.ts";
-import type { Gate, GateChanges } from "../../queues/index.ts";
-import type { BudgetChange, ToolChange } from "./forms.ts";
+import { issuesOf, TuttiError, ValidationError, type ToolRegistry } from "../../config/index.ts";
+import { LEVELS, type Gate, type GateChanges, type LevelView } from "../../queues/index.ts";
+import { levelChange, type BudgetChange, type LevelSetting, type ToolChange } from "./forms.ts";
 import { compileBudgetChange, compileReset, compileToolChange, type GateTarget } from "./set.ts";
 import { viewGate, type BudgetView, type GateView, type ToolLimitsView } from "./show.ts";
 
@@ -65,6 +65,37 @@ export class GateDoor {
   async #reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
     const { gate, registry } = this.#parts;
     return this.#change(compileReset(await gate.show(), registry, target), target);
+  }
+
+  /** The level at which the deployment works, who fixed it, and its last changes. */
+  async level(): Promise<LevelView> {
+    return this.#parts.soon(this.#parts.gate.level());
+  }
+
+  /**
+   * Fixes the level at which the deployment works, whatever fails, or leaves it to what fails again.
+   *
+   * @throws ValidationError `request_invalid` with every problem.
+   */
+  async setLevel(setting: LevelSetting): Promise<LevelView> {
+    const parsed = levelChange.safeParse(setting);
+    if (!parsed.success) throw new ValidationError(issuesOf(parsed.error, "request_invalid"));
+    const { level, by = "an operator", reason, forMs } = parsed.data;
+    const { gate, soon } = this.#parts;
+    return soon(
+      (async () => {
+        const untilMs = forMs === undefined ? undefined : (await gate.show()).now + forMs;
+        await gate.configure({
+          level: level === "auto" ? level : LEVELS.indexOf(level),
+          levelBy: {
+            who: by,
+            ...(reason === undefined ? {} : { reason }),
+            ...(untilMs === undefined ? {} : { untilMs }),
+          },
+        });
+        return gate.level();
+      })(),
+    );
   }
 
   async #change(changes: GateChanges, target: GateTarget): Promise<ToolLimitsView | BudgetView> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { IMPORTANCES } from "../../config/index.ts";
+import { LEVELS } from "../../queues/index.ts";
 
 const rates = z
   .array(z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }))
@@ -28,5 +29,18 @@ export const budgetChange = z
   .strictObject({ slots: slots.optional(), rates: rates.optional() })
   .refine((value) => Object.keys(value).length > 0, { error: "expected something to change" });
 
+/** The level at which the deployment is to work. */
+export const levelChange = z.strictObject({
+  /** `auto`: what fails decides. */
+  level: z.enum([...LEVELS, "auto"]),
+  /** Who says so. Default: an operator. */
+  by: z.string().min(1).max(200).optional(),
+  /** Default: none. */
+  reason: z.string().min(1).max(1_000).optional(),
+  /** For how long; then what fails decides again. Milliseconds. Default: until told otherwise. */
+  forMs: z.int().positive().max(31_536_000_000).optional(),
+});
+
+export type LevelSetting = z.input<typeof levelChange>;
 export type ToolChange = z.input<typeof toolChange>;
 export type BudgetChange = z.input<typeof budgetChange>;

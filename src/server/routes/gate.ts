@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { BudgetChange, ToolChange } from "../../gate/forms.ts";
+import type { BudgetChange, LevelSetting, ToolChange } from "../../gate/forms.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 const name = z.string().min(1).max(200);
@@ -101,5 +101,26 @@ export const gateRoutes: readonly Route[] = [
       status: 200,
       body: await tutti.gate.reset({ budget: params.name }),
     }),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/v1/gate/level",
+      summary: "The level at which the deployment works, who fixed it, and its last changes.",
+    },
+    async (_request, { tutti }) => ({ status: 200, body: await tutti.gate.level() }),
+  ),
+  route(
+    {
+      method: "put",
+      path: "/v1/gate/level",
+      summary: "Fix the level at which the deployment works, or leave it to what fails.",
+      body: jsonObject,
+    },
+    async ({ body }, { tutti }) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its own form checks it, with all problems at once
+      const setting = body as unknown as LevelSetting;
+      return { status: 200, body: await tutti.gate.setLevel(setting) };
+    },
   ),
 ];

@@ -80,6 +80,13 @@ test("commands say why something waits, show the gate and change it", async ({
     expect([refused.code, refused.stdout]).toEqual([2, ""]);
     expect(refused.stderr).toContain(text);
   }
+  const level = await cli("gate", "level", "minimal", "--reason", "outage", "--for", "10m");
+  expect(level.stderr).toBe("");
+  expect(level.stdout).toMatch(
+    /^minimal, fixed by \S+ until .*\n.* normal -> minimal {2}\S+: outage\n$/,
+  );
+  expect((await cli("gate", "level", "auto")).code).toBe(0);
+  expect((await cli("gate", "level", "minimal", "--for", "soon")).code).toBe(2);
   await rm(folder, { recursive: true });
   calls.open();
 });

@@ -67,3 +67,25 @@ test("why something waits, and the limits that decide it", async ({ work }) => {
     code: "unknown_step",
   });
 });
+
+test("the level is fixed by hand, and left to what fails again", async () => {
+  expect(await json(await get("/v1/gate/level"))).toEqual({ level: "normal", changes: [] });
+  const fixed = await send("PUT", "/v1/gate/level", {
+    level: "reduced",
+    by: "ada",
+    reason: "maintenance",
+    forMs: 60_000,
+  });
+  expect(await json(fixed)).toMatchObject({
+    level: "reduced",
+    fixed: { by: "ada", until: expect.any(String) },
+    changes: [{ from: "normal", to: "reduced", reason: "maintenance", by: "ada" }],
+  });
+  expect(await json(await send("PUT", "/v1/gate/level", { level: "auto" }))).not.toHaveProperty(
+    "fixed",
+  );
+  await send("PUT", "/v1/gate/level", { level: "normal" });
+  const wrong = await problemOf(await send("PUT", "/v1/gate/level", { level: "low", forMs: 0 }));
+  expect(wrong).toMatchObject({ status: 400, code: "request_invalid" });
+  expect(wrong["errors"]).toHaveLength(2);
+});

@@ -9,6 +9,7 @@ import { EXIT, wrongUse } from "../../failure.ts";
 import { collect } from "../../options.ts";
 import { withSession } from "../../session.ts";
 import { budgetText, gateText, toolText } from "./gate-text.ts";
+import { addLevel } from "./level.ts";
 
 export function addGate(program: Command, cli: Cli): void {
   const gate = program
@@ -17,6 +18,7 @@ export function addGate(program: Command, cli: Cli): void {
   addShow(gate, cli);
   addSet(gate, cli);
   addReset(gate, cli);
+  addLevel(gate, cli);
 }
 
 function addShow(gate: Command, cli: Cli): void {
