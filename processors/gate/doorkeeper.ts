@@ -15,15 +15,18 @@ import {
 import type { CancelSource } from "../calls/cancellation.ts";
 import type { MachineUsage } from "../learning/machine-usage.ts";
 import type { DeclaredLimits } from "./declared.ts";
+import { Holdings } from "./holdings.ts";
 import type { UsageWord } from "./learner.ts";
 import { Openness } from "./openness.ts";
-import { gated, type Gatekeeper } from "./seam.ts";
+import { gated, UNUSED, type Gatekeeper } from "./seam.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
 const POLL_MS = 1_000;
 /** Calls without a permit that went well are reported this often. Milliseconds. */
 const REPORT_MS = 5_000;
+/** A permit that the gate counts and this process does not know is looked at again after this time. Milliseconds. */
+const RECHECK_MS = 1_000;
 
 /** What a process brings to the gate. */
 export interface DoorkeeperOptions {
@@ -56,7 +59,7 @@ export interface LeavingJob {
 /** What is kept of a running job. */
 interface Held {
   /** Null for a job that needed none. */
-  readonly grant: Grant | null;
+  grant: Grant | null;
   /** When it was given, by this process' clock. Milliseconds. */
   readonly atMs: number;
   end?: CallEnd;
@@ -74,12 +77,15 @@ export class Doorkeeper implements Gatekeeper {
   readonly #openness: Openness;
   readonly #room = new WaitingRoom();
   readonly #held = new Map<string, Held>();
+  readonly #holdings = new Holdings();
   /** Calls without a permit since the last report, by tool. */
   readonly #unreported = new Map<string, number>();
   #declared: DeclaredLimits = { tools: {}, budgets: {} };
   #machines = 0;
   #lease: NodeJS.Timeout | undefined;
   #reports: NodeJS.Timeout | undefined;
+  #renewing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(options: DoorkeeperOptions) {
     this.#options = options;
@@ -89,7 +95,7 @@ export class Doorkeeper implements Gatekeeper {
 
   /** Makes the limits known and begins to listen. */
   async start(declared: DeclaredLimits): Promise<void> {
-    const { subscriber, keys, process, leaseMs } = this.#options;
+    const { redis, subscriber, keys, process, leaseMs } = this.#options;
     this.#declared = declared;
     await this.#register();
     const wake = keys.wake(process);
@@ -98,8 +104,13 @@ export class Doorkeeper implements Gatekeeper {
       else if (channel === keys.troubles) this.#openness.hear(message, () => this.#refresh());
     });
     await subscriber.subscribe(wake, keys.troubles);
-    // What was said while the connection was away is asked for.
-    subscriber.on("ready", () => this.#refresh());
+    // What was said while the connection was away is asked for, when what is said from now on is heard.
+    subscriber.on("ready", () => {
+      const listens = subscriber.subscribe(wake, keys.troubles).then(() => this.#refresh());
+      void this.#patiently(listens, "the gate is not heard");
+    });
+    // Answers that were underway when the connection broke are lost, with the permits in them.
+    redis.on("ready", () => void this.#renew());
     await this.#openness.read();
     this.#lease = setInterval(() => void this.#renew(), Math.max(50, leaseMs / 3));
     this.#lease.unref();
@@ -109,6 +120,7 @@ export class Doorkeeper implements Gatekeeper {
 
   /** Gives everything back. Jobs that still run lose their permits. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#lease);
     clearInterval(this.#reports);
     this.#room.close();
@@ -153,22 +165,37 @@ export class Doorkeeper implements Gatekeeper {
     return this.#openness.isOpen(tool);
   }
 
-  acquire(tool: string): Promise<Acquired> {
+  async acquire(tool: string): Promise<Acquired> {
     this.#room.enter(tool);
-    return this.gate.acquire(tool, this.#options);
+    let askedMs = performance.now();
+    let answer = await this.gate.acquire(tool, this.#options);
+    if (answer.status === "unknown" && !this.#closed) {
+      await this.#renew();
+      askedMs = performance.now();
+      answer = await this.gate.acquire(tool, this.#options);
+    }
+    if (answer.status === "granted") this.#holdings.add(answer.permit, tool, askedMs);
+    return answer;
   }
 
   async release(permit: string, end: CallEnd): Promise<void> {
+    this.#holdings.drop(permit);
     await this.gate.release(permit, end);
   }
 
-  amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
-    return this.gate.amend(permit, take);
+  async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
+    const holding = this.#holdings.get(permit);
+    const askedMs = performance.now();
+    this.#holdings.drop(permit);
+    const grant = await this.gate.amend(permit, take);
+    if (grant !== null && holding !== undefined)
+      this.#holdings.add(grant.permit, holding.tool, askedMs);
+    return grant;
   }
 
   passed(jobId: string, token: string): Promise<void> {
     this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, free: true });
-    return this.gate.passed([jobId]);
+    return this.#patiently(this.gate.passed([jobId]), "a job that passed keeps its mark");
   }
 
   /** Whether a job came without asking for what its call takes, so that it must not call. */
@@ -177,7 +204,8 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   hold(jobId: string, token: string, grant: Grant): void {
-    this.#held.set(`${token} ${jobId}`, { grant, atMs: performance.now() });
+    const atMs = this.#holdings.get(grant.permit)?.askedMs ?? performance.now();
+    this.#held.set(`${token} ${jobId}`, { grant, atMs });
   }
 
   /** Waits until a tool may have room here, no longer than `waitMs` when that says something, or a second. */
@@ -192,7 +220,8 @@ export class Doorkeeper implements Gatekeeper {
 
   /**
    * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
-   * then `next` is that job's. `underway`: calls of the tool here that needed no permit.
+   * then the answer is that job's. `open`: it came without a permit, as one of so many of the tool here. A
+   * job that tries to leave once more has neither, and nothing is said of it again.
    */
   async leave(
     tool: string,
@@ -200,20 +229,30 @@ export class Doorkeeper implements Gatekeeper {
       readonly jobId: string;
       readonly token: string;
       readonly wants: boolean;
-      readonly underway: number;
+      readonly open: number | null;
     },
-  ): Promise<{ readonly next: Grant | null; readonly wasOpen: boolean }> {
+  ): Promise<Grant | null> {
     const key = `${leaving.token} ${leaving.jobId}`;
     const held = this.#held.get(key);
     this.#held.delete(key);
     const end = held?.end ?? { class: "ok" };
     if (held === undefined || held.grant === null) {
-      await this.#endOpen(tool, end, leaving.underway);
-      return { next: null, wasOpen: true };
+      if (leaving.open !== null) await this.#endOpen(tool, end, leaving.open);
+      return null;
     }
     const { machine, process } = this.#options;
-    const next = leaving.wants ? { tool, machine, process } : undefined;
-    return { next: await this.gate.release(held.grant.permit, end, next), wasOpen: false };
+    const wanted = leaving.wants ? { tool, machine, process } : undefined;
+    this.#holdings.drop(held.grant.permit);
+    const askedMs = performance.now();
+    try {
+      const next = await this.gate.release(held.grant.permit, end, wanted);
+      if (next !== null) this.#holdings.add(next.permit, tool, askedMs);
+      return next;
+    } catch (thrown) {
+      // The job has to leave all the same; what is still in our name is found when the lease is renewed.
+      this.#options.log.warn({ error: messageOf(thrown) }, "a permit was not given back");
+      return null;
+    }
   }
 
   /** This process serves a lane no more. */
@@ -286,16 +325,55 @@ export class Doorkeeper implements Gatekeeper {
     });
   }
 
-  async #renew(): Promise<void> {
-    await this.#patiently(
-      (async () => {
-        if (await this.gate.renew(this.#options, this.#options.leaseMs)) return;
-        this.#options.log.warn(
-          "the gate took this process for dead; what runs here is not counted",
-        );
-        await this.#register();
-      })(),
-      "the gate's lease was not renewed",
+  /** One at a time: what the gate says is compared with what is known when it has been said. */
+  #renew(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#renewing ??= this.#patiently(this.#compare(), "the gate's lease was not renewed").finally(
+      () => {
+        this.#renewing = undefined;
+      },
+    );
+    return this.#renewing;
+  }
+
+  /** Keeps the lease; gives back what only the gate knows of, and has counted what only this process knows of. */
+  async #compare(): Promise<void> {
+    const running = [...this.#held.values()].map(({ grant }) => grant?.permit);
+    const { known, permits } = await this.gate.renew(this.#options, this.#options.leaseMs);
+    if (!known) await this.#comeBack();
+    const there = new Set(permits);
+    const lost = new Set(running.filter((permit) => permit !== undefined && !there.has(permit)));
+    if (lost.size > 0) await this.#countAgain(lost);
+    const leaked = this.#holdings.leaked(permits);
+    if (leaked.length > 0)
+      this.#options.log.warn({ permits: leaked.length }, "answers of the gate were lost");
+    await Promise.all(leaked.map((permit) => this.gate.release(permit, UNUSED)));
+    if (this.#holdings.doubtful) setTimeout(() => void this.#renew(), RECHECK_MS).unref();
+  }
+
+  async #comeBack(): Promise<void> {
+    this.#options.log.warn("the gate took this process for dead");
+    await this.#register();
+  }
+
+  /** Calls that are underway here and whose permits are gone: others must not believe that there is room. */
+  async #countAgain(lost: ReadonlySet<string | undefined>): Promise<void> {
+    const calls = [...this.#held].filter(([, { grant }]) => lost.has(grant?.permit));
+    await Promise.all(
+      calls.map(async ([key, held]) => {
+        const old = held.grant;
+        const holding = old === null ? undefined : this.#holdings.get(old.permit);
+        if (old === null || holding === undefined) return;
+        const { tool } = holding;
+        const underwayMs = performance.now() - held.atMs;
+        const grant = await this.gate.adopt(tool, this.#options, old.take, underwayMs);
+        if (grant === null) return;
+        if (this.#held.get(key) === held && held.grant === old) {
+          this.#holdings.drop(old.permit);
+          this.#holdings.add(grant.permit, tool, holding.askedMs);
+          held.grant = grant;
+        } else await this.gate.release(grant.permit, UNUSED);
+      }),
     );
   }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
 
 import type { RedisQueueBackend } from "bullmq";
@@ -9,6 +10,18 @@ import type { Acquired, CallEnd, Grant, StepLimits } from "../../queues/index.ts
 const NOTHING: unknown[] = [0, 0, 0, 0];
 
 type FetchAnswer = unknown[] | void;
+
+/** A process that the gate does not know, although it has just registered, asks again after this time. Milliseconds. */
+const UNKNOWN_MS = 100;
+/** Scripts that would take no job, or give no sign of one, because of the limits at the queue. */
+const HIDDEN_FROM: ReadonlySet<string> = new Set([
+  "moveToActive",
+  "moveToFinished",
+  "moveToDelayed",
+  "moveJobFromActiveToWait",
+  "moveStalledJobsToWait",
+  "retryJob",
+]);
 
 /** How the call of a job ended that did not make it. */
 export const UNUSED: CallEnd = { class: "none", unused: true };
@@ -30,7 +43,8 @@ export interface Gatekeeper {
   callOff(tool: string): void;
   /**
    * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
-   * then `next` is that job's. `underway`: calls of the tool here that needed no permit.
+   * then the answer is that job's. `open`: it came without a permit, as one of so many of the tool here. A
+   * job that tries to leave once more has neither, and nothing is said of it again.
    */
   leave(
     tool: string,
@@ -38,9 +52,9 @@ export interface Gatekeeper {
       readonly jobId: string;
       readonly token: string;
       readonly wants: boolean;
-      readonly underway: number;
+      readonly open: number | null;
     },
-  ): Promise<{ readonly next: Grant | null; readonly wasOpen: boolean }>;
+  ): Promise<Grant | null>;
 }
 
 /** Puts the gate in front of the worker that uses this backend. */
@@ -75,10 +89,10 @@ class Seam {
   /** Set by a refusal: how long the next wait for room lasts at most. Milliseconds. */
   #refusedMs: number | undefined;
   #stopping = false;
-  readonly #meta: string;
-  readonly #metaIndex: number;
-  /** Jobs underway without a permit. */
-  #open = 0;
+  /** Set around those calls of BullMQ's scripts that go by the limits at the queue. */
+  readonly #seesLimits = new AsyncLocalStorage<boolean>();
+  /** Jobs underway without a permit: `<token> <job>`. */
+  readonly #open = new Set<string>();
 
   constructor(backend: RedisQueueBackend, tool: string, keeper: Gatekeeper) {
     this.#backend = backend;
@@ -86,11 +100,10 @@ class Seam {
     this.#keeper = keeper;
     this.#take = backend.moveToActive.bind(backend);
     this.#putBack = backend.moveJobFromActiveToWait.bind(backend);
-    this.#meta = backend.keys["meta"]!;
-    this.#metaIndex = backend.moveToFinishedKeys.indexOf(this.#meta);
   }
 
   decorate(): void {
+    this.#hideLimits();
     this.#decorateWaiting();
     this.#decorateExits();
   }
@@ -98,12 +111,20 @@ class Seam {
   /**
    * The limits that stand at the queue are for people to see and for other workers; a job with a permit
    * must not be held up by a copy of the gate's own limits. Whether the queue is paused stands at the same
-   * place; the gate looks at that itself.
+   * place; the gate looks at that itself. Each call is told apart: others are underway at the same time.
    */
-  #seeLimits(seen: boolean): void {
-    const { keys, moveToFinishedKeys } = this.#backend;
-    keys["meta"] = seen ? this.#meta : `${this.#meta}:gated`;
-    moveToFinishedKeys[this.#metaIndex] = keys["meta"];
+  #hideLimits(): void {
+    const backend = this.#backend;
+    const meta = backend.keys["meta"]!;
+    const run = backend.execCommand.bind(backend);
+    backend.execCommand = (client, command, args) => {
+      const seen = this.#seesLimits.getStore() === true || !HIDDEN_FROM.has(command);
+      return run(
+        client,
+        command,
+        seen ? args : args.map((key) => (key === meta ? `${meta}:gated` : key)),
+      );
+    };
   }
 
   #decorateWaiting(): void {
@@ -140,16 +161,18 @@ class Seam {
         return this.#takeOpen(token, name);
       case "paused":
         return NOTHING;
+      case "unknown":
+        this.#refusedMs = UNKNOWN_MS;
+        return NOTHING;
       case "empty":
-        return [0, 0, 0, got.dueAtMs];
+        return [0, 0, 0, got.dueInMs > 0 ? Date.now() + got.dueInMs : 0];
       case "refused":
         this.#refusedMs = got.waitMs;
         return NOTHING;
       case "free": {
-        this.#seeLimits(false);
         const taken = await this.#take(token, name);
         if (taken[1] === got.job) await this.#keeper.passed(got.job, token);
-        if (!taken[0] || taken[1] === got.job) return this.#countOpen(taken);
+        if (!taken[0] || taken[1] === got.job) return this.#countOpen(taken, token);
         // Another worker was faster, and the job behind it is not free.
         return this.#return(String(taken[1]), token);
       }
@@ -159,18 +182,17 @@ class Seam {
   }
 
   async #takeOpen(token: string, name?: string): Promise<unknown[]> {
-    this.#seeLimits(true);
-    return this.#countOpen(await this.#take(token, name));
+    const taken = await this.#seesLimits.run(true, () => this.#take(token, name));
+    return this.#countOpen(taken, token);
   }
 
-  #countOpen<T extends FetchAnswer>(taken: T): T {
-    if (taken?.[0]) this.#open++;
+  #countOpen<T extends FetchAnswer>(taken: T, token: string): T {
+    if (taken?.[0]) this.#open.add(`${token} ${String(taken[1])}`);
     return taken;
   }
 
   async #takeWith(grant: Grant, token: string, name: string | undefined): Promise<unknown[]> {
     let taken: unknown[];
-    this.#seeLimits(false);
     try {
       taken = await this.#take(token, name);
     } catch (thrown) {
@@ -195,10 +217,12 @@ class Seam {
     return true;
   }
 
-  /** Puts a fetched job back to where it stood; no attempt is used. */
+  /**
+   * Puts a fetched job back to where it stood; no attempt is used. It leaves a sign there, so that the next
+   * fetch comes at once and asks for what this job takes.
+   */
   async #return(jobId: string, token: string): Promise<unknown[]> {
     await this.#putBack(jobId, token);
-    this.#refusedMs = 0;
     return NOTHING;
   }
 
@@ -256,21 +280,14 @@ class Seam {
     move: (keep: boolean) => Promise<FetchAnswer>,
   ): Promise<FetchAnswer> {
     const wants = fetchNext && !this.#stopping;
-    const left = await this.#keeper.leave(this.#tool, {
-      jobId,
-      token,
-      wants,
-      underway: this.#open,
-    });
-    const { next: grant } = left;
-    if (left.wasOpen) this.#open--;
+    const underway = this.#open.size;
+    const open = this.#open.delete(`${token} ${jobId}`) ? underway : null;
+    const grant = await this.#keeper.leave(this.#tool, { jobId, token, wants, open });
     if (grant === null) {
-      const open = wants && this.#keeper.isOpen(this.#tool);
-      this.#seeLimits(open);
-      return this.#countOpen(await move(open));
+      const keep = wants && this.#keeper.isOpen(this.#tool);
+      return this.#countOpen(await this.#seesLimits.run(keep, () => move(keep)), token);
     }
     let taken: FetchAnswer;
-    this.#seeLimits(false);
     try {
       taken = await move(true);
     } catch (thrown) {

@@ -63,10 +63,20 @@ export type Acquired =
   /** The next job will not call its tool; it takes nothing. */
   | { readonly status: "free"; readonly job: string }
   | { readonly status: "paused" }
-  /** No job waits; the next delayed one is due then, 0 when there is none. */
-  | { readonly status: "empty"; readonly dueAtMs: number }
+  /** No job waits; the next delayed one is due after so long, 0 when there is none. */
+  | { readonly status: "empty"; readonly dueInMs: number }
+  /** The process has no lease (any more), and has to register first. */
+  | { readonly status: "unknown" }
   /** Not now. `waitMs`: what passes with time has passed then; 0 when nothing of that kind. */
   | { readonly status: "refused"; readonly waitMs: number; readonly reason: string };
+
+/** What a process hears that keeps its permits. */
+export interface Renewed {
+  /** False when they were taken back because it was late, or when Redis has lost them. */
+  readonly known: boolean;
+  /** The permits that are in its name, but for offers. */
+  readonly permits: readonly string[];
+}
 
 /** A layer over what a tool or a budget declares; later ones win. */
 export type Layer = "declared" | "learned" | "set";
@@ -210,10 +220,11 @@ type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: nu
 type AcquireAnswer =
   | GrantAnswer
   | ["free", job: string]
-  | ["empty", dueAtMs: number]
+  | ["empty", dueInMs: number]
   | ["refused", waitMs: number, reason: string]
   | ["open"]
-  | ["paused"];
+  | ["paused"]
+  | ["unknown"];
 
 const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
   permit,
@@ -264,11 +275,12 @@ export class Gate {
       case "free":
         return { status: "free", job: answer[1] };
       case "empty":
-        return { status: "empty", dueAtMs: answer[1] };
+        return { status: "empty", dueInMs: answer[1] };
       case "refused":
         return { status: "refused", waitMs: answer[1], reason: answer[2] };
       case "open":
       case "paused":
+      case "unknown":
         return { status: answer[0] };
     }
   }
@@ -320,9 +332,32 @@ export class Gate {
     await this.#do("register", machine, process, leaseMs, capacity);
   }
 
-  /** Keeps the permits of a process. False when they were taken back because it was late. */
-  async renew({ machine, process }: Caller, leaseMs: number): Promise<boolean> {
-    return (await this.#do<number>("renew", process, machine, leaseMs)) === 1;
+  /** Keeps the permits of a process. */
+  async renew({ machine, process }: Caller, leaseMs: number): Promise<Renewed> {
+    type Answer = [known: number, permits: readonly string[] | Readonly<Record<string, never>>];
+    const [known, permits] = await this.#do<Answer>("renew", process, machine, leaseMs);
+    return { known: known === 1, permits: listed(permits) };
+  }
+
+  /**
+   * Counts a call again whose permit the gate has lost; `underwayMs`: for how long it has been underway. Null
+   * when the tool has no limits.
+   */
+  async adopt(
+    tool: string,
+    { machine, process }: Caller,
+    take: StepLimits | null,
+    underwayMs: number,
+  ): Promise<Grant | null> {
+    const answer = await this.#do<GrantAnswer | ["refused"]>(
+      "adopt",
+      tool,
+      machine,
+      process,
+      take ?? false,
+      Math.max(0, Math.round(underwayMs)),
+    );
+    return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
   /** A process goes; what it held is free. */

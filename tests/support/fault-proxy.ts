@@ -40,6 +40,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #links = new Set<Link>();
   readonly #random: () => number;
   #isMeant: ((request: string) => boolean) | undefined;
+  #isSwallowed: ((request: string) => boolean) | undefined;
 
   private constructor(server: Server, target: URL, random: () => number) {
     this.#server = server;
@@ -97,6 +98,11 @@ export class FaultProxy implements AsyncDisposable {
     this.#isMeant = isMeant;
   }
 
+  /** Swallows the answer to the first request for which this holds, on whatever connection. */
+  swallowAnswerTo(isMeant: (request: string) => boolean): void {
+    this.#isSwallowed = isMeant;
+  }
+
   /** Ends one direction and leaves the other open. */
   halfClose(link?: Link): void {
     for (const one of link === undefined ? this.#links : [link]) {
@@ -147,6 +153,10 @@ export class FaultProxy implements AsyncDisposable {
         if (from === client && this.#isMeant?.(chunk.toString()) === true) {
           this.#isMeant = undefined;
           link.tears = true;
+        }
+        if (from === client && this.#isSwallowed?.(chunk.toString()) === true) {
+          this.#isSwallowed = undefined;
+          link.swallows = true;
         }
         if (from === server && link.swallows) {
           this.done.swallowed++;

@@ -27,7 +27,14 @@ export interface GatedFixture {
   readonly process: (
     machine: string,
     declared?: Partial<DeclaredLimits>,
-    options?: { readonly leaseMs?: number; readonly capacity?: Readonly<Record<string, number>> },
+    options?: {
+      readonly leaseMs?: number;
+      readonly capacity?: Readonly<Record<string, number>>;
+      /** Where it finds Redis. */
+      readonly redisUrl?: string;
+      /** The clock of its gate. */
+      readonly now?: () => number;
+    },
   ) => Promise<GatedProcess>;
 }
 
@@ -65,10 +72,12 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
         return queue;
       },
       process: async (machine, declared = {}, options = {}) => {
-        const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
-        const subscriber = new Redis(redisUrl, { maxRetriesPerRequest: null });
+        const url = options.redisUrl ?? redisUrl;
+        const connection = new Redis(url, { maxRetriesPerRequest: null });
+        const subscriber = new Redis(url, { maxRetriesPerRequest: null });
+        for (const one of [connection, subscriber]) one.on("error", () => {});
         const keeper = new Doorkeeper({
-          gate: new Gate(connection, keys),
+          gate: new Gate(connection, keys, options.now),
           redis: connection,
           subscriber,
           keys,

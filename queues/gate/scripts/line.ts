@@ -96,15 +96,37 @@ local function rankOf(head)
   return { bucket = math.floor(head.priority / ${FAIR_BUCKET_S * PRIORITIES_PER_S}), at = head.at }
 end
 
+-- Whether a claim that slots of several budgets keep has waited so long that those that come free are kept
+-- for it: they may never be free at the same time. Now and then they are not, as one may be held for hours.
+local function keepsFree(claim, limits, take, reasons)
+  local waited = now - claim.s - math.max(${STARVED_MS}, 3 * (limits.serviceMs or 0))
+  if #take.b < 2 or waited < 0 or waited % ${2 * DRAIN_MS} >= ${DRAIN_MS} then return false end
+  for _, reason in ipairs(reasons) do if reason.kind ~= 'slots' and reason.kind ~= 'behind' then return false end end
+  return true
+end
+
 -- A claim that nothing but lines keeps stands in them; nobody behind it may take a budget before it, or a
 -- costly job would wait for ever beside cheap ones.
-local function lineUp(machine, tool, claim, reasons, rank)
-  local member, lines = machine .. '\\n' .. tool, {}
-  for _, reason in ipairs(reasons) do
-    if reason.line then lines[#lines + 1] = reason.line
-    else lines = {} break end
+local function lineUp(machine, tool, claim, limits, take, reasons, rank)
+  local member, lines, stands = machine .. '\\n' .. tool, {}, {}
+  local function stand(line)
+    if not stands[line] then lines[#lines + 1] = line end
+    stands[line] = true
   end
-  for _, line in ipairs(claim.l or {}) do redis.call('SREM', G .. '.line:' .. line, member) end
+  for _, reason in ipairs(reasons) do
+    if reason.line then stand(reason.line)
+    else lines, stands = {}, {} break end
+  end
+  if keepsFree(claim, limits, take, reasons) then
+    for _, one in ipairs(take.b) do if one[2] > 0 then stand(one[1]) end end
+  end
+  for _, line in ipairs(claim.l or {}) do
+    if not stands[line] then
+      redis.call('SREM', G .. '.line:' .. line, member)
+      if first[line] and first[line].tool == tool then first[line] = nil end
+      freedLines[line] = true
+    end
+  end
   claim.l = lines
   for _, line in ipairs(lines) do
     redis.call('SADD', G .. '.line:' .. line, member)
@@ -174,7 +196,7 @@ local function serveClaim(machineName, tool, claim)
       if claim.s then
         account(tool, claim, labelOf(reasons))
         hurryUp(tool, claim, reasons)
-        lineUp(machineName, tool, claim, reasons, rank)
+        lineUp(machineName, tool, claim, limits, take, reasons, rank)
         drainFor(machine, tool, claim, limits, take, reasons)
         saveClaim(machineName, tool, claim)
       end

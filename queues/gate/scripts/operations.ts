@@ -30,9 +30,11 @@ local function dropOffer(process, tool)
 end
 
 -- tool, machine, process -> granted, permit, what its job says, guard ms | refused, wait ms, reason | free, job
--- | open | paused | empty, when the next delayed job is due
+-- | open | paused | empty, ms until the next delayed job is due | unknown
 function operations.acquire(a)
   local tool, name, process = a[2], a[3], a[4]
+  -- What is given to a process without a lease nobody would ever take back.
+  if not isAlive(process) then return { 'unknown' } end
   local queue = P .. ':' .. tool .. ':'
   local head = redis.call('HEXISTS', queue .. 'meta', 'paused') == 0 and headOf(tool)
   if not head then
@@ -40,7 +42,8 @@ function operations.acquire(a)
     dropOffer(process, tool)
     if head == false and redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then return { 'paused' } end
     local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
-    return { 'empty', due[1] and math.floor(tonumber(due[2]) / 4096) or 0 }
+    -- For how long, not until when: the clock of who asks may be another.
+    return { 'empty', due[1] and math.max(1, math.floor(tonumber(due[2]) / 4096) - now) or 0 }
   end
   if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
   local limits = toolOf(tool)
@@ -58,8 +61,9 @@ function operations.acquire(a)
     redis.call('HDEL', G .. '.offered:' .. process, tool)
     redis.call('ZREM', G .. '.offers', offered)
     redis.call('HSET', G .. '.permits', offered, cjson.encode(permit))
-    movePlaces(offered, permit)
-    return { 'granted', offered, permit.w or false, guardOfTake(permit) }
+    -- A short window may have left the offer behind, and be full of others by now.
+    if movePlaces(offered, permit) <= now then return { 'granted', offered, permit.w or false, guardOfTake(permit) } end
+    giveBack(offered, permit, { class = 'none', unused = true })
   end
   local take, rank = takeOf(limits, head.take), rankOf(head)
   for _, one in ipairs(take.b) do serveLine(one[1]) end
@@ -84,7 +88,7 @@ function operations.acquire(a)
   if not known then claim.p[#claim.p + 1] = process end
   account(tool, claim, labelOf(reasons))
   claim.u = untilOf(reasons)
-  lineUp(name, tool, claim, reasons, rank)
+  lineUp(name, tool, claim, limits, take, reasons, rank)
   drainFor(machine, tool, claim, limits, take, reasons)
   saveClaim(name, tool, claim)
   -- Whoever looks at the queue next finds the sign that it holds jobs.
@@ -99,10 +103,11 @@ function operations.swap(a)
   local permit = permitOf(id)
   if not permit then return { 'gone' } end
   giveBack(id, permit, call)
-  if a[4] and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
+  if a[4] and isAlive(a[4].process) and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
   serveFreed()
-  if not a[4] then wakeFor(permit.t) end
   local granted = own and own.granted
+  -- Whose place went to somebody else does not stand in line yet.
+  if not granted then wakeFor(permit.t) end
   local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
   own = nil
   return answer
@@ -181,13 +186,26 @@ function operations.register(a)
   return 0
 end
 
--- process, machine, lease ms -> 1, or 0 when its permits were taken back meanwhile.
+-- process, machine, lease ms -> 1, or 0 when its permits were taken back meanwhile; those it has, without offers.
 function operations.renew(a)
-  local known = redis.call('ZSCORE', G .. '.processes', a[2])
+  local known, offers, held = isAlive(a[2]), {}, {}
+  for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. a[2])) do offers[id] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+    if not offers[id] then held[#held + 1] = id end
+  end
   redis.call('ZADD', G .. '.processes', digits(now + a[4]), a[2])
   redis.call('HSET', G .. '.process-info', a[2], a[3])
   redis.call('SADD', G .. '.machines', a[3])
-  return known and 1 or 0
+  return { known and 1 or 0, held }
+end
+
+-- tool, machine, process, what the job says, ms -> granted, permit | refused. A call that has been underway so
+-- long, whose permit is gone: it is counted again, also when there is no room for it.
+function operations.adopt(a)
+  local limits, saying = toolOf(a[2]), a[5] or nil
+  if not limits then return { 'refused' } end
+  local take = takeOf(limits, saying)
+  return { 'granted', (grant(a[2], limits, take, machineOf(a[3]), a[4], { take = saying }, false, a[6])), saying or false, guardOfTake(take) }
 end
 
 -- process, machine. A process goes, and takes nothing with it.
@@ -263,7 +281,10 @@ function operations.passed(a)
   return redis.call('ZREM', G .. '.free', unpack(a, 2))
 end
 ${VIEWS}${LEVEL}
-local left = sweep()
+local left, dead = sweep()
+for _, one in ipairs(dead) do
+  for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
+end
 serveFreed()
 for tool in pairs(left) do wakeFor(tool) end
 local answers = {}

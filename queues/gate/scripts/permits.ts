@@ -19,8 +19,17 @@ local function countOffer(tool, by)
   if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
 end
 
-local function grant(tool, limits, take, machine, process, head, offered)
-  local id = digits(redis.call('HINCRBY', G, 'fence', 1))
+-- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
+local function nextId()
+  local last = tonumber(redis.call('HGET', G, 'fence') or '0')
+  local id = digits(math.max(last + 1, now * 1000))
+  redis.call('HSET', G, 'fence', id)
+  return id
+end
+
+-- 'underwayMs': the call has been underway that long, and was counted in its windows when it went out.
+local function grant(tool, limits, take, machine, process, head, offered, underwayMs)
+  local id = nextId()
   local key = G .. '.machine:' .. machine.name
   for r, amount in pairs(take.n) do
     if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
@@ -33,9 +42,9 @@ local function grant(tool, limits, take, machine, process, head, offered)
     -- Counted even where no slots are declared: they may be while it is held.
     if one[2] > 0 then use(one[1], one[2]) end
   end
-  takePlaces(id, take)
-  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now, j = head.job, w = head.take, c = running }
-  if isProbe(base) then permit.x = 1 end
+  if not underwayMs then takePlaces(id, take) end
+  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take, c = running }
+  if not underwayMs and isProbe(base) then permit.x = 1 end
   if offered then
     permit.o = 1
     countOffer(tool, 1)
@@ -98,12 +107,13 @@ local function giveBack(id, permit, call)
     if call.class == 'ok' then
       local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
       mean, count = tonumber(mean), tonumber(count) + 1
-      mean = mean + (now - permit.s - mean) / math.min(count, ${SERVICE_WINDOW})
+      -- The clock of Redis may have been put back meanwhile.
+      mean = mean + (math.max(0, now - permit.s) - mean) / math.min(count, ${SERVICE_WINDOW})
       redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
     end
     if learns and (call.class == 'ok' or call.class == 'limited') then
       local beside = ((permit.c or 1) + runningBefore) / 2
-      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, now - permit.s, beside, headOf(permit.t) and 1 or 0, call.class, now }))
+      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now }))
       redis.call('LTRIM', G .. '.samples', -${SAMPLES_KEPT}, -1)
     end
     redis.call('HINCRBY', G .. '.outcomes', base .. '\\n' .. call.class, 1)
@@ -136,14 +146,18 @@ local function forgetMachine(name)
   dropClaims(name)
   redis.call('SREM', G .. '.machines', name)
   redis.call('HDEL', G .. '.drains', name)
+  redis.call('HDEL', G .. '.usage', name)
+  for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do
+    redis.call('HDEL', G .. '.failures:' .. tool, 't:' .. name, 'f:' .. name)
+  end
   if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end
   machines[name] = nil
 end
 
 -- Takes back what nobody came for, and what a process held that has not been heard of for its lease.
--- Returns the tools that the dead ones called.
+-- Returns the tools that the dead ones called, and the dead ones.
 local function sweep()
-  local left = {}
+  local left, dead = {}, {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', G .. '.offers', '-inf', stamp, 'LIMIT', 0, 20)) do
     local permit = permitOf(id)
     if permit then giveBack(id, permit, { class = 'none', unused = true }) else redis.call('ZREM', G .. '.offers', id) end
@@ -164,9 +178,12 @@ local function sweep()
       local name = redis.call('HGET', G .. '.process-info', process)
       redis.call('HDEL', G .. '.process-info', process)
       redis.call('DEL', G .. '.offered:' .. process)
-      if name then forgetMachine(name) end
+      if name then
+        dead[#dead + 1] = { process = process, machine = name }
+        forgetMachine(name)
+      end
     end
   end
-  return left
+  return left, dead
 end
 `;

@@ -33,6 +33,10 @@ local function toolOf(queue)
     if base == queue then
       local text = redis.call('HGET', G .. '.tools', queue)
       found = text and cjson.decode(text) or false
+      if found then
+        -- Somebody may have said or learned something of it before anybody declared it.
+        found.needs, found.budgets, found.upstream = found.needs or {}, found.budgets or {}, found.upstream or queue
+      end
     else
       found = toolOf(base)
       if found and found.perKey then
