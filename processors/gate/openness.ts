@@ -21,6 +21,8 @@ export class Openness {
   #free: ReadonlyMap<string, FreeTool> = new Map();
   #troubles = new Set<string>();
   #level = 0;
+  /** What was heard since the reading began that is underway. */
+  #late: string[] | undefined;
   /** Tools whose last call failed: their next success is worth telling. */
   readonly #watched = new Set<string>();
 
@@ -52,14 +54,22 @@ export class Openness {
 
   /** `+field`, `-field`, or `!` when something else has changed. */
   hear(message: string, refresh: () => void): void {
+    this.#late?.push(message);
+    if (!this.#apply(message)) refresh();
+  }
+
+  #apply(message: string): boolean {
     const field = message.slice(1);
     if (message.startsWith("+")) this.#troubles.add(field);
     else if (message.startsWith("-")) this.#troubles.delete(field);
-    else refresh();
+    else return false;
+    return true;
   }
 
   async read(): Promise<void> {
     const { gate } = this.#keys;
+    const late: string[] = [];
+    this.#late = late;
     const [tools, troubles, level] = await Promise.all([
       this.#redis.hgetall(`${gate}.tools`),
       this.#redis.hkeys(`${gate}.trouble`),
@@ -86,6 +96,9 @@ export class Openness {
     }
     this.#free = free;
     this.#troubles = new Set(troubles);
+    // Messages and answers come over two connections: an answer may be older than what was heard before it.
+    for (const message of late) this.#apply(message);
+    if (this.#late === late) this.#late = undefined;
     this.#level = Number(level ?? 0);
   }
 }

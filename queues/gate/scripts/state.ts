@@ -96,6 +96,26 @@ local function use(field, amount)
   if used[field] == 0 then redis.call('HDEL', G .. '.used', field) end
 end
 
+-- Anybody who can reach Redis can add a job. One that says nonsense must not keep the others from being served.
+local function isTake(say)
+  if type(say) ~= 'table' or type(say.needs or {}) ~= 'table' or type(say.budgets or {}) ~= 'table' then return false end
+  for _, amount in pairs(say.needs or {}) do
+    if type(amount) ~= 'number' or amount < 0 or amount ~= math.floor(amount) then return false end
+  end
+  for _, one in ipairs(say.budgets or {}) do
+    if type(one) ~= 'table' then return false end
+    for i = 2, 3 do if type(one[i]) ~= 'number' or one[i] < 0 or one[i] ~= math.floor(one[i]) then return false end end
+  end
+  return true
+end
+
+-- Hardly any job says something else than its tool; only those are read.
+local function sayingOf(text)
+  if not string.find(text, '"take":', 1, true) then return nil end
+  local read, data = pcall(cjson.decode, text)
+  if read and type(data) == 'table' and isTake(data.take) then return data.take end
+end
+
 -- Bull's priority of a job has its place in the order in the low half of its score.
 local PRIORITY = 4294967296
 -- The job of a tool's queue that would be fetched next; false when none would.
@@ -119,11 +139,7 @@ local function headOf(tool)
     found = { job = job, priority = priority }
     local facts = redis.call('HMGET', queue .. job, 'timestamp', 'data')
     found.at = tonumber(facts[1] or stamp)
-    -- Hardly any job says something else than its tool; only those are read.
-    if facts[2] and string.find(facts[2], '"take":', 1, true) then
-      local read, data = pcall(cjson.decode, facts[2])
-      if read and type(data) == 'table' and type(data.take) == 'table' then found.take = data.take end
-    end
+    found.take = facts[2] and sayingOf(facts[2]) or nil
   end
   heads[tool] = found
   return found

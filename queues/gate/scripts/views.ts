@@ -153,7 +153,7 @@ function operations.explain(a)
   end
   local asked = job ~= '' and redis.call('HGET', queue .. job, 'data') or nil
   local own = head and head.take
-  if asked and string.find(asked, '"take":', 1, true) then own = cjson.decode(asked).take end
+  if asked then own = sayingOf(asked) end
   if limits then
     local take, rank = takeOf(limits, own), head and rankOf(head)
     answer.take = take

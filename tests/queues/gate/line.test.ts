@@ -148,3 +148,30 @@ test("what was learned of a tool before it was declared keeps nobody from asking
   });
   expect(await line.gate.acquire("one", a)).toEqual({ status: "open" });
 });
+
+test("a job that says nonsense keeps nobody else from being served", async ({
+  line,
+  redis,
+  prefix,
+}) => {
+  await line.open(
+    { one: takes({ cpu: 0.6 }), two: takes({ cpu: 0.6 }, [["x", 1, 0]]) },
+    { x: { slots: 1 } },
+  );
+  const permit = await line.start("one");
+  expect(await line.start("two")).toBeNull();
+  for (const take of [
+    { needs: { cpu: "a lot" } },
+    { needs: { cpu: 0.5 } },
+    { needs: "much" },
+    { budgets: [["x", null, -1]] },
+    { budgets: ["x"] },
+    "everything",
+  ]) {
+    await redis.hset(`${prefix}:two:job`, { data: JSON.stringify({ take }) });
+    await line.gate.explain("two", "job");
+    expect(await line.start("two")).toBeNull();
+  }
+  await line.gate.release(permit!, OK);
+  expect(await line.start("two")).not.toBeNull();
+});

@@ -1,0 +1,21 @@
+import { expect } from "vitest";
+
+import { Openness } from "../../../processors/gate/openness.ts";
+import { Gate, Keys } from "../../../queues/index.ts";
+import { takes } from "../../support/gated.ts";
+import { test } from "../../support/redis.ts";
+
+test("trouble that is heard of while everything is read is not forgotten", async ({
+  redis,
+  prefix,
+}) => {
+  const keys = new Keys(prefix);
+  await new Gate(redis, keys).configure({ tools: { free: { declared: takes({}) } } });
+  const openness = new Openness(redis, keys);
+  await openness.read();
+  expect(openness.isOpen("free")).toBe(true);
+  const reading = openness.read();
+  openness.hear("+b:free", () => {});
+  await reading;
+  expect(openness.isOpen("free")).toBe(false);
+});
