@@ -304,9 +304,11 @@ local function serveFreed()
 end
 
 -- BullMQ wakes nobody for a job that is added while as many run as the queue's own limit says, so there may
--- be jobs that nobody has asked for. Whoever takes the sign asks, and puts it back when it is refused.
+-- be jobs that nobody has asked for. Whoever takes the sign asks, and puts it back when it is refused. A
+-- delayed job has a sign of its own, and by the clock of its workers it may not be due yet.
 local function wakeFor(tool)
-  if headOf(tool) then redis.call('ZADD', P .. ':' .. tool .. ':marker', 0, '0') end
+  local head = headOf(tool)
+  if head and not head.due then redis.call('ZADD', P .. ':' .. tool .. ':marker', 0, '0') end
 end
 
 -- A tool or an upstream is free of its trouble, or limits have changed: every claim is looked at.

@@ -123,7 +123,7 @@ local function headOf(tool)
   local found = heads[tool]
   if found ~= nil then return found end
   local queue = P .. ':' .. tool .. ':'
-  local job, priority = redis.call('LINDEX', queue .. 'wait', -1), 0
+  local job, priority, isDue = redis.call('LINDEX', queue .. 'wait', -1), 0, false
   if not job then
     local first = redis.call('ZRANGE', queue .. 'prioritized', 0, 0, 'WITHSCORES')
     if first[1] then job, priority = first[1], math.floor(tonumber(first[2]) / PRIORITY) end
@@ -131,12 +131,12 @@ local function headOf(tool)
   if not job then
     local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
     if due[1] and math.floor(tonumber(due[2]) / 4096) <= now then
-      job, priority = due[1], tonumber(redis.call('HGET', queue .. due[1], 'priority') or '0')
+      job, priority, isDue = due[1], tonumber(redis.call('HGET', queue .. due[1], 'priority') or '0'), true
     end
   end
   found = false
   if job then
-    found = { job = job, priority = priority }
+    found = { job = job, priority = priority, due = isDue }
     local facts = redis.call('HMGET', queue .. job, 'timestamp', 'data')
     found.at = tonumber(facts[1] or stamp)
     found.take = facts[2] and sayingOf(facts[2]) or nil
