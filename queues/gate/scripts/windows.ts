@@ -22,6 +22,13 @@ local function sumOf(name, durationMs)
       redis.call('ZREMRANGEBYSCORE', key, '-inf', before)
       use(field, -units)
     end
+    -- No place lies further ahead than a guard, unless the clock of Redis was put back: then it would be
+    -- taken until the old time has come again. It counts as taken now.
+    local latest = digits(now + guardOf(durationMs))
+    local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    if last[2] and tonumber(last[2]) > tonumber(latest) then
+      for _, place in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. latest, '+inf')) do redis.call('ZADD', key, latest, place) end
+    end
   end
   return usedOf(field)
 end

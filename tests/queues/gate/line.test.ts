@@ -175,3 +175,18 @@ test("a job that says nonsense keeps nobody else from being served", async ({
   await line.gate.release(permit!, OK);
   expect(await line.start("two")).not.toBeNull();
 });
+
+test("a clock of Redis that is put back keeps a rate, and closes it for one window at most", async ({
+  line,
+}) => {
+  await line.open({ one: takes({}, [["r", 0, 1]]) }, { r: { rates: [[2, 1_000]] } });
+  expect(await line.start("one")).not.toBeNull();
+  expect(await line.start("one")).not.toBeNull();
+  line.now -= 600_000;
+  await line.gate.register(a, 1_000_000_000, { "*": 1_000_000 });
+  expect(await line.start("one")).toBeNull();
+  line.now += 1_200;
+  expect(await line.start("one")).not.toBeNull();
+  expect(await line.start("one")).not.toBeNull();
+  expect(await line.start("one")).toBeNull();
+});
