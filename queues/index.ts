@@ -80,18 +80,16 @@ export {
   type CallClass,
   type CallEnd,
   type Caller,
-  type Explained,
   type GateChanges,
   type GatedLimits,
   type Grant,
   type Observed,
   type Layer,
-  type Rank,
   type Shown,
-  type Taken,
 } from "./gate/gate.ts";
 export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
 export type { Health, Level, LevelChange, LevelView } from "./gate/level.ts";
+export type { Explained, Rank, Taken } from "./gate/explained.ts";
 export type { Reason } from "./gate/reasons.ts";
 export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";
 export {
