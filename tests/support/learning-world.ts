@@ -128,6 +128,9 @@ export class LearningWorld {
       const { caller, tool } = wanted[index]!;
       const endsAtMs = this.#now + SERVICE_MS * (0.5 + this.#random());
       this.#running.set(answer.permit, { tool, machine: caller.machine, endsAtMs });
+      // The next job of its queue is a later one.
+      const job = `${this.#keys.prefix}:${tool.id}:job`;
+      await this.#redis.hset(job, { timestamp: this.#now });
     }
     for (const { machine } of this.#callers) {
       const use = [...this.#running.values()]

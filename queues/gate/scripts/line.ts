@@ -80,6 +80,7 @@ local function dropClaim(machine, tool)
   if drains.drain and drains.drain.tool == tool then
     drains.drain = nil
     redis.call('HDEL', G .. '.drains', machine)
+    freedMachines[machine] = true
   end
   for _, line in ipairs(claim.l or {}) do
     redis.call('SREM', G .. '.line:' .. line, machine .. '\\n' .. tool)
@@ -231,7 +232,9 @@ end
 local function sortedByRank(list)
   table.sort(list, function(a, b)
     if not a.rank or not b.rank then return a.rank ~= nil and b.rank == nil end
-    return goesBefore(a.rank, b.rank)
+    if goesBefore(a.rank, b.rank) then return true end
+    -- Of two in the same place the one that has waited longer.
+    return not goesBefore(b.rank, a.rank) and a.since < b.since
   end)
   return list
 end
@@ -239,6 +242,7 @@ end
 local function ranked(entry)
   local head = headOf(entry.tool)
   entry.rank = head and rankOf(head)
+  entry.since = entry.since or now
   return entry
 end
 
@@ -254,8 +258,9 @@ local function serveLine(name)
   local line, counted = {}, false
   for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. name)) do
     local machine, tool = string.match(member, '^(.*)\\n(.*)$')
-    if claimOf(machine, tool) then
-      line[#line + 1] = ranked({ machine = machine, tool = tool })
+    local claim = claimOf(machine, tool)
+    if claim then
+      line[#line + 1] = ranked({ machine = machine, tool = tool, since = claim.s })
       if isOwn(machine, tool) then counted = true end
     else
       redis.call('SREM', G .. '.line:' .. name, member)
@@ -279,7 +284,7 @@ end
 -- Goes through the claims of a machine, and the call that has just ended there.
 local function serveMachine(name, all)
   local list = {}
-  for tool in pairs(claimsOf(name, all)) do list[#list + 1] = ranked({ tool = tool }) end
+  for tool, claim in pairs(claimsOf(name, all)) do list[#list + 1] = ranked({ tool = tool, since = claim.s }) end
   if own and own.machine == name and not claimOf(name, own.tool) then list[#list + 1] = ranked({ tool = own.tool }) end
   for _, entry in ipairs(sortedByRank(list)) do
     local limits = toolOf(entry.tool)

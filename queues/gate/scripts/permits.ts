@@ -56,6 +56,8 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   if machine.drain and machine.drain.tool == tool then
     machine.drain = nil
     redis.call('HDEL', G .. '.drains', machine.name)
+    -- What was kept for it may fit others beside it.
+    freedMachines[machine.name] = true
   end
   return id, permit
 end
