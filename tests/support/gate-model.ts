@@ -383,7 +383,9 @@ export class GateModel {
           (one) => one.includes(`"t":"${tool}"`) && one.includes('"o":1'),
         );
         if (offers.length > 0) continue;
-        const { a, k } = JSON.parse(text) as { a: number; k: string };
+        const { a, k, u = 0 } = JSON.parse(text) as { a: number; k: string; u?: number };
+        // Who waits for a time knows it, and asks again by itself; here it does so within a second.
+        if (u > 0 && u <= this.#now && this.#now - u < 1_000) continue;
         // A machine is kept for so long and no longer: who waits for the time asks again by itself.
         if (k.startsWith("drain") && this.#now - a < 1_000) continue;
         const explained = await this.gate.explain(tool);

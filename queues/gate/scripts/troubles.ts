@@ -65,7 +65,8 @@ local function troubled(tool, limits, no)
   if upstream then
     if now < upstream.until_ then
       no({ kind = 'cool_down', upstream = limits.upstream, untilMs = upstream.until_ })
-    elseif runningOf('u:' .. limits.upstream) >= upstream.allowed then
+    elseif now < math.max(upstream.at, upstream.until_) + ${RAMP_MS} and runningOf('u:' .. limits.upstream) >= upstream.allowed then
+      -- A call that hangs since before the pause must not keep all others for ever: a ramp ends by itself.
       no({ kind = 'ramp', upstream = limits.upstream, line = 'u:' .. limits.upstream, allowed = upstream.allowed, goal = upstream.goal })
     end
   end

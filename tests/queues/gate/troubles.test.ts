@@ -223,3 +223,17 @@ describe("the level of the deployment", () => {
         expect(await started(importance, level), `${importance} ${level}`).toBe(levels[level]);
   });
 });
+
+test("a call that hangs since before a pause does not keep the others for ever", async ({
+  world,
+}) => {
+  const here = world(["a"]);
+  await here.open(tools());
+  const hangs = await here.start();
+  expect(hangs).not.toBeNull();
+  await here.call({ class: "limited", retryAfterMs: 1_000 });
+  here.now += 1_000;
+  expect(await here.start()).toBeNull();
+  here.now += 30_000;
+  expect(await here.start()).not.toBeNull();
+});
