@@ -83,7 +83,7 @@ export const configSchema = z.strictObject({
     .preprocess(fromWord, z.boolean({ error: "true or false" }))
     .default(true)
     .describe(
-      "Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take.",
+      "Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take. The same for all workers.",
     ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",

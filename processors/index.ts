@@ -17,7 +17,7 @@ export { removeExpired, type Retention } from "./duties/retention.ts";
 export type { RepairParts } from "./duties/repair.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
-export { capacityOf, declaredLimits, type DeclaredLimits } from "./gate/declared.ts";
+export { capacityOf, declaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
 export { Learner, type UsageWord } from "./gate/learner.ts";
 export { ServiceLevel } from "./gate/service-level.ts";

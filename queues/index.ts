@@ -67,28 +67,27 @@ export {
   compileBudget,
   compileLimits,
   compileStepLimits,
+  importanceUnits,
   limitsOfStep,
   MACHINE_UNITS,
   shareUnits,
   type BudgetLimits,
+  type GatedLimits,
   type ToolLimits,
 } from "./gate/limits.ts";
-export {
-  Gate,
-  listed,
-  type Acquired,
-  type CallClass,
-  type CallEnd,
-  type Caller,
-  type GateChanges,
-  type GatedLimits,
-  type Grant,
-  type Observed,
-  type Layer,
-  type Shown,
-} from "./gate/gate.ts";
+export type { GateChanges, Layer } from "./gate/changes.ts";
+export { Gate } from "./gate/gate.ts";
+export type { Observed } from "./gate/observed.ts";
+export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
+export { listed, type Shown } from "./gate/tables.ts";
 export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
-export type { Health, Level, LevelChange, LevelView } from "./gate/level.ts";
+export {
+  levelOf,
+  type Health,
+  type Level,
+  type LevelChange,
+  type LevelView,
+} from "./gate/level.ts";
 export type { Explained, Rank, Taken } from "./gate/explained.ts";
 export type { Reason } from "./gate/reasons.ts";
 export { showLimits, shownLimits, type ShownLimits } from "./gate/shown.ts";

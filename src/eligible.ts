@@ -54,9 +54,7 @@ function inSequence(
   const { sequence = [] } = definition;
   const { startedAtMs } = records.get(stepId) ?? PENDING;
   if (startedAtMs === null)
-    return sequence
-      .slice(0, Math.max(0, sequence.indexOf(stepId)))
-      .map((id) => records.get(id) ?? PENDING);
+    return turnsBefore(definition, stepId).map((id) => records.get(id) ?? PENDING);
   return sequence
     .filter((id) => id !== stepId)
     .map((id) => records.get(id) ?? PENDING)
@@ -68,11 +66,31 @@ function itemFreed(
   stepId: string,
   item: number,
 ): number | null {
-  const { maxParallel = 1, streams } = definition.steps[stepId]?.forEach ?? {};
-  if (streams !== undefined) return records.get(shownAs(streams, item))?.finishedAtMs ?? null;
-  if (item >= maxParallel)
-    return records.get(shownAs(stepId, item - maxParallel))?.finishedAtMs ?? null;
-  return records.get(stepId)?.startedAtMs ?? null;
+  const before = itemBefore(definition, stepId, item);
+  const freed =
+    before === null
+      ? records.get(stepId)?.startedAtMs
+      : records.get(shownAs(before.stepId, before.item))?.finishedAtMs;
+  return freed ?? null;
+}
+
+/**
+ * The item that another one comes behind: the one `maxParallel` places before it, or in a pipeline the same
+ * item of the stage before. Null: it begins with its forEach.
+ */
+export function itemBefore(
+  { steps }: RunDefinition,
+  stepId: string,
+  item: number,
+): { readonly stepId: string; readonly item: number } | null {
+  const { maxParallel = 1, streams } = steps[stepId]?.forEach ?? {};
+  if (streams !== undefined) return { stepId: streams, item };
+  return item < maxParallel ? null : { stepId, item: item - maxParallel };
+}
+
+/** Mode `sequential`: the steps that have their turn before a step, in their order. */
+export function turnsBefore({ sequence = [] }: RunDefinition, stepId: string): readonly string[] {
+  return sequence.slice(0, Math.max(0, sequence.indexOf(stepId)));
 }
 
 const endOf = ({ finishedAtMs }: StepRecord): number => finishedAtMs ?? Infinity;

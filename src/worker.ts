@@ -37,7 +37,6 @@ import {
   Suspects,
   Workers,
   type BoundTools,
-  type DeclaredLimits,
   type Engine,
   type SecretSource,
   type ToolHandler,
@@ -60,6 +59,7 @@ import {
   Waits,
   WorkflowRegistry,
   type Abort,
+  type GateChanges,
 } from "../queues/index.ts";
 import { treeOf } from "./tree.ts";
 
@@ -88,7 +88,11 @@ export interface StartWorkerOptions {
   readonly machine?: string;
   /** How much of the machine its jobs may be believed to use. Default: "balanced". */
   readonly strategy?: Strategy;
-  /** Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take. Default: true. */
+  /**
+   * Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls
+   * services take. The same for all workers of a deployment; a worker that starts with `false` also ends
+   * what was learned before. Default: true.
+   */
   readonly learning?: boolean;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
@@ -152,7 +156,7 @@ class RunningWorker implements TuttiWorker {
   readonly #presence: Presence;
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
-  readonly #declared: DeclaredLimits;
+  readonly #declared: GateChanges;
   #heartbeat: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 

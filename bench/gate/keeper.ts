@@ -54,8 +54,10 @@ export async function gatedServer(options: ServerOptions): Promise<Server> {
     log: pino({ level: "warn" }, pino.destination(2)),
   });
   await keeper.start({
-    tools: Object.fromEntries(tools.map(({ id, limits }) => [id, limits])),
-    budgets,
+    tools: Object.fromEntries(tools.map(({ id, limits }) => [id, { declared: limits }])),
+    budgets: Object.fromEntries(
+      Object.entries(budgets).map(([name, declared]) => [name, { declared }]),
+    ),
   });
   const workers: Worker[] = [];
   return {

@@ -67,7 +67,8 @@ export class Duties {
       { every: LEVEL_INTERVAL_MS },
       { name: "level", ...kept },
     );
-    if (this.#options.learner !== undefined)
+    if (this.#options.learner === undefined) await this.#queue.removeJobScheduler("learner");
+    else
       await this.#queue.upsertJobScheduler(
         "learner",
         { every: LEARN_INTERVAL_MS },

@@ -4,14 +4,9 @@ import {
   compileLimits,
   MACHINE_UNITS,
   type BudgetLimits,
+  type GateChanges,
   type GatedLimits,
 } from "../../queues/index.ts";
-
-/** The limits of the tools and budgets that a process knows. */
-export interface DeclaredLimits {
-  readonly tools: Readonly<Record<string, GatedLimits>>;
-  readonly budgets: Readonly<Record<string, BudgetLimits>>;
-}
 
 /** Calls at once of a service of which nothing is known yet; it grows as long as they stay fast. */
 const START_CAP = 4;
@@ -21,23 +16,26 @@ const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
 /**
  * What a catalogue declares, as the gate reads it.
  *
- * @param learning How many calls at once a service of others takes is learned: its calls are counted.
+ * @param learning How many calls at once a service of others takes is learned: its calls are counted. False:
+ * what was learned before of anything holds no more.
  */
-export function declaredLimits(registry: ToolRegistry, learning: boolean): DeclaredLimits {
-  const tools: Record<string, GatedLimits> = {};
-  const budgets: Record<string, BudgetLimits> = {};
+export function declaredLimits(registry: ToolRegistry, learning: boolean): GateChanges {
+  const tools: Record<string, { declared: GatedLimits }> = {};
+  const budgets: Record<string, { declared: BudgetLimits | false }> = {};
   for (const [name, spec] of Object.entries(registry.budgets()))
-    budgets[name] = compileBudget(spec);
+    budgets[name] = { declared: compileBudget(spec) };
   for (const { spec } of registry.list()) {
     const { limits, own } = compileLimits(spec);
-    tools[spec.id] = {
+    const declared = {
       ...limits,
       ...(spec.performance === undefined ? {} : { serviceMs: spec.performance.responseTimeMs }),
       ...(learning && EXTERNAL.has(spec.binding?.type) ? { external: true, cap: START_CAP } : {}),
     };
-    if (own !== undefined) budgets[`tool:${spec.id}`] = own;
+    tools[spec.id] = { declared };
+    // A tool may have had limits before, under an older catalogue.
+    budgets[`tool:${spec.id}`] = { declared: own ?? false };
   }
-  return { tools, budgets };
+  return { tools, budgets, ...(learning ? {} : { forget: true }) };
 }
 
 /** What a machine offers under a strategy, in millionths by resource; `*` for those without a word of their own, -1 for no bound. */

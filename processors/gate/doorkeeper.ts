@@ -1,40 +1,32 @@
 import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
-import type { Logger } from "pino";
 
 import { messageOf } from "../../config/index.ts";
 import {
   type Acquired,
   type CallEnd,
   type Gate,
+  type GateChanges,
   type Grant,
-  type Keys,
   type StepLimits,
   toolOfQueue,
 } from "../../queues/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
-import type { MachineUsage } from "../learning/machine-usage.ts";
-import type { DeclaredLimits } from "./declared.ts";
 import { Holdings } from "./holdings.ts";
-import type { UsageWord } from "./learner.ts";
 import { Openness } from "./openness.ts";
+import { patiently, Reporter, type ReporterOptions } from "./reporter.ts";
 import { gated, UNUSED, type Gatekeeper } from "./seam.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
 const POLL_MS = 1_000;
-/** Calls without a permit that went well are reported this often. Milliseconds. */
-const REPORT_MS = 5_000;
 /** A permit that the gate counts and this process does not know is looked at again after this time. Milliseconds. */
 const RECHECK_MS = 1_000;
 
 /** What a process brings to the gate. */
-export interface DoorkeeperOptions {
-  readonly gate: Gate;
-  readonly redis: Redis;
+export interface DoorkeeperOptions extends ReporterOptions {
   /** A connection that listens. */
   readonly subscriber: Redis;
-  readonly keys: Keys;
   /** Processes with the same machine share its capacity. */
   readonly machine: string;
   /** Name of this process; no other has it. */
@@ -43,11 +35,6 @@ export interface DoorkeeperOptions {
   readonly leaseMs: number;
   /** Capacity of the machine in millionths, by resource; `*` for all others, -1 for no bound. */
   readonly capacity: Readonly<Record<string, number>>;
-  readonly log: Logger;
-  /** Says how the machine is used, for who learns from it. Default: not said. */
-  readonly usage?: MachineUsage;
-  /** Called when there are more or fewer machines than before. */
-  readonly onMachines?: () => Promise<void>;
 }
 
 /** A job on its way through a worker. */
@@ -78,12 +65,9 @@ export class Doorkeeper implements Gatekeeper {
   readonly #room = new WaitingRoom();
   readonly #held = new Map<string, Held>();
   readonly #holdings = new Holdings();
-  /** Calls without a permit since the last report, by tool. */
-  readonly #unreported = new Map<string, number>();
-  #declared: DeclaredLimits = { tools: {}, budgets: {} };
-  #machines = 0;
+  readonly #reporter: Reporter;
+  #declared: GateChanges = {};
   #lease: NodeJS.Timeout | undefined;
-  #reports: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
   #closed = false;
 
@@ -91,10 +75,11 @@ export class Doorkeeper implements Gatekeeper {
     this.#options = options;
     this.gate = options.gate;
     this.#openness = new Openness(options.redis, options.keys);
+    this.#reporter = new Reporter(options);
   }
 
   /** Makes the limits known and begins to listen. */
-  async start(declared: DeclaredLimits): Promise<void> {
+  async start(declared: GateChanges): Promise<void> {
     const { redis, subscriber, keys, process, leaseMs } = this.#options;
     this.#declared = declared;
     await this.#register();
@@ -114,15 +99,14 @@ export class Doorkeeper implements Gatekeeper {
     await this.#openness.read();
     this.#lease = setInterval(() => void this.#renew(), Math.max(50, leaseMs / 3));
     this.#lease.unref();
-    this.#reports = setInterval(() => void this.#report(), REPORT_MS);
-    this.#reports.unref();
+    this.#reporter.start();
   }
 
   /** Gives everything back. Jobs that still run lose their permits. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#lease);
-    clearInterval(this.#reports);
+    this.#reporter.stop();
     this.#room.close();
     await this.gate.leave(this.#options);
   }
@@ -266,63 +250,17 @@ export class Doorkeeper implements Gatekeeper {
     const tool = toolOfQueue(queue);
     if (end.class === "none") return;
     if (end.class === "ok" && !this.#openness.isWatched(tool)) {
-      this.#unreported.set(tool, (this.#unreported.get(tool) ?? 0) + 1);
+      this.#reporter.wentWell(tool);
       return;
     }
     this.#openness.watch(tool, end.class !== "ok");
     await this.gate.report(tool, this.#options.machine, { ...end, underway });
   }
 
-  async #report(): Promise<void> {
-    await this.#patiently(this.#countMachines(), "the machines were not counted");
-    await this.#patiently(this.#sayUsage(), "the use of the machine was not said");
-    const counts = [...this.#unreported];
-    this.#unreported.clear();
-    await this.#patiently(
-      Promise.all(
-        counts.map(([tool, count]) =>
-          this.gate.report(tool, this.#options.machine, { class: "ok", count }),
-        ),
-      ),
-      "calls were not reported",
-    );
-  }
-
-  async #sayUsage(): Promise<void> {
-    const { redis, keys, machine, usage } = this.#options;
-    const nowMs = Date.now();
-    const reading = await usage?.read(nowMs);
-    if (reading == null) return;
-    const { usage: used, pressure, windowMs } = reading;
-    const [s, us] = await redis.time();
-    const atMs = Number(s) * 1_000 + Math.floor(Number(us) / 1_000);
-    const word: UsageWord = { usage: used, pressure, windowMs, atMs };
-    await redis.hset(keys.usage, machine, JSON.stringify(word));
-  }
-
-  async #countMachines(): Promise<void> {
-    const { redis, keys, onMachines } = this.#options;
-    const machines = await redis.scard(`${keys.gate}.machines`);
-    if (machines === this.#machines) return;
-    this.#machines = machines;
-    await onMachines?.();
-  }
-
   async #register(): Promise<void> {
     const { leaseMs, capacity } = this.#options;
-    const { tools, budgets } = this.#declared;
     await this.gate.register(this.#options, leaseMs, capacity);
-    const declared = <T>(layers: Readonly<Record<string, T>>): Record<string, { declared: T }> =>
-      Object.fromEntries(Object.entries(layers).map(([id, limits]) => [id, { declared: limits }]));
-    // Limits that a tool had before, under an older catalogue.
-    const gone = Object.keys(tools)
-      .map((id) => `tool:${id}`)
-      .filter((own) => budgets[own] === undefined)
-      .map((own) => [own, { declared: false }] as const);
-    await this.gate.configure({
-      tools: declared(tools),
-      budgets: { ...declared(budgets), ...Object.fromEntries(gone) },
-    });
+    await this.gate.configure(this.#declared);
   }
 
   /** One at a time: what the gate says is compared with what is known when it has been said. */
@@ -382,12 +320,8 @@ export class Doorkeeper implements Gatekeeper {
     void this.#patiently(this.#openness.read(), "the gate's troubles were not read");
   }
 
-  async #patiently(work: Promise<unknown>, what: string): Promise<void> {
-    try {
-      await work;
-    } catch (thrown) {
-      this.#options.log.warn({ error: messageOf(thrown) }, what);
-    }
+  #patiently(work: Promise<unknown>, what: string): Promise<void> {
+    return patiently(this.#options.log, work, what);
   }
 }
 

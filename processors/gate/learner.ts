@@ -116,7 +116,8 @@ export class Learner {
     const windowMs = seen.now - (kept.atMs ?? seen.now);
     for (const [machine, text] of Object.entries(seen.usage)) {
       const word = readJson<UsageWord>(text);
-      if (seen.now - word.atMs > STALE_MS || windowMs <= 0) continue;
+      // Over a long window, as after a time without a worker, one reading says nothing.
+      if (seen.now - word.atMs > STALE_MS || windowMs <= 0 || windowMs > STALE_MS) continue;
       machines.push(machine);
       const before = kept.busy?.[machine] ?? {};
       const running = Object.entries(seen.busy[machine] ?? {}).map(

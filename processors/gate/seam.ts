@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
 
 import type { RedisQueueBackend } from "bullmq";
@@ -13,16 +12,6 @@ type FetchAnswer = unknown[] | void;
 
 /** A process that the gate does not know, although it has just registered, asks again after this time. Milliseconds. */
 const UNKNOWN_MS = 100;
-/** Scripts that would take no job, or give no sign of one, because of the limits at the queue. */
-const HIDDEN_FROM: ReadonlySet<string> = new Set([
-  "moveToActive",
-  "moveToFinished",
-  "moveToDelayed",
-  "moveJobFromActiveToWait",
-  "moveStalledJobsToWait",
-  "retryJob",
-]);
-
 /** How the call of a job ended that did not make it. */
 export const UNUSED: CallEnd = { class: "none", unused: true };
 
@@ -67,6 +56,46 @@ export function gated(
   return backend;
 }
 
+/** Those calls of a backend that go by the limits at the queue: they take no job, or give no sign of one, beyond them. */
+type Moves = Pick<
+  RedisQueueBackend,
+  | "moveToActive"
+  | "moveToCompleted"
+  | "moveToFailed"
+  | "moveToDelayed"
+  | "moveJobFromActiveToWait"
+  | "retryJob"
+>;
+
+/** The calls as they are before they are decorated. */
+function movesOf(backend: RedisQueueBackend): Moves {
+  return {
+    moveToActive: backend.moveToActive.bind(backend),
+    moveToCompleted: backend.moveToCompleted.bind(backend),
+    moveToFailed: backend.moveToFailed.bind(backend),
+    moveToDelayed: backend.moveToDelayed.bind(backend),
+    moveJobFromActiveToWait: backend.moveJobFromActiveToWait.bind(backend),
+    retryJob: backend.retryJob.bind(backend),
+  };
+}
+
+/**
+ * The same backend, which does not see the limits at its queue. They are for people to see and for other
+ * workers; a job with a permit must not be held up by a copy of the gate's own limits. Whether the queue is
+ * paused stands at the same place; the gate looks at that itself.
+ */
+function blindfolded(backend: RedisQueueBackend): RedisQueueBackend {
+  const meta = backend.keys["meta"]!;
+  const blind: RedisQueueBackend = Object.create(backend);
+  blind.execCommand = (client, command, args) =>
+    backend.execCommand(
+      client,
+      command,
+      args.map((key) => (key === meta ? `${meta}:gated` : key)),
+    );
+  return blind;
+}
+
 /** A job as BullMQ's scripts return it. */
 interface RawJob {
   readonly data?: string;
@@ -84,13 +113,13 @@ class Seam {
   readonly #tool: string;
   readonly #keeper: Gatekeeper;
   readonly #backend: RedisQueueBackend;
-  readonly #take: RedisQueueBackend["moveToActive"];
-  readonly #putBack: RedisQueueBackend["moveJobFromActiveToWait"];
+  /** For jobs with a permit. */
+  readonly #gated: Moves;
+  /** For jobs that need none: the limits at the queue hold for them. */
+  readonly #plain: Moves;
   /** Set by a refusal: how long the next wait for room lasts at most. Milliseconds. */
   #refusedMs: number | undefined;
   #stopping = false;
-  /** Set around those calls of BullMQ's scripts that go by the limits at the queue. */
-  readonly #seesLimits = new AsyncLocalStorage<boolean>();
   /** Jobs underway without a permit: `<token> <job>`. */
   readonly #open = new Set<string>();
 
@@ -98,33 +127,15 @@ class Seam {
     this.#backend = backend;
     this.#tool = tool;
     this.#keeper = keeper;
-    this.#take = backend.moveToActive.bind(backend);
-    this.#putBack = backend.moveJobFromActiveToWait.bind(backend);
+    const blind = blindfolded(backend);
+    this.#gated = movesOf(blind);
+    this.#plain = movesOf(backend);
+    backend.moveStalledJobsToWait = backend.moveStalledJobsToWait.bind(blind);
   }
 
   decorate(): void {
-    this.#hideLimits();
     this.#decorateWaiting();
     this.#decorateExits();
-  }
-
-  /**
-   * The limits that stand at the queue are for people to see and for other workers; a job with a permit
-   * must not be held up by a copy of the gate's own limits. Whether the queue is paused stands at the same
-   * place; the gate looks at that itself. Each call is told apart: others are underway at the same time.
-   */
-  #hideLimits(): void {
-    const backend = this.#backend;
-    const meta = backend.keys["meta"]!;
-    const run = backend.execCommand.bind(backend);
-    backend.execCommand = (client, command, args) => {
-      const seen = this.#seesLimits.getStore() === true || !HIDDEN_FROM.has(command);
-      return run(
-        client,
-        command,
-        seen ? args : args.map((key) => (key === meta ? `${meta}:gated` : key)),
-      );
-    };
   }
 
   #decorateWaiting(): void {
@@ -170,7 +181,7 @@ class Seam {
         this.#refusedMs = got.waitMs;
         return NOTHING;
       case "free": {
-        const taken = await this.#take(token, name);
+        const taken = await this.#gated.moveToActive(token, name);
         if (taken[1] === got.job) await this.#keeper.passed(got.job, token);
         if (!taken[0] || taken[1] === got.job) return this.#countOpen(taken, token);
         // Another worker was faster, and the job behind it is not free.
@@ -182,8 +193,7 @@ class Seam {
   }
 
   async #takeOpen(token: string, name?: string): Promise<unknown[]> {
-    const taken = await this.#seesLimits.run(true, () => this.#take(token, name));
-    return this.#countOpen(taken, token);
+    return this.#countOpen(await this.#plain.moveToActive(token, name), token);
   }
 
   #countOpen<T extends FetchAnswer>(taken: T, token: string): T {
@@ -194,7 +204,7 @@ class Seam {
   async #takeWith(grant: Grant, token: string, name: string | undefined): Promise<unknown[]> {
     let taken: unknown[];
     try {
-      taken = await this.#take(token, name);
+      taken = await this.#gated.moveToActive(token, name);
     } catch (thrown) {
       await this.#keeper.release(grant.permit, UNUSED);
       throw thrown;
@@ -222,41 +232,39 @@ class Seam {
    * fetch comes at once and asks for what this job takes.
    */
   async #return(jobId: string, token: string): Promise<unknown[]> {
-    await this.#putBack(jobId, token);
+    await this.#gated.moveJobFromActiveToWait(jobId, token);
     return NOTHING;
   }
 
   /** Every way out of a job gives its permit back. Where BullMQ can fetch the next job with it, it does. */
   #decorateExits(): void {
     const backend = this.#backend;
-    const complete = backend.moveToCompleted.bind(backend);
     backend.moveToCompleted = async (job, value, remove, token, fetchNext) => {
       let finishedOn = 0;
-      const result = await this.#leave(String(job.id), token, fetchNext, async (keep) => {
-        const moved = await complete(job, value, remove, token, keep);
+      const result = await this.#leave(String(job.id), token, fetchNext, async (moves, keep) => {
+        const moved = await moves.moveToCompleted(job, value, remove, token, keep);
         finishedOn = moved.finishedOn;
         return moved.result;
       });
       return { result, finishedOn };
     };
-    const fail = backend.moveToFailed.bind(backend);
     backend.moveToFailed = async (job, reason, remove, token, fetchNext, fields) => {
       let finishedOn = 0;
-      const result = await this.#leave(String(job.id), token, fetchNext, async (keep) => {
-        const moved = await fail(job, reason, remove, token, keep, fields);
+      const result = await this.#leave(String(job.id), token, fetchNext, async (moves, keep) => {
+        const moved = await moves.moveToFailed(job, reason, remove, token, keep, fields);
         finishedOn = moved.finishedOn;
         return moved.result;
       });
       return { result, finishedOn };
     };
-    const delay = backend.moveToDelayed.bind(backend);
     backend.moveToDelayed = async (jobId, timestamp, ms, token = "0", options = {}) =>
-      this.#leave(jobId, token, options.fetchNext === true, (keep) =>
-        delay(jobId, timestamp, ms, token, { ...options, fetchNext: keep }),
+      this.#leave(jobId, token, options.fetchNext === true, (moves, keep) =>
+        moves.moveToDelayed(jobId, timestamp, ms, token, { ...options, fetchNext: keep }),
       );
-    const retry = backend.retryJob.bind(backend);
     backend.retryJob = async (jobId, lifo, token = "0", options) => {
-      await this.#leave(jobId, token, false, () => retry(jobId, lifo, token, options));
+      await this.#leave(jobId, token, false, (moves) =>
+        moves.retryJob(jobId, lifo, token, options),
+      );
     };
     const park = backend.moveToWaitingChildren.bind(backend);
     backend.moveToWaitingChildren = async (jobId, token, options) => {
@@ -266,8 +274,8 @@ class Seam {
     };
     backend.moveJobFromActiveToWait = async (jobId, token = "0") => {
       let answer: unknown;
-      await this.#leave(jobId, token, false, async () => {
-        answer = await this.#putBack(jobId, token);
+      await this.#leave(jobId, token, false, async (moves) => {
+        answer = await moves.moveJobFromActiveToWait(jobId, token);
       });
       return answer;
     };
@@ -277,7 +285,7 @@ class Seam {
     jobId: string,
     token: string,
     fetchNext: boolean,
-    move: (keep: boolean) => Promise<FetchAnswer>,
+    move: (moves: Moves, keep: boolean) => Promise<FetchAnswer>,
   ): Promise<FetchAnswer> {
     const wants = fetchNext && !this.#stopping;
     const underway = this.#open.size;
@@ -285,11 +293,11 @@ class Seam {
     const grant = await this.#keeper.leave(this.#tool, { jobId, token, wants, open });
     if (grant === null) {
       const keep = wants && this.#keeper.isOpen(this.#tool);
-      return this.#countOpen(await this.#seesLimits.run(keep, () => move(keep)), token);
+      return this.#countOpen(await move(keep ? this.#plain : this.#gated, keep), token);
     }
     let taken: FetchAnswer;
     try {
-      taken = await move(true);
+      taken = await move(this.#gated, true);
     } catch (thrown) {
       await this.#keeper.release(grant.permit, UNUSED);
       throw thrown;

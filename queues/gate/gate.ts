@@ -4,6 +4,7 @@ import { readJson } from "../../config/index.ts";
 import type { StepLimits } from "../definition.ts";
 import type { Keys } from "../names.ts";
 import { Gather } from "../runs/gather.ts";
+import type { GateChanges } from "./changes.ts";
 import type { Explained } from "./explained.ts";
 import {
   healthOf,
@@ -15,156 +16,10 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import type { BudgetLimits, ToolLimits } from "./limits.ts";
+import { observedOf, type Observed, type ObservedTexts } from "./observed.ts";
+import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GATE_SCRIPT } from "./scripts/operations.ts";
-
-/** What the end of a call says about the service behind its tool. */
-export type CallClass =
-  /** It answered; what it said may still be a failure of the step. */
-  | "ok"
-  /** It asked to be left alone (429). */
-  | "limited"
-  /** Timeout, connection error, 5xx. */
-  | "down"
-  /** The call says nothing about it: it was cancelled, or never made. */
-  | "none";
-
-/** How a call ended, for the gate. */
-export interface CallEnd {
-  readonly class: CallClass;
-  /** With `limited`: how long the service asked for. Milliseconds; 0 when it did not say. */
-  readonly retryAfterMs?: number;
-  /** Units really used, by budget. */
-  readonly actual?: Readonly<Record<string, number>>;
-  /** The call was not made: what it took of rates is given back. */
-  readonly unused?: boolean;
-}
-
-/** A process on a machine, as the gate knows it. */
-export interface Caller {
-  readonly machine: string;
-  readonly process: string;
-}
-
-/** A permit that was given. */
-export interface Grant {
-  readonly permit: string;
-  /** What the job it was given for says instead of its tool. */
-  readonly take: StepLimits | null;
-  /** A call that goes out later than this after the grant may break a rate; 0: it takes of none. Milliseconds. */
-  readonly guardMs: number;
-}
-
-/** What came of asking for a permit. */
-export type Acquired =
-  | ({ readonly status: "granted" } & Grant)
-  /** The tool takes nothing. */
-  | { readonly status: "open" }
-  /** The next job will not call its tool; it takes nothing. */
-  | { readonly status: "free"; readonly job: string }
-  | { readonly status: "paused" }
-  /** No job waits; the next delayed one is due after so long, 0 when there is none. */
-  | { readonly status: "empty"; readonly dueInMs: number }
-  /** The process has no lease (any more), and has to register first. */
-  | { readonly status: "unknown" }
-  /** Not now. `waitMs`: what passes with time has passed then; 0 when nothing of that kind. */
-  | { readonly status: "refused"; readonly waitMs: number; readonly reason: string };
-
-/** What a process hears that keeps its permits. */
-export interface Renewed {
-  /** False when they were taken back because it was late, or when Redis has lost them. */
-  readonly known: boolean;
-  /** The permits that are in its name, but for offers. */
-  readonly permits: readonly string[];
-}
-
-/** A layer over what a tool or a budget declares; later ones win. */
-export type Layer = "declared" | "learned" | "set";
-
-/** The limits of a tool, and what was learned of it. */
-export interface GatedLimits extends ToolLimits {
-  /** Calls at once that the service behind it was seen to carry; false: it has shown no bound. */
-  readonly cap?: number | false;
-  /** How long a call takes. Milliseconds. */
-  readonly serviceMs?: number;
-  /** Somebody else's service is behind it: how many calls at once it takes is worth learning. */
-  readonly external?: boolean;
-}
-
-/** Changes of what the gate goes by. `false` takes a layer away. */
-export interface GateChanges {
-  readonly tools?: Readonly<Record<string, Partial<Record<Layer, Partial<GatedLimits> | false>>>>;
-  readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
-  /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths; `hot`. */
-  readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** 0 normal, 1 reduced, 2 minimal: fixed there, whatever fails. `auto`: what fails decides again. */
-  readonly level?: number | "auto";
-  /** Who says so, for the audit, and for how long. Default: an operator, until told otherwise. */
-  readonly levelBy?: {
-    readonly who: string;
-    readonly reason?: string;
-    /** Milliseconds since 1970. */
-    readonly untilMs?: number;
-  };
-}
-
-/** Everything the gate knows, as it stands in Redis: texts by name. */
-export type Shown = Readonly<Record<GateTable, Readonly<Record<string, string>>>> & {
-  readonly now: number;
-  readonly level: number;
-  readonly machines: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly claims: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Jobs that run, by tool with a permit. */
-  readonly active: Readonly<Record<string, readonly string[]>>;
-};
-
-/** What has happened at the gate for some time. */
-export interface Observed {
-  readonly now: number;
-  /** For how long each tool has held permits on each machine, in all. Milliseconds. */
-  readonly busy: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Jobs that wait, by tool with a service of others behind it. */
-  readonly waiting: Readonly<Record<string, number>>;
-  /** What machines said of themselves: JSON by machine. */
-  readonly usage: Readonly<Record<string, string>>;
-  readonly calls: readonly {
-    readonly tool: string;
-    readonly ms: number;
-    /** Mean of the calls of the tool that were underway at its start and at its end, over all machines. */
-    readonly concurrency: number;
-    /** More of them waited. */
-    readonly bound: boolean;
-    /** It was sent away with a 429. */
-    readonly limited: boolean;
-    readonly atMs: number;
-  }[];
-}
-
-type CallSample = [
-  tool: string,
-  ms: number,
-  concurrency: number,
-  bound: number,
-  end: string,
-  atMs: number,
-];
-type ObservedTexts = Omit<Observed, "calls"> & { readonly calls: readonly string[] };
-
-type GateTable =
-  | "processes"
-  | "leases"
-  | "permits"
-  | "tools"
-  | "budgets"
-  | "used"
-  | "troubles"
-  | "drains"
-  | "service"
-  | "running"
-  | "blocked"
-  | "outcomes"
-  | "toolLayers"
-  | "budgetLayers";
+import { listed, type Shown } from "./tables.ts";
 
 type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
 type AcquireAnswer =
@@ -181,13 +36,6 @@ const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
   take: take === false ? null : take,
   guardMs,
 });
-
-/** Lua cannot tell an empty list from an empty object. */
-export function listed<T>(
-  value: readonly T[] | Readonly<Record<string, T>> | undefined,
-): readonly T[] {
-  return Array.isArray(value) ? (value as readonly T[]) : [];
-}
 
 type Operation = readonly [name: string, ...args: unknown[]];
 
@@ -367,14 +215,7 @@ export class Gate {
 
   /** What has happened since the last call of this; from the first call on it is kept. */
   async observe(): Promise<Observed> {
-    const { calls, ...seen } = await this.#do<ObservedTexts>("observe");
-    return {
-      ...seen,
-      calls: Object.values(calls).map((text) => {
-        const [tool, ms, concurrency, bound, end, atMs] = readJson<CallSample>(text);
-        return { tool, ms, concurrency, bound: bound === 1, limited: end === "limited", atMs };
-      }),
-    };
+    return observedOf(await this.#do<ObservedTexts>("observe"));
   }
 
   /** The level, and its last changes. */

@@ -1,5 +1,5 @@
 import { LEVELS } from "./constants.ts";
-import type { CallClass } from "./gate.ts";
+import type { CallClass } from "./permit.ts";
 
 /** How the deployment works. */
 export type Level = (typeof LEVELS)[number];

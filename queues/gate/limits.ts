@@ -26,6 +26,16 @@ export interface ToolLimits {
   readonly breaker?: ToolSpec["breaker"];
 }
 
+/** The limits of a tool, and what was learned of it. */
+export interface GatedLimits extends ToolLimits {
+  /** Calls at once that the service behind it was seen to carry; false: it has shown no bound. */
+  readonly cap?: number | false;
+  /** How long a call takes. Milliseconds. */
+  readonly serviceMs?: number;
+  /** Somebody else's service is behind it: how many calls at once it takes is worth learning. */
+  readonly external?: boolean;
+}
+
 /** What a budget has, as the gate reads it. */
 export interface BudgetLimits {
   readonly slots?: number;
@@ -72,7 +82,7 @@ export function compileLimits(spec: ToolSpec): {
   const limits = {
     needs: needsOf(spec.resources),
     upstream: spec.upstream ?? spec.id,
-    importance: importanceOf(spec),
+    importance: importanceUnits(spec.importance),
     ...(perKey === undefined ? {} : { perKey: { ...ownBudget(perKey), cost } }),
     ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
@@ -144,7 +154,8 @@ function needsOf(resources: Readonly<Record<string, number>>): Record<string, nu
 
 const take = (name: string, { slots, cost }: Amounts): BudgetTake => [name, slots, cost];
 
-function importanceOf({ importance }: ToolSpec): ToolLimits["importance"] {
+/** The word for what a tool is worth, as a number. */
+export function importanceUnits(importance: ToolSpec["importance"]): ToolLimits["importance"] {
   const [critical, essential] = IMPORTANCES;
   if (importance === critical) return 0;
   return importance === essential ? 1 : 2;

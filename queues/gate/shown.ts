@@ -4,8 +4,7 @@ import { readJson } from "../../config/index.ts";
 import { EVENTS_KEPT } from "../lanes/lanes.ts";
 import { isLane, toolOfQueue, type Keys } from "../names.ts";
 import type { ToolQueues } from "../tool-queues.ts";
-import type { GatedLimits } from "./gate.ts";
-import { MACHINE_UNITS, type BudgetLimits } from "./limits.ts";
+import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
 
 /** The limits of a queue that Bull Board shows, and that workers without a gate go by. */
 export interface ShownLimits {

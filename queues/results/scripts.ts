@@ -1,17 +1,15 @@
-const CLOCK = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`;
+import { SHARED } from "../runs/scripts/shared.ts";
 
 /**
  * Keeps a result. KEYS: all results by when they go, this one. ARGV: the result as JSON, how long it is
  * kept (ms), how many are kept.
  */
-export const KEEP_RESULT_SCRIPT = `${CLOCK}
-local stamp = string.format('%.0f', now)
+export const KEEP_RESULT_SCRIPT = `${SHARED}
+local now = clock()
+local stamp = digits(now)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', stamp)
 redis.call('SET', KEYS[2], stamp .. '|' .. ARGV[1], 'PX', ARGV[2])
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[2])), KEYS[2])
+redis.call('ZADD', KEYS[1], digits(now + tonumber(ARGV[2])), KEYS[2])
 local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[3])
 local gone = over > 0 and redis.call('ZPOPMIN', KEYS[1], over) or {}
 for i = 1, #gone, 2 do redis.call('UNLINK', gone[i]) end
@@ -19,7 +17,8 @@ return over
 `;
 
 /** KEYS: a result. Returns { age in ms, JSON }, or nil. */
-export const READ_RESULT_SCRIPT = `${CLOCK}
+export const READ_RESULT_SCRIPT = `${SHARED}
+local now = clock()
 local text = redis.call('GET', KEYS[1])
 if not text then return nil end
 local at, json = string.match(text, '^(%d+)|(.*)$')

@@ -11,6 +11,16 @@ export function collect(value: string, before: readonly string[]): readonly stri
   return [...before, value];
 }
 
+/** How long the units of times are, as `30m` and `100/1m` name them. Milliseconds. */
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Reads `<count><unit>`, as `30m`; no count means one. Undefined when it is something else. */
+export function timeOf(text: string): number | undefined {
+  const [, count, unit] = /^(\d*)(ms|s|m|h)$/.exec(text) ?? [];
+  const unitMs = UNIT_MS[unit ?? ""];
+  return unitMs === undefined ? undefined : Number(count === "" ? 1 : count) * unitMs;
+}
+
 /** Commander parser for counts and times. */
 export function wholeNumber(text: string): number {
   const value = Number(text);

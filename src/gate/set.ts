@@ -1,5 +1,4 @@
 import {
-  IMPORTANCES,
   issuesOf,
   nearest,
   readJson,
@@ -11,6 +10,7 @@ import {
 import {
   compileBudget,
   compileLimits,
+  importanceUnits,
   listed,
   shareUnits,
   type BudgetLimits,
@@ -80,7 +80,7 @@ export function compileToolChange(
     ...set,
     ...(takes === before ? {} : { budgets: takes }),
     ...(needs === undefined ? {} : { needs }),
-    ...(importance === undefined ? {} : { importance: levelOf(importance) }),
+    ...(importance === undefined ? {} : { importance: importanceUnits(importance) }),
   };
   const ownName = ownOf(tool);
   return {
@@ -282,12 +282,6 @@ function needsAfter(
   const all: Record<string, number> = { ...before };
   for (const [name, share] of Object.entries(resources)) all[name] = shareUnits(share);
   return Object.fromEntries(Object.entries(all).filter(([, units]) => units > 0));
-}
-
-function levelOf(importance: (typeof IMPORTANCES)[number]): ToolLimits["importance"] {
-  const [critical, essential] = IMPORTANCES;
-  if (importance === critical) return 0;
-  return importance === essential ? 1 : 2;
 }
 
 /** What is thrown for a name that nobody knows, with everything else that is wrong. */

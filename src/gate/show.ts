@@ -1,10 +1,12 @@
 import { IMPORTANCES, readJson, type RateWindow } from "../../config/index.ts";
 import {
+  levelOf,
   listed,
   MACHINE_UNITS,
   type BudgetLimits,
   type GatedLimits,
   type Layer,
+  type Level,
   type Shown,
 } from "../../queues/index.ts";
 import { permitsOf, serviceOf, shareOf, stepOfJob, type Permit, type Service } from "./permits.ts";
@@ -107,7 +109,7 @@ export type TroubleView =
 /** What the gate knows. Times are ISO 8601 with milliseconds. */
 export interface GateView {
   readonly now: string;
-  readonly level: "normal" | "reduced" | "minimal";
+  readonly level: Level;
   readonly machines: readonly MachineView[];
   /** Worker processes, and until when they keep their permits without a sign of life. */
   readonly processes: readonly {
@@ -123,7 +125,6 @@ export interface GateView {
   readonly troubles: readonly TroubleView[];
 }
 
-const LEVELS = ["normal", "reduced", "minimal"] as const;
 const LAYERS = ["declared", "learned", "set"] as const;
 const iso = (ms: number): string => new Date(ms).toISOString();
 const byName = <T>(table: Readonly<Record<string, T>>): [string, T][] =>
@@ -134,7 +135,7 @@ export function viewGate(shown: Shown): GateView {
   const permits = permitsOf(shown);
   return {
     now: iso(shown.now),
-    level: LEVELS[shown.level] ?? "normal",
+    level: levelOf(shown.level),
     machines: byName(shown.machines).map(([name, fields]) => machineView(shown, name, fields)),
     processes: byName(shown.processes).map(([process, machine]) => ({
       process,

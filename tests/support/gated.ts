@@ -2,8 +2,14 @@ import { Queue, Worker, type Job } from "bullmq";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 
-import { Doorkeeper, type DeclaredLimits } from "../../processors/index.ts";
-import { Gate, Keys, type ToolLimits } from "../../queues/index.ts";
+import { Doorkeeper } from "../../processors/index.ts";
+import {
+  Gate,
+  Keys,
+  type BudgetLimits,
+  type GatedLimits,
+  type ToolLimits,
+} from "../../queues/index.ts";
 import { test as withRedis } from "./redis.ts";
 
 /** A process on a machine: its gate, and BullMQ workers behind it. */
@@ -20,13 +26,22 @@ interface GatedProcess {
   readonly vanish: () => void;
 }
 
+/** What the catalogue of a process says. */
+interface Declared {
+  readonly tools: Readonly<Record<string, GatedLimits>>;
+  readonly budgets: Readonly<Record<string, BudgetLimits>>;
+}
+
+const asDeclared = <T>(limits: Readonly<Record<string, T>>): Record<string, { declared: T }> =>
+  Object.fromEntries(Object.entries(limits).map(([id, declared]) => [id, { declared }]));
+
 /** A gate with plain BullMQ queues behind it. */
 export interface GatedFixture {
   readonly gate: Gate;
   readonly queue: (tool: string) => Queue;
   readonly process: (
     machine: string,
-    declared?: Partial<DeclaredLimits>,
+    declared?: Partial<Declared>,
     options?: {
       readonly leaseMs?: number;
       readonly capacity?: Readonly<Record<string, number>>;
@@ -87,7 +102,10 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
           capacity: options.capacity ?? { "*": 1_000_000 },
           log: pino({ level: "silent" }),
         });
-        await keeper.start({ tools: {}, budgets: {}, ...declared });
+        await keeper.start({
+          tools: asDeclared(declared.tools ?? {}),
+          budgets: asDeclared(declared.budgets ?? {}),
+        });
         const workers: Worker[] = [];
         let gone = false;
         const process: GatedProcess = {

@@ -244,9 +244,27 @@ function operations.fade()
   return #passed == 100
 end
 
--- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, level, levelBy }.
-function operations.configure(a)
+-- Nobody learns any more: what was learned holds no more, and calls are not kept.
+local function forgetLearned()
   local changed = false
+  for _, field in ipairs(redis.call('HKEYS', G .. '.layers:tools')) do
+    local tool = string.match(field, '^learned:(.*)$')
+    if tool then changed = setLayer('tools', tool, 'learned', false) or changed end
+  end
+  for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
+    for _, field in ipairs(redis.call('HKEYS', G .. '.machine:' .. name)) do
+      if field == 'hot' or string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
+    end
+    machines[name] = nil
+  end
+  redis.call('HDEL', G, 'learns')
+  redis.call('DEL', G .. '.samples')
+  return changed
+end
+
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, forget, level, levelBy }.
+function operations.configure(a)
+  local changed = a[2].forget and forgetLearned() or false
   for _, kind in ipairs({ 'tools', 'budgets' }) do
     for id, layers in pairs(a[2][kind] or {}) do
       for layer, patch in pairs(layers) do changed = setLayer(kind, id, layer, patch) or changed end

@@ -47,6 +47,9 @@ local function setTrouble(field, trouble)
   end
 end
 
+-- A call that hangs since before the pause must not keep all others for ever: a ramp ends by itself.
+local function rampEnds(upstream) return math.max(upstream.at, upstream.until_) + ${RAMP_MS} end
+
 local function runningOf(field) return tonumber(redis.call('HGET', G .. '.running', field) or '0') end
 
 -- Hands every reason why a tool must not be called now to 'no'.
@@ -65,8 +68,7 @@ local function troubled(tool, limits, no)
   if upstream then
     if now < upstream.until_ then
       no({ kind = 'cool_down', upstream = limits.upstream, untilMs = upstream.until_ })
-    elseif now < math.max(upstream.at, upstream.until_) + ${RAMP_MS} and runningOf('u:' .. limits.upstream) >= upstream.allowed then
-      -- A call that hangs since before the pause must not keep all others for ever: a ramp ends by itself.
+    elseif now < rampEnds(upstream) and runningOf('u:' .. limits.upstream) >= upstream.allowed then
       no({ kind = 'ramp', upstream = limits.upstream, line = 'u:' .. limits.upstream, allowed = upstream.allowed, goal = upstream.goal })
     end
   end
@@ -160,7 +162,7 @@ local function learnTrouble(tool, upstream, machine, call)
     coolDown(upstream, call.retryAfterMs or 0, call.underway)
   elseif closed and call.class == 'ok' and call.since >= closed.until_ then
     closed.allowed = closed.allowed + 1
-    local over = closed.allowed >= closed.goal or now >= math.max(closed.at, closed.until_) + ${RAMP_MS}
+    local over = closed.allowed >= closed.goal or now >= rampEnds(closed)
     setTrouble('u:' .. upstream, not over and closed)
   end
 end

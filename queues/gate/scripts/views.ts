@@ -55,7 +55,10 @@ function operations.observe()
   for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
     local permit = cjson.decode(text)
     local busy = seen.busy[permit.m]
-    if busy and not permit.o then busy[permit.t] = (busy[permit.t] or 0) + now - permit.s end
+    if busy and not permit.o then
+      local tool = baseOf(permit.t)
+      busy[tool] = (busy[tool] or 0) + now - permit.s
+    end
   end
   return seen
 end

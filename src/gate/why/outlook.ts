@@ -48,7 +48,12 @@ export function outlookOf(tool: string, explained: Explained, moment: Moment): O
   };
 }
 
-const bare = (reason: WhyReason, eta: Eta): Outlook => ({ reasons: [reason], holders: [], eta });
+/** One reason that nobody in particular is behind. */
+export const bare = (reason: WhyReason, eta: Eta): Outlook => ({
+  reasons: [reason],
+  holders: [],
+  eta,
+});
 
 /** It waits only where every machine that serves it refuses: those of the one that is free first. */
 function gateReasons(

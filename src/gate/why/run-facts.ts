@@ -11,6 +11,7 @@ import {
   type StepOrItem,
   type StepRecord,
 } from "../../../queues/index.ts";
+import { itemBefore, turnsBefore } from "../../eligible.ts";
 import { noRun } from "../../run-options.ts";
 
 type Header = NonNullable<Awaited<ReturnType<Runs["header"]>>>;
@@ -95,19 +96,15 @@ export class RunFacts {
     const any =
       step.join === "any" && step.needs.some((id) => this.record(id).state === "completed");
     if (open.length > 0 && !any) return open;
-    const sequence = this.definition.sequence ?? [];
-    const last = sequence
-      .slice(0, Math.max(0, sequence.indexOf(stepId)))
-      .findLast((id) => this.record(id).finishedAtMs === null && !this.#needs(id, stepId));
+    const last = turnsBefore(this.definition, stepId).findLast(
+      (id) => this.record(id).finishedAtMs === null && !this.#needs(id, stepId),
+    );
     return last === undefined ? [] : [last];
   }
 
-  /** Item i comes behind item i - `maxParallel`; in a pipeline, behind its own stage before. */
   #beforeItem(stepId: string, item: number): string[] {
-    const { maxParallel = 1, streams } = this.definition.steps[stepId]?.forEach ?? {};
-    const before =
-      streams === undefined ? { stepId, item: item - maxParallel } : { stepId: streams, item };
-    if (before.item < 0 || this.record(before.stepId, before.item).finishedAtMs !== null) return [];
+    const before = itemBefore(this.definition, stepId, item);
+    if (before === null || this.record(before.stepId, before.item).finishedAtMs !== null) return [];
     return [shownAs(before.stepId, before.item)];
   }
 

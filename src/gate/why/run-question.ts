@@ -9,7 +9,7 @@ import {
 } from "../../../queues/index.ts";
 import { serviceOf, stepOfJob } from "../permits.ts";
 import type { WhyParts } from "./answer.ts";
-import { outlookOf, unknown, type Outlook } from "./outlook.ts";
+import { bare, outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import type { Moment } from "./scene.ts";
 import { isWaiting, type Eta, type Why, type WhyReason, type WhyRoot } from "./why.ts";
@@ -20,7 +20,6 @@ const MAX_STEPS = 20;
 /** Steps that are looked at for one answer. */
 const MAX_LOOKED_AT = 60;
 
-const bare = (reason: WhyReason, eta: Eta): Outlook => ({ reasons: [reason], holders: [], eta });
 const ended = (state: string): Outlook =>
   bare({ kind: "ended", state }, { atMs: null, basis: "it has ended" });
 

@@ -1,3 +1,4 @@
+import { levelOf } from "../../../queues/index.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";
 
 /** Names in a list before the rest is only counted. */
@@ -31,7 +32,7 @@ export function sentenceOf(
 function phraseOf(reason: WhyReason): string {
   switch (reason.kind) {
     case "degraded":
-      return `the deployment to leave level ${["normal", "reduced", "minimal"][reason.level] ?? reason.level}`;
+      return `the deployment to leave level ${levelOf(reason.level)}`;
     case "breaker":
       return reason.state === "open"
         ? `its breaker, which is open until ${clock(reason.untilMs)}`

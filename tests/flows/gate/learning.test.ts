@@ -1,9 +1,11 @@
+import { Queue } from "bullmq";
 import { expect } from "vitest";
 
+import { CONTROL_QUEUES } from "../../../queues/index.ts";
+import { test } from "../../support/gatehouse.ts";
 import { KneeWorld } from "../../support/knee-world.ts";
 import { LearningWorld } from "../../support/learning-world.ts";
 import { randomFrom } from "../../support/random.ts";
-import { test } from "../../support/redis.ts";
 import { SEED } from "../../support/seed.ts";
 
 test("what calls need is learned within ten minutes, and how long they take", async ({
@@ -33,6 +35,34 @@ test("a neighbor on a machine is seen, and forgotten when it is gone", async ({
   world.neighbor = 0;
   await world.pass(60_000);
   expect(await world.background()).toBeLessThan(0.2);
+});
+
+test("a deployment that stops to learn goes by its catalogue again", async ({
+  gatehouse: { gate, keys, work },
+  redis,
+}) => {
+  const queue = new Queue(CONTROL_QUEUES.duty, { connection: redis, prefix: keys.prefix });
+  const learners = async (): Promise<number> =>
+    (await queue.getJobSchedulers()).filter(({ key }) => key === "learner").length;
+  const learning = await work({ heavy: () => null }, { learning: true });
+  expect(await learners()).toBe(1);
+  await gate.observe();
+  await gate.configure({
+    tools: { heavy: { learned: { needs: { cpu: 900_000 }, serviceMs: 5 } } },
+    machines: { m1: { "b:cpu": 400_000, hot: 1 } },
+  });
+  await learning.close();
+  const deaf = await work({ heavy: () => null }, { learning: false });
+  const { tools, machines, toolLayers } = await gate.show();
+  expect(JSON.parse(tools["heavy"]!)).toMatchObject({ needs: { cpu: 600_000 } });
+  expect(Object.keys(toolLayers).filter((name) => name.startsWith("learned:"))).toEqual([]);
+  expect(Object.keys(machines["m1"]!)).not.toEqual(expect.arrayContaining(["b:cpu"]));
+  expect(machines["m1"]).not.toHaveProperty("hot");
+  expect(await learners()).toBe(0);
+  const permit = await gate.acquire("heavy", { machine: "m1", process: deaf.id });
+  if (permit.status === "granted") await gate.release(permit.permit, { class: "ok" });
+  expect(await redis.exists(`${keys.gate}.samples`)).toBe(0);
+  await queue.close();
 });
 
 test("the knee of a service is found and followed", async ({ redis, prefix }) => {

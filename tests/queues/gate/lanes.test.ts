@@ -76,6 +76,19 @@ test("what is learned of calls is learned of the tool, and its breaker is that o
   expect(Object.keys(troubles)).toEqual(["b:ask"]);
 });
 
+test("the time of calls that are underway counts for the tool, whichever lane they are in", async ({
+  world,
+}) => {
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  await world.permit(A);
+  const second = await world.permit(B);
+  world.now += 40;
+  expect((await world.gate.observe()).busy).toEqual({ m: { ask: 80 } });
+  await world.gate.release(second, { class: "ok" });
+  world.now += 10;
+  expect((await world.gate.observe()).busy).toEqual({ m: { ask: 90 } });
+});
+
 test("a limit that is raised is offered at once to those who wait in a lane", async ({ world }) => {
   await world.open({ perKey: { slots: 1, cost: 1 } });
   await world.permit(A);

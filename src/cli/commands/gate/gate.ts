@@ -6,7 +6,7 @@ import type { GateTarget } from "../../../gate/set.ts";
 import type { BudgetView, ToolLimitsView } from "../../../gate/show.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
-import { collect } from "../../options.ts";
+import { collect, timeOf } from "../../options.ts";
 import { withSession } from "../../session.ts";
 import { budgetText, gateText, toolText } from "./gate-text.ts";
 import { addLevel } from "./level.ts";
@@ -129,15 +129,13 @@ function settingOf(target: GateTarget, flags: SetFlags): GateSetting {
   };
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 /** `3/1s`, `100/1m`, `100/m`. */
 function windowOf(text: string): { max: number; durationMs: number } {
-  const [, max, count, unit] = /^(\d+)\/(\d*)(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = UNIT_MS[unit ?? ""];
-  if (max === undefined || unitMs === undefined)
+  const [, max, time = ""] = /^(\d+)\/(.+)$/.exec(text) ?? [];
+  const durationMs = timeOf(time);
+  if (max === undefined || durationMs === undefined)
     throw wrongUse(`expected a rate as 3/1s or 100/1m, got: ${text}`);
-  return { max: Number(max), durationMs: Number(count === "" ? 1 : count) * unitMs };
+  return { max: Number(max), durationMs };
 }
 
 function shareOf(text: string): [string, number] {

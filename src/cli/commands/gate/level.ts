@@ -3,14 +3,13 @@ import { Argument, type Command } from "commander";
 import { LEVELS, type LevelView } from "../../../../queues/index.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
+import { timeOf } from "../../options.ts";
 import { withSession } from "../../session.ts";
 
 interface LevelFlags extends GlobalOptions {
   readonly reason?: string;
   readonly for?: string;
 }
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 export function addLevel(gate: Command, cli: Cli): void {
   gate
@@ -22,7 +21,7 @@ export function addLevel(gate: Command, cli: Cli): void {
     .action(
       cli.action((command, level) => {
         const flags = command.optsWithGlobals<LevelFlags>();
-        const forMs = flags.for === undefined ? undefined : timeOf(flags.for);
+        const forMs = flags.for === undefined ? undefined : timeFrom(flags.for);
         return withSession(cli, flags, async ({ tutti, actor }) => {
           const view =
             level === undefined
@@ -44,11 +43,10 @@ function wordOf(text: string): (typeof LEVELS)[number] | "auto" {
   return LEVELS.find((level) => level === text) ?? "auto";
 }
 
-function timeOf(text: string): number {
-  const [, count, unit] = /^(\d+)(s|m|h)$/.exec(text) ?? [];
-  const unitMs = UNIT_MS[unit ?? ""];
-  if (unitMs === undefined) throw wrongUse(`expected a time as 30m, got: ${text}`);
-  return Number(count) * unitMs;
+function timeFrom(text: string): number {
+  const ms = timeOf(text);
+  if (ms === undefined) throw wrongUse(`expected a time as 30m, got: ${text}`);
+  return ms;
 }
 
 function levelText({ level, fixed, changes }: LevelView): string {

@@ -1,0 +1,97 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+
+import { messageOf } from "../../config/index.ts";
+import type { Gate, Keys } from "../../queues/index.ts";
+import type { MachineUsage } from "../learning/machine-usage.ts";
+import type { UsageWord } from "./learner.ts";
+
+/** How often a process reports. Milliseconds. */
+const REPORT_MS = 5_000;
+
+/** What a process reports with. */
+export interface ReporterOptions {
+  readonly gate: Gate;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly machine: string;
+  readonly log: Logger;
+  /** Says how the machine is used, for who learns from it. Default: not said. */
+  readonly usage?: MachineUsage;
+  /** Called when there are more or fewer machines than before. */
+  readonly onMachines?: () => Promise<void>;
+}
+
+/**
+ * What a process tells the gate now and then rather than at once: calls that went well without a permit, and
+ * how its machine is used. It also sees then how many machines there are.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  /** Calls without a permit since the last report, by tool. */
+  readonly #calls = new Map<string, number>();
+  #machines = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.#report(), REPORT_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A call without a permit went well. */
+  wentWell(tool: string): void {
+    this.#calls.set(tool, (this.#calls.get(tool) ?? 0) + 1);
+  }
+
+  async #report(): Promise<void> {
+    const { log } = this.#options;
+    await patiently(log, this.#countMachines(), "the machines were not counted");
+    await patiently(log, this.#sayUsage(), "the use of the machine was not said");
+    await patiently(log, this.#sayCalls(), "calls were not reported");
+  }
+
+  async #countMachines(): Promise<void> {
+    const { redis, keys, onMachines } = this.#options;
+    const machines = await redis.scard(`${keys.gate}.machines`);
+    if (machines === this.#machines) return;
+    this.#machines = machines;
+    await onMachines?.();
+  }
+
+  async #sayUsage(): Promise<void> {
+    const { redis, keys, machine, usage } = this.#options;
+    const reading = await usage?.read(Date.now());
+    if (reading == null) return;
+    const { usage: used, pressure, windowMs } = reading;
+    const [s, us] = await redis.time();
+    const atMs = Number(s) * 1_000 + Math.floor(Number(us) / 1_000);
+    const word: UsageWord = { usage: used, pressure, windowMs, atMs };
+    await redis.hset(keys.usage, machine, JSON.stringify(word));
+  }
+
+  async #sayCalls(): Promise<void> {
+    const { gate, machine } = this.#options;
+    const calls = [...this.#calls];
+    this.#calls.clear();
+    await Promise.all(
+      calls.map(([tool, count]) => gate.report(tool, machine, { class: "ok", count })),
+    );
+  }
+}
+
+/** Waits for work that may fail for now: it is done again later. */
+export async function patiently(log: Logger, work: Promise<unknown>, what: string): Promise<void> {
+  try {
+    await work;
+  } catch (thrown) {
+    log.warn({ error: messageOf(thrown) }, what);
+  }
+}

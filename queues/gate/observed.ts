@@ -1,0 +1,44 @@
+import { readJson } from "../../config/index.ts";
+
+/** What has happened at the gate for some time. */
+export interface Observed {
+  readonly now: number;
+  /** For how long each tool has held permits on each machine, in all. Milliseconds. */
+  readonly busy: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Jobs that wait, by tool with a service of others behind it. */
+  readonly waiting: Readonly<Record<string, number>>;
+  /** What machines said of themselves: JSON by machine. */
+  readonly usage: Readonly<Record<string, string>>;
+  readonly calls: readonly {
+    readonly tool: string;
+    readonly ms: number;
+    /** Mean of the calls of the tool that were underway at its start and at its end, over all machines. */
+    readonly concurrency: number;
+    /** More of them waited. */
+    readonly bound: boolean;
+    /** It was sent away with a 429. */
+    readonly limited: boolean;
+    readonly atMs: number;
+  }[];
+}
+
+type CallSample = [
+  tool: string,
+  ms: number,
+  concurrency: number,
+  bound: number,
+  end: string,
+  atMs: number,
+];
+/** {@link Observed} as the script answers it. */
+export type ObservedTexts = Omit<Observed, "calls"> & { readonly calls: readonly string[] };
+
+export function observedOf({ calls, ...seen }: ObservedTexts): Observed {
+  return {
+    ...seen,
+    calls: Object.values(calls).map((text) => {
+      const [tool, ms, concurrency, bound, end, atMs] = readJson<CallSample>(text);
+      return { tool, ms, concurrency, bound: bound === 1, limited: end === "limited", atMs };
+    }),
+  };
+}

@@ -1,0 +1,211 @@
+import { describe, expect } from "vitest";
+
+import { laneOf } from "../../../../queues/index.ts";
+import { KEY, WAIT, byStep, steps } from "../../../support/by-key.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { test } from "../../../support/limited.ts";
+import { Turnstile } from "../../../support/turnstile.ts";
+import { workflow } from "../../../support/workflows.ts";
+
+/** What runs at once of each key, and the most of it that ever did. */
+class Use {
+  readonly most = new Map<string, number>();
+  readonly #now = new Map<string, number>();
+
+  async during<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    for (const key of keys) this.#add(key, 1);
+    try {
+      return await work();
+    } finally {
+      for (const key of keys) this.#add(key, -1);
+    }
+  }
+
+  #add(key: string, by: number): void {
+    const now = (this.#now.get(key) ?? 0) + by;
+    this.#now.set(key, now);
+    this.most.set(key, Math.max(this.most.get(key) ?? 0, now));
+  }
+}
+
+describe("limits of each tenant", () => {
+  test("the flood of one holds up nobody else, and none is above its own, over two workers", async ({
+    limited,
+  }) => {
+    const { tutti, work } = limited({
+      tools: { ask: { limits: { concurrency: 5, perKey: { by: "tenant", concurrency: 2 } } } },
+    });
+    const use = new Use();
+    const flood = new Turnstile();
+    const ask = async (_: unknown, { tenant, stepId, signal }: Called) =>
+      use.during([tenant, "all"], async () => {
+        if (tenant === "flood") await flood.pass(stepId, signal);
+        await new Promise((resolve) => setImmediate(resolve));
+        return null;
+      });
+    await work({ ask }, { machine: "a" });
+    await work({ ask }, { machine: "b" });
+    const first = await tutti.submit(steps(20), { tenant: "flood", runId: "flood" });
+    await flood.holds(2);
+    const others = ["b", "c", "d"].map((tenant) => tutti.submit(steps(10), { tenant }));
+    for (const { runId } of await Promise.all(others))
+      expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+    expect(flood.came).toHaveLength(2);
+    flood.open();
+    expect((await tutti.result(first.runId, WAIT)).state).toBe("completed");
+    expect(use.most.get("flood")).toBe(2);
+    for (const tenant of ["b", "c", "d"]) expect(use.most.get(tenant)).toBeLessThanOrEqual(2);
+    expect(use.most.get("all")).toBeLessThanOrEqual(5);
+  });
+
+  test("a lane that is full refuses runs of its own tenant, and shows its limits", async ({
+    limited,
+    orchestra: { queues },
+  }) => {
+    const { tutti, work } = limited({
+      tools: {
+        ask: {
+          limits: {
+            concurrency: 7,
+            queueLength: 2,
+            perKey: { by: "tenant", concurrency: 3, rate: { max: 9, durationMs: 60_000 } },
+          },
+        },
+      },
+    });
+    await tutti.submit(steps(2), { tenant: "full" });
+    await expect(tutti.submit(steps(1), { tenant: "full" })).rejects.toMatchObject({
+      code: "queue_full",
+      details: { tool: "ask", waiting: 2, limit: 2, retryAfterMs: Math.ceil(60_000 / 9) },
+    });
+    await tutti.submit(steps(1), { tenant: "other" });
+    await work({ ask: () => null });
+    const lane = queues.get(laneOf("ask", "full"));
+    await eventually(async () => {
+      expect(await lane.getGlobalConcurrency()).toBe(3);
+      expect(await lane.getGlobalRateLimit()).toEqual({ max: 9, duration: 60_000 });
+    });
+    expect(await queues.get("ask").getGlobalConcurrency()).toBe(7);
+  });
+});
+
+describe("limits of each key of steps", () => {
+  test("a rate holds for each account over two workers, and accounts do not wait for each other", async ({
+    limited,
+  }) => {
+    const RATE = { max: 2, durationMs: 500 };
+    const { tutti, work } = limited({ tools: { ask: byStep({ rate: RATE }) } });
+    const calls: { account: string; atMs: number }[] = [];
+    const ask = ({ account }: { account?: unknown }) => {
+      calls.push({ account: String(account), atMs: performance.now() });
+      return null;
+    };
+    await work({ ask }, { machine: "a" });
+    await work({ ask }, { machine: "b" });
+    const document = steps(6, { ...KEY, with: { account: "${{ input.account }}" } });
+    const accounts = ["x", "y", "z"];
+    const runs = accounts.map((account) => tutti.submit(document, { input: { account } }));
+    for (const { runId } of await Promise.all(runs))
+      expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+    for (const account of accounts) {
+      const own = calls.filter((call) => call.account === account).map(({ atMs }) => atMs);
+      expect(own).toHaveLength(6);
+      for (let n = RATE.max; n < own.length; n++)
+        expect(own[n]! - own[n - RATE.max]!).toBeGreaterThan(RATE.durationMs);
+    }
+    // Each has had its first window before any has its second.
+    const firsts = calls.slice(0, 6).map(({ account }) => account);
+    expect(firsts.toSorted()).toEqual(["x", "x", "y", "y", "z", "z"]);
+  });
+
+  test("a key is read when the run is submitted, or the run is refused", async ({ limited }) => {
+    const { tutti } = limited({ tools: { ask: byStep({ concurrency: 1 }) } });
+    await expect(tutti.submit(steps(1, KEY), { input: {} })).rejects.toMatchObject({
+      issues: [
+        {
+          code: "input_invalid",
+          path: ["steps", "s0", "key"],
+          message: expect.stringContaining("No such key: account") as string,
+        },
+      ],
+    });
+    for (const [account, got] of [
+      [null, "got: null"],
+      [["a"], 'got: ["a"]'],
+      ["x".repeat(1_001), "at most 1000 characters, got: 1001"],
+    ] as const)
+      await expect(tutti.submit(steps(1, KEY), { input: { account } })).rejects.toThrow(got);
+    expect(await tutti.list()).toEqual([]);
+  });
+
+  test("items of a forEach stand in the lane of their step", async ({
+    limited,
+    orchestra: { queues },
+  }) => {
+    const { tutti, work } = limited({ tools: { ask: byStep({ concurrency: 1 }) } });
+    const use = new Use();
+    await work({
+      ask: async ({ n }) => use.during(["all"], async () => Promise.resolve(n ?? null)),
+    });
+    const { runId } = await tutti.submit(
+      workflow([
+        {
+          id: "each",
+          tool: "ask",
+          forEach: "[1, 2, 3, 4, 5]",
+          maxParallel: 3,
+          ...KEY,
+          with: { n: "${{ item }}" },
+        },
+      ]),
+      { input: { account: 7 } },
+    );
+    const run = await tutti.result(runId, WAIT);
+    expect(run.steps["each"]?.output).toEqual([1, 2, 3, 4, 5]);
+    expect(use.most.get("all")).toBe(1);
+    // A number and its text are one key.
+    expect(await queues.get(laneOf("ask", "7")).getCompletedCount()).toBe(5);
+    expect(await queues.get("ask").getJobCountByTypes()).toBe(0);
+  });
+
+  test("items flow from stage to stage of a pipeline, each in the lane of its step", async ({
+    limited,
+    orchestra: { queues },
+  }) => {
+    const { tutti, work } = limited({
+      tools: { ask: byStep({ concurrency: 1 }), tell: byStep({ concurrency: 1 }) },
+    });
+    await work({ ask: ({ n }) => n ?? null, tell: ({ n }) => Number(n) * 10 });
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "one", tool: "ask", forEach: "[1, 2, 3]", ...KEY, with: { n: "${{ item }}" } },
+          {
+            id: "two",
+            tool: "tell",
+            forEach: "${{ steps.one.output }}",
+            key: "${{ input.account }}-${{ run.workflow }}",
+            with: { n: "${{ item }}" },
+          },
+        ],
+        { mode: "pipeline" },
+      ),
+      { input: { account: "a" } },
+    );
+    const run = await tutti.result(runId, WAIT);
+    expect(run.steps["two"]?.output).toEqual([10, 20, 30]);
+    expect(await queues.get(laneOf("ask", "a")).getCompletedCount()).toBe(3);
+    await eventually(async () =>
+      expect(await queues.get(laneOf("tell", "a-wf")).getCompletedCount()).toBe(3),
+    );
+  });
+
+  test("a worker that starts later serves the lanes that are there", async ({ limited }) => {
+    const { tutti, work } = limited({ tools: { ask: byStep({ concurrency: 1 }) } });
+    const { runId } = await tutti.submit(steps(3, KEY), { input: { account: "a" } });
+    await work({ ask: () => null });
+    expect((await tutti.result(runId, { timeoutMs: 4_000 })).state).toBe("completed");
+  });
+});
+
+type Called = { readonly tenant: string; readonly stepId: string; readonly signal: AbortSignal };
