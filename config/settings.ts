@@ -85,6 +85,12 @@ export const configSchema = z.strictObject({
     .describe(
       "Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take. The same for all workers.",
     ),
+  optimizer: z
+    .preprocess(fromWord, z.boolean({ error: "true or false" }))
+    .default(true)
+    .describe(
+      "Look at samples of queues and machines every 5 seconds for bottlenecks. The same for all workers.",
+    ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",
     /^[^{}\s*?[\]\\]*\{[^{}\s*?[\]\\]+\}[^{}\s*?[\]\\]*$/,
@@ -153,6 +159,7 @@ export const VARIABLES = {
   machine: ["TUTTI_MACHINE"],
   strategy: ["TUTTI_STRATEGY"],
   learning: ["TUTTI_LEARNING"],
+  optimizer: ["TUTTI_OPTIMIZER"],
   prefix: ["TUTTI_PREFIX"],
   host: ["TUTTI_HOST"],
   port: ["TUTTI_PORT", "PORT"],

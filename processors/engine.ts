@@ -15,6 +15,7 @@ import type { ActiveCalls } from "./calls/active-calls.ts";
 import type { Suspects } from "./calls/suspects.ts";
 import type { Doorkeeper } from "./gate/doorkeeper.ts";
 import type { Settlement } from "./gate/settlement.ts";
+import type { Meter } from "./samples/meter.ts";
 import type { Definitions } from "./steps/definitions.ts";
 
 /** Calls tools; see bindings/tools.ts. */
@@ -40,6 +41,8 @@ export interface Engine extends StartParts {
   /** Permits of running jobs, and what their calls really used. */
   readonly keeper: Doorkeeper;
   readonly settlement: Settlement;
+  /** Counts what this process does, for the samples. */
+  readonly meter: Meter;
   readonly active: ActiveCalls;
   readonly suspects: Suspects;
   /** @throws TuttiError `secret_missing`. */

@@ -17,6 +17,8 @@ export { removeExpired, type Retention } from "./duties/retention.ts";
 export type { RepairParts } from "./duties/repair.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
+export { Meter } from "./samples/meter.ts";
+export { Sampler } from "./samples/sampler.ts";
 export { capacityOf, declaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
 export { Learner, type UsageWord } from "./gate/learner.ts";

@@ -101,6 +101,9 @@ export {
   type StepJob,
   type UndoingJob,
 } from "./jobs.ts";
+export { Durations } from "./samples/durations.ts";
+export { SAMPLE_MS, type Reading, type Sample, type ToolReading } from "./samples/sample.ts";
+export { Samples, type KeptSample } from "./samples/samples.ts";
 export { queueOfCall, readKeys, type RunKeys } from "./lanes/keys.ts";
 export { Lanes } from "./lanes/lanes.ts";
 export { DeadLetters, slotOfShown, type DeadLetter } from "./runs/dead-letters.ts";

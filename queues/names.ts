@@ -241,6 +241,30 @@ export class Keys {
   get laneChanges(): string {
     return `${this.prefix}.lanes.changes`;
   }
+  /** Readings of queues and machines: a stream. */
+  get samples(): string {
+    return `${this.prefix}.samples`;
+  }
+  /** Which process takes them. */
+  get sampler(): string {
+    return `${this.samples}.lead`;
+  }
+  /** What it has to know of the last one. */
+  get remembered(): string {
+    return `${this.samples}.before`;
+  }
+  /** What processes said since then: a stream. */
+  get readings(): string {
+    return `${this.samples}.readings`;
+  }
+  /** What the optimizer remembers from one pass to the next. */
+  get optimizer(): string {
+    return `${this.prefix}.optimizer`;
+  }
+  /** What its last pass saw. */
+  get optimizerReport(): string {
+    return `${this.optimizer}.report`;
+  }
   /** Keys of results that are kept, scored by when they go. */
   get results(): string {
     return `${this.prefix}.results`;

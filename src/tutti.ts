@@ -24,6 +24,7 @@ import {
   Presence,
   RunEvents,
   Runs,
+  Samples,
   startRegistered,
   startRun,
   ToolQueues,
@@ -43,6 +44,8 @@ import type { GateDoor } from "./gate/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
 import type { WhyQuestion } from "./gate/why/answer.ts";
 import type { Why } from "./gate/why/why.ts";
+import { OptimizerDoor } from "./optimizing/door.ts";
+import { Optimizer } from "./optimizing/optimizer.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
@@ -102,6 +105,8 @@ export class Tutti implements AsyncDisposable {
   readonly deadLetters: DeadLetterDoor;
   /** What decides which calls start. */
   readonly gate: GateDoor;
+  /** What the scheduled optimizer sees. */
+  readonly optimizer: OptimizerDoor;
   readonly #why: GateDoors["why"];
   readonly #control: RunControl;
   readonly #deadlineMs: number;
@@ -152,6 +157,11 @@ export class Tutti implements AsyncDisposable {
     const { gate, why } = openGate({ ...shared, run: this.#parts, presence });
     this.gate = gate;
     this.#why = why;
+    const samples = new Samples(this.#redis, keys, this.#parts.gate);
+    this.optimizer = new OptimizerDoor({
+      optimizer: new Optimizer(this.#redis, keys, samples),
+      soon,
+    });
     this.#control = new RunControl(this.#parts, this.registry, soon);
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,

@@ -30,7 +30,9 @@ import {
   Doorkeeper,
   Learner,
   MachineUsage,
+  Meter,
   Duties,
+  Sampler,
   ServiceLevel,
   Settlement,
   Starters,
@@ -53,6 +55,7 @@ import {
   Presence,
   Results,
   Runs,
+  Samples,
   settlesWithin,
   ToolQueues,
   Values,
@@ -61,6 +64,7 @@ import {
   type Abort,
   type GateChanges,
 } from "../queues/index.ts";
+import { Optimizer } from "./optimizing/optimizer.ts";
 import { treeOf } from "./tree.ts";
 
 export type { CallContext, SecretSource, ToolHandler } from "../processors/index.ts";
@@ -94,6 +98,11 @@ export interface StartWorkerOptions {
    * what was learned before. Default: true.
    */
   readonly learning?: boolean;
+  /**
+   * Look at samples of queues and machines every 5 seconds for bottlenecks. The same for all workers of a
+   * deployment. Default: true.
+   */
+  readonly optimizer?: boolean;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
   /** The same for control jobs. Milliseconds. Default: 5,000. */
@@ -154,6 +163,7 @@ class RunningWorker implements TuttiWorker {
   readonly #duties: Duties;
   readonly #starters: Starters;
   readonly #presence: Presence;
+  readonly #sampler: Sampler;
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
   readonly #declared: GateChanges;
@@ -220,6 +230,7 @@ class RunningWorker implements TuttiWorker {
       gate,
       keeper: this.#keeper,
       settlement: new Settlement(registry),
+      meter: new Meter(),
       active: new ActiveCalls(),
       suspects: new Suspects(),
       treeOf,
@@ -227,6 +238,14 @@ class RunningWorker implements TuttiWorker {
       log: log.child({ worker: this.id }),
     };
     this.#presence = new Presence(this.#redis, this.#keys);
+    const samples = new Samples(this.#redis, this.#keys, gate);
+    this.#sampler = new Sampler({
+      samples,
+      meter: this.#engine.meter,
+      machine: this.#machine,
+      process: this.id,
+      log,
+    });
     this.#workers = new Workers(this.#engine, {
       connection: this.#redis,
       subscriber: this.#subscriber,
@@ -254,6 +273,9 @@ class RunningWorker implements TuttiWorker {
       },
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
+      ...((options.optimizer ?? true)
+        ? { optimizer: new Optimizer(this.#redis, this.#keys, samples) }
+        : {}),
       ...(options.sweepIntervalMs === undefined
         ? {}
         : { sweepIntervalMs: options.sweepIntervalMs }),
@@ -267,6 +289,7 @@ class RunningWorker implements TuttiWorker {
     await this.#workers.start();
     await this.#duties.start();
     await this.#starters.start();
+    this.#sampler.start();
     await this.#announce();
     this.#heartbeat = setInterval(() => void this.#announce(), HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -289,6 +312,7 @@ class RunningWorker implements TuttiWorker {
     await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
     await settlesWithin(Promise.all([this.#duties.close(), this.#starters.close()]), LEAVE_MS);
     await drained;
+    await settlesWithin(this.#sampler.close(), LEAVE_MS);
     await settlesWithin(this.#keeper.close(), LEAVE_MS);
     await this.#bound.close();
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);

@@ -1,7 +1,7 @@
 import { Worker, type Job, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
+import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf, PASS_MS } from "../../config/index.ts";
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
@@ -23,6 +23,8 @@ interface DutiesOptions {
   readonly sweepIntervalMs?: number;
   /** Learns from what happened at the gate. Default: nobody does. */
   readonly learner?: Learner;
+  /** Looks at the samples; what a pass returns is its report. Default: nobody does. */
+  readonly optimizer?: { pass(): Promise<object | null> };
   /** Decides at which level the deployment works. */
   readonly level: ServiceLevel;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
@@ -74,6 +76,13 @@ export class Duties {
         { every: LEARN_INTERVAL_MS },
         { name: "learner", ...kept },
       );
+    if (this.#options.optimizer === undefined) await this.#queue.removeJobScheduler("optimizer");
+    else
+      await this.#queue.upsertJobScheduler(
+        "optimizer",
+        { every: PASS_MS },
+        { name: "optimizer", ...kept },
+      );
     await this.#queue.upsertJobScheduler(
       "lanes",
       { every: this.#sweepIntervalMs },
@@ -111,6 +120,8 @@ export class Duties {
         return this.#options.level.pass();
       case "learner":
         return (await this.#options.learner?.pass()) ?? { learning: false };
+      case "optimizer":
+        return (await this.#options.optimizer?.pass()) ?? { samples: 0 };
       case "lanes":
         return dropLanes(this.#engine, this.#engine.queues);
       default:

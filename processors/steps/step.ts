@@ -3,6 +3,7 @@ import { DelayedError, WaitingError, type Job } from "bullmq";
 import { MAX_WORKER_LOSSES } from "../../config/index.ts";
 import {
   assertPayload,
+  toolOfQueue,
   type Abort,
   type Call,
   type Ending,
@@ -18,6 +19,7 @@ import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
 import { isLimited } from "../decisions/upstream.ts";
 import type { Engine } from "../engine.ts";
 import { UNUSED } from "../gate/seam.ts";
+import type { CallOutcome } from "../samples/meter.ts";
 import { putBack, resting, skipped, type Candidate } from "./admit.ts";
 import { addressOf, callGranted, setAside } from "./aside.ts";
 import { feedNext } from "./feed.ts";
@@ -46,6 +48,7 @@ export function stepProcessor(
     const { runId, stepId, item, undo } = job.data;
     const workflow = await engine.definitions.get(job.data.definition);
     const step = workflow?.step(stepId);
+    engine.meter.came(toolOfQueue(job.queueName));
     if (workflow === undefined || step === undefined) return { state: "gone" };
     // Opened before the record is read: a run that is stopped from now on reaches this call.
     const active = engine.active.open(
@@ -106,18 +109,20 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   // BullMQ counts every worker that died with the job, the record only those that had begun the step.
   const losses = Math.min(begun.record.losses ?? 0, job.stalledCounter);
   if (losses >= MAX_WORKER_LOSSES) return settle(work, lost(work, losses, attempts));
-  return settle(work, await endingOf(work, begun.values, attempts, begun.status === "unknown"));
+  return settle(work, await endingOf(work, begun.values, begun.record, begun.status === "unknown"));
 }
 
 /** What becomes of a step that has begun. */
 async function endingOf(
   work: Work,
   values: readonly (string | null)[],
-  attempts: number,
+  record: StepRecord,
   endUnknown: boolean,
 ): Promise<Ending> {
   const { engine, job, call, token } = work;
+  const { attempts } = record;
   let startedAt: number | undefined;
+  let ended: ReturnType<Engine["meter"]["begin"]> | undefined;
   let found: Found | undefined;
   const timed = (bad: boolean): { call?: Call } =>
     startedAt === undefined
@@ -133,10 +138,16 @@ async function endingOf(
     const input = await call.bind(found, endUnknown);
     const kept = await call.recall(input, attempts - 1, found);
     if (kept !== null) return kept;
+    const waitMs = waitedMs(job, record, found);
+    if (waitMs !== null) engine.meter.waited(call.tool, waitMs);
     startedAt = performance.now();
+    ended = engine.meter.begin(call.tool);
     const ending = await call.make(input, attempts, found);
+    // An answer that does not do is an answer.
+    ended("ok");
     return { ...ending, ...timed(ending.outcome === "failed") };
   } catch (thrown) {
+    ended?.(outcomeOf(thrown, call.signal.aborted));
     if (LEAVES.some((kind) => thrown instanceof kind)) throw thrown;
     if (call.signal.reason instanceof WorkerStops) {
       // The record says that it runs; who takes it next knows what that means for this tool.
@@ -145,6 +156,26 @@ async function endingOf(
     }
     return failed(work, attempts, thrown, { call: timed(true).call, found });
   }
+}
+
+/** What a call that threw counts as. */
+function outcomeOf(thrown: unknown, aborted: boolean): CallOutcome {
+  if (aborted) return "none";
+  return isLimited(thrown) ? "limited" : "failed";
+}
+
+/**
+ * For how long the first call of a step could have begun before it did: since the last step that it needs
+ * had ended, or since its job was there. Null for later calls, which waited for their pause. Milliseconds.
+ */
+function waitedMs(job: Job<StepJob>, record: StepRecord, found: Found): number | null {
+  if (record.attempts > 1 || record.startedAtMs === null) return null;
+  const ends = [...found.dependencies.values()].map(({ finishedAtMs }) => finishedAtMs ?? 0);
+  return Math.max(
+    0,
+    record.startedAtMs -
+      (job.data.item === undefined && ends.length > 0 ? Math.max(...ends) : job.timestamp),
+  );
 }
 
 /** Ways out of a job that are no failure. */

@@ -4,6 +4,7 @@ import { readJson } from "../../config/index.ts";
 import type { StepLimits } from "../definition.ts";
 import type { Keys } from "../names.ts";
 import { Gather } from "../runs/gather.ts";
+import type { Seen } from "../samples/sample.ts";
 import type { GateChanges } from "./changes.ts";
 import type { Explained } from "./explained.ts";
 import {
@@ -216,6 +217,11 @@ export class Gate {
   /** What has happened since the last call of this; from the first call on it is kept. */
   async observe(): Promise<Observed> {
     return observedOf(await this.#do<ObservedTexts>("observe"));
+  }
+
+  /** Queues and machines at this moment. */
+  sample(): Promise<Seen> {
+    return this.#do("sample");
   }
 
   /** The level, and its last changes. */

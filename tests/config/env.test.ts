@@ -36,6 +36,7 @@ test("the defaults", () => {
     machine: hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-"),
     strategy: "balanced",
     learning: true,
+    optimizer: true,
     prefix: "{tutti}",
     host: "127.0.0.1",
     port: 3000,

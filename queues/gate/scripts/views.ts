@@ -63,6 +63,34 @@ function operations.observe()
   return seen
 end
 
+-- Queues and machines at this moment, for who samples them. Lanes count for their tool, and time that a queue
+-- is being refused right now is in the sums.
+function operations.sample()
+  local seen = { now = now, level = tonumber(redis.call('HGET', G, 'level') or '0'), queues = {}, blocked = {}, machines = {}, usage = hash(G .. '.usage') }
+  local function look(queue)
+    local key = P .. ':' .. queue .. ':'
+    local waiting = redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
+    local active, delayed = redis.call('LLEN', key .. 'active'), redis.call('ZCARD', key .. 'delayed')
+    if waiting + active + delayed == 0 then return end
+    local sum = seen.queues[baseOf(queue)] or { 0, 0, 0 }
+    seen.queues[baseOf(queue)] = { sum[1] + waiting, sum[2] + active, sum[3] + delayed }
+  end
+  for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do look(tool) end
+  for _, lane in ipairs(redis.call('ZRANGE', P .. '.lanes', 0, -1)) do look(lane) end
+  for field, ms in pairs(hash(G .. '.blocked')) do seen.blocked[field] = tonumber(ms) end
+  for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
+    seen.machines[name] = {}
+    for field, value in pairs(hash(G .. '.machine:' .. name)) do seen.machines[name][field] = tonumber(value) end
+    for queue, claim in pairs(claimsOf(name, true)) do
+      if claim.k and claim.a then
+        local field = baseOf(queue) .. '\\n' .. claim.k
+        seen.blocked[field] = (seen.blocked[field] or 0) + math.max(0, now - claim.a)
+      end
+    end
+  end
+  return seen
+end
+
 -- The ranks of the first jobs of a queue, in their order; the last is that of 'job' when it is among them.
 local LOOKED_AT = 50
 local function ranksOf(tool, job)

@@ -7,6 +7,7 @@ import { addPlan } from "./documents/plan.ts";
 import { addValidate } from "./documents/validate.ts";
 import { addGate } from "./gate/gate.ts";
 import { addWhy } from "./gate/why.ts";
+import { addOptimize } from "./optimizer/optimize.ts";
 import { addSchedules } from "./registry/schedules.ts";
 import { addEvents, addTriggers } from "./registry/triggers.ts";
 import { addWorkflows } from "./registry/workflows.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
   addEvents,
   addTools,
   addGate,
+  addOptimize,
   addImport,
   addServe,
   addWorker,

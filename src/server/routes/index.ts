@@ -1,6 +1,7 @@
 import { controlRoutes } from "./control.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { gateRoutes } from "./gate.ts";
+import { optimizerRoutes } from "./optimizer.ts";
 import type { Route } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 import { scheduleRoutes } from "./schedules.ts";
@@ -21,5 +22,6 @@ export const routes: readonly Route[] = [
   ...triggerRoutes,
   ...toolRoutes,
   ...gateRoutes,
+  ...optimizerRoutes,
   ...serviceRoutes,
 ];

@@ -1,0 +1,49 @@
+/** What the optimizer goes by; sources and reasons are in docs/optimizer.md. */
+
+/** How often the optimizer looks at what was sampled; a window of samples is as long. Milliseconds. */
+export const PASS_MS = 5_000;
+
+/** The share of each part of the health score (R100). They add up to 1. */
+export const HEALTH_WEIGHTS = {
+  success: 0.3,
+  responseTime: 0.2,
+  utilization: 0.2,
+  errors: 0.2,
+  bottlenecks: 0.1,
+} as const;
+/** A mean response time from which on that part of the score is 0 (R100). Milliseconds. */
+export const HEALTH_RESPONSE_MS = 10_000;
+/** Bottlenecks from which on that part of the score is 0 (R100). */
+export const HEALTH_BOTTLENECKS = 10;
+/** Scores from which on a deployment is called so (R114); below the last it is critical. */
+export const HEALTH_LEVELS = [
+  ["excellent", 0.95],
+  ["good", 0.8],
+  ["acceptable", 0.65],
+  ["poor", 0.4],
+] as const;
+
+/** Above these an alert is raised (R102): the mean response time (ms), the share of failures, the use of a resource. */
+export const ALERT_THRESHOLDS = {
+  response_time: 5_000,
+  error_rate: 0.1,
+  resource_utilization: 0.9,
+} as const;
+/** An alert is raised after so many windows above its threshold, and resolved after as many below it. */
+export const ALERT_WINDOWS = 2;
+/** It is resolved below this part of the threshold: what stands at the edge does not come and go. */
+export const ALERT_HYSTERESIS = 0.9;
+/** A window with fewer calls says nothing about response times and failures. */
+export const ALERT_LEAST_CALLS = 5;
+
+/** Windows over which trends are looked for (R111). */
+export const TREND_WINDOWS = 50;
+
+/** Windows over which the two bottlenecks that the first system named are looked for (R104). */
+export const BASELINE_WINDOWS = 10;
+/** Fewer say nothing. */
+export const BASELINE_LEAST = 3;
+/** Growth of the mean response time per window that counts as a degradation (R104). Milliseconds. */
+export const BASELINE_GROWTH_MS = 500;
+/** Use of a resource above which it counts as overused (R104). */
+export const BASELINE_USE = 0.9;

@@ -1,0 +1,54 @@
+import type { Logger } from "pino";
+
+import { SAMPLE_MS, type Samples } from "../../queues/index.ts";
+import { patiently } from "../gate/reporter.ts";
+import type { Meter } from "./meter.ts";
+
+/** What a process samples with. */
+interface SamplerOptions {
+  readonly samples: Samples;
+  readonly meter: Meter;
+  readonly machine: string;
+  readonly process: string;
+  readonly log: Logger;
+}
+
+/** Once a second says what this process did, and takes the sample of the deployment when nobody else does. */
+export class Sampler {
+  readonly #options: SamplerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<void> | undefined;
+
+  constructor(options: SamplerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      // A turn that takes long is not overtaken by the next.
+      this.#turn ??= this.#sample().finally(() => (this.#turn = undefined));
+    }, SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  /** Says the last word, and lets another process lead. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#turn;
+    const { samples, process, log } = this.#options;
+    await patiently(log, this.#say(), "what was done was not said");
+    await patiently(log, samples.leave(process), "the lead was not left");
+  }
+
+  async #sample(): Promise<void> {
+    const { samples, process, log } = this.#options;
+    await patiently(log, this.#say(), "what was done was not said");
+    await patiently(log, samples.take(process), "no sample was taken");
+  }
+
+  async #say(): Promise<void> {
+    const { samples, meter, machine, process } = this.#options;
+    const tools = meter.take();
+    if (tools !== null) await samples.report({ machine, process, tools });
+  }
+}

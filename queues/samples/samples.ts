@@ -1,0 +1,112 @@
+import type { Redis } from "ioredis";
+
+import { readJson } from "../../config/index.ts";
+import type { Gate } from "../gate/gate.ts";
+import type { Keys } from "../names.ts";
+import { Presence } from "../presence.ts";
+import { composeSample, remember } from "./compose.ts";
+import { SAMPLE_MS, type Reading, type Remembered, type Sample } from "./sample.ts";
+import { APPEND_SCRIPT, LEAD_SCRIPT } from "./scripts.ts";
+
+/** Who leads and is silent this long is followed by another. Milliseconds. */
+const LEAD_MS = 3 * SAMPLE_MS;
+/** After a longer time without a sample there is nothing to compare with. Milliseconds. */
+const GAP_MS = 10 * SAMPLE_MS;
+/** Readings that are kept when nobody samples. */
+const READINGS_MAX = 5_000;
+/** Readings that go into one sample. */
+const READINGS_READ = 1_000;
+
+interface Commands {
+  tuttiLead(...args: (string | number)[]): Promise<string | null>;
+  tuttiAppendSample(...args: (string | number)[]): Promise<string | null>;
+}
+
+/** A sample, and where it stands in the stream. */
+export interface KeptSample {
+  readonly id: string;
+  readonly sample: Sample;
+}
+
+/** The samples of a deployment: a stream with an end, written by one process at a time. */
+export class Samples {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #gate: Gate;
+  readonly #presence: Presence;
+  readonly #commands: Commands;
+
+  constructor(redis: Redis, keys: Keys, gate: Gate) {
+    redis.defineCommand("tuttiLead", { lua: LEAD_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiAppendSample", { lua: APPEND_SCRIPT, numberOfKeys: 4 });
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#gate = gate;
+    this.#presence = new Presence(redis, keys);
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** A process says what it did; it goes into the next sample. */
+  async report(reading: Reading): Promise<void> {
+    const { readings } = this.#keys;
+    await this.#redis.xadd(
+      readings,
+      "MAXLEN",
+      "~",
+      READINGS_MAX,
+      "*",
+      "r",
+      JSON.stringify(reading),
+    );
+  }
+
+  /**
+   * Takes a sample, when nobody else leads. Null when somebody does, and for the first one, which has
+   * nothing to compare with.
+   */
+  async take(process: string): Promise<Sample | null> {
+    const { sampler, remembered, samples, readings } = this.#keys;
+    const text = await this.#commands.tuttiLead(sampler, remembered, process, LEAD_MS);
+    if (text === null) return null;
+    const [seen, entries, workers] = await Promise.all([
+      this.#gate.sample(),
+      this.#redis.xrange(readings, "-", "+", "COUNT", READINGS_READ),
+      this.#presence.alive(),
+    ]);
+    const before = text === "" ? null : readJson<Remembered>(text);
+    const fresh = before === null || seen.now - before.atMs > GAP_MS || seen.now <= before.atMs;
+    const said = entries.map(([, fields]) => readJson<Reading>(fields[1] ?? "{}"));
+    const sample = fresh ? null : composeSample(before, seen, said, workers);
+    const written = await this.#commands.tuttiAppendSample(
+      sampler,
+      remembered,
+      samples,
+      readings,
+      process,
+      JSON.stringify(remember(seen)),
+      sample === null ? "" : JSON.stringify(sample),
+      entries.at(-1)?.[0] ?? "",
+    );
+    return written === null ? null : sample;
+  }
+
+  /** Lets another process lead. */
+  async leave(process: string): Promise<void> {
+    if ((await this.#redis.get(this.#keys.sampler)) === process)
+      await this.#redis.del(this.#keys.sampler);
+  }
+
+  /** Samples behind one, the oldest first; the last `count` of them. */
+  async after(id: string | null, count: number): Promise<KeptSample[]> {
+    const entries = await this.#redis.xrevrange(
+      this.#keys.samples,
+      "+",
+      id === null ? "-" : `(${id}`,
+      "COUNT",
+      count,
+    );
+    return entries
+      .toReversed()
+      .map(([at, fields]) => ({ id: at, sample: readJson<Sample>(fields[1] ?? "{}") }));
+  }
+}

@@ -1,0 +1,64 @@
+import type { Alert } from "../../../optimizer/alerts.ts";
+import type { FindingKind } from "../../../optimizer/findings/finding.ts";
+import type { Bottleneck, OptimizerReport } from "../../../optimizer/think.ts";
+import { duration, table } from "../../output.ts";
+
+const percent = (share: number | null): string =>
+  share === null ? "unknown" : `${Math.round(share * 1_000) / 10} %`;
+
+const time = (ms: number | null): string => (ms === null ? "unknown" : duration(ms));
+
+/** What a pass saw, for people. */
+export function reportText(report: OptimizerReport | null): string {
+  if (report === null)
+    return "Nothing was sampled yet: start a worker, and ask again some seconds later.";
+  const { metrics, health, windowMs } = report;
+  const uses = Object.entries(metrics.utilization)
+    .map(([name, use]) => `${name} ${percent(use)}`)
+    .join(", ");
+  return [
+    health === null
+      ? `health unknown: ${metrics.calls === 0 ? "no call has ended" : "no use of any machine is known"} in the last ${duration(windowMs)}`
+      : `health ${health.score.toFixed(3)} (${health.level})`,
+    callsLine(metrics, windowMs),
+    ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
+    ...bottleneckLines(report.bottlenecks),
+    ...report.alerts.standing.map(alertLine),
+  ].join("\n");
+}
+
+function callsLine(metrics: OptimizerReport["metrics"], windowMs: number): string {
+  const { calls, successRate, responseTimeMs, waitP95Ms } = metrics;
+  if (calls === 0) return `no calls in ${duration(windowMs)}`;
+  const soon = waitP95Ms === null ? "" : `, 95 of 100 began within ${duration(waitP95Ms)}`;
+  return `${calls} calls in ${duration(windowMs)}: ${percent(successRate)} went well, mean ${time(responseTimeMs)}${soon}`;
+}
+
+function bottleneckLines(bottlenecks: readonly Bottleneck[]): string[] {
+  if (bottlenecks.length === 0) return ["no bottleneck"];
+  const rows = bottlenecks.map(({ tool, kind, culprit, since, evidence }) => [
+    tool,
+    WORDS[kind],
+    culprit ?? "",
+    String(evidence.waiting),
+    evidence.drainMs === null ? "" : duration(evidence.drainMs),
+    since,
+  ]);
+  return [table(["BOTTLENECK", "WHY", "OF", "WAITING", "DRAINS IN", "SINCE"], rows)];
+}
+
+const WORDS: Readonly<Record<FindingKind, string>> = {
+  unserved: "no worker serves it",
+  stuck_worker: "calls do not come back on one machine",
+  downstream_saturated: "the service behind it is slow or full",
+  failing: "calls fail",
+  rate_limited: "a rate is used up",
+  resource_bound: "machines or a shared budget are full",
+  under_provisioned: "it may not run more calls at once",
+};
+
+function alertLine({ name, value, threshold, since }: Alert): string {
+  const told =
+    name === "response_time" ? [time(value), time(threshold)] : [value, threshold].map(percent);
+  return `alert ${name}: ${told[0]}, above ${told[1]}, since ${since}`;
+}

@@ -1,0 +1,88 @@
+import {
+  ALERT_HYSTERESIS,
+  ALERT_LEAST_CALLS,
+  ALERT_THRESHOLDS,
+  ALERT_WINDOWS,
+} from "../../config/index.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** What an alert is about: one of the thresholds; a resource has one of its own. */
+type AlertName = "response_time" | "error_rate" | `resource_utilization:${string}`;
+
+/** An alert that stands. */
+export interface Alert {
+  readonly name: AlertName;
+  /** When it was raised, ISO 8601. */
+  readonly since: string;
+  /** What was measured then, and what it is above of: milliseconds, or a share. */
+  readonly value: number;
+  readonly threshold: number;
+}
+
+/** How often in a row each was above its threshold, or below it while it stands. */
+export interface AlertState {
+  readonly standing: readonly Alert[];
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** What a window changed. */
+export interface AlertChanges {
+  readonly state: AlertState;
+  readonly raised: readonly Alert[];
+  readonly resolved: readonly Alert[];
+}
+
+export const NO_ALERTS: AlertState = { standing: [], rows: {} };
+
+/**
+ * Raises and resolves alerts (R102), each once: it takes {@link ALERT_WINDOWS} windows in a row above the
+ * threshold, and as many below 0.9 of it. A window that says nothing about it changes nothing.
+ */
+export function judgeAlerts(state: AlertState, metrics: Metrics): AlertChanges {
+  const standing = new Map(state.standing.map((alert) => [alert.name, alert]));
+  const rows: Record<string, number> = { ...state.rows };
+  const raised: Alert[] = [];
+  const resolved: Alert[] = [];
+  for (const { name, value, threshold } of readingsOf(metrics)) {
+    const alert = standing.get(name);
+    const against = alert === undefined ? value > threshold : value < threshold * ALERT_HYSTERESIS;
+    const row = against ? (rows[name] ?? 0) + 1 : 0;
+    rows[name] = row < ALERT_WINDOWS ? row : 0;
+    if (row < ALERT_WINDOWS) continue;
+    if (alert === undefined) {
+      const fresh = { name, since: metrics.at, value, threshold };
+      standing.set(name, fresh);
+      raised.push(fresh);
+    } else {
+      standing.delete(name);
+      resolved.push(alert);
+    }
+  }
+  return { state: { standing: [...standing.values()], rows }, raised, resolved };
+}
+
+interface AlertReading {
+  readonly name: AlertName;
+  readonly value: number;
+  readonly threshold: number;
+}
+
+function readingsOf(metrics: Metrics): AlertReading[] {
+  const { responseTimeMs, errorRate, utilization, calls } = metrics;
+  const readings: AlertReading[] = [];
+  if (calls >= ALERT_LEAST_CALLS) {
+    const { response_time, error_rate } = ALERT_THRESHOLDS;
+    if (responseTimeMs !== null)
+      readings.push({ name: "response_time", value: responseTimeMs, threshold: response_time });
+    if (errorRate !== null)
+      readings.push({ name: "error_rate", value: errorRate, threshold: error_rate });
+  }
+  for (const [resource, use] of Object.entries(utilization))
+    if (use !== null)
+      readings.push({
+        name: `resource_utilization:${resource}`,
+        value: use,
+        threshold: ALERT_THRESHOLDS.resource_utilization,
+      });
+  return readings;
+}

@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+
+import { reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
+import type { OptimizerReport } from "../../../src/optimizer/think.ts";
+
+const REPORT: OptimizerReport = {
+  windowMs: 5_000,
+  samples: 5,
+  metrics: {
+    at: "2026-01-01T00:00:05.000Z",
+    windowMs: 5_000,
+    calls: 40,
+    activeTools: 2,
+    utilization: { cpu: 0.625, network: null },
+    responseTimeMs: 1_500,
+    successRate: 0.75,
+    errorRate: 0.25,
+    throughputPerS: 8,
+    waitP95Ms: 200,
+  },
+  health: { score: 0.7, level: "acceptable" },
+  bottlenecks: [
+    {
+      tool: "ask",
+      kind: "rate_limited",
+      culprit: "api",
+      since: "2026-01-01T00:00:00.000Z",
+      evidence: {
+        busy: 1,
+        waiting: 12,
+        drainMs: 30_000,
+        ended: 40,
+        failed: 0,
+        inflation: null,
+        blocked: { rate: 0.9 },
+      },
+    },
+  ],
+  trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
+  baseline: [],
+  alerts: {
+    standing: [
+      { name: "error_rate", since: "2026-01-01T00:00:00.000Z", value: 0.25, threshold: 0.1 },
+      { name: "response_time", since: "2026-01-01T00:00:00.000Z", value: 6_000, threshold: 5_000 },
+    ],
+    raised: [],
+    resolved: [],
+  },
+};
+
+test("a report tells health, metrics, bottlenecks and alerts; what is not known is called so", () => {
+  expect(reportText(REPORT).split("\n")).toEqual([
+    "health 0.700 (acceptable)",
+    "40 calls in 5.0 s: 75 % went well, mean 1.5 s, 95 of 100 began within 200 ms",
+    "use of the busiest machine: cpu 62.5 %, network unknown",
+    "BOTTLENECK  WHY                OF   WAITING  DRAINS IN  SINCE",
+    "ask         a rate is used up  api  12       30.0 s     2026-01-01T00:00:00.000Z",
+    "alert error_rate: 25 %, above 10 %, since 2026-01-01T00:00:00.000Z",
+    "alert response_time: 6.0 s, above 5.0 s, since 2026-01-01T00:00:00.000Z",
+  ]);
+});
+
+test("where nothing was measured it says why there is no score", () => {
+  const { metrics } = REPORT;
+  const none = { ...REPORT, health: null, bottlenecks: [], metrics: { ...metrics, calls: 0 } };
+  expect(reportText(none)).toContain("health unknown: no call has ended in the last 5.0 s");
+  expect(reportText({ ...none, metrics })).toContain("no use of any machine is known");
+  expect(reportText(none)).toContain("no bottleneck");
+  expect(reportText(null)).toMatch(/^Nothing was sampled yet/);
+});
