@@ -89,7 +89,7 @@ export const configSchema = z.strictObject({
     .preprocess(fromWord, z.boolean({ error: "true or false" }))
     .default(true)
     .describe(
-      "Look at samples of queues and machines every 5 seconds for bottlenecks. The same for all workers.",
+      "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain. The same for all workers.",
     ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",

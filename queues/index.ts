@@ -103,6 +103,7 @@ export {
 } from "./jobs.ts";
 export { Durations } from "./samples/durations.ts";
 export { SAMPLE_MS, type Reading, type Sample, type ToolReading } from "./samples/sample.ts";
+export { OptimizerStore } from "./samples/optimizer-store.ts";
 export { Samples, type KeptSample } from "./samples/samples.ts";
 export { queueOfCall, readKeys, type RunKeys } from "./lanes/keys.ts";
 export { Lanes } from "./lanes/lanes.ts";

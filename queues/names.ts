@@ -265,6 +265,10 @@ export class Keys {
   get optimizerReport(): string {
     return `${this.optimizer}.report`;
   }
+  /** What it changed, and what came of it: a stream. */
+  get optimizerAudit(): string {
+    return `${this.optimizer}.audit`;
+  }
   /** Keys of results that are kept, scored by when they go. */
   get results(): string {
     return `${this.prefix}.results`;

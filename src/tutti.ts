@@ -159,7 +159,7 @@ export class Tutti implements AsyncDisposable {
     this.#why = why;
     const samples = new Samples(this.#redis, keys, this.#parts.gate);
     this.optimizer = new OptimizerDoor({
-      optimizer: new Optimizer(this.#redis, keys, samples),
+      optimizer: new Optimizer(this.#redis, keys, samples, this.#parts.gate),
       soon,
     });
     this.#control = new RunControl(this.#parts, this.registry, soon);

@@ -15,6 +15,7 @@ import {
   readJson,
   RETAIN_FAILED_MS,
   RETAIN_MS,
+  PASS_MS,
   RETAIN_RUNS,
   TuttiError,
   type Strategy,
@@ -56,6 +57,7 @@ import {
   Results,
   Runs,
   Samples,
+  SAMPLE_MS,
   settlesWithin,
   ToolQueues,
   Values,
@@ -99,10 +101,14 @@ export interface StartWorkerOptions {
    */
   readonly learning?: boolean;
   /**
-   * Look at samples of queues and machines every 5 seconds for bottlenecks. The same for all workers of a
-   * deployment. Default: true.
+   * Look at samples of queues and machines for bottlenecks, and raise what the catalogue lets be raised where
+   * that proves a gain. The same for all workers of a deployment. Default: true.
    */
   readonly optimizer?: boolean;
+  /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */
+  readonly optimizeIntervalMs?: number;
+  /** How often queues and machines are sampled; the same for all workers of a deployment. Milliseconds. Default: 1,000. */
+  readonly sampleIntervalMs?: number;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
   /** The same for control jobs. Milliseconds. Default: 5,000. */
@@ -238,12 +244,14 @@ class RunningWorker implements TuttiWorker {
       log: log.child({ worker: this.id }),
     };
     this.#presence = new Presence(this.#redis, this.#keys);
-    const samples = new Samples(this.#redis, this.#keys, gate);
+    const { sampleIntervalMs = SAMPLE_MS } = options;
+    const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
     this.#sampler = new Sampler({
       samples,
       meter: this.#engine.meter,
       machine: this.#machine,
       process: this.id,
+      intervalMs: sampleIntervalMs,
       log,
     });
     this.#workers = new Workers(this.#engine, {
@@ -271,10 +279,11 @@ class RunningWorker implements TuttiWorker {
         ms: options.retainMs ?? RETAIN_MS,
         failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
       },
+      optimizeIntervalMs: options.optimizeIntervalMs ?? PASS_MS,
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
       ...((options.optimizer ?? true)
-        ? { optimizer: new Optimizer(this.#redis, this.#keys, samples) }
+        ? { optimizer: new Optimizer(this.#redis, this.#keys, samples, gate) }
         : {}),
       ...(options.sweepIntervalMs === undefined
         ? {}

@@ -40,6 +40,11 @@ const perKey = z
 export const toolLimits = z.strictObject({
   /** Calls at the same time, over all workers. Default: unlimited. */
   concurrency: z.int().positive().max(100_000).optional(),
+  /**
+   * How far the optimizer may raise `concurrency` where that proves a gain. Default: not at all, `concurrency` is
+   * a limit.
+   */
+  maxConcurrency: z.int().positive().max(100_000).optional(),
   /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all hold. */
   rate: rateOrRates.optional(),
   /** Units of `rate`, and of that of `perKey`, that a call costs. Default: 1. */
@@ -175,7 +180,17 @@ export function* checkToolLimits(tool: {
   readonly limits: ToolLimitsSpec;
   readonly budgets: Readonly<Record<string, BudgetUse>>;
 }): Generator<LimitProblem> {
-  const { rate, cost, perKey: each } = tool.limits;
+  const { concurrency, maxConcurrency, rate, cost, perKey: each } = tool.limits;
+  if (maxConcurrency !== undefined && concurrency === undefined)
+    yield {
+      path: ["limits", "maxConcurrency"],
+      message: "limits.maxConcurrency means nothing without limits.concurrency",
+    };
+  else if (maxConcurrency !== undefined && maxConcurrency < (concurrency ?? 0))
+    yield {
+      path: ["limits", "maxConcurrency"],
+      message: `expected limits.maxConcurrency to be at least ${concurrency}, as limits.concurrency is, got: ${maxConcurrency}`,
+    };
   const path = ["limits", "cost"];
   if (cost !== undefined && rate === undefined && each?.rate === undefined)
     yield { path, message: "limits.cost means nothing without limits.rate" };

@@ -1,7 +1,7 @@
 import { Worker, type Job, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf, PASS_MS } from "../../config/index.ts";
+import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
 import { CONTROL_QUEUES } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
@@ -25,6 +25,8 @@ interface DutiesOptions {
   readonly learner?: Learner;
   /** Looks at the samples; what a pass returns is its report. Default: nobody does. */
   readonly optimizer?: { pass(): Promise<object | null> };
+  /** How often. Milliseconds. */
+  readonly optimizeIntervalMs: number;
   /** Decides at which level the deployment works. */
   readonly level: ServiceLevel;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
@@ -80,7 +82,7 @@ export class Duties {
     else
       await this.#queue.upsertJobScheduler(
         "optimizer",
-        { every: PASS_MS },
+        { every: this.#options.optimizeIntervalMs },
         { name: "optimizer", ...kept },
       );
     await this.#queue.upsertJobScheduler(

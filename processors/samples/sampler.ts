@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 
-import { SAMPLE_MS, type Samples } from "../../queues/index.ts";
+import type { Samples } from "../../queues/index.ts";
 import { patiently } from "../gate/reporter.ts";
 import type { Meter } from "./meter.ts";
 
@@ -10,10 +10,12 @@ interface SamplerOptions {
   readonly meter: Meter;
   readonly machine: string;
   readonly process: string;
+  /** How often. Milliseconds. */
+  readonly intervalMs: number;
   readonly log: Logger;
 }
 
-/** Once a second says what this process did, and takes the sample of the deployment when nobody else does. */
+/** Says at every interval what this process did, and takes the sample of the deployment when nobody else does. */
 export class Sampler {
   readonly #options: SamplerOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -27,7 +29,7 @@ export class Sampler {
     this.#timer = setInterval(() => {
       // A turn that takes long is not overtaken by the next.
       this.#turn ??= this.#sample().finally(() => (this.#turn = undefined));
-    }, SAMPLE_MS);
+    }, this.#options.intervalMs);
     this.#timer.unref();
   }
 

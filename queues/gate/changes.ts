@@ -1,7 +1,7 @@
 import type { BudgetLimits, GatedLimits } from "./limits.ts";
 
 /** A layer over what a tool or a budget declares; later ones win. */
-export type Layer = "declared" | "learned" | "set";
+export type Layer = "declared" | "learned" | "tuned" | "set";
 
 /** Changes of what the gate goes by. `false` takes a layer away. */
 export interface GateChanges {

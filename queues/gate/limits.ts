@@ -39,6 +39,8 @@ export interface GatedLimits extends ToolLimits {
 /** What a budget has, as the gate reads it. */
 export interface BudgetLimits {
   readonly slots?: number;
+  /** How far the optimizer may raise them. Default: not at all. */
+  readonly maxSlots?: number;
   readonly rates?: readonly (readonly [max: number, durationMs: number])[];
 }
 
@@ -87,7 +89,11 @@ export function compileLimits(spec: ToolSpec): {
     ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
-  const own = ownBudget(spec.limits);
+  const { maxConcurrency } = spec.limits;
+  const own = {
+    ...ownBudget(spec.limits),
+    ...(maxConcurrency === undefined ? {} : { maxSlots: maxConcurrency }),
+  };
   const first = take(`tool:${spec.id}`, { slots: 1, cost });
   return { limits: { ...limits, budgets: [first, ...budgets] }, own };
 }

@@ -8,10 +8,10 @@ import { composeSample, remember } from "./compose.ts";
 import { SAMPLE_MS, type Reading, type Remembered, type Sample } from "./sample.ts";
 import { APPEND_SCRIPT, LEAD_SCRIPT } from "./scripts.ts";
 
-/** Who leads and is silent this long is followed by another. Milliseconds. */
-const LEAD_MS = 3 * SAMPLE_MS;
-/** After a longer time without a sample there is nothing to compare with. Milliseconds. */
-const GAP_MS = 10 * SAMPLE_MS;
+/** Who leads and is silent for so many intervals is followed by another. */
+const LEAD_INTERVALS = 3;
+/** After so many intervals without a sample there is nothing to compare with. */
+const GAP_INTERVALS = 10;
 /** Readings that are kept when nobody samples. */
 const READINGS_MAX = 5_000;
 /** Readings that go into one sample. */
@@ -35,8 +35,11 @@ export class Samples {
   readonly #gate: Gate;
   readonly #presence: Presence;
   readonly #commands: Commands;
+  readonly #intervalMs: number;
 
-  constructor(redis: Redis, keys: Keys, gate: Gate) {
+  /** `intervalMs`: how often a sample is taken. */
+  constructor(redis: Redis, keys: Keys, gate: Gate, intervalMs = SAMPLE_MS) {
+    this.#intervalMs = intervalMs;
     redis.defineCommand("tuttiLead", { lua: LEAD_SCRIPT, numberOfKeys: 2 });
     redis.defineCommand("tuttiAppendSample", { lua: APPEND_SCRIPT, numberOfKeys: 4 });
     this.#redis = redis;
@@ -66,7 +69,12 @@ export class Samples {
    */
   async take(process: string): Promise<Sample | null> {
     const { sampler, remembered, samples, readings } = this.#keys;
-    const text = await this.#commands.tuttiLead(sampler, remembered, process, LEAD_MS);
+    const text = await this.#commands.tuttiLead(
+      sampler,
+      remembered,
+      process,
+      LEAD_INTERVALS * this.#intervalMs,
+    );
     if (text === null) return null;
     const [seen, entries, workers] = await Promise.all([
       this.#gate.sample(),
@@ -74,7 +82,10 @@ export class Samples {
       this.#presence.alive(),
     ]);
     const before = text === "" ? null : readJson<Remembered>(text);
-    const fresh = before === null || seen.now - before.atMs > GAP_MS || seen.now <= before.atMs;
+    const fresh =
+      before === null ||
+      seen.now - before.atMs > GAP_INTERVALS * this.#intervalMs ||
+      seen.now <= before.atMs;
     const said = entries.map(([, fields]) => readJson<Reading>(fields[1] ?? "{}"));
     const sample = fresh ? null : composeSample(before, seen, said, workers);
     const written = await this.#commands.tuttiAppendSample(

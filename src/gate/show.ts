@@ -125,7 +125,7 @@ export interface GateView {
   readonly troubles: readonly TroubleView[];
 }
 
-const LAYERS = ["declared", "learned", "set"] as const;
+const LAYERS = ["declared", "learned", "tuned", "set"] as const;
 const iso = (ms: number): string => new Date(ms).toISOString();
 const byName = <T>(table: Readonly<Record<string, T>>): [string, T][] =>
   Object.entries(table).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -7,6 +7,8 @@ import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/fi
 import type { Finding } from "./findings/finding.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
 import { trendOf, type Trend } from "./trend.ts";
+import type { Room } from "./tuning/adjustment.ts";
+import { NOTHING_TUNED, tune, type Tuned, type TuningState } from "./tuning/tune.ts";
 import { windowOf } from "./window.ts";
 
 /** What the optimizer remembers from one pass to the next: plain JSON. */
@@ -15,6 +17,7 @@ export interface OptimizerState {
   readonly lastId: string | null;
   readonly findings: FindingState;
   readonly alerts: AlertState;
+  readonly tuning: TuningState;
   /** Metrics of the last windows, the oldest first. */
   readonly history: readonly Past[];
 }
@@ -26,6 +29,7 @@ export const NOTHING_KNOWN: OptimizerState = {
   lastId: null,
   findings: NOTHING_FOUND,
   alerts: NO_ALERTS,
+  tuning: NOTHING_TUNED,
   history: [],
 };
 
@@ -51,6 +55,8 @@ export interface OptimizerReport {
   readonly trends: Readonly<Record<TrendName, Trend | null>>;
   /** What the rule of the first system says of the same windows (R104). */
   readonly baseline: readonly string[];
+  /** What this pass changed, and what it says of the change before. */
+  readonly adjustments: Omit<Tuned, "state">;
   readonly alerts: {
     readonly standing: readonly Alert[];
     readonly raised: readonly Alert[];
@@ -65,11 +71,18 @@ export interface OptimizerReport {
 export function think(
   state: OptimizerState,
   samples: readonly KeptSample[],
+  room: Room,
 ): { readonly state: OptimizerState; readonly report: OptimizerReport } | null {
   const window = windowOf(samples.map(({ sample }) => sample));
   if (window === null) return null;
   const metrics = metricsOf(window);
   const found = findBottlenecks(state.findings, digestOf(window));
+  const { state: tuning, ...adjustments } = tune(
+    state.tuning,
+    found.state.windows,
+    found.findings,
+    room,
+  );
   const alerts = judgeAlerts(state.alerts, metrics);
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
   const past = { responseTimeMs, errorRate, throughputPerS, utilization };
@@ -79,6 +92,7 @@ export function think(
       lastId: samples.at(-1)?.id ?? state.lastId,
       findings: found.state,
       alerts: alerts.state,
+      tuning,
       history,
     },
     report: {
@@ -92,6 +106,7 @@ export function think(
       })),
       trends: trendsOf(history),
       baseline: baselineBottlenecks(history),
+      adjustments,
       alerts: {
         standing: alerts.state.standing,
         raised: alerts.raised,

@@ -1,48 +1,93 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
-import type { Keys, Samples } from "../../queues/index.ts";
+import { TuttiError } from "../../config/index.ts";
+import { OptimizerStore, type Gate, type Keys, type Samples } from "../../queues/index.ts";
 import {
   NOTHING_KNOWN,
   think,
   type OptimizerReport,
   type OptimizerState,
 } from "../optimizer/think.ts";
+import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
+import { rollBack } from "../optimizer/tuning/tune.ts";
+import type { AuditEntry, AuditEvent } from "./audit.ts";
+import { converge, readRoom } from "./room.ts";
 
 /** Samples of one pass at most: after a pause the older ones say nothing about now. */
 const SAMPLES_READ = 30;
+/** Somebody else may be faster so often before it is given up. */
+const TRIES = 5;
+/** Who changes something when nobody asks for it. */
+const ITSELF = "optimizer";
 
-/** The passes of the optimizer: reads samples, thinks, keeps what it found. One at a time does it. */
+/** The passes of the optimizer: reads samples, thinks, keeps what it found, changes limits. */
 export class Optimizer {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #samples: Samples;
+  readonly #gate: Gate;
+  readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
-  constructor(redis: Redis, keys: Keys, samples: Samples) {
+  constructor(redis: Redis, keys: Keys, samples: Samples, gate: Gate) {
     this.#redis = redis;
     this.#keys = keys;
     this.#samples = samples;
+    this.#gate = gate;
+    this.#store = new OptimizerStore(redis, keys);
   }
 
-  /** One pass. Null when nothing was sampled since the last one. */
+  /** One pass. Null when nothing was sampled since the last one, or when another one was faster. */
   async pass(): Promise<OptimizerReport | null> {
-    const { optimizer, optimizerReport } = this.#keys;
-    const text = await this.#redis.get(optimizer);
-    const state = text === null ? NOTHING_KNOWN : readJson<OptimizerState>(text);
-    const samples = await this.#samples.after(state.lastId, SAMPLES_READ);
-    const thought = think(state, samples);
+    const { version, state } = await this.#store.read();
+    const known = state ?? NOTHING_KNOWN;
+    const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
+    const room = await readRoom(this.#redis, this.#keys);
+    const thought = think(known, samples, room);
     if (thought === null) return null;
-    await this.#redis
-      .multi()
-      .set(optimizer, JSON.stringify(thought.state))
-      .set(optimizerReport, JSON.stringify(thought.report))
-      .exec();
+    const { made, judged } = thought.report.adjustments;
+    const events: AuditEvent[] = [
+      ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
+      ...(made === undefined ? [] : [{ event: "made" as const, by: ITSELF, adjustment: made }]),
+    ];
+    // What is decided is written down first: who dies now has it done by the next pass.
+    if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
+    await converge(this.#gate, room, thought.state.tuning.desired);
     return thought.report;
   }
 
   /** What the last pass saw; null before the first. */
-  async report(): Promise<OptimizerReport | null> {
-    const text = await this.#redis.get(this.#keys.optimizerReport);
-    return text === null ? null : readJson<OptimizerReport>(text);
+  report(): Promise<OptimizerReport | null> {
+    return this.#store.report();
+  }
+
+  /** What was changed and what came of it, the newest first. */
+  history(limit: number): Promise<AuditEntry[]> {
+    return this.#store.audit(limit);
+  }
+
+  /**
+   * Takes an adjustment back by hand; the optimizer then leaves its tool alone for half an hour.
+   *
+   * @throws TuttiError `adjustment_not_found`: there is none with this id, or it is not in force any more.
+   */
+  async rollBack(id: number, by: string): Promise<Adjustment> {
+    for (let n = 0; n < TRIES; n++) {
+      const { version, state } = await this.#store.read();
+      const entries = await this.#store.audit(Number.MAX_SAFE_INTEGER);
+      const adjustment = entries.find((entry) => entry.adjustment.id === id)?.adjustment;
+      const tuning =
+        state === null || adjustment === undefined ? null : rollBack(state.tuning, adjustment);
+      if (state === null || adjustment === undefined || tuning === null)
+        throw new TuttiError(
+          "adjustment_not_found",
+          `there is no adjustment ${id} that is in force`,
+          { details: { id } },
+        );
+      const events: AuditEvent[] = [{ event: "rolled_back", by, adjustment }];
+      if (!(await this.#store.keep(version, { ...state, tuning }, events))) continue;
+      await converge(this.#gate, await readRoom(this.#redis, this.#keys), tuning.desired);
+      return adjustment;
+    }
+    throw new TuttiError("internal_error", "the optimizer's state changed too often");
   }
 }

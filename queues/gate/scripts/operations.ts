@@ -154,8 +154,8 @@ local function takesNothing(limits)
   return next(limits.needs or {}) == nil and next(limits.budgets or {}) == nil and not limits.cap and not limits.external
 end
 
--- Puts a layer of somebody's say over what others said: declared, learned, set.
-local LAYERS = { 'declared', 'learned', 'set' }
+-- Puts a layer of somebody's say over what others said.
+local LAYERS = { 'declared', 'learned', 'tuned', 'set' }
 local function setLayer(kind, id, layer, patch)
   local key = G .. '.layers:' .. kind
   if patch then redis.call('HSET', key, layer .. ':' .. id, cjson.encode(patch)) else redis.call('HDEL', key, layer .. ':' .. id) end

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 import { type Route, route } from "./route.ts";
 
 /** What the scheduled optimizer sees. */
@@ -12,6 +14,30 @@ export const optimizerRoutes: readonly Route[] = [
     async (_request, { tutti }) => ({
       status: 200,
       body: { report: await tutti.optimizer.report() },
+    }),
+  ),
+  route(
+    {
+      method: "get",
+      path: "/v1/optimizer/history",
+      summary: "What the optimizer changed, by whom and why, and what it did, the newest first.",
+      query: z.strictObject({ limit: z.coerce.number().optional() }),
+    },
+    async ({ query: { limit } }, { tutti }) => ({
+      status: 200,
+      body: { entries: await tutti.optimizer.history(limit === undefined ? {} : { limit }) },
+    }),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/v1/optimizer/history/:id/rollback",
+      summary: "Take an adjustment back; its tool is then left alone for half an hour.",
+      params: z.object({ id: z.coerce.number() }),
+    },
+    async ({ params: { id } }, { tutti }) => ({
+      status: 200,
+      body: await tutti.optimizer.rollback({ id, by: "the API" }),
     }),
   ),
 ];

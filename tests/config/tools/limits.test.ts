@@ -142,6 +142,14 @@ describe("limits of a tool", () => {
       "3 at 3: catalogue_invalid expected limits.cost to be at most 2, as limits.rate has 2 units in 9 ms, got: 3",
     ],
     [
+      "limits: { maxConcurrency: 3 }",
+      "3 at 3: catalogue_invalid limits.maxConcurrency means nothing without limits.concurrency",
+    ],
+    [
+      "limits: { concurrency: 4, maxConcurrency: 3 }",
+      "3 at 3: catalogue_invalid expected limits.maxConcurrency to be at least 4, as limits.concurrency is, got: 3",
+    ],
+    [
       "limits: { perKey: { by: tenant } }",
       "3 at {: catalogue_invalid expected concurrency, rate or both, got: neither",
     ],

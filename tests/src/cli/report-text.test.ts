@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
+import { historyText, reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
 import type { OptimizerReport } from "../../../src/optimizer/think.ts";
 
 const REPORT: OptimizerReport = {
@@ -38,6 +38,7 @@ const REPORT: OptimizerReport = {
   ],
   trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
   baseline: [],
+  adjustments: {},
   alerts: {
     standing: [
       { name: "error_rate", since: "2026-01-01T00:00:00.000Z", value: 0.25, threshold: 0.1 },
@@ -67,4 +68,30 @@ test("where nothing was measured it says why there is no score", () => {
   expect(reportText({ ...none, metrics })).toContain("no use of any machine is known");
   expect(reportText(none)).toContain("no bottleneck");
   expect(reportText(null)).toMatch(/^Nothing was sampled yet/);
+});
+
+test("the history tells what was changed, what it did and who took it back", () => {
+  const adjustment = {
+    id: 3,
+    tool: "ask",
+    what: "concurrency",
+    from: 2,
+    to: 3,
+    why: "jobs wait",
+    atMs: 0,
+  } as const;
+  const effect = { beforePerS: 4, afterPerS: 6, gain: 1.5, bar: 1.1, windows: 3 };
+  const by = "optimizer";
+  const text = historyText([
+    { event: "rolled_back", by: "ada", adjustment, atMs: 2 },
+    { event: "judged", verdict: "kept", reason: "more end", effect, by, adjustment, atMs: 1 },
+    { event: "made", by, adjustment, atMs: 0 },
+  ]);
+  expect(text.split("\n").map((line) => line.replace(/ {2,}/g, " | "))).toEqual([
+    "AT | ID | TOOL | CHANGE | WHAT | WHY",
+    "1970-01-01T00:00:00.002Z | 3 | ask | concurrency 2 -> 3 | rolled back | by ada",
+    "1970-01-01T00:00:00.001Z | 3 | ask | concurrency 2 -> 3 | kept | more end: 4.0 -> 6.0 calls a second, gain 1.50, bar 1.10",
+    "1970-01-01T00:00:00.000Z | 3 | ask | concurrency 2 -> 3 | made | jobs wait",
+  ]);
+  expect(historyText([])).toBe("Nothing was changed yet.");
 });

@@ -1,6 +1,7 @@
 import type { Alert } from "../../../optimizer/alerts.ts";
 import type { FindingKind } from "../../../optimizer/findings/finding.ts";
 import type { Bottleneck, OptimizerReport } from "../../../optimizer/think.ts";
+import type { AuditEntry } from "../../../optimizing/audit.ts";
 import { duration, table } from "../../output.ts";
 
 const percent = (share: number | null): string =>
@@ -56,6 +57,34 @@ const WORDS: Readonly<Record<FindingKind, string>> = {
   resource_bound: "machines or a shared budget are full",
   under_provisioned: "it may not run more calls at once",
 };
+
+/** What was changed, for people. */
+export function historyText(entries: readonly AuditEntry[]): string {
+  if (entries.length === 0) return "Nothing was changed yet.";
+  const rows = entries.map((entry) => {
+    const { id, tool, what, from, to } = entry.adjustment;
+    const at = new Date(entry.atMs).toISOString();
+    return [at, String(id), tool, `${what} ${from} -> ${to}`, ...storyOf(entry)];
+  });
+  return table(["AT", "ID", "TOOL", "CHANGE", "WHAT", "WHY"], rows);
+}
+
+function storyOf(entry: AuditEntry): [what: string, why: string] {
+  switch (entry.event) {
+    case "made":
+      return ["made", entry.adjustment.why];
+    case "rolled_back":
+      return ["rolled back", `by ${entry.by}`];
+    case "judged": {
+      const { effect, reason, verdict } = entry;
+      const rates = `${effect.beforePerS.toFixed(1)} -> ${effect.afterPerS.toFixed(1)} calls a second`;
+      return [
+        verdict,
+        `${reason}: ${rates}, gain ${effect.gain.toFixed(2)}, bar ${effect.bar.toFixed(2)}`,
+      ];
+    }
+  }
+}
 
 function alertLine({ name, value, threshold, since }: Alert): string {
   const told =

@@ -1,0 +1,47 @@
+/** What the optimizer may change of a tool, and what it must not. */
+export interface ToolRoom {
+  /** Calls at once, over all workers, as they are now. */
+  readonly concurrency: number;
+  /** As the catalogue declares them. */
+  readonly declared: number;
+  /** More the optimizer must not let run. */
+  readonly max: number;
+  /** Somebody has set them by hand: they are not the optimizer's. */
+  readonly isSet: boolean;
+}
+
+/** The room of each tool that has a concurrency of its own. */
+export type Room = Readonly<Record<string, ToolRoom>>;
+
+/** A change that the optimizer makes, or has made. */
+export interface Adjustment {
+  /** Counts up over the deployment's life. */
+  readonly id: number;
+  readonly tool: string;
+  readonly what: "concurrency";
+  readonly from: number;
+  readonly to: number;
+  readonly why: string;
+  /** Redis' clock. Milliseconds. */
+  readonly atMs: number;
+}
+
+/** What an adjustment did, as it was measured. */
+export interface Effect {
+  /** Calls of the tool that ended in a second, before and after. */
+  readonly beforePerS: number;
+  readonly afterPerS: number;
+  /** After over before. */
+  readonly gain: number;
+  /** The gain that had to be reached: what chance explains, and 5 % at least. */
+  readonly bar: number;
+  /** Windows that were measured after it. */
+  readonly windows: number;
+}
+
+/** What became of an adjustment. */
+export interface Judgement {
+  readonly verdict: "kept" | "reverted";
+  readonly reason: string;
+  readonly effect: Effect;
+}

@@ -1,0 +1,152 @@
+import type { Digest } from "../findings/digest.ts";
+import type { Finding } from "../findings/finding.ts";
+import type { Adjustment, Judgement, Room } from "./adjustment.ts";
+import { judge, measure, together, type Measured } from "./judge.ts";
+
+/** Windows before a change that it is compared with. */
+const BEFORE_WINDOWS = 6;
+/** A raise is by this part, and by 1 at least. */
+const STEP = 0.5;
+/** After a raise that proved nothing the tool is left alone for so many windows, twice as many after the next, up to the maximum. */
+const REST_WINDOWS = 12;
+const REST_WINDOWS_MAX = 384;
+
+/** A change whose effect is being measured. */
+interface Trial {
+  readonly adjustment: Adjustment;
+  readonly before: Measured;
+  readonly after: readonly Measured[];
+}
+
+/** What is remembered of the changes that were made: plain JSON. */
+export interface TuningState {
+  /** The last id that was given. */
+  readonly lastId: number;
+  /** What each tool should have, where that is not what its catalogue declares. */
+  readonly desired: Readonly<Record<string, number>>;
+  /** One at a time: of two changes nobody could tell which of them did it. */
+  readonly trial: Trial | null;
+  /** Tools that are left alone: for how many windows more, and how many it was. */
+  readonly resting: Readonly<Record<string, readonly [left: number, length: number]>>;
+}
+
+export const NOTHING_TUNED: TuningState = { lastId: 0, desired: {}, trial: null, resting: {} };
+
+/** What a pass does. */
+export interface Tuned {
+  readonly state: TuningState;
+  readonly made?: Adjustment;
+  readonly judged?: { readonly adjustment: Adjustment } & Judgement;
+}
+
+/**
+ * The next change, or what becomes of the last one. A change is made where a finding says that a tool may not
+ * run more calls at once, as far as its catalogue lets it; it has to prove its gain or is taken back.
+ */
+export function tune(
+  state: TuningState,
+  windows: readonly Digest[],
+  findings: readonly Finding[],
+  room: Room,
+): Tuned {
+  const rested = { ...state, resting: rest(state.resting) };
+  const owned = disown(rested, room);
+  if (owned.trial !== null) return proceed(owned, owned.trial, windows);
+  const adjustment = proposeRaise(owned, windows, findings, room);
+  if (adjustment === null) return { state: owned };
+  const before = windows.slice(-BEFORE_WINDOWS).map((one) => measure(one, adjustment.tool));
+  return {
+    made: adjustment,
+    state: {
+      ...owned,
+      lastId: adjustment.id,
+      desired: { ...owned.desired, [adjustment.tool]: adjustment.to },
+      trial: { adjustment, before: together(before), after: [] },
+    },
+  };
+}
+
+/** Takes an adjustment back by hand; the tool is left alone for as long as can be. Null: it is not in force. */
+export function rollBack(state: TuningState, adjustment: Adjustment): TuningState | null {
+  const { tool, from, to } = adjustment;
+  if (state.desired[tool] !== to) return null;
+  return {
+    ...state,
+    desired: { ...state.desired, [tool]: from },
+    trial: state.trial?.adjustment.tool === tool ? null : state.trial,
+    resting: { ...state.resting, [tool]: [REST_WINDOWS_MAX, REST_WINDOWS_MAX] },
+  };
+}
+
+function rest(resting: TuningState["resting"]): TuningState["resting"] {
+  const left: Record<string, readonly [number, number]> = {};
+  for (const [tool, [windows, length]] of Object.entries(resting))
+    // How long it was is remembered for as long again.
+    if (windows > -length) left[tool] = [windows - 1, length];
+  return left;
+}
+
+/** What somebody set by hand, or what is gone from the catalogue, is the optimizer's no more. */
+function disown(state: TuningState, room: Room): TuningState {
+  const isOwn = (tool: string): boolean => room[tool] !== undefined && !room[tool].isSet;
+  const desired = Object.entries(state.desired)
+    .filter(([tool]) => isOwn(tool))
+    .map(
+      ([tool, to]) =>
+        [tool, Math.min(to, Math.max(room[tool]!.max, room[tool]!.declared))] as const,
+    );
+  const { trial } = state;
+  return {
+    ...state,
+    desired: Object.fromEntries(desired),
+    trial: trial !== null && isOwn(trial.adjustment.tool) ? trial : null,
+  };
+}
+
+function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): Tuned {
+  const { adjustment } = trial;
+  const { tool, from } = adjustment;
+  const last = windows.at(-1);
+  const after = last === undefined ? trial.after : [...trial.after, measure(last, tool)];
+  const judgement = judge(trial.before, after);
+  if (judgement === null) return { state: { ...state, trial: { ...trial, after } } };
+  const judged = { adjustment, ...judgement };
+  if (judgement.verdict === "kept") return { judged, state: { ...state, trial: null } };
+  const [, before = REST_WINDOWS / 2] = state.resting[tool] ?? [];
+  const length = Math.min(REST_WINDOWS_MAX, 2 * before);
+  return {
+    judged,
+    state: {
+      ...state,
+      trial: null,
+      desired: { ...state.desired, [tool]: from },
+      resting: { ...state.resting, [tool]: [length, length] },
+    },
+  };
+}
+
+function proposeRaise(
+  state: TuningState,
+  windows: readonly Digest[],
+  findings: readonly Finding[],
+  room: Room,
+): Adjustment | null {
+  for (const { tool, kind, culprit } of findings) {
+    const own = room[tool];
+    if (kind !== "under_provisioned" || culprit !== `tool:${tool}` || own === undefined) continue;
+    const { concurrency: from, max, isSet } = own;
+    if (isSet || from >= max || (state.resting[tool]?.[0] ?? 0) > 0) continue;
+    // What was raised before may not have reached the gate yet.
+    if (from !== (state.desired[tool] ?? own.declared)) continue;
+    return {
+      id: state.lastId + 1,
+      tool,
+      what: "concurrency",
+      from,
+      to: Math.min(max, from + Math.max(1, Math.ceil(from * STEP))),
+      why: `${tool} may not run more than ${from} calls at once, and jobs wait for that`,
+      atMs: windows.at(-1)?.atMs ?? 0,
+    };
+  }
+  return null;
+}

@@ -1,0 +1,132 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import { expect } from "vitest";
+
+import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
+import type { ToolHandler } from "../../../processors/index.ts";
+import type { AuditEntry } from "../../../src/optimizing/audit.ts";
+import { Tutti } from "../../../src/tutti.ts";
+import { startWorker, type TuttiWorker } from "../../../src/worker.ts";
+import { eventually } from "../../support/eventually.ts";
+import { test as withRedis } from "../../support/redis.ts";
+
+const CALL_MS = 60;
+const tool = (limits: string): string =>
+  [
+    "tutti: 1",
+    "tools:",
+    `  - { id: ask, name: Ask, category: foundation, capabilities: [testing], idempotent: true, binding: { type: in_process }, limits: ${limits} }`,
+  ].join("\n");
+
+interface Tuned {
+  readonly client: () => Tutti;
+  /** Starts a deployment ten times as fast as real ones, with more work than it can do. */
+  readonly flood: (limits: string, ask: ToolHandler) => Promise<void>;
+  readonly history: () => Promise<AuditEntry[]>;
+  readonly slots: () => Promise<number | null>;
+}
+
+const test = withRedis.extend<{ tuned: Tuned }>({
+  tuned: async ({ redisUrl, prefix }, use) => {
+    const closers: (Tutti | TuttiWorker)[] = [];
+    let tutti: Tutti | undefined;
+    const client = (): Tutti => {
+      if (tutti === undefined) throw new Error("nothing was started");
+      return tutti;
+    };
+    await use({
+      client,
+      flood: async (limits, ask) => {
+        const { tools, budgets } = catalogueParts(tool(limits), "tools");
+        const registry = new ToolRegistry(tools, budgets);
+        tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1_000 });
+        closers.push(tutti);
+        const steps = [{ id: "s", tool: "ask", forEach: "${{ input.items }}", maxParallel: 500 }];
+        const items = Array.from({ length: 5_000 }, (_, n) => n);
+        await tutti.submit({ tutti: 1, id: "flood", steps }, { input: { items } });
+        const worker = await startWorker({
+          redisUrl,
+          prefix,
+          registry,
+          handlers: { ask },
+          learning: false,
+          graceMs: 0,
+          sampleIntervalMs: 100,
+          optimizeIntervalMs: 500,
+          maxRunning: 1_000,
+        });
+        closers.push(worker);
+      },
+      history: async () => (await client().optimizer.history()).toReversed(),
+      slots: async () => {
+        const { tools } = await client().gate.show();
+        return tools.find((one) => one.tool === "ask")?.concurrency ?? null;
+      },
+    });
+    for (const one of closers.toReversed()) await one.close();
+  },
+});
+
+const told = (entries: readonly AuditEntry[]): string[] =>
+  entries.map((entry) => {
+    const { from, to } = entry.adjustment;
+    return `${entry.event === "judged" ? entry.verdict : entry.event} ${from} -> ${to}`;
+  });
+
+test("a tool that was given too little is raised while that proves a gain; the audit says what it did", async ({
+  tuned: { client, flood, history, slots },
+}) => {
+  await flood("{ concurrency: 1, maxConcurrency: 3 }", () => pause(CALL_MS).then(() => null));
+  expect(await slots()).toBe(1);
+  await eventually(
+    async () =>
+      expect(told(await history())).toEqual([
+        "made 1 -> 2",
+        "kept 1 -> 2",
+        "made 2 -> 3",
+        "kept 2 -> 3",
+      ]),
+    { timeoutMs: 30_000 },
+  );
+  const [made, kept] = await history();
+  expect(made).toMatchObject({ by: "optimizer", adjustment: { id: 1, tool: "ask" } });
+  if (kept?.event !== "judged") throw new Error("it was not judged");
+  expect(kept.effect.gain).toBeGreaterThan(1.5);
+  expect(await slots()).toBe(3);
+  const tutti = client();
+  expect(await tutti.optimizer.rollback({ id: 2, by: "ada" })).toMatchObject({ from: 2, to: 3 });
+  expect(await slots()).toBe(2);
+  expect((await history()).at(-1)).toMatchObject({ event: "rolled_back", by: "ada" });
+  await expect(tutti.optimizer.rollback({ id: 2 })).rejects.toThrow(/no adjustment 2/);
+});
+
+test("a service that does no more with more calls: the raise is taken back", async ({
+  tuned: { flood, history, slots },
+}) => {
+  let turn: Promise<unknown> = Promise.resolve();
+  // One call after another, however many there are.
+  const ask: ToolHandler = () => {
+    turn = turn.then(() => pause(CALL_MS / 2));
+    return turn.then(() => null);
+  };
+  await flood("{ concurrency: 2, maxConcurrency: 9 }", ask);
+  await eventually(
+    async () =>
+      expect(told(await history()).slice(0, 2)).toEqual(["made 2 -> 3", "reverted 2 -> 3"]),
+    { timeoutMs: 30_000 },
+  );
+  await eventually(async () => expect(await slots()).toBe(2));
+});
+
+test("a limit of the catalogue is a limit", async ({ tuned: { client, flood, slots } }) => {
+  await flood("{ concurrency: 1 }", () => pause(CALL_MS).then(() => null));
+  await eventually(
+    async () =>
+      expect((await client().optimizer.report())?.bottlenecks).toMatchObject([
+        { tool: "ask", kind: "under_provisioned" },
+      ]),
+    { timeoutMs: 20_000 },
+  );
+  expect(await slots()).toBe(1);
+  expect(await client().optimizer.history()).toEqual([]);
+});

@@ -1,0 +1,34 @@
+import { expect } from "vitest";
+
+import { runCli } from "../../../src/cli/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { takes, test } from "../../support/gatehouse.ts";
+
+test("commands say what the optimizer sees and changed", async ({
+  gatehouse: { work, submit, tutti },
+  redisUrl,
+  prefix,
+}) => {
+  const cli = async (...argv: string[]) => {
+    const written = { stdout: "", stderr: "" };
+    const code = await runCli(["optimize", ...argv], {
+      stdout: { write: (text) => (written.stdout += text) },
+      stderr: { write: (text) => (written.stderr += text) },
+      env: { PATH: "/usr/bin:/bin", REDIS_URL: redisUrl, TUTTI_PREFIX: prefix },
+    });
+    return { code, ...written };
+  };
+  expect((await cli("report")).stdout).toMatch(/^Nothing was sampled yet/);
+  expect(JSON.parse((await cli("report", "-o", "json")).stdout)).toBeNull();
+  await work({ plain: takes }, { sampleIntervalMs: 100, optimizeIntervalMs: 500 });
+  await submit("r", "plain");
+  await tutti.result("r", { timeoutMs: 10_000 });
+  await eventually(async () =>
+    expect((await cli("report")).stdout).toMatch(/^health .*\n(no|1) calls in/),
+  );
+  expect((await cli("report")).stdout).toContain("no bottleneck");
+  expect((await cli("history", "--limit", "3")).stdout).toBe("Nothing was changed yet.\n");
+  const none = await cli("rollback", "7");
+  expect(none.code).not.toBe(0);
+  expect(none.stderr).toContain("adjustment_not_found");
+});

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+
+import type { Digest } from "../../../../src/optimizer/findings/digest.ts";
+import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
+import type { Room, ToolRoom } from "../../../../src/optimizer/tuning/adjustment.ts";
+import {
+  NOTHING_TUNED,
+  rollBack,
+  tune,
+  type TuningState,
+} from "../../../../src/optimizer/tuning/tune.ts";
+
+const ASK: ToolRoom = { concurrency: 2, declared: 2, max: 8, isSet: false };
+const FINDING: Finding = {
+  tool: "ask",
+  kind: "under_provisioned",
+  culprit: "tool:ask",
+  sinceMs: 0,
+  evidence: {
+    busy: 1,
+    waiting: 50,
+    drainMs: 60_000,
+    ended: 100,
+    failed: 0,
+    inflation: 1,
+    blocked: { cap: 0.9 },
+  },
+};
+
+/** A deployment whose tool ends so many calls a window as a function of what it may run at once. */
+class World {
+  state: TuningState = NOTHING_TUNED;
+  room: Room = { ask: ASK };
+  findings: readonly Finding[] = [FINDING];
+  readonly told: string[] = [];
+  readonly #ends: (concurrency: number) => number;
+  #windows: Digest[] = [];
+
+  constructor(ends: (concurrency: number) => number) {
+    this.#ends = ends;
+  }
+
+  get concurrency(): number {
+    return this.room["ask"]!.concurrency;
+  }
+
+  pass(windows: number): this {
+    for (let n = 0; n < windows; n++) {
+      const ended = this.#ends(this.concurrency);
+      const digest = {
+        atMs: (this.#windows.length + 1) * 5_000,
+        ms: 5_000,
+        tools: { ask: { ok: ended, failed: 0, calls: ended, meanMs: 100 } },
+        machines: {},
+      } as unknown as Digest;
+      this.#windows.push(digest);
+      const { state, made, judged } = tune(
+        this.state,
+        this.#windows.slice(-6),
+        this.findings,
+        this.room,
+      );
+      this.state = JSON.parse(JSON.stringify(state)) as TuningState;
+      if (judged !== undefined) this.told.push(`${judged.verdict} ${judged.adjustment.to}`);
+      if (made !== undefined) this.told.push(`${made.from} -> ${made.to}`);
+      const ask = this.room["ask"];
+      // The gate goes by what is desired.
+      if (ask !== undefined && !ask.isSet)
+        this.room = { ask: { ...ask, concurrency: state.desired["ask"] ?? ask.declared } };
+    }
+    return this;
+  }
+}
+
+describe("a tool that may not run more calls at once", () => {
+  test("is raised step by step as long as that proves a gain, and not beyond its maximum", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(30);
+    expect(world.told).toEqual(["2 -> 3", "kept 3", "3 -> 5", "kept 5", "5 -> 8", "kept 8"]);
+    expect(world.concurrency).toBe(8);
+  });
+
+  test("is taken back where nothing is gained, and left alone twice as long each time", () => {
+    const world = new World(() => 200).pass(5);
+    expect(world.told).toEqual(["2 -> 3", "reverted 3"]);
+    expect(world.concurrency).toBe(2);
+    const changes = (windows: number): number => {
+      const before = world.told.length;
+      return world.pass(windows).told.length - before;
+    };
+    expect([changes(11), changes(1)]).toEqual([0, 1]);
+    expect([changes(4), changes(23), changes(1)]).toEqual([1, 0, 1]);
+  });
+
+  test("is taken back within three windows where it does harm", () => {
+    const world = new World((concurrency) => (concurrency > 2 ? 100 : 200)).pass(3);
+    expect(world.told).toEqual(["2 -> 3", "reverted 3"]);
+  });
+
+  test.each([
+    ["its catalogue gives no room", { room: { ask: { ...ASK, max: 2 } } }],
+    ["somebody has set it by hand", { room: { ask: { ...ASK, isSet: true } } }],
+    ["the gate does not know it", { room: {} }],
+    ["its slots are not what it waits for", { findings: [{ ...FINDING, culprit: "workers" }] }],
+    ["something else keeps it", { findings: [{ ...FINDING, kind: "rate_limited" as const }] }],
+    ["nothing is wrong", { findings: [] }],
+  ])("is not raised when %s", (_, more) => {
+    const world = Object.assign(new World((concurrency) => 100 * concurrency), more);
+    if (world.room["ask"] === undefined) {
+      const { state, made } = tune(world.state, [], world.findings, world.room);
+      expect([made, state.desired]).toEqual([undefined, {}]);
+    } else expect(world.pass(20).told).toEqual([]);
+  });
+});
+
+describe("what was changed", () => {
+  test("is the operator's when somebody sets it by hand", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(6);
+    expect(world.state.desired).toEqual({ ask: 5 });
+    world.room = { ask: { ...ASK, concurrency: 7, isSet: true } };
+    world.pass(1);
+    expect(world.state).toMatchObject({ desired: {}, trial: null });
+  });
+
+  test("is lowered with its maximum when a new catalogue gives less room", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(30);
+    world.room = { ask: { ...ASK, concurrency: 8, max: 4 } };
+    expect(world.pass(1).state.desired).toEqual({ ask: 4 });
+  });
+
+  test("is rolled back by hand once, and then left alone", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(6);
+    const { adjustment } = world.state.trial ?? { adjustment: undefined };
+    const first = { ...FINDING, id: 1, what: "concurrency", from: 2, to: 3 } as const;
+    // The second raise is underway already: the first one is not what is in force.
+    expect(adjustment).toMatchObject({ id: 2, from: 3, to: 5 });
+    expect(rollBack(world.state, { ...first, why: "", atMs: 0 })).toBeNull();
+    world.state = rollBack(world.state, adjustment!)!;
+    expect(world.state).toMatchObject({ desired: { ask: 3 }, trial: null });
+    expect(rollBack(world.state, adjustment!)).toBeNull();
+    world.room = { ask: { ...ASK, concurrency: 3 } };
+    const before = world.told.length;
+    expect(world.pass(300).told).toHaveLength(before);
+  });
+});
