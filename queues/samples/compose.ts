@@ -55,6 +55,7 @@ export function composeSample(
     level: seen.level,
     tools: Object.fromEntries(tools),
     machines: Object.fromEntries(machines),
+    admitted: seen.admitted,
   };
 }
 

@@ -80,6 +80,8 @@ export interface Sample {
   /** Tools with anything to say. */
   readonly tools: Readonly<Record<string, ToolSample>>;
   readonly machines: Readonly<Record<string, MachineSample>>;
+  /** Runs that were admitted in the interval, by the hash of their definition. */
+  readonly admitted: Readonly<Record<string, number>>;
 }
 
 /** What the gate's script sees of queues and machines at one moment. */
@@ -94,6 +96,8 @@ export interface Seen {
   readonly machines: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** What machines said of themselves: JSON. */
   readonly usage: Readonly<Record<string, string>>;
+  /** Runs that were admitted since it was called last, by the hash of their definition. */
+  readonly admitted: Readonly<Record<string, number>>;
 }
 
 /** What has to be remembered from one sample to the next. */

@@ -1,10 +1,13 @@
 import { TREND_WINDOWS } from "../../config/index.ts";
 import type { KeptSample } from "../../queues/index.ts";
 import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./alerts.ts";
+import { findAnomalies, type Anomaly, type AnomalyState } from "./anomalies.ts";
 import { baselineBottlenecks } from "./baseline.ts";
-import { digestOf } from "./findings/digest.ts";
+import { digestOf, type Digest } from "./findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/find.ts";
 import type { Finding } from "./findings/finding.ts";
+import type { Shapes } from "./findings/shape.ts";
+import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
 import { trendOf, type Trend } from "./trend.ts";
 import type { Room } from "./tuning/adjustment.ts";
@@ -18,6 +21,9 @@ export interface OptimizerState {
   readonly findings: FindingState;
   readonly alerts: AlertState;
   readonly tuning: TuningState;
+  readonly anomalies: AnomalyState;
+  /** Of the arrivals of each tool. */
+  readonly forecasts: Readonly<Record<string, ForecastState>>;
   /** Metrics of the last windows, the oldest first. */
   readonly history: readonly Past[];
 }
@@ -30,6 +36,8 @@ export const NOTHING_KNOWN: OptimizerState = {
   findings: NOTHING_FOUND,
   alerts: NO_ALERTS,
   tuning: NOTHING_TUNED,
+  anomalies: {},
+  forecasts: {},
   history: [],
 };
 
@@ -40,6 +48,9 @@ export interface Bottleneck extends Omit<Finding, "sinceMs"> {
 }
 
 type TrendName = "responseTimeMs" | "errorRate" | "throughputPerS";
+
+/** A tool to which less comes in a window is not foretold. */
+const LEAST_LEVEL = 0.001;
 
 /** What one pass of the optimizer saw; the return value of its job. */
 export interface OptimizerReport {
@@ -55,6 +66,10 @@ export interface OptimizerReport {
   readonly trends: Readonly<Record<TrendName, Trend | null>>;
   /** What the rule of the first system says of the same windows (R104). */
   readonly baseline: readonly string[];
+  /** What has become unusual. */
+  readonly anomalies: readonly Anomaly[];
+  /** Arrivals of the next window, by tool; tools of which too little is known are left out. */
+  readonly forecasts: Readonly<Record<string, Forecast>>;
   /** What this pass changed, and what it says of the change before. */
   readonly adjustments: Omit<Tuned, "state">;
   readonly alerts: {
@@ -64,6 +79,13 @@ export interface OptimizerReport {
   };
 }
 
+/** What a pass has to know beside the samples. */
+export interface Facts {
+  readonly room: Room;
+  /** Shapes of the workflows whose runs were admitted lately, by the hash of their definition. */
+  readonly shapes: Shapes;
+}
+
 /**
  * One pass: what the samples since the last one say. Null when there are none; then nothing is known more
  * than before. It has no clock and asks nobody.
@@ -71,17 +93,20 @@ export interface OptimizerReport {
 export function think(
   state: OptimizerState,
   samples: readonly KeptSample[],
-  room: Room,
+  facts: Facts,
 ): { readonly state: OptimizerState; readonly report: OptimizerReport } | null {
   const window = windowOf(samples.map(({ sample }) => sample));
   if (window === null) return null;
   const metrics = metricsOf(window);
-  const found = findBottlenecks(state.findings, digestOf(window));
+  const digest = digestOf(window);
+  const found = findBottlenecks(state.findings, digest, facts.shapes);
+  const unusual = findAnomalies(state.anomalies, anomalyInput(digest));
+  const forecasts = learnArrivals(state.forecasts, digest);
   const { state: tuning, ...adjustments } = tune(
     state.tuning,
     found.state.windows,
     found.findings,
-    room,
+    facts.room,
   );
   const alerts = judgeAlerts(state.alerts, metrics);
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
@@ -93,6 +118,8 @@ export function think(
       findings: found.state,
       alerts: alerts.state,
       tuning,
+      anomalies: unusual.state,
+      forecasts,
       history,
     },
     report: {
@@ -106,6 +133,8 @@ export function think(
       })),
       trends: trendsOf(history),
       baseline: baselineBottlenecks(history),
+      anomalies: unusual.anomalies,
+      forecasts: foretold(forecasts),
       adjustments,
       alerts: {
         standing: alerts.state.standing,
@@ -124,4 +153,37 @@ function trendsOf(history: readonly Past[]): Record<TrendName, Trend | null> {
     errorRate: of("errorRate"),
     throughputPerS: of("throughputPerS"),
   };
+}
+
+function anomalyInput({ tools }: Digest): Parameters<typeof findAnomalies>[1] {
+  return Object.fromEntries(
+    Object.entries(tools).map(([tool, { calls, meanMs, ok, failed }]) => [
+      tool,
+      { calls, meanMs, failed, ended: ok + failed },
+    ]),
+  );
+}
+
+/** Tools to which nothing came count with 0 as long as they are remembered. */
+function learnArrivals(
+  before: OptimizerState["forecasts"],
+  { tools }: Digest,
+): Record<string, ForecastState> {
+  const names = new Set([...Object.keys(before), ...Object.keys(tools)]);
+  const next: Record<string, ForecastState> = {};
+  for (const tool of names) {
+    const state = learnForecast(before[tool], tools[tool]?.arrivals ?? 0);
+    // Nothing came for so long that there is nothing to foretell.
+    if (state.level > LEAST_LEVEL) next[tool] = state;
+  }
+  return next;
+}
+
+function foretold(states: Readonly<Record<string, ForecastState>>): Record<string, Forecast> {
+  const forecasts: Record<string, Forecast> = {};
+  for (const [tool, state] of Object.entries(states)) {
+    const forecast = forecastOf(state);
+    if (forecast !== null) forecasts[tool] = forecast;
+  }
+  return forecasts;
 }

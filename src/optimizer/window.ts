@@ -45,6 +45,8 @@ export interface Window {
   readonly samples: number;
   readonly tools: ReadonlyMap<string, ToolWindow>;
   readonly machines: ReadonlyMap<string, MachineWindow>;
+  /** Runs that were admitted, by the hash of their definition. */
+  readonly admitted: Readonly<Record<string, number>>;
 }
 
 /** Makes one window of samples, the oldest first; null when there are none. */
@@ -60,7 +62,15 @@ export function windowOf(samples: readonly Sample[]): Window | null {
     samples: samples.length,
     tools: new Map([...tools].map((tool) => [tool, toolWindow(samples, tool, ms)])),
     machines: new Map(machines.map((name) => [name, machineWindow(samples, name)])),
+    admitted: admittedIn(samples),
   };
+}
+
+function admittedIn(samples: readonly Sample[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const { admitted } of samples)
+    for (const [hash, count] of Object.entries(admitted)) sum[hash] = (sum[hash] ?? 0) + count;
+  return sum;
 }
 
 function toolWindow(samples: readonly Sample[], tool: string, ms: number): ToolWindow {

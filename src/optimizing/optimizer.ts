@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError } from "../../config/index.ts";
-import { OptimizerStore, type Gate, type Keys, type Samples } from "../../queues/index.ts";
+import { OptimizerStore, Runs, type Gate, type Keys, type Samples } from "../../queues/index.ts";
 import {
   NOTHING_KNOWN,
   think,
@@ -12,6 +12,7 @@ import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
 import { rollBack } from "../optimizer/tuning/tune.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
 import { converge, readRoom } from "./room.ts";
+import { ShapeReader } from "./shapes.ts";
 
 /** Samples of one pass at most: after a pause the older ones say nothing about now. */
 const SAMPLES_READ = 30;
@@ -26,6 +27,7 @@ export class Optimizer {
   readonly #keys: Keys;
   readonly #samples: Samples;
   readonly #gate: Gate;
+  readonly #shapes: ShapeReader;
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
   constructor(redis: Redis, keys: Keys, samples: Samples, gate: Gate) {
@@ -33,6 +35,7 @@ export class Optimizer {
     this.#keys = keys;
     this.#samples = samples;
     this.#gate = gate;
+    this.#shapes = new ShapeReader(new Runs(redis, keys));
     this.#store = new OptimizerStore(redis, keys);
   }
 
@@ -42,7 +45,8 @@ export class Optimizer {
     const known = state ?? NOTHING_KNOWN;
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
-    const thought = think(known, samples, room);
+    const shapes = await this.#shapes.of(known, samples);
+    const thought = think(known, samples, { room, shapes });
     if (thought === null) return null;
     const { made, judged } = thought.report.adjustments;
     const events: AuditEvent[] = [

@@ -39,7 +39,7 @@ export function toolOf({
 
 /** A sample of a second. */
 export function sampleOf(more: Partial<Sample>): Sample {
-  return { atMs: 1_000, ms: 1_000, level: 0, tools: {}, machines: {}, ...more };
+  return { atMs: 1_000, ms: 1_000, level: 0, tools: {}, machines: {}, admitted: {}, ...more };
 }
 
 export function windowFrom(samples: readonly Sample[]): Window {

@@ -63,10 +63,12 @@ function operations.observe()
   return seen
 end
 
--- Queues and machines at this moment, for who samples them. Lanes count for their tool, and time that a queue
+-- Queues and machines at this moment, for who samples them, and the runs that were admitted since the last call. Lanes count for their tool, and time that a queue
 -- is being refused right now is in the sums.
 function operations.sample()
-  local seen = { now = now, level = tonumber(redis.call('HGET', G, 'level') or '0'), queues = {}, blocked = {}, machines = {}, usage = hash(G .. '.usage') }
+  local seen = { now = now, level = tonumber(redis.call('HGET', G, 'level') or '0'), queues = {}, blocked = {}, machines = {}, usage = hash(G .. '.usage'), admitted = {} }
+  for definition, count in pairs(hash(P .. '.admissions')) do seen.admitted[definition] = tonumber(count) end
+  redis.call('DEL', P .. '.admissions')
   local function look(queue)
     local key = P .. ':' .. queue .. ':'
     local waiting = redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')

@@ -15,9 +15,11 @@ export const ADMISSION = `
 -- Lets a run begin: its jobs may be added now, and its time counts from now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
-  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent')
+  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def')
   redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
+  -- For who samples: how much work of each kind has begun.
+  if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   -- A sub-run works for one that counts already.
   if not facts[3] then redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId) end
 end

@@ -17,14 +17,17 @@ export interface Digest {
   readonly ms: number;
   readonly tools: Readonly<Record<string, ToolDigest>>;
   readonly machines: Readonly<Record<string, MachineWindow>>;
+  /** Runs that were admitted, by the hash of their definition. */
+  readonly admitted: Readonly<Record<string, number>>;
 }
 
-export function digestOf({ atMs, ms, tools, machines }: Window): Digest {
+export function digestOf({ atMs, ms, tools, machines, admitted }: Window): Digest {
   return {
     atMs,
     ms,
     tools: Object.fromEntries([...tools].map(([name, tool]) => [name, toolDigest(tool)])),
     machines: Object.fromEntries(machines),
+    admitted,
   };
 }
 

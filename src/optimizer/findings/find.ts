@@ -1,10 +1,13 @@
-import { causeOf } from "./cause.ts";
+import { causeOf, type Looked } from "./cause.ts";
 import type { Digest } from "./digest.ts";
 import type { Evidence, Finding, Verdict } from "./finding.ts";
+import type { Shapes } from "./shape.ts";
+import { starvedBehind } from "./starved.ts";
 import { learnUsual, type Usual } from "./usual.ts";
 
-/** Windows that are looked at together. */
+/** Windows that are looked at together; starving shows over more of them. */
 const WINDOWS = 6;
+const LONG_WINDOWS = 12;
 /** It takes so many verdicts of the same kind in a row to find something, and as many to take it back. */
 const IN_A_ROW = 2;
 
@@ -25,18 +28,19 @@ export interface FindingState {
 
 export const NOTHING_FOUND: FindingState = { windows: [], tools: {} };
 
-/** Looks at one more window. The worst finding comes first. */
+/** Looks at one more window. The worst finding comes first. `shapes`: those of the workflows that run. */
 export function findBottlenecks(
   state: FindingState,
   window: Digest,
+  shapes: Shapes,
 ): { readonly state: FindingState; readonly findings: readonly Finding[] } {
-  const windows = [...state.windows, window].slice(-WINDOWS);
-  const names = new Set([...Object.keys(state.tools), ...Object.keys(window.tools)]);
+  const windows = [...state.windows, window].slice(-LONG_WINDOWS);
+  const names = [...new Set([...Object.keys(state.tools), ...Object.keys(window.tools)])];
   const tools: Record<string, ToolMemory> = {};
   const findings: Finding[] = [];
-  for (const tool of names) {
+  const looked = looksAt(names, windows, state, shapes);
+  for (const [tool, { verdict, evidence }] of looked) {
     const before = state.tools[tool] ?? { verdict: null, row: 0 };
-    const { verdict, evidence } = causeOf({ tool, windows, usual: before.usual });
     const memory = remember(before, verdict, window, tool);
     if (isWorthKeeping(memory, windows, tool)) tools[tool] = memory;
     if (memory.standing !== undefined)
@@ -47,10 +51,29 @@ export function findBottlenecks(
         evidence,
       });
   }
-  return {
-    state: { windows, tools },
-    findings: findings.toSorted((a, b) => weightOf(b.evidence) - weightOf(a.evidence)),
-  };
+  return { state: { windows, tools }, findings };
+}
+
+/** What this window says of each tool, the worst first. */
+function looksAt(
+  names: readonly string[],
+  windows: readonly Digest[],
+  state: FindingState,
+  shapes: Shapes,
+): readonly (readonly [tool: string, looked: Looked])[] {
+  const recent = windows.slice(-WINDOWS);
+  const looked = names
+    .map(
+      (tool) =>
+        [tool, causeOf({ tool, windows: recent, usual: state.tools[tool]?.usual })] as const,
+    )
+    .toSorted(([, a], [, b]) => weightOf(b.evidence) - weightOf(a.evidence));
+  const kept = looked.filter(([, { verdict }]) => verdict !== null).map(([tool]) => tool);
+  return looked.map(([tool, look]) => {
+    const culprit = look.verdict === null ? starvedBehind(tool, windows, shapes, kept) : null;
+    if (culprit === null) return [tool, look];
+    return [tool, { ...look, verdict: { kind: "dependency_bound", culprit } }];
+  });
 }
 
 function remember(

@@ -13,7 +13,9 @@ export type FindingKind =
   /** Machines, or a budget that it shares with others, are used up. */
   | "resource_bound"
   /** It may not run more calls at once than it does, and nothing else keeps it. */
-  | "under_provisioned";
+  | "under_provisioned"
+  /** Too little comes to it, because of a bottleneck before it: that tool is the culprit. */
+  | "dependency_bound";
 
 /** The numbers that a finding is taken from, over the windows that were looked at. */
 export interface Evidence {
@@ -34,7 +36,7 @@ export interface Evidence {
 /** What a window says of a tool. */
 export interface Verdict {
   readonly kind: FindingKind;
-  /** A machine, resource, budget or service; undefined: the tool itself. */
+  /** A machine, resource, budget, service or other tool; undefined: the tool itself. */
   readonly culprit?: string;
 }
 

@@ -16,6 +16,7 @@ const seen = (more: Partial<Seen>): Seen => ({
   blocked: {},
   machines: {},
   usage: {},
+  admitted: {},
   ...more,
 });
 const workers = [

@@ -39,6 +39,8 @@ const REPORT: OptimizerReport = {
   trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
   baseline: [],
   adjustments: {},
+  anomalies: [],
+  forecasts: {},
   alerts: {
     standing: [
       { name: "error_rate", since: "2026-01-01T00:00:00.000Z", value: 0.25, threshold: 0.1 },

@@ -9,6 +9,12 @@ import { sampleOf, toolOf, windowFrom } from "../../support/samples.ts";
 type Tool = Parameters<typeof toolOf>[0];
 
 const calls = (ms: number, count = 10): number[] => Array.from({ length: count }, () => ms);
+const SHAPES = {
+  chain: {
+    visits: { ask: 1, tell: 2, maybe: null },
+    before: { ask: [], tell: ["ask"], maybe: ["ask"] },
+  },
+};
 const QUIET: Tool = { arrivals: 10, ok: 10, serviceMs: calls(100), waitMs: calls(5) };
 const on = (ended: number, active: number, oldestMs: number) => ({ ended, active, oldestMs });
 
@@ -29,7 +35,11 @@ class Story {
           ...more,
         }),
       );
-      const { state, findings } = findBottlenecks(this.#state, digestOf(windowFrom(samples)));
+      const { state, findings } = findBottlenecks(
+        this.#state,
+        digestOf(windowFrom(samples)),
+        SHAPES,
+      );
       // It is kept as JSON from one pass to the next.
       this.#state = JSON.parse(JSON.stringify(state)) as typeof state;
       found = findings;
@@ -108,6 +118,40 @@ describe("what keeps a tool", () => {
   test("calls that do not come back on most machines are the service's doing", () => {
     const places = { m: on(0, 1, 60_000), n: on(0, 1, 60_000), o: on(5, 1, 100) };
     expect(after({ ...QUIET, places })).toEqual([["ask", "downstream_saturated", undefined]]);
+  });
+});
+
+describe("a tool that starves", () => {
+  const admitted = { chain: 10 };
+  const tell: Tool = { arrivals: 20, ok: 20 };
+  const slow = { ...WAITING, blockedMs: { "rate:api": 900 } };
+
+  test("is told with the bottleneck before it", () => {
+    const story = new Story();
+    expect(story.pass(12, { ask: QUIET, tell }, { admitted })).toEqual([]);
+    const found = story.pass(12, { ask: slow, tell: { arrivals: 8, ok: 8 } }, { admitted });
+    expect(found).toEqual([
+      ["ask", "rate_limited", "api"],
+      ["tell", "dependency_bound", "ask"],
+    ]);
+  });
+
+  test.each([
+    ["as much comes as was asked for", slow, tell, admitted],
+    ["nothing before it is wrong", QUIET, { arrivals: 8, ok: 8 }, admitted],
+    ["so little was asked for", slow, { arrivals: 1, ok: 1 }, { chain: 1 / 12 }],
+    ["its workflow is not known", slow, { arrivals: 8, ok: 8 }, { other: 10 }],
+  ] as const)("is not told when %s", (_, ask, one, runs) => {
+    const story = new Story();
+    story.pass(12, { ask: QUIET, tell }, { admitted: runs });
+    const found = story.pass(12, { ask, tell: one }, { admitted: runs });
+    expect(found.filter(([tool]) => tool === "tell")).toEqual([]);
+  });
+
+  test("is not told where nobody knows how often it is called", () => {
+    const story = new Story();
+    const found = story.pass(24, { ask: slow, maybe: { arrivals: 1, ok: 1 } }, { admitted });
+    expect(found.map(([tool]) => tool)).toEqual(["ask"]);
   });
 });
 

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../../../src/optimizer/think.ts";
 import { sampleOf, toolOf } from "../../support/samples.ts";
 
+const FACTS = { room: {}, shapes: {} };
 const kept = (n: number, ms: number) => ({
   id: `${n}-0`,
   sample: sampleOf({
@@ -13,11 +14,11 @@ const kept = (n: number, ms: number) => ({
 });
 
 test("without samples nothing is known more than before", () => {
-  expect(think(NOTHING_KNOWN, [], {})).toBeNull();
+  expect(think(NOTHING_KNOWN, [], FACTS)).toBeNull();
 });
 
 test("a pass remembers where it was, and tells metrics, health and what the old rule says", () => {
-  const first = think(NOTHING_KNOWN, [kept(1, 1_000), kept(2, 1_000)], {})!;
+  const first = think(NOTHING_KNOWN, [kept(1, 1_000), kept(2, 1_000)], FACTS)!;
   expect(first.state.lastId).toBe("2-0");
   expect(first.report).toMatchObject({
     windowMs: 2_000,
@@ -35,7 +36,7 @@ test("times that grow are a trend, for the old rule a degradation, and at last a
   let state: OptimizerState = NOTHING_KNOWN;
   const raised: string[] = [];
   const seen = Array.from({ length: 10 }, (_, n) => {
-    const thought = think(state, [kept(n, 1_000 + 700 * n)], {})!;
+    const thought = think(state, [kept(n, 1_000 + 700 * n)], FACTS)!;
     state = JSON.parse(JSON.stringify(thought.state)) as OptimizerState;
     raised.push(...thought.report.alerts.raised.map(({ name }) => name));
     return thought.report;

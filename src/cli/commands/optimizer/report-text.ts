@@ -55,6 +55,7 @@ const WORDS: Readonly<Record<FindingKind, string>> = {
   failing: "calls fail",
   rate_limited: "a rate is used up",
   resource_bound: "machines or a shared budget are full",
+  dependency_bound: "too little comes to it from the tool before it",
   under_provisioned: "it may not run more calls at once",
 };
 

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+
+import { shapeOf } from "../../../src/optimizer/findings/shape.ts";
+import { prepare } from "../../../src/prepare.ts";
+import { gatehouseTools } from "../../support/gatehouse.ts";
+
+const shape = (...steps: readonly object[]) =>
+  shapeOf(prepare({ tutti: 1, id: "w", steps }, gatehouseTools).definition);
+
+test("a tool is called by each of its steps, behind the tools of those before them", () => {
+  const { visits, before } = shape(
+    { id: "a", tool: "ask" },
+    { id: "b", tool: "render", needs: ["a"] },
+    { id: "c", tool: "mail", needs: ["b"] },
+    { id: "d", tool: "ask", needs: ["c"] },
+  );
+  expect(visits).toEqual({ ask: 2, render: 1, mail: 1 });
+  expect(before).toEqual({ ask: ["mail", "render"], render: ["ask"], mail: ["render", "ask"] });
+});
+
+test("what may be skipped or repeated is not known before", () => {
+  const { visits } = shape(
+    { id: "a", tool: "ask" },
+    { id: "b", tool: "ask", when: "${{ input.x }}" },
+    { id: "c", tool: "mail", forEach: "${{ input.items }}" },
+    { id: "d", tool: "spare", optional: true },
+    { id: "e", tool: "plain" },
+  );
+  expect(visits).toEqual({ ask: null, mail: null, spare: null, plain: 1 });
+});
