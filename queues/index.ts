@@ -102,7 +102,13 @@ export {
   type UndoingJob,
 } from "./jobs.ts";
 export { Durations } from "./samples/durations.ts";
-export { SAMPLE_MS, type Reading, type Sample, type ToolReading } from "./samples/sample.ts";
+export {
+  SAMPLE_MS,
+  SAMPLES_MAX,
+  type Reading,
+  type Sample,
+  type ToolReading,
+} from "./samples/sample.ts";
 export { OptimizerStore } from "./samples/optimizer-store.ts";
 export { Samples, type KeptSample } from "./samples/samples.ts";
 export { queueOfCall, readKeys, type RunKeys } from "./lanes/keys.ts";

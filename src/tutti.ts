@@ -159,6 +159,7 @@ export class Tutti implements AsyncDisposable {
     this.#why = why;
     const samples = new Samples(this.#redis, keys, this.#parts.gate);
     this.optimizer = new OptimizerDoor({
+      registry: this.registry,
       optimizer: new Optimizer(this.#redis, keys, samples, this.#parts.gate),
       soon,
     });

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from "commander";
 
+import { wrongUse } from "./failure.ts";
+
 /** `id` or `id@hash`, as commands name a registered workflow. */
 export function versionOf(text: string): { readonly id: string; readonly hash?: string } {
   const at = text.indexOf("@");
@@ -28,4 +30,13 @@ export function wholeNumber(text: string): number {
     throw new InvalidArgumentError("expected a whole number above 0.");
   }
   return value;
+}
+
+/** Reads a rate: `3/1s`, `100/1m`, `100/m`. */
+export function windowOf(text: string): { max: number; durationMs: number } {
+  const [, max, time = ""] = /^(\d+)\/(.+)$/.exec(text) ?? [];
+  const durationMs = timeOf(time);
+  if (max === undefined || durationMs === undefined)
+    throw wrongUse(`expected a rate as 3/1s or 100/1m, got: ${text}`);
+  return { max: Number(max), durationMs };
 }

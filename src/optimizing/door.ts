@@ -1,13 +1,15 @@
 import { z } from "zod";
 
-import { issuesOf, ValidationError } from "../../config/index.ts";
+import { issuesOf, ValidationError, type Issue, type ToolRegistry } from "../../config/index.ts";
 import type { OptimizerReport } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { tryOn, type Simulation } from "./simulation.ts";
 
 interface OptimizerDoorParts {
   readonly optimizer: Optimizer;
+  readonly registry: ToolRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
 }
@@ -22,6 +24,31 @@ const rollbackForm = z.strictObject({
   id: z.int().positive(),
   /** Who says so. Default: an operator. */
   by: z.string().min(1).max(200).default("an operator"),
+});
+
+const limit = z.int().positive().max(100_000);
+const simulationForm = z.strictObject({
+  /** New limits of tools, by id: calls at once, and windows of their own rates in the place of the old ones. */
+  tools: z
+    .record(
+      z.string().min(1),
+      z
+        .strictObject({
+          concurrency: limit.optional(),
+          rates: z
+            .array(z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }))
+            .max(10)
+            .optional(),
+        })
+        .refine((value) => Object.keys(value).length > 0, {
+          error: "expected something to change",
+        }),
+    )
+    .default({}),
+  /** Machines in all; those that are added are like the last one. */
+  machines: z.int().positive().max(1_000).optional(),
+  /** How often the load is played, each time by another chance. Default: 20. */
+  plays: z.int().positive().max(200).default(20),
 });
 
 /** What the scheduled optimizer sees and does: `tutti.optimizer`. */
@@ -52,6 +79,22 @@ export class OptimizerDoor {
   }
 
   /**
+   * What other limits would have done to the load of the last minutes; nothing is changed. Jobs come as they came:
+   * that a step which ends earlier lets the next one begin earlier is not in it.
+   *
+   * @throws TuttiError `nothing_recorded`. ValidationError `request_invalid` with every problem, also for a tool
+   * that does not exist.
+   */
+  async simulate(form: z.input<typeof simulationForm>): Promise<Simulation> {
+    const { optimizer, soon, registry } = this.#parts;
+    const { tools, machines, plays } = checked(simulationForm, form);
+    const unknown = Object.keys(tools).filter((id) => registry.get(id) === undefined);
+    if (unknown.length > 0) throw new ValidationError(unknown.map(noTool));
+    const change = { tools, ...(machines === undefined ? {} : { machines }) };
+    return tryOn(await soon(optimizer.record()), change, plays);
+  }
+
+  /**
    * Takes an adjustment back; the optimizer then leaves its tool alone for half an hour.
    *
    * @throws TuttiError `adjustment_not_found`. ValidationError `request_invalid` with every problem.
@@ -68,3 +111,9 @@ function checked<T extends z.ZodType>(schema: T, form: z.input<T>): z.output<T> 
   if (!parsed.success) throw new ValidationError(issuesOf(parsed.error, "request_invalid"));
   return parsed.data;
 }
+
+const noTool = (id: string): Issue => ({
+  code: "request_invalid",
+  message: `there is no tool ${JSON.stringify(id.slice(0, 80))}`,
+  path: ["tools", id],
+});

@@ -11,9 +11,12 @@ import {
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
 import { rollBack } from "../optimizer/tuning/tune.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
+import { record, type Recorded } from "./record.ts";
 import { converge, readRoom } from "./room.ts";
 import { ShapeReader } from "./shapes.ts";
 
+/** Samples that changes are tried on. */
+const RECORDED_SAMPLES = 600;
 /** Samples of one pass at most: after a pause the older ones say nothing about now. */
 const SAMPLES_READ = 30;
 /** Somebody else may be faster so often before it is given up. */
@@ -67,6 +70,21 @@ export class Optimizer {
   /** What was changed and what came of it, the newest first. */
   history(limit: number): Promise<AuditEntry[]> {
     return this.#store.audit(limit);
+  }
+
+  /**
+   * The load of the last minutes, to try changes on.
+   *
+   * @throws TuttiError `nothing_recorded`: there are fewer than two samples.
+   */
+  async record(): Promise<Recorded> {
+    const kept = await this.#samples.after(null, RECORDED_SAMPLES);
+    const recorded = record(
+      kept.map(({ sample }) => sample),
+      await this.#gate.show(),
+    );
+    if (recorded !== null) return recorded;
+    throw new TuttiError("nothing_recorded", "there are no samples yet; start a worker first");
   }
 
   /**

@@ -29,8 +29,7 @@ export function shapeOf({ steps }: RunDefinition): Shape {
     return tools;
   };
   for (const [id, { tool, forEach, when, optional, join }] of Object.entries(steps)) {
-    const certain =
-      forEach === undefined && when === undefined && !optional && join === "all";
+    const certain = forEach === undefined && when === undefined && !optional && join === "all";
     const count = visits[tool] ?? 0;
     visits[tool] = certain && visits[tool] !== null ? count + 1 : null;
     const tools = (before[tool] ??= new Set());

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { type Route, route } from "./route.ts";
+import { jsonObject, type Route, route } from "./route.ts";
 
 /** What the scheduled optimizer sees. */
 export const optimizerRoutes: readonly Route[] = [
@@ -27,6 +27,16 @@ export const optimizerRoutes: readonly Route[] = [
       status: 200,
       body: { entries: await tutti.optimizer.history(limit === undefined ? {} : { limit }) },
     }),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/v1/optimizer/simulate",
+      summary:
+        "What other limits would have done to the load of the last minutes; nothing is changed.",
+      body: jsonObject,
+    },
+    async ({ body }, { tutti }) => ({ status: 200, body: await tutti.optimizer.simulate(body) }),
   ),
   route(
     {

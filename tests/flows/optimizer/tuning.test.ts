@@ -129,4 +129,14 @@ test("a limit of the catalogue is a limit", async ({ tuned: { client, flood, slo
   );
   expect(await slots()).toBe(1);
   expect(await client().optimizer.history()).toEqual([]);
+  const { optimizer } = client();
+  const { tools, recordedMs } = await optimizer.simulate({ tools: { ask: { concurrency: 3 } } });
+  expect(recordedMs).toBeGreaterThan(500);
+  // Three times as many begin at once, so three times as many end.
+  expect(tools["ask"]!.after.ended / tools["ask"]!.before.ended).toBeCloseTo(3, 0);
+  expect(tools["ask"]!.ended.low).toBeGreaterThan(0);
+  expect(await slots()).toBe(1);
+  await expect(
+    optimizer.simulate({ tools: { none: { concurrency: 3 } }, plays: 0 }),
+  ).rejects.toMatchObject({ code: "request_invalid" });
 });

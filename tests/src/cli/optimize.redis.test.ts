@@ -20,6 +20,8 @@ test("commands say what the optimizer sees and changed", async ({
   };
   expect((await cli("report")).stdout).toMatch(/^Nothing was sampled yet/);
   expect(JSON.parse((await cli("report", "-o", "json")).stdout)).toBeNull();
+  const early = await cli("simulate", "--set", "machines=2");
+  expect(early.stderr).toContain("nothing_recorded");
   await work({ plain: takes }, { sampleIntervalMs: 100, optimizeIntervalMs: 500 });
   await submit("r", "plain");
   await tutti.result("r", { timeoutMs: 10_000 });
@@ -28,6 +30,12 @@ test("commands say what the optimizer sees and changed", async ({
   );
   expect((await cli("report")).stdout).toContain("no bottleneck");
   expect((await cli("history", "--limit", "3")).stdout).toBe("Nothing was changed yet.\n");
+  const same = await cli("simulate", "--set", "machines=2", "--plays", "2");
+  expect(same.stdout).toMatch(
+    /^the load of the last [\d.]+ m?s, played 2 times\nit would have made/,
+  );
+  const wrong = await cli("simulate", "--set", "plain.speed=2");
+  expect(wrong.stderr).toContain("expected tool.concurrency=4");
   const none = await cli("rollback", "7");
   expect(none.code).not.toBe(0);
   expect(none.stderr).toContain("adjustment_not_found");

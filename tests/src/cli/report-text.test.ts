@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { historyText, reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
+import { changeOf, simulationText } from "../../../src/cli/commands/optimizer/simulation-text.ts";
 import type { OptimizerReport } from "../../../src/optimizer/think.ts";
 
 const REPORT: OptimizerReport = {
@@ -96,4 +97,41 @@ test("the history tells what was changed, what it did and who took it back", () 
     "1970-01-01T00:00:00.000Z | 3 | ask | concurrency 2 -> 3 | made | jobs wait",
   ]);
   expect(historyText([])).toBe("Nothing was changed yet.");
+});
+
+test("a change is asked for as what=value, and told with what it gains and how sure that is", () => {
+  expect(changeOf(["ask.concurrency=4", "a.b.rate=3/1s", "a.b.rate=100/m", "machines=3"])).toEqual({
+    tools: {
+      ask: { concurrency: 4 },
+      "a.b": {
+        rates: [
+          { max: 3, durationMs: 1_000 },
+          { max: 100, durationMs: 60_000 },
+        ],
+      },
+    },
+    machines: 3,
+  });
+  expect(() => changeOf(["ask=4"])).toThrow(/expected tool.concurrency=4/);
+  const before = { begun: 9, ended: 10, waiting: 5, meanWaitMs: 4_000, p95WaitMs: 9_000 };
+  const after = { ...before, ended: 20, meanWaitMs: 1_000 };
+  const text = simulationText({
+    recordedMs: 60_000,
+    plays: 20,
+    unknown: ["tell"],
+    tools: {
+      ask: {
+        before,
+        after,
+        ended: { mean: 10, low: 8.6, high: 11.4 },
+        waitMs: { mean: -3_000, low: -3_500, high: -2_500 },
+      },
+    },
+  });
+  expect(text.split("\n").map((line) => line.replace(/ {2,}/g, " | "))).toEqual([
+    "the load of the last 1 min 0 s, played 20 times",
+    "TOOL | CALLS THAT END | DIFFERENCE | MEAN WAIT | DIFFERENCE",
+    "ask | 10 -> 20 | +10 (+9 to +11) | 4.0 s -> 1.0 s | -3.0 s (-3.5 s to -2.5 s)",
+    "not played, as nobody knows how long their calls take: tell",
+  ]);
 });

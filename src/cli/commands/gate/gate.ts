@@ -6,7 +6,7 @@ import type { GateTarget } from "../../../gate/set.ts";
 import type { BudgetView, ToolLimitsView } from "../../../gate/show.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
-import { collect, timeOf } from "../../options.ts";
+import { collect, windowOf } from "../../options.ts";
 import { withSession } from "../../session.ts";
 import { budgetText, gateText, toolText } from "./gate-text.ts";
 import { addLevel } from "./level.ts";
@@ -127,15 +127,6 @@ function settingOf(target: GateTarget, flags: SetFlags): GateSetting {
     ...(resource.length === 0 ? {} : { resources: Object.fromEntries(resource.map(shareOf)) }),
     ...(importance === undefined ? {} : { importance }),
   };
-}
-
-/** `3/1s`, `100/1m`, `100/m`. */
-function windowOf(text: string): { max: number; durationMs: number } {
-  const [, max, time = ""] = /^(\d+)\/(.+)$/.exec(text) ?? [];
-  const durationMs = timeOf(time);
-  if (max === undefined || durationMs === undefined)
-    throw wrongUse(`expected a rate as 3/1s or 100/1m, got: ${text}`);
-  return { max: Number(max), durationMs };
 }
 
 function shareOf(text: string): [string, number] {

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
-import { wholeNumber } from "../../options.ts";
+import { collect, wholeNumber } from "../../options.ts";
 import { withSession } from "../../session.ts";
 import { historyText, reportText } from "./report-text.ts";
+import { changeOf, simulationText } from "./simulation-text.ts";
 
 export function addOptimize(program: Command, cli: Cli): void {
   const optimize = program
@@ -25,6 +26,7 @@ export function addOptimize(program: Command, cli: Cli): void {
     );
   addHistory(optimize, cli);
   addRollback(optimize, cli);
+  addSimulate(optimize, cli);
 }
 
 function addHistory(optimize: Command, cli: Cli): void {
@@ -56,6 +58,40 @@ function addRollback(optimize: Command, cli: Cli): void {
           const adjustment = await tutti.optimizer.rollback({ id: Number(id), by: actor });
           const { tool, from, what } = adjustment;
           cli.print(flags.output, adjustment, () => `${tool} has ${what} ${from} again`);
+          return EXIT.completed;
+        });
+      }),
+    );
+}
+
+interface SimulateFlags extends GlobalOptions {
+  readonly set: readonly string[];
+  readonly plays: number;
+}
+
+function addSimulate(optimize: Command, cli: Cli): void {
+  optimize
+    .command("simulate")
+    .requiredOption(
+      "--set <what=value>",
+      "tool.concurrency=4, tool.rate=100/1m or machines=3; may be repeated",
+      collect,
+      [],
+    )
+    .option(
+      "--plays <count>",
+      "how often the load is played, each time by another chance",
+      wholeNumber,
+      20,
+    )
+    .description("say what other limits would have done to the load of the last minutes")
+    .action(
+      cli.action((command) => {
+        const flags = command.optsWithGlobals<SimulateFlags>();
+        const change = changeOf(flags.set);
+        return withSession(cli, flags, async ({ tutti }) => {
+          const simulation = await tutti.optimizer.simulate({ ...change, plays: flags.plays });
+          cli.print(flags.output, simulation, () => simulationText(simulation));
           return EXIT.completed;
         });
       }),

@@ -1,0 +1,55 @@
+import type { Difference, ToolComparison } from "../../../optimizer/simulation/compare.ts";
+import type { OptimizerDoor } from "../../../optimizing/door.ts";
+import type { Simulation } from "../../../optimizing/simulation.ts";
+import { wrongUse } from "../../failure.ts";
+import { windowOf } from "../../options.ts";
+import { duration, table } from "../../output.ts";
+
+type Change = Parameters<OptimizerDoor["simulate"]>[0];
+type ToolChange = NonNullable<Change["tools"]>[string];
+
+/** What `--set` asks for. What is wrong with the numbers is told where they are checked. */
+export function changeOf(sets: readonly string[]): Change {
+  const tools: Record<string, ToolChange> = {};
+  let machines: number | undefined;
+  for (const set of sets) {
+    const [, what = "", value = ""] = /^([^=]+)=(.+)$/.exec(set) ?? [];
+    const [, tool = "", limit] = /^(.+)\.(concurrency|rate)$/.exec(what) ?? [];
+    if (what === "machines") machines = Number(value);
+    else if (limit === "concurrency") tools[tool] = { ...tools[tool], concurrency: Number(value) };
+    else if (limit === "rate")
+      tools[tool] = { ...tools[tool], rates: [...(tools[tool]?.rates ?? []), windowOf(value)] };
+    else throw wrongUse(`expected tool.concurrency=4, tool.rate=100/1m or machines=3, got: ${set}`);
+  }
+  return { tools, ...(machines === undefined ? {} : { machines }) };
+}
+
+/** What a change would have done, for people. */
+export function simulationText({ recordedMs, plays, unknown, tools }: Simulation): string {
+  const head = `the load of the last ${duration(recordedMs)}, played ${plays} times`;
+  const rows = Object.entries(tools).map(([tool, compared]) => rowOf(tool, compared));
+  return [
+    head,
+    rows.length === 0
+      ? "it would have made no difference"
+      : table(["TOOL", "CALLS THAT END", "DIFFERENCE", "MEAN WAIT", "DIFFERENCE"], rows),
+    ...(unknown.length === 0
+      ? []
+      : [`not played, as nobody knows how long their calls take: ${unknown.join(", ")}`]),
+  ].join("\n");
+}
+
+function rowOf(tool: string, { before, after, ended, waitMs }: ToolComparison): string[] {
+  const wait = (ms: number | null): string => (ms === null ? "none began" : duration(ms));
+  const signed = (ms: number): string => `${ms < 0 ? "-" : "+"}${duration(Math.abs(ms))}`;
+  const count = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(Math.round(value))}`;
+  const told = ({ mean, low, high }: Difference, text: (value: number) => string): string =>
+    `${text(mean)} (${text(low)} to ${text(high)})`;
+  return [
+    tool,
+    `${Math.round(before.ended)} -> ${Math.round(after.ended)}`,
+    told(ended, count),
+    `${wait(before.meanWaitMs)} -> ${wait(after.meanWaitMs)}`,
+    waitMs === null ? "" : told(waitMs, signed),
+  ];
+}

@@ -1,0 +1,49 @@
+/** A rate: at most so many units in any window. */
+export interface ModelRate {
+  readonly max: number;
+  readonly durationMs: number;
+}
+
+/** A budget of the model; those of one tool alone included. */
+export interface ModelBudget {
+  /** Undefined: not limited. */
+  readonly slots?: number;
+  readonly rates: readonly ModelRate[];
+}
+
+/** A tool of the model: what its calls take, and what was recorded of it. */
+export interface ModelTool {
+  /** Shares of one machine by resource. */
+  readonly needs: Readonly<Record<string, number>>;
+  /** What a call takes of budgets. */
+  readonly budgets: readonly {
+    readonly budget: string;
+    readonly slots: number;
+    readonly units: number;
+  }[];
+  /** Calls at once that the service behind it was seen to carry. */
+  readonly cap?: number;
+  /** Jobs that came in each step of the recording. */
+  readonly arrivals: readonly number[];
+  /** Jobs that waited when it began. */
+  readonly waiting: number;
+  /** Times of calls at evenly spaced shares of them, the shortest first. Milliseconds. */
+  readonly serviceMs: readonly number[];
+}
+
+/** A machine of the model. Resources that are not named have `others`. */
+export interface ModelMachine {
+  readonly capacity: Readonly<Record<string, number>>;
+  /** Null: no bound. */
+  readonly others: number | null;
+  readonly background: Readonly<Record<string, number>>;
+}
+
+/** A stretch of a deployment's life, and the limits it was lived under. */
+export interface Recording {
+  readonly stepMs: number;
+  readonly steps: number;
+  readonly tools: Readonly<Record<string, ModelTool>>;
+  readonly budgets: Readonly<Record<string, ModelBudget>>;
+  readonly machines: readonly ModelMachine[];
+}

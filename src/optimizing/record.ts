@@ -1,0 +1,109 @@
+import { readJson } from "../../config/index.ts";
+import {
+  Durations,
+  listed,
+  MACHINE_UNITS,
+  type BudgetLimits,
+  type GatedLimits,
+  type Sample,
+  type Shown,
+} from "../../queues/index.ts";
+import { serviceOf } from "../gate/permits.ts";
+import type {
+  ModelBudget,
+  ModelMachine,
+  ModelTool,
+  Recording,
+} from "../optimizer/simulation/recording.ts";
+
+/** Times that a tool's calls are drawn from. */
+const TIMES = 200;
+
+/** What was recorded, and the tools that nobody knows the times of: they are not in it. */
+export interface Recorded {
+  readonly recording: Recording;
+  readonly unknown: readonly string[];
+  readonly ms: number;
+}
+
+/** Makes a recording of samples, the oldest first, and of the limits as they are now. Null without samples. */
+export function record(samples: readonly Sample[], shown: Shown): Recorded | null {
+  const [first, ...steps] = samples;
+  if (first === undefined || steps.length === 0) return null;
+  const ms = steps.reduce((sum, sample) => sum + sample.ms, 0);
+  const names = new Set(samples.flatMap(({ tools }) => Object.keys(tools)));
+  const tools: Record<string, ModelTool> = {};
+  const unknown: string[] = [];
+  for (const name of [...names].toSorted()) {
+    const serviceMs = timesOf(name, samples, shown);
+    if (serviceMs === null) unknown.push(name);
+    else
+      tools[name] = {
+        ...limitsOf(shown.tools[name]),
+        arrivals: steps.map((sample) => sample.tools[name]?.arrivals ?? 0),
+        waiting: first.tools[name]?.waiting ?? 0,
+        serviceMs,
+      };
+  }
+  return {
+    unknown,
+    ms,
+    recording: {
+      stepMs: ms / steps.length,
+      steps: steps.length,
+      tools,
+      budgets: Object.fromEntries(
+        Object.entries(shown.budgets).map(([name, text]) => [name, budgetOf(text)]),
+      ),
+      machines: Object.values(shown.machines).map(machineOf),
+    },
+  };
+}
+
+/** As they were measured; where none was, the mean that the gate goes by. Null: nobody knows. */
+function timesOf(tool: string, samples: readonly Sample[], shown: Shown): number[] | null {
+  const measured = Durations.sum(samples.map(({ tools }) => tools[tool]?.service));
+  if (measured.count > 0)
+    return Array.from(
+      { length: TIMES },
+      (_, n) => measured.percentileMs((100 * (n + 0.5)) / TIMES) ?? 0,
+    );
+  const known =
+    serviceOf(shown.service[tool])?.meanMs ??
+    readJson<Partial<GatedLimits>>(shown.tools[tool] ?? "{}").serviceMs;
+  return known === undefined ? null : [known];
+}
+
+function limitsOf(text = "{}"): Pick<ModelTool, "needs" | "budgets" | "cap"> {
+  const { needs = {}, budgets, cap } = readJson<Partial<GatedLimits>>(text);
+  return {
+    needs: Object.fromEntries(
+      Object.entries(needs).map(([name, units]) => [name, units / MACHINE_UNITS]),
+    ),
+    budgets: listed(budgets).map(([budget, slots, units]) => ({ budget, slots, units })),
+    ...(cap === undefined || cap === false ? {} : { cap }),
+  };
+}
+
+function budgetOf(text: string): ModelBudget {
+  const { slots, rates } = readJson<BudgetLimits>(text);
+  return {
+    ...(slots === undefined ? {} : { slots }),
+    rates: listed(rates).map(([max, durationMs]) => ({ max, durationMs })),
+  };
+}
+
+function machineOf(fields: Readonly<Record<string, string>>): ModelMachine {
+  const shares = (mark: string): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(fields)
+        .filter(([field]) => field.startsWith(mark) && !field.endsWith(":*"))
+        .map(([field, units]) => [field.slice(mark.length), Number(units) / MACHINE_UNITS]),
+    );
+  const others = Number(fields["c:*"] ?? MACHINE_UNITS);
+  return {
+    capacity: shares("c:"),
+    others: others < 0 ? null : others / MACHINE_UNITS,
+    background: shares("b:"),
+  };
+}
