@@ -24,7 +24,6 @@ import {
   Presence,
   RunEvents,
   Runs,
-  Samples,
   startRegistered,
   startRun,
   ToolQueues,
@@ -44,8 +43,8 @@ import type { GateDoor } from "./gate/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
 import type { WhyQuestion } from "./gate/why/answer.ts";
 import type { Why } from "./gate/why/why.ts";
-import { OptimizerDoor } from "./optimizing/door.ts";
-import { Optimizer } from "./optimizing/optimizer.ts";
+import type { OptimizerDoor } from "./optimizing/door.ts";
+import { openOptimizer } from "./optimizing/open.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
@@ -157,12 +156,7 @@ export class Tutti implements AsyncDisposable {
     const { gate, why } = openGate({ ...shared, run: this.#parts, presence });
     this.gate = gate;
     this.#why = why;
-    const samples = new Samples(this.#redis, keys, this.#parts.gate);
-    this.optimizer = new OptimizerDoor({
-      registry: this.registry,
-      optimizer: new Optimizer(this.#redis, keys, samples, this.#parts.gate),
-      soon,
-    });
+    this.optimizer = openOptimizer({ ...shared, gate: this.#parts.gate });
     this.#control = new RunControl(this.#parts, this.registry, soon);
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,

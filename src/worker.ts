@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 
 import { FlowProducer } from "bullmq";
 import type { Redis } from "ioredis";
-import { pino, type LevelWithSilent, type Logger } from "pino";
+import { pino } from "pino";
 
 import {
   DEFAULT_STRATEGY,
@@ -18,8 +18,6 @@ import {
   PASS_MS,
   RETAIN_RUNS,
   TuttiError,
-  type Strategy,
-  type ToolRegistry,
 } from "../config/index.ts";
 import {
   ActiveCalls,
@@ -42,7 +40,6 @@ import {
   type BoundTools,
   type Engine,
   type SecretSource,
-  type ToolHandler,
 } from "../processors/index.ts";
 import {
   FIELDS,
@@ -68,71 +65,13 @@ import {
 } from "../queues/index.ts";
 import { Optimizer } from "./optimizing/optimizer.ts";
 import { treeOf } from "./tree.ts";
+import type { StartWorkerOptions } from "./worker-options.ts";
 
 export type { CallContext, SecretSource, ToolHandler } from "../processors/index.ts";
+export type { StartWorkerOptions } from "./worker-options.ts";
 
 /** How long a stopping worker tries to say so. Milliseconds. */
 const LEAVE_MS = 1_000;
-
-/** How a worker process behaves. */
-export interface StartWorkerOptions {
-  /** Redis of the deployment, as a URL. */
-  readonly redisUrl: string;
-  /** Prefix of all keys; holds a hash tag. Default: `{tutti}`. */
-  readonly prefix?: string;
-  /** The tools it knows. Those with a binding are served. Default: the shipped catalogue. */
-  readonly registry?: ToolRegistry;
-  /** Functions behind `in_process` bindings, by handler name; they come on top of the built-in ones. */
-  readonly handlers?: Readonly<Record<string, ToolHandler>>;
-  /** Only these tools are served. Default: all that are bound. */
-  readonly tools?: readonly string[];
-  /** Where `secrets.NAME` comes from. Default: nowhere. */
-  readonly secret?: SecretSource;
-  /** Where PATH, HOME and LANG of commands come from. Default: usual values. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Processes with the same machine id share one machine. Default: the host name. */
-  readonly machine?: string;
-  /** How much of the machine its jobs may be believed to use. Default: "balanced". */
-  readonly strategy?: Strategy;
-  /**
-   * Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls
-   * services take. The same for all workers of a deployment; a worker that starts with `false` also ends
-   * what was learned before. Default: true.
-   */
-  readonly learning?: boolean;
-  /**
-   * Look at samples of queues and machines for bottlenecks, and raise what the catalogue lets be raised where
-   * that proves a gain. The same for all workers of a deployment. Default: true.
-   */
-  readonly optimizer?: boolean;
-  /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */
-  readonly optimizeIntervalMs?: number;
-  /** How often queues and machines are sampled; the same for all workers of a deployment. Milliseconds. Default: 1,000. */
-  readonly sampleIntervalMs?: number;
-  /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
-  readonly lockDurationMs?: number;
-  /** The same for control jobs. Milliseconds. Default: 5,000. */
-  readonly controlLockDurationMs?: number;
-  /**
-   * How often work that a dead process left half done is looked for, in runs older than a third of it; the
-   * same for all workers of a deployment. Milliseconds. Default: 30,000.
-   */
-  readonly sweepIntervalMs?: number;
-  /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
-  readonly graceMs?: number;
-  /** Ended runs that are kept per tenant. Default: 1,000. */
-  readonly retainRuns?: number;
-  /** How long ended runs are kept. Milliseconds. Default: 7 days. */
-  readonly retainMs?: number;
-  /** The same for runs that did not complete. Milliseconds. Default: 30 days. */
-  readonly retainFailedMs?: number;
-  /** Runs of a tenant that are at work at the same time; the same for all processes of a deployment. Default: 10. */
-  readonly maxRunning?: number;
-  /** The least important lines that are logged, as JSON on standard error. Default: "warn". */
-  readonly logLevel?: LevelWithSilent;
-  /** Takes the log lines instead. */
-  readonly log?: Logger;
-}
 
 /** A worker process at work. */
 export interface TuttiWorker extends AsyncDisposable {
