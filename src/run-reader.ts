@@ -8,6 +8,7 @@ import type {
   ToolQueues,
   Values,
 } from "../queues/index.ts";
+import { analyzeRun, type RunAnalysis } from "./analysis/analyze.ts";
 import { noRun } from "./run-options.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./run-view.ts";
 
@@ -36,6 +37,13 @@ export class RunReader {
     if (found === null) throw noRun(runId);
     const parts = { runs: this.#runs, values: this.#values, queues: this.#queues };
     return readRun(parts, found.header, found.definition, { outputs });
+  }
+
+  /** @throws TuttiError `run_not_found`. */
+  async analysis(runId: string): Promise<RunAnalysis> {
+    const found = await this.#header(runId);
+    if (found === null) throw noRun(runId);
+    return analyzeRun(await this.view(runId, false), found.definition);
   }
 
   /** The newest first. */

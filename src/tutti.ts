@@ -36,6 +36,7 @@ import {
   type Submitted,
   type WorkerInfo,
 } from "../queues/index.ts";
+import type { RunAnalysis } from "./analysis/analyze.ts";
 import { RunControl, type Decision, type Resumed } from "./control/control.ts";
 import { DeadLetterDoor } from "./control/dead-letters.ts";
 import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
@@ -230,6 +231,15 @@ export class Tutti implements AsyncDisposable {
    */
   async get(runId: string, options: { readonly outputs?: boolean } = {}): Promise<RunView> {
     return this.#soon(this.#reader.view(runId, options.outputs ?? false));
+  }
+
+  /**
+   * Where the time of a run went: its critical path, waiting and running by step, and what would have made it shorter.
+   *
+   * @throws TuttiError `run_not_found`.
+   */
+  async analyze(runId: string): Promise<RunAnalysis> {
+    return this.#soon(this.#reader.analysis(runId));
   }
 
   /** Runs, the newest first. Default limit: 50. */

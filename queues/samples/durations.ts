@@ -9,64 +9,90 @@ import {
 const LONGEST_MS = 86_400_000;
 /** What is told apart: 1 % of the time, and a millisecond. */
 const DIGITS = 2;
+/** So few times are kept as they are: that is exact, and cheaper than a histogram to write and to read. */
+const FEW = 64;
+/** What begins the text of few times; the base 64 of a histogram never does. */
+const MARK = ":";
 
 /**
- * Times of many calls: a histogram (HDR) that is as small with a million of them as with a thousand, and
- * that of several machines is their sum. Values are off by 1 % at most.
+ * Times of many calls: as they are while they are few, then a histogram (HDR) that is as small with a million of
+ * them as with a thousand. Those of several machines add up. Values are off by 1 % at most.
  */
 export class Durations {
-  readonly #histogram: Histogram;
+  #values: number[] | null;
+  #histogram: Histogram | null;
 
-  private constructor(histogram: Histogram) {
+  private constructor(values: number[] | null, histogram: Histogram | null) {
+    this.#values = values;
     this.#histogram = histogram;
   }
 
   static empty(): Durations {
-    return new Durations(
-      build({
-        lowestDiscernibleValue: 1,
-        highestTrackableValue: LONGEST_MS,
-        numberOfSignificantValueDigits: DIGITS,
-        bitBucketSize: 32,
-      }),
-    );
+    return new Durations([], null);
   }
 
   /** Reads what {@link Durations.encode} wrote. */
   static decode(text: string): Durations {
-    const sum = Durations.empty();
-    sum.#histogram.add(decodeFromCompressedBase64(text, 32));
-    return sum;
+    if (!text.startsWith(MARK)) return new Durations(null, decodeFromCompressedBase64(text, 32));
+    return new Durations(text.slice(MARK.length).split(",").map(Number), null);
   }
 
   /** The sum of what was written; undefined texts are nothing. */
   static sum(texts: Iterable<string | undefined>): Durations {
     const sum = Durations.empty();
-    for (const text of texts)
-      if (text !== undefined) sum.#histogram.add(decodeFromCompressedBase64(text, 32));
+    for (const text of texts) if (text !== undefined) sum.add(Durations.decode(text));
     return sum;
   }
 
   record(ms: number): void {
-    this.#histogram.recordValue(Math.min(LONGEST_MS, Math.max(0, Math.round(ms))));
+    const value = Math.min(LONGEST_MS, Math.max(0, Math.round(ms)));
+    if (this.#values !== null && this.#values.length < FEW) this.#values.push(value);
+    else this.#asHistogram().recordValue(value);
+  }
+
+  add(other: Durations): void {
+    if (other.#values !== null) for (const value of other.#values) this.record(value);
+    else if (other.#histogram !== null) this.#asHistogram().add(other.#histogram);
   }
 
   get count(): number {
-    return this.#histogram.totalCount;
+    return this.#values?.length ?? this.#histogram?.totalCount ?? 0;
   }
 
   /** Milliseconds; null when there is none. */
   get meanMs(): number | null {
-    return this.count === 0 ? null : this.#histogram.mean;
+    if (this.count === 0) return null;
+    if (this.#values === null) return this.#histogram?.mean ?? null;
+    return this.#values.reduce((sum, value) => sum + value, 0) / this.#values.length;
   }
 
   /** The time that so many of 100 do not exceed. Milliseconds; null when there is none. */
   percentileMs(percent: number): number | null {
-    return this.count === 0 ? null : this.#histogram.getValueAtPercentile(percent);
+    if (this.count === 0) return null;
+    if (this.#values === null) return this.#histogram?.getValueAtPercentile(percent) ?? null;
+    const sorted = this.#values.toSorted((a, b) => a - b);
+    return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? null;
   }
 
   /** As a text for Redis; undefined when there is nothing to write. */
   encode(): string | undefined {
-    return this.count === 0 ? undefined : encodeIntoCompressedBase64(this.#histogram);
+    if (this.count === 0) return undefined;
+    if (this.#values !== null) return `${MARK}${this.#values.join(",")}`;
+    return this.#histogram === null ? undefined : encodeIntoCompressedBase64(this.#histogram);
+  }
+
+  #asHistogram(): Histogram {
+    const histogram =
+      this.#histogram ??
+      build({
+        lowestDiscernibleValue: 1,
+        highestTrackableValue: LONGEST_MS,
+        numberOfSignificantValueDigits: DIGITS,
+        bitBucketSize: 32,
+      });
+    for (const value of this.#values ?? []) histogram.recordValue(value);
+    this.#values = null;
+    this.#histogram = histogram;
+    return histogram;
   }
 }

@@ -36,8 +36,12 @@ export function metricsOf(window: Window): Metrics {
   const ok = sum((tool) => tool.ok);
   const failed = sum((tool) => tool.failed);
   const calls = ok + failed;
-  const service = Durations.sum(tools.map((tool) => tool.service.encode()));
-  const wait = Durations.sum(tools.map((tool) => tool.wait.encode()));
+  const service = Durations.empty();
+  const wait = Durations.empty();
+  for (const tool of tools) {
+    service.add(tool.service);
+    wait.add(tool.wait);
+  }
   return {
     at: new Date(window.atMs).toISOString(),
     windowMs: window.ms,

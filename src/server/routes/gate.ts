@@ -24,6 +24,16 @@ export const gateRoutes: readonly Route[] = [
   route(
     {
       method: "get",
+      path: "/v1/runs/:id/analysis",
+      summary:
+        "Where the time of a run went: its critical path, and what would have made it shorter.",
+      params: toolAddress,
+    },
+    async ({ params }, { tutti }) => ({ status: 200, body: await tutti.analyze(params.id) }),
+  ),
+  route(
+    {
+      method: "get",
       path: "/v1/runs/:id/steps/:step/why",
       summary: "Why a step waits, or an item of a forEach as `<id>[i]`.",
       params: z.object({ id: name, step: name }),

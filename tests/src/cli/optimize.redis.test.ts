@@ -11,7 +11,8 @@ test("commands say what the optimizer sees and changed", async ({
 }) => {
   const cli = async (...argv: string[]) => {
     const written = { stdout: "", stderr: "" };
-    const code = await runCli(["optimize", ...argv], {
+    const line = argv[0] === "runs" ? argv : ["optimize", ...argv];
+    const code = await runCli(line, {
       stdout: { write: (text) => (written.stdout += text) },
       stderr: { write: (text) => (written.stderr += text) },
       env: { PATH: "/usr/bin:/bin", REDIS_URL: redisUrl, TUTTI_PREFIX: prefix },
@@ -30,6 +31,10 @@ test("commands say what the optimizer sees and changed", async ({
   );
   expect((await cli("report")).stdout).toContain("no bottleneck");
   expect((await cli("history", "--limit", "3")).stdout).toBe("Nothing was changed yet.\n");
+  const analysis = (await cli("runs", "analyze", "r")).stdout;
+  expect(analysis).toMatch(/^[\d.]+ m?s in all; critical path plain: .* waiting, .* running\nSTEP/);
+  expect(analysis).toMatch(/plain +plain .* 1 +critical\nplain alone took [\d.]+ ms/);
+  expect((await cli("runs", "analyze", "none")).stderr).toContain("run_not_found");
   const same = await cli("simulate", "--set", "machines=2", "--plays", "2");
   expect(same.stdout).toMatch(
     /^the load of the last [\d.]+ m?s, played 2 times\nit would have made/,

@@ -8,6 +8,7 @@ import { wholeNumber } from "../../options.ts";
 import { elapsed, table } from "../../output.ts";
 import { runText, stepsText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
+import { addAnalyze } from "./analyze.ts";
 import { addDecision, addPause, addPriority, addResume, addSignal } from "./control.ts";
 
 export function addRuns(program: Command, cli: Cli): void {
@@ -16,6 +17,7 @@ export function addRuns(program: Command, cli: Cli): void {
     .description("list, read and watch runs, stop them and let them go on, decide");
   addList(runs, cli);
   addGet(runs, cli);
+  addAnalyze(runs, cli);
   addWatch(runs, cli);
   addCancel(runs, cli);
   addPause(runs, cli);

@@ -1,0 +1,201 @@
+import type { RunDefinition } from "../../queues/index.ts";
+import { turnsBefore } from "../eligible.ts";
+import type { RunView } from "../run-view.ts";
+
+/** A step of a run that has ended, in milliseconds of the run: 0 is its submission. */
+interface StepTime {
+  readonly step: string;
+  readonly tool?: string;
+  readonly eligibleMs: number;
+  readonly startedMs: number;
+  readonly finishedMs: number;
+  /** From when it could begin until it did. */
+  readonly waitMs: number;
+  readonly runMs: number;
+  readonly attempts: number;
+  /** How much later it could have ended without the run ending later. 0: it is on the critical path. */
+  readonly slackMs: number;
+}
+
+/** Something that would have made the run shorter, with the time that it is about. */
+export type Recommendation =
+  /** A step of the critical path waited for workers, machines or limits: `tutti optimize report` says which. */
+  | { readonly kind: "waiting"; readonly step: string; readonly tool?: string; readonly ms: number }
+  /** A step of the critical path was called again, pauses in between included. */
+  | {
+      readonly kind: "retries";
+      readonly step: string;
+      readonly attempts: number;
+      readonly ms: number;
+    }
+  /** One step of the critical path is most of the run. */
+  | { readonly kind: "longest"; readonly step: string; readonly ms: number }
+  /** Steps that go one after another although none needs the other: so much sooner it would have ended. */
+  | {
+      readonly kind: "independent";
+      readonly pairs: readonly (readonly [before: string, after: string])[];
+      readonly ms: number;
+    };
+
+/** Where the time of a run went. */
+export interface RunAnalysis {
+  readonly runId: string;
+  /** From submission to the last end; until now for a run that has not ended: only its ended steps are looked at. */
+  readonly totalMs: number;
+  /** From submission until its turn came. */
+  readonly admissionMs: number | null;
+  /** The steps whose ends the next one waited for, the first first: shorten one of them and the run is shorter. */
+  readonly criticalPath: readonly string[];
+  /** Waiting and running along the critical path. */
+  readonly pathWaitMs: number;
+  readonly pathRunMs: number;
+  readonly steps: readonly StepTime[];
+  /** The largest first. */
+  readonly recommendations: readonly Recommendation[];
+}
+
+/** Waiting or calling again is worth a word from this part of the run on. */
+const WORTH = 0.1;
+/** A step that is more of the run than this is most of it. */
+const MOST = 0.5;
+
+/** Where the time of a run went, by the times that its record has. Items of a forEach count with their step. */
+export function analyzeRun(view: RunView, definition: RunDefinition): RunAnalysis {
+  const fromMs = Date.parse(view.submittedAt);
+  const ended = endedSteps(view, definition, fromMs);
+  const totalMs = Math.max(0, ...[...ended.values()].map(({ finishedMs }) => finishedMs));
+  const path = pathOf(ended, definition);
+  const slack = slackOf(ended, definition, totalMs);
+  const steps = [...ended.values()].map((one) => ({ ...one, slackMs: slack.get(one.step) ?? 0 }));
+  const onPath = path.map((step) => ended.get(step)!);
+  const sum = (of: (one: Timed) => number): number => onPath.reduce((all, one) => all + of(one), 0);
+  return {
+    runId: view.runId,
+    totalMs,
+    admissionMs: view.admittedAt === null ? null : Date.parse(view.admittedAt) - fromMs,
+    criticalPath: path,
+    pathWaitMs: sum(({ waitMs }) => waitMs),
+    pathRunMs: sum(({ runMs }) => runMs),
+    steps,
+    recommendations: [
+      ...onPath.flatMap((one) => recommendationsOf(one, totalMs)),
+      ...independentOf(ended, definition, totalMs),
+    ].toSorted((a, b) => b.ms - a.ms),
+  };
+}
+
+type Timed = Omit<StepTime, "slackMs">;
+type Ended = ReadonlyMap<string, Timed>;
+
+function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): Ended {
+  const ended = new Map<string, Timed>();
+  for (const step of Object.keys(definition.steps)) {
+    const seen = view.steps[step];
+    if (seen?.startedAt == null || seen.finishedAt == null) continue;
+    const startedMs = Date.parse(seen.startedAt) - fromMs;
+    const finishedMs = Date.parse(seen.finishedAt) - fromMs;
+    const eligibleMs = Math.min(
+      startedMs,
+      (seen.eligibleAtMs ?? Date.parse(seen.startedAt)) - fromMs,
+    );
+    ended.set(step, {
+      step,
+      ...(seen.tool === undefined ? {} : { tool: seen.tool }),
+      eligibleMs,
+      startedMs,
+      finishedMs,
+      waitMs: startedMs - eligibleMs,
+      runMs: finishedMs - startedMs,
+      attempts: seen.attempts,
+    });
+  }
+  return ended;
+}
+
+/** What had to end before a step, turns of mode `sequential` included. */
+function beforeOf(ended: Ended, definition: RunDefinition, step: string): readonly Timed[] {
+  const started = ended.get(step)?.startedMs ?? 0;
+  const turn = turnsBefore(definition, step).at(-1);
+  return (
+    [...(definition.steps[step]?.needs ?? []), ...(turn === undefined ? [] : [turn])]
+      .flatMap((id) => ended.get(id) ?? [])
+      // `any`: what ended after it had begun was not waited for.
+      .filter(({ finishedMs }) => finishedMs <= started)
+  );
+}
+
+const latest = (steps: Iterable<Timed>): Timed | undefined =>
+  [...steps].toSorted((a, b) => b.finishedMs - a.finishedMs)[0];
+
+/** Back from the step that ended last, always to the one that ended last before it. */
+function pathOf(ended: Ended, definition: RunDefinition): string[] {
+  const path: string[] = [];
+  let at = latest(ended.values());
+  while (at !== undefined && !path.includes(at.step)) {
+    path.unshift(at.step);
+    at = latest(beforeOf(ended, definition, at.step));
+  }
+  return path;
+}
+
+/** How much later each step could have ended, when those behind it wait and run as long as they did. */
+function slackOf(ended: Ended, definition: RunDefinition, totalMs: number): Map<string, number> {
+  const latestEnd = new Map<string, number>();
+  for (const { step } of ended.values()) latestEnd.set(step, totalMs);
+  for (const { step, finishedMs, eligibleMs } of [...ended.values()].toSorted(
+    (a, b) => b.startedMs - a.startedMs,
+  ))
+    for (const before of beforeOf(ended, definition, step)) {
+      const must = (latestEnd.get(step) ?? totalMs) - (finishedMs - eligibleMs);
+      latestEnd.set(before.step, Math.min(latestEnd.get(before.step) ?? totalMs, must));
+    }
+  return new Map(
+    [...ended.values()].map(({ step, finishedMs }) => [
+      step,
+      Math.max(0, (latestEnd.get(step) ?? totalMs) - finishedMs),
+    ]),
+  );
+}
+
+function recommendationsOf(one: Timed, totalMs: number): Recommendation[] {
+  const { step, tool, waitMs, runMs, attempts } = one;
+  const found: Recommendation[] = [];
+  if (waitMs > WORTH * totalMs)
+    found.push({ kind: "waiting", step, ...(tool === undefined ? {} : { tool }), ms: waitMs });
+  if (attempts > 1 && runMs > WORTH * totalMs)
+    found.push({ kind: "retries", step, attempts, ms: runMs });
+  else if (runMs > MOST * totalMs) found.push({ kind: "longest", step, ms: runMs });
+  return found;
+}
+
+/** Mode `sequential`: neighbors of which neither needs the other, and when the run would have ended otherwise (R118). */
+function independentOf(ended: Ended, definition: RunDefinition, totalMs: number): Recommendation[] {
+  const { sequence = [], steps } = definition;
+  const needs = (step: string, other: string, seen = new Set<string>()): boolean => {
+    if (seen.has(step)) return false;
+    seen.add(step);
+    const own = steps[step]?.needs ?? [];
+    return own.includes(other) || own.some((one) => needs(one, other, seen));
+  };
+  const pairs = sequence.flatMap((step, index) => {
+    const next = sequence[index + 1];
+    return next === undefined || needs(next, step) ? [] : [[step, next] as const];
+  });
+  if (pairs.length === 0) return [];
+  const ends = new Map<string, number>();
+  const [first] = [...ended.values()].toSorted((a, b) => a.eligibleMs - b.eligibleMs);
+  const endOf = (step: string): number => {
+    const known = ends.get(step);
+    if (known !== undefined) return known;
+    const own = ended.get(step);
+    const begins = Math.max(
+      first?.eligibleMs ?? 0,
+      ...(steps[step]?.needs ?? []).map((need) => endOf(need)),
+    );
+    const end = begins + (own === undefined ? 0 : own.waitMs + own.runMs);
+    ends.set(step, end);
+    return end;
+  };
+  const ms = totalMs - Math.max(0, ...[...ended.keys()].map((step) => endOf(step)));
+  return ms > WORTH * totalMs ? [{ kind: "independent", pairs, ms }] : [];
+}

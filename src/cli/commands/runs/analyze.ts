@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+
+import type { Recommendation, RunAnalysis } from "../../../analysis/analyze.ts";
+import type { Cli, GlobalOptions } from "../../cli.ts";
+import { EXIT } from "../../failure.ts";
+import { duration, table } from "../../output.ts";
+import { withSession } from "../../session.ts";
+
+export function addAnalyze(runs: Command, cli: Cli): void {
+  runs
+    .command("analyze")
+    .argument("<run-id>")
+    .description("show where the time of a run went: its critical path, what would make it shorter")
+    .action(
+      cli.action((command, runId) => {
+        const flags = command.optsWithGlobals<GlobalOptions>();
+        return withSession(cli, flags, async ({ tutti }) => {
+          const analysis = await tutti.analyze(runId);
+          cli.print(flags.output, analysis, () => analysisText(analysis));
+          return EXIT.completed;
+        });
+      }),
+    );
+}
+
+/** An analysis, for people. */
+function analysisText(analysis: RunAnalysis): string {
+  const { totalMs, criticalPath, pathWaitMs, pathRunMs, steps, recommendations } = analysis;
+  if (steps.length === 0) return "no step has ended yet";
+  const rows = steps.map(({ step, tool = "", waitMs, runMs, attempts, slackMs }) => [
+    step,
+    tool,
+    duration(waitMs),
+    duration(runMs),
+    String(attempts),
+    criticalPath.includes(step) ? "critical" : duration(slackMs),
+  ]);
+  return [
+    `${duration(totalMs)} in all; critical path ${criticalPath.join(" > ")}: ${duration(pathWaitMs)} waiting, ${duration(pathRunMs)} running`,
+    table(["STEP", "TOOL", "WAITED", "RAN", "ATTEMPTS", "SLACK"], rows),
+    ...recommendations.map(recommendationText),
+  ].join("\n");
+}
+
+function recommendationText(one: Recommendation): string {
+  switch (one.kind) {
+    case "waiting":
+      return `${one.step} waited ${duration(one.ms)} for ${one.tool ?? "a worker"}: see tutti optimize report`;
+    case "retries":
+      return `${one.step} took ${one.attempts} attempts, ${duration(one.ms)} in all`;
+    case "longest":
+      return `${one.step} alone took ${duration(one.ms)}`;
+    case "independent": {
+      const pairs = one.pairs.map(([before, after]) => `${before} and ${after}`).join(", ");
+      return `without their order it would have ended ${duration(one.ms)} sooner: ${pairs} do not need each other`;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+
+import { analyzeRun } from "../../../src/analysis/analyze.ts";
+import { prepare } from "../../../src/prepare.ts";
+import type { RunView } from "../../../src/run-view.ts";
+import { gatehouseTools } from "../../support/gatehouse.ts";
+
+type Times = Readonly<
+  Record<string, readonly [eligible: number, started: number, finished: number, attempts?: number]>
+>;
+
+const at = (seconds: number): string => new Date(seconds * 1_000).toISOString();
+
+function analyze(document: object, times: Times) {
+  const { definition } = prepare({ tutti: 1, id: "w", ...document }, gatehouseTools);
+  const steps = Object.fromEntries(
+    Object.entries(times).map(([step, [eligible, started, finished, attempts = 1]]) => [
+      step,
+      {
+        state: "completed",
+        tool: "ask",
+        attempts,
+        eligibleAtMs: eligible * 1_000,
+        startedAt: at(started),
+        finishedAt: at(finished),
+      },
+    ]),
+  );
+  const view = { runId: "r", submittedAt: at(0), admittedAt: at(1), steps } as unknown as RunView;
+  return analyzeRun(view, definition);
+}
+
+const step = (id: string, ...needs: string[]) => ({ id, tool: "ask", needs });
+
+test("the critical path leads back from the last end, and says where its time went", () => {
+  const found = analyze(
+    { steps: [step("a"), step("b"), step("c", "a", "b"), step("d", "c"), step("e", "a")] },
+    { a: [1, 1, 3], b: [1, 4, 9], c: [9, 9, 10], d: [10, 11, 20], e: [3, 3, 5] },
+  );
+  expect(found).toMatchObject({
+    totalMs: 20_000,
+    admissionMs: 1_000,
+    criticalPath: ["b", "c", "d"],
+    pathWaitMs: 4_000,
+    pathRunMs: 15_000,
+  });
+  const slack = Object.fromEntries(found.steps.map((one) => [one.step, one.slackMs]));
+  expect(slack).toEqual({ a: 6_000, b: 0, c: 0, d: 0, e: 15_000 });
+  expect(found.recommendations).toEqual([{ kind: "waiting", step: "b", tool: "ask", ms: 3_000 }]);
+});
+
+test("calling again, and one step that is most of the run, are told", () => {
+  const { recommendations } = analyze(
+    { steps: [step("a"), step("b", "a")] },
+    { a: [0, 0, 6], b: [6, 6, 10, 3] },
+  );
+  expect(recommendations).toEqual([
+    { kind: "longest", step: "a", ms: 6_000 },
+    { kind: "retries", step: "b", attempts: 3, ms: 4_000 },
+  ]);
+});
+
+test("steps that go one after another for nothing are told, with what that costs", () => {
+  const steps = [step("a"), step("b"), step("c", "a")];
+  const times: Times = { a: [0, 0, 4], b: [4, 4, 8], c: [8, 8, 12] };
+  const { criticalPath, recommendations } = analyze({ steps, mode: "sequential" }, times);
+  expect(criticalPath).toEqual(["a", "b", "c"]);
+  expect(recommendations).toContainEqual({
+    kind: "independent",
+    pairs: [
+      ["a", "b"],
+      ["b", "c"],
+    ],
+    ms: 4_000,
+  });
+  const needed = [step("a"), step("b", "a"), step("c", "b")];
+  expect(analyze({ steps: needed, mode: "sequential" }, times).recommendations).toEqual([]);
+});
+
+test("a run of which nothing has ended yet has no path", () => {
+  expect(analyze({ steps: [step("a")] }, {})).toMatchObject({
+    totalMs: 0,
+    criticalPath: [],
+    steps: [],
+    recommendations: [],
+  });
+});
