@@ -31,7 +31,8 @@ export interface StartWorkerOptions {
   readonly learning?: boolean;
   /**
    * Look at samples of queues and machines for bottlenecks, and raise what the catalogue lets be raised where
-   * that proves a gain. The same for all workers of a deployment. Default: true.
+   * that proves a gain. The same for all workers of a deployment; a worker that starts with `false` also takes
+   * back what was raised. Default: true.
    */
   readonly optimizer?: boolean;
   /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */

@@ -109,6 +109,7 @@ class RunningWorker implements TuttiWorker {
   readonly #starters: Starters;
   readonly #presence: Presence;
   readonly #sampler: Sampler;
+  readonly #optimizer: Optimizer;
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
   readonly #declared: GateChanges;
@@ -185,6 +186,7 @@ class RunningWorker implements TuttiWorker {
     this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
     const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
+    this.#optimizer = new Optimizer(this.#redis, this.#keys, samples, gate);
     this.#sampler = new Sampler({
       samples,
       meter: this.#engine.meter,
@@ -221,9 +223,7 @@ class RunningWorker implements TuttiWorker {
       optimizeIntervalMs: options.optimizeIntervalMs ?? PASS_MS,
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
-      ...((options.optimizer ?? true)
-        ? { optimizer: new Optimizer(this.#redis, this.#keys, samples, gate) }
-        : {}),
+      ...((options.optimizer ?? true) ? { optimizer: this.#optimizer } : {}),
       ...(options.sweepIntervalMs === undefined
         ? {}
         : { sweepIntervalMs: options.sweepIntervalMs }),
@@ -236,6 +236,7 @@ class RunningWorker implements TuttiWorker {
     await this.#keeper.start(this.#declared);
     await this.#workers.start();
     await this.#duties.start();
+    if (this.#options.optimizer === false) await this.#optimizer.withdraw();
     await this.#starters.start();
     this.#sampler.start();
     await this.#announce();

@@ -9,7 +9,7 @@ import {
   type OptimizerState,
 } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
-import { rollBack } from "../optimizer/tuning/tune.ts";
+import { rollBack, withdraw } from "../optimizer/tuning/tune.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
 import { record, type Recorded } from "./record.ts";
 import { converge, readRoom } from "./room.ts";
@@ -60,6 +60,25 @@ export class Optimizer {
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
     await converge(this.#gate, room, thought.state.tuning.desired);
     return thought.report;
+  }
+
+  /** The optimizer is turned off: limits are those of the catalogues and of people again. */
+  async withdraw(): Promise<void> {
+    for (let n = 0; n < TRIES; n++) {
+      const { version, state } = await this.#store.read();
+      if (state === null || Object.keys(state.tuning.desired).length === 0) return;
+      const room = await readRoom(this.#redis, this.#keys);
+      const why = "the optimizer was turned off";
+      const { state: tuning, made } = withdraw(state.tuning, room, why, Date.now());
+      const events = made.map((adjustment) => ({
+        event: "made" as const,
+        by: "settings",
+        adjustment,
+      }));
+      if (!(await this.#store.keep(version, { ...state, tuning }, events))) continue;
+      await converge(this.#gate, room, tuning.desired);
+      return;
+    }
   }
 
   /** What the last pass saw; null before the first. */

@@ -78,6 +78,22 @@ export function rollBack(state: TuningState, adjustment: Adjustment): TuningStat
   };
 }
 
+/** Everything back to what the catalogues declare, as changes of their own. */
+export function withdraw(
+  state: TuningState,
+  room: Room,
+  why: string,
+  atMs: number,
+): { readonly state: TuningState; readonly made: readonly Adjustment[] } {
+  let { lastId } = state;
+  const made = Object.entries(state.desired).flatMap(([tool, from]): Adjustment[] => {
+    const to = room[tool]?.declared;
+    if (to === undefined) return [];
+    return [{ id: ++lastId, tool, what: "concurrency", from, to, why, atMs }];
+  });
+  return { made, state: { ...state, lastId, desired: {}, trial: null } };
+}
+
 function rest(resting: TuningState["resting"]): TuningState["resting"] {
   const left: Record<string, readonly [number, number]> = {};
   for (const [tool, [windows, length]] of Object.entries(resting))
@@ -86,21 +102,21 @@ function rest(resting: TuningState["resting"]): TuningState["resting"] {
   return left;
 }
 
-/** What somebody set by hand, or what is gone from the catalogue, is the optimizer's no more. */
+/**
+ * What somebody set by hand, what is gone from the catalogue, and what its catalogue gives by itself now is the
+ * optimizer's no more.
+ */
 function disown(state: TuningState, room: Room): TuningState {
-  const isOwn = (tool: string): boolean => room[tool] !== undefined && !room[tool].isSet;
-  const desired = Object.entries(state.desired)
-    .filter(([tool]) => isOwn(tool))
-    .map(
-      ([tool, to]) =>
-        [tool, Math.min(to, Math.max(room[tool]!.max, room[tool]!.declared))] as const,
-    );
+  const desired: Record<string, number> = {};
+  for (const [tool, to] of Object.entries(state.desired)) {
+    const own = room[tool];
+    if (own === undefined || own.isSet) continue;
+    const most = Math.min(to, own.max);
+    if (most > own.declared) desired[tool] = most;
+  }
   const { trial } = state;
-  return {
-    ...state,
-    desired: Object.fromEntries(desired),
-    trial: trial !== null && isOwn(trial.adjustment.tool) ? trial : null,
-  };
+  const isOn = trial !== null && desired[trial.adjustment.tool] === trial.adjustment.to;
+  return { ...state, desired, trial: isOn ? trial : null };
 }
 
 function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): Tuned {

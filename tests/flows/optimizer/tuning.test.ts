@@ -6,7 +6,7 @@ import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
 import type { AuditEntry } from "../../../src/optimizing/audit.ts";
 import { Tutti } from "../../../src/tutti.ts";
-import { startWorker, type TuttiWorker } from "../../../src/worker.ts";
+import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test as withRedis } from "../../support/redis.ts";
 
@@ -22,6 +22,8 @@ interface Tuned {
   readonly client: () => Tutti;
   /** Starts a deployment ten times as fast as real ones, with more work than it can do. */
   readonly flood: (limits: string, ask: ToolHandler) => Promise<void>;
+  /** Starts one more worker, with the optimizer turned off. */
+  readonly turnOff: () => Promise<void>;
   readonly history: () => Promise<AuditEntry[]>;
   readonly slots: () => Promise<number | null>;
 }
@@ -30,6 +32,7 @@ const test = withRedis.extend<{ tuned: Tuned }>({
   tuned: async ({ redisUrl, prefix }, use) => {
     const closers: (Tutti | TuttiWorker)[] = [];
     let tutti: Tutti | undefined;
+    let options: StartWorkerOptions | undefined;
     const client = (): Tutti => {
       if (tutti === undefined) throw new Error("nothing was started");
       return tutti;
@@ -44,7 +47,7 @@ const test = withRedis.extend<{ tuned: Tuned }>({
         const steps = [{ id: "s", tool: "ask", forEach: "${{ input.items }}", maxParallel: 500 }];
         const items = Array.from({ length: 5_000 }, (_, n) => n);
         await tutti.submit({ tutti: 1, id: "flood", steps }, { input: { items } });
-        const worker = await startWorker({
+        options = {
           redisUrl,
           prefix,
           registry,
@@ -54,8 +57,13 @@ const test = withRedis.extend<{ tuned: Tuned }>({
           sampleIntervalMs: 100,
           optimizeIntervalMs: 500,
           maxRunning: 1_000,
-        });
+        };
+        const worker = await startWorker(options);
         closers.push(worker);
+      },
+      turnOff: async () => {
+        if (options === undefined) throw new Error("nothing was started");
+        closers.push(await startWorker({ ...options, optimizer: false }));
       },
       history: async () => (await client().optimizer.history()).toReversed(),
       slots: async () => {
@@ -74,7 +82,7 @@ const told = (entries: readonly AuditEntry[]): string[] =>
   });
 
 test("a tool that was given too little is raised while that proves a gain; the audit says what it did", async ({
-  tuned: { client, flood, history, slots },
+  tuned: { client, flood, history, slots, turnOff },
 }) => {
   await flood("{ concurrency: 1, maxConcurrency: 3 }", () => pause(CALL_MS).then(() => null));
   expect(await slots()).toBe(1);
@@ -97,6 +105,12 @@ test("a tool that was given too little is raised while that proves a gain; the a
   expect(await tutti.optimizer.rollback({ id: 2, by: "ada" })).toMatchObject({ from: 2, to: 3 });
   expect(await slots()).toBe(2);
   expect((await history()).at(-1)).toMatchObject({ event: "rolled_back", by: "ada" });
+  await turnOff();
+  expect(await slots()).toBe(1);
+  expect((await history()).at(-1)).toMatchObject({
+    by: "settings",
+    adjustment: { id: 3, from: 2, to: 1 },
+  });
   await expect(tutti.optimizer.rollback({ id: 2 })).rejects.toThrow(/no adjustment 2/);
 });
 

@@ -7,6 +7,7 @@ import {
   NOTHING_TUNED,
   rollBack,
   tune,
+  withdraw,
   type TuningState,
 } from "../../../../src/optimizer/tuning/tune.ts";
 
@@ -125,6 +126,23 @@ describe("what was changed", () => {
     const world = new World((concurrency) => 100 * concurrency).pass(30);
     world.room = { ask: { ...ASK, concurrency: 8, max: 4 } };
     expect(world.pass(1).state.desired).toEqual({ ask: 4 });
+  });
+
+  test("is its catalogue's when that gives as much by itself", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(6);
+    expect(world.state.desired).toEqual({ ask: 5 });
+    world.room = { ask: { ...ASK, concurrency: 6, declared: 6 } };
+    world.findings = [];
+    expect(world.pass(1).state.desired).toEqual({});
+  });
+
+  test("is withdrawn as a change of its own when the optimizer is turned off", () => {
+    const { state, room } = new World((concurrency) => 100 * concurrency).pass(6);
+    const { made, state: after } = withdraw(state, room, "off", 7);
+    expect(made).toEqual([
+      { id: 3, tool: "ask", what: "concurrency", from: 5, to: 2, why: "off", atMs: 7 },
+    ]);
+    expect(after).toMatchObject({ lastId: 3, desired: {}, trial: null });
   });
 
   test("is rolled back by hand once, and then left alone", () => {
