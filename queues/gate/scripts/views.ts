@@ -46,11 +46,16 @@ function operations.observe()
     for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
     seen.busy[name] = busy
   end
+  local function waitingIn(queue)
+    local key = P .. ':' .. queue .. ':'
+    return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
+  end
   for tool, text in pairs(hash(G .. '.tools')) do
-    if cjson.decode(text).external then
-      local queue = P .. ':' .. tool .. ':'
-      seen.waiting[tool] = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
-    end
+    if cjson.decode(text).external then seen.waiting[tool] = waitingIn(tool) end
+  end
+  for _, lane in ipairs(redis.call('ZRANGE', P .. '.lanes', 0, -1)) do
+    local tool = baseOf(lane)
+    if seen.waiting[tool] then seen.waiting[tool] = seen.waiting[tool] + waitingIn(lane) end
   end
   for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
     local permit = cjson.decode(text)

@@ -89,6 +89,18 @@ test("the time of calls that are underway counts for the tool, whichever lane th
   expect((await world.gate.observe()).busy).toEqual({ m: { ask: 90 } });
 });
 
+test("what waits in lanes waits for the service behind their tool", async ({
+  world,
+  redis,
+  prefix,
+}) => {
+  await redis.zadd(new Keys(prefix).lanes, 1, A, 1, B);
+  await world.open({ perKey: { slots: 1, cost: 1 } });
+  expect((await world.gate.observe()).waiting).toEqual({});
+  await world.gate.configure({ tools: { ask: { learned: { external: true } } } });
+  expect((await world.gate.observe()).waiting).toEqual({ ask: 9 });
+});
+
 test("a limit that is raised is offered at once to those who wait in a lane", async ({ world }) => {
   await world.open({ perKey: { slots: 1, cost: 1 } });
   await world.permit(A);
