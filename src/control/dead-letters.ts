@@ -17,6 +17,7 @@ import {
   type StepError,
   type Values,
 } from "../../queues/index.ts";
+import { groupFailures, type FailureGroup } from "../analysis/failure-groups.ts";
 import { checkForm } from "../registry/schedule-form.ts";
 import { noRun } from "../run-options.ts";
 import { pageForm, pauseForm, replayAllForm, tenantForm } from "./forms.ts";
@@ -77,6 +78,8 @@ interface DeadLetterParts {
 
 /** Letters that a page holds unless somebody says otherwise. */
 const PAGE = 50;
+/** Letters whose failures are grouped. */
+const LOOKED_AT = 1_000;
 /** Letters looked at in one go when all are concerned. */
 const BATCH = 200;
 
@@ -101,6 +104,17 @@ export class DeadLetterDoor {
   async list(options: PageForm = {}): Promise<DeadLetterPage> {
     const { limit = PAGE, offset = 0, tenant } = checkForm(pageForm, options);
     return this.#parts.soon(this.#list(limit, offset, tenant));
+  }
+
+  /**
+   * What is alike among the newest of them, the largest group first.
+   *
+   * @param options `limit`: letters that are looked at, 1 to 1,000, default 1,000. `tenant`.
+   * @throws ValidationError `request_invalid`.
+   */
+  async groups(options: Omit<PageForm, "offset"> = {}): Promise<FailureGroup[]> {
+    const { letters } = await this.list({ limit: LOOKED_AT, ...options });
+    return groupFailures(letters);
   }
 
   async #list(limit: number, offset: number, tenant: string | undefined): Promise<DeadLetterPage> {

@@ -24,6 +24,18 @@ export const deadLetterRoutes: readonly Route[] = [
   route(
     {
       method: "get",
+      path: "/v1/dead-letters/groups",
+      summary: "What is alike among the newest thousand of them, the largest group first.",
+      query: tenantForm,
+    },
+    async ({ query }, { tutti }) => ({
+      status: 200,
+      body: { groups: await tutti.deadLetters.groups(query) },
+    }),
+  ),
+  route(
+    {
+      method: "get",
       path: "/v1/dead-letters/:id/:step",
       summary: "One of them, with the input of its run.",
       params: address,

@@ -180,6 +180,10 @@ test("dead letters are listed, shown, done again and discarded", async ({
     letters: [],
     total: 0,
   });
+  const groups = (await cli("dead-letters", "groups")).stdout;
+  expect(groups).toMatch(/^COUNT +RUNS +TOOL/);
+  expect(groups).toMatch(/\n4 +4 +/);
+  expect(await json("dead-letters", "groups", "--tenant", "other")).toEqual([]);
   expect((await cli("dead-letters", "show", "r0", "a")).stdout).toContain("message: broken");
   expect(await json("dead-letters", "discard", "r0", "a")).toEqual({ discarded: 1 });
   broken = false;

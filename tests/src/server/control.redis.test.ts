@@ -109,6 +109,10 @@ test("dead letters are listed, shown, done again and discarded", async ({ tutti,
   }
   await work();
   for (const runId of ["r0", "r1", "r2", "r3"]) await tutti.result(runId);
+  const { groups } = await json(await get("/v1/dead-letters/groups?tenant=default"));
+  expect(groups).toMatchObject([
+    { tool: "approval", count: expect.any(Number), example: { step: "no" } },
+  ]);
   const page = await json(await get("/v1/dead-letters?limit=3&offset=2&tenant=default"));
   expect(page).toMatchObject({ total: 4 });
   expect(page["letters"]).toHaveLength(2);

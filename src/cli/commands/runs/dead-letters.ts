@@ -13,6 +13,7 @@ export function addDeadLetters(program: Command, cli: Cli): void {
     .command("dead-letters")
     .description("steps that failed after their last attempt");
   addList(letters, cli);
+  addGroups(letters, cli);
   addShow(letters, cli);
   addReplay(letters, cli);
   addDiscard(letters, cli);
@@ -48,6 +49,33 @@ function addList(letters: Command, cli: Cli): void {
             ]);
             const head = ["RUN", "STEP", "WORKFLOW", "FAILED", "ATTEMPTS", "WHY"];
             return `${table(head, rows)}\n${rows.length} of ${page.total}`;
+          });
+          return EXIT.completed;
+        });
+      }),
+    );
+}
+
+function addGroups(letters: Command, cli: Cli): void {
+  letters
+    .command("groups")
+    .description("what is alike among the newest thousand of them, the largest group first")
+    .option("--tenant <name>", "only those of this tenant")
+    .action(
+      cli.action((command) => {
+        const flags = command.optsWithGlobals<GlobalOptions & { readonly tenant?: string }>();
+        return withSession(cli, flags, async ({ tutti }) => {
+          const groups = await tutti.deadLetters.groups(tenantOf(flags));
+          cli.print(flags.output, groups, () => {
+            const rows = groups.map(({ count, runs, tool, lastAt, code, message, example }) => [
+              String(count),
+              String(runs),
+              tool,
+              lastAt,
+              `${example.runId} ${example.step}`,
+              `${code}: ${message}`,
+            ]);
+            return table(["COUNT", "RUNS", "TOOL", "LAST", "EXAMPLE", "WHY"], rows);
           });
           return EXIT.completed;
         });
