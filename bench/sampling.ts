@@ -45,6 +45,7 @@ function readingOf(calls: number): ToolReading {
   const text = durations.encode() ?? "";
   return {
     came: calls,
+    began: calls,
     ok: calls,
     failed: 0,
     limited: 0,
@@ -90,6 +91,7 @@ function thinking(count: number, calls: number, rounds: number): number[] {
     active: 2,
     delayed: 0,
     arrivals: calls,
+    uncalled: 0,
     ok: calls,
     failed: 0,
     limited: 0,

@@ -56,6 +56,7 @@ import {
   Samples,
   SAMPLE_MS,
   settlesWithin,
+  showLimits,
   ToolQueues,
   Values,
   Waits,
@@ -186,7 +187,10 @@ class RunningWorker implements TuttiWorker {
     this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
     const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
-    this.#optimizer = new Optimizer(this.#redis, this.#keys, samples, gate);
+    this.#optimizer = new Optimizer(
+      { redis: this.#redis, keys: this.#keys, samples, gate },
+      (ids) => showLimits(this.#redis, this.#keys, queues, ids),
+    );
     this.#sampler = new Sampler({
       samples,
       meter: this.#engine.meter,
@@ -236,7 +240,8 @@ class RunningWorker implements TuttiWorker {
     await this.#keeper.start(this.#declared);
     await this.#workers.start();
     await this.#duties.start();
-    if (this.#options.optimizer === false) await this.#optimizer.withdraw();
+    if (this.#options.optimizer === false) await this.#optimizer.turnOff();
+    else await this.#optimizer.turnOn();
     await this.#starters.start();
     this.#sampler.start();
     await this.#announce();

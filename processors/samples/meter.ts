@@ -6,6 +6,7 @@ export type CallOutcome = "ok" | "failed" | "limited" | "none";
 /** What was counted of one tool since the last word. */
 class Count {
   came = 0;
+  began = 0;
   ok = 0;
   failed = 0;
   limited = 0;
@@ -31,6 +32,7 @@ export class Meter {
 
   /** A call begins. What is returned has to be called once, when it has ended. */
   begin(tool: string): (outcome: CallOutcome) => void {
+    this.#of(tool).began++;
     const call = Symbol(tool);
     const fromMs = performance.now();
     const calls = this.#underway.get(tool) ?? new Map<symbol, number>();
@@ -65,6 +67,7 @@ export class Meter {
     const wait = count?.wait.encode();
     return {
       came: count?.came ?? 0,
+      began: count?.began ?? 0,
       ok: count?.ok ?? 0,
       failed: count?.failed ?? 0,
       limited: count?.limited ?? 0,

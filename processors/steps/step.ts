@@ -138,7 +138,7 @@ async function endingOf(
     const input = await call.bind(found, endUnknown);
     const kept = await call.recall(input, attempts - 1, found);
     if (kept !== null) return kept;
-    const waitMs = waitedMs(job, record, found);
+    const waitMs = waitedMs(work, record, found);
     if (waitMs !== null) engine.meter.waited(call.tool, waitMs);
     startedAt = performance.now();
     ended = engine.meter.begin(call.tool);
@@ -168,14 +168,14 @@ function outcomeOf(thrown: unknown, aborted: boolean): CallOutcome {
  * For how long the first call of a step could have begun before it did: since the last step that it needs
  * had ended, or since its job was there. Null for later calls, which waited for their pause. Milliseconds.
  */
-function waitedMs(job: Job<StepJob>, record: StepRecord, found: Found): number | null {
-  if (record.attempts > 1 || record.startedAtMs === null) return null;
+function waitedMs({ job, workflow }: Work, record: StepRecord, found: Found): number | null {
+  const { startedAtMs, attempts } = record;
+  // A turn in a sequence, and a resumption, are not told by the ends of what is needed.
+  const isOrdered = workflow.definition.sequence !== undefined || job.data.epoch > 0;
+  if (attempts > 1 || startedAtMs === null || isOrdered) return null;
   const ends = [...found.dependencies.values()].map(({ finishedAtMs }) => finishedAtMs ?? 0);
-  return Math.max(
-    0,
-    record.startedAtMs -
-      (job.data.item === undefined && ends.length > 0 ? Math.max(...ends) : job.timestamp),
-  );
+  const isReleased = job.data.item === undefined && ends.length > 0;
+  return Math.max(0, startedAtMs - (isReleased ? Math.max(...ends) : job.timestamp));
 }
 
 /** Ways out of a job that are no failure. */

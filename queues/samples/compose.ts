@@ -13,6 +13,14 @@ import type {
   ToolSample,
 } from "./sample.ts";
 
+/** A machine's word about itself that is older is not taken for how it is. Milliseconds. */
+const STALE_MS = 15_000;
+
+/** What a machine says of itself. */
+interface MachineWord extends Partial<Pick<MachineSample, "usage" | "pressure">> {
+  readonly atMs: number;
+}
+
 type Told = readonly { readonly machine: string; readonly reading: ToolReading }[];
 
 /** Makes one sample of what the gate's script sees and of what processes said since the one before. */
@@ -47,7 +55,7 @@ export function composeSample(
       ] as const,
   );
   const machines = Object.entries(seen.machines).map(
-    ([name, fields]) => [name, machineSample(fields, seen.usage[name])] as const,
+    ([name, fields]) => [name, machineSample(fields, seen.usage[name], seen.now)] as const,
   );
   return {
     atMs: seen.now,
@@ -118,7 +126,7 @@ function toolSample(
   told: Told,
   blockedMs: Readonly<Record<string, number>>,
 ): Omit<ToolSample, "servedBy"> {
-  const sum = (field: "came" | "ok" | "failed" | "limited"): number =>
+  const sum = (field: "came" | "began" | "ok" | "failed" | "limited"): number =>
     told.reduce((all, { reading }) => all + reading[field], 0);
   const service = Durations.sum(told.map(({ reading }) => reading.service)).encode();
   const wait = Durations.sum(told.map(({ reading }) => reading.wait)).encode();
@@ -126,7 +134,8 @@ function toolSample(
     waiting,
     active,
     delayed,
-    arrivals: Math.max(0, waiting - waitedBefore + sum("came")),
+    arrivals: waiting - waitedBefore + sum("came"),
+    uncalled: sum("came") - sum("began"),
     ok: sum("ok"),
     failed: sum("failed"),
     limited: sum("limited"),
@@ -153,6 +162,7 @@ function placesOf(told: Told): Record<string, PlaceSample> {
 function machineSample(
   fields: Readonly<Record<string, number>>,
   word: string | undefined,
+  now: number,
 ): MachineSample {
   const shares = (mark: string): Record<string, number> =>
     Object.fromEntries(
@@ -160,12 +170,13 @@ function machineSample(
         .filter(([field]) => field.startsWith(mark))
         .map(([field, units]) => [field.slice(mark.length), units / MACHINE_UNITS]),
     );
-  const said =
-    word === undefined ? {} : readJson<Partial<Pick<MachineSample, "usage" | "pressure">>>(word);
+  const told = word === undefined ? undefined : readJson<MachineWord>(word);
+  // Who said it may be gone: what is old says nothing about now.
+  const said = told === undefined || now - told.atMs > STALE_MS ? undefined : told;
   return {
     believed: shares("u:"),
     background: shares("b:"),
-    usage: said.usage ?? {},
-    pressure: said.pressure ?? {},
+    usage: said?.usage ?? {},
+    pressure: said?.pressure ?? {},
   };
 }

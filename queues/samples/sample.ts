@@ -8,6 +8,8 @@ export const SAMPLES_TRIMMED = 500;
 export interface ToolReading {
   /** Jobs that were taken from its queues, also those whose tool was not called. */
   readonly came: number;
+  /** Calls that began. */
+  readonly began: number;
   readonly ok: number;
   readonly failed: number;
   /** Sent away with a 429. */
@@ -43,8 +45,14 @@ export interface ToolSample {
   readonly active: number;
   /** Jobs that stand aside until a time: retries most of all. */
   readonly delayed: number;
-  /** Jobs that came to its queues in the interval: those that were taken, and those that wait more than before. */
+  /**
+   * Jobs that came to its queues in the interval: those that were taken, and those that wait more than before. What
+   * processes say is not of the same instant as what the queues hold, so one sample may have some too many and
+   * the next as many too few, below 0 even.
+   */
   readonly arrivals: number;
+  /** Jobs that were taken without a call: they were skipped, had a kept result, or went back to their queue. */
+  readonly uncalled: number;
   readonly ok: number;
   readonly failed: number;
   readonly limited: number;

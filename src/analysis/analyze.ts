@@ -116,11 +116,12 @@ function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): E
 function beforeOf(ended: Ended, definition: RunDefinition, step: string): readonly Timed[] {
   const started = ended.get(step)?.startedMs ?? 0;
   const turn = turnsBefore(definition, step).at(-1);
+  const isAny = definition.steps[step]?.join === "any";
   return (
     [...(definition.steps[step]?.needs ?? []), ...(turn === undefined ? [] : [turn])]
       .flatMap((id) => ended.get(id) ?? [])
       // `any`: what ended after it had begun was not waited for.
-      .filter(({ finishedMs }) => finishedMs <= started)
+      .filter(({ finishedMs }) => !isAny || finishedMs <= started)
   );
 }
 
@@ -140,21 +141,24 @@ function pathOf(ended: Ended, definition: RunDefinition): string[] {
 
 /** How much later each step could have ended, when those behind it wait and run as long as they did. */
 function slackOf(ended: Ended, definition: RunDefinition, totalMs: number): Map<string, number> {
-  const latestEnd = new Map<string, number>();
-  for (const { step } of ended.values()) latestEnd.set(step, totalMs);
-  for (const { step, finishedMs, eligibleMs } of [...ended.values()].toSorted(
-    (a, b) => b.startedMs - a.startedMs,
-  ))
-    for (const before of beforeOf(ended, definition, step)) {
-      const must = (latestEnd.get(step) ?? totalMs) - (finishedMs - eligibleMs);
-      latestEnd.set(before.step, Math.min(latestEnd.get(before.step) ?? totalMs, must));
-    }
-  return new Map(
-    [...ended.values()].map(({ step, finishedMs }) => [
-      step,
-      Math.max(0, (latestEnd.get(step) ?? totalMs) - finishedMs),
-    ]),
-  );
+  const behind = new Map<string, Timed[]>();
+  for (const one of ended.values())
+    for (const { step } of beforeOf(ended, definition, one.step))
+      behind.set(step, [...(behind.get(step) ?? []), one]);
+  const slack = new Map<string, number>();
+  const of = ({ step, finishedMs }: Timed): number => {
+    const known = slack.get(step);
+    if (known !== undefined) return known;
+    // What another one began behind could have ended as much later as that began later, and as it may itself.
+    const rooms = (behind.get(step) ?? []).map(
+      (next) => Math.max(0, next.eligibleMs - finishedMs) + of(next),
+    );
+    const least = Math.max(0, Math.min(totalMs - finishedMs, ...rooms));
+    slack.set(step, least);
+    return least;
+  };
+  for (const one of ended.values()) of(one);
+  return slack;
 }
 
 function recommendationsOf(one: Timed, totalMs: number): Recommendation[] {

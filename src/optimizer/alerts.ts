@@ -43,7 +43,7 @@ export function judgeAlerts(state: AlertState, metrics: Metrics): AlertChanges {
   const rows: Record<string, number> = { ...state.rows };
   const raised: Alert[] = [];
   const resolved: Alert[] = [];
-  for (const { name, value, threshold } of readingsOf(metrics)) {
+  for (const { name, value, threshold } of [...readingsOf(metrics), ...goneOf(state, metrics)]) {
     const alert = standing.get(name);
     const against = alert === undefined ? value > threshold : value < threshold * ALERT_HYSTERESIS;
     const row = against ? (rows[name] ?? 0) + 1 : 0;
@@ -59,6 +59,14 @@ export function judgeAlerts(state: AlertState, metrics: Metrics): AlertChanges {
     }
   }
   return { state: { standing: [...standing.values()], rows }, raised, resolved };
+}
+
+/** A resource that no machine has any more is used by nobody. */
+function goneOf({ standing }: AlertState, { utilization }: Metrics): AlertReading[] {
+  const mark = "resource_utilization:";
+  return standing
+    .filter(({ name }) => name.startsWith(mark) && !(name.slice(mark.length) in utilization))
+    .map(({ name, threshold }) => ({ name, value: 0, threshold }));
 }
 
 interface AlertReading {

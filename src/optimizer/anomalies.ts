@@ -13,6 +13,8 @@ const NORMAL = 0.6745;
 /** What varies by less than this is taken to vary by this: a part of the median time, a share of failures. */
 const LEAST_TIME_SPREAD = 0.05;
 const LEAST_SHARE_SPREAD = 0.02;
+/** Times are measured in whole milliseconds. */
+const LEAST_TIME_MS = 1;
 
 /** What was measured of a tool in a window. */
 interface Measured {
@@ -89,7 +91,10 @@ function unusual(
   if (value === null || before.length < LEAST_WINDOWS) return [];
   const median = medianOf(before);
   const deviation = medianOf(before.map((one) => Math.abs(one - median))) / NORMAL;
-  const least = of === "response_time" ? LEAST_TIME_SPREAD * median : LEAST_SHARE_SPREAD;
-  const z = (value - median) / Math.max(deviation, least, Number.MIN_VALUE);
+  const least =
+    of === "response_time"
+      ? Math.max(LEAST_TIME_MS, LEAST_TIME_SPREAD * median)
+      : LEAST_SHARE_SPREAD;
+  const z = (value - median) / Math.max(deviation, least);
   return Math.abs(z) > LIMIT ? [{ tool, of, value, median, z, n: before.length }] : [];
 }

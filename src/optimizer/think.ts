@@ -18,11 +18,13 @@ import { windowOf } from "./window.ts";
 export interface OptimizerState {
   /** The last sample that was looked at; null before the first. */
   readonly lastId: string | null;
+  /** It was turned off: passes do nothing. */
+  readonly off?: boolean;
   readonly findings: FindingState;
   readonly alerts: AlertState;
   readonly tuning: TuningState;
   readonly anomalies: AnomalyState;
-  /** Of the arrivals of each tool. */
+  /** Of the arrivals of each tool a second. */
   readonly forecasts: Readonly<Record<string, ForecastState>>;
   /** Metrics of the last windows, the oldest first. */
   readonly history: readonly Past[];
@@ -68,7 +70,7 @@ export interface OptimizerReport {
   readonly baseline: readonly string[];
   /** What has become unusual. */
   readonly anomalies: readonly Anomaly[];
-  /** Arrivals of the next window, by tool; tools of which too little is known are left out. */
+  /** Arrivals a second in the next window, by tool; tools of which too little is known are left out. */
   readonly forecasts: Readonly<Record<string, Forecast>>;
   /** What this pass changed, and what it says of the change before. */
   readonly adjustments: Omit<Tuned, "state">;
@@ -167,12 +169,12 @@ function anomalyInput({ tools }: Digest): Parameters<typeof findAnomalies>[1] {
 /** Tools to which nothing came count with 0 as long as they are remembered. */
 function learnArrivals(
   before: OptimizerState["forecasts"],
-  { tools }: Digest,
+  { tools, ms }: Digest,
 ): Record<string, ForecastState> {
   const names = new Set([...Object.keys(before), ...Object.keys(tools)]);
   const next: Record<string, ForecastState> = {};
   for (const tool of names) {
-    const state = learnForecast(before[tool], tools[tool]?.arrivals ?? 0);
+    const state = learnForecast(before[tool], ((tools[tool]?.arrivals ?? 0) * 1_000) / ms);
     // Nothing came for so long that there is nothing to foretell.
     if (state.level > LEAST_LEVEL) next[tool] = state;
   }

@@ -83,10 +83,13 @@ function toolWindow(samples: readonly Sample[], tool: string, ms: number): ToolW
   for (const { blockedMs } of some)
     for (const [label, blockedFor] of Object.entries(blockedMs))
       blocked[label] = (blocked[label] ?? 0) + blockedFor / (ms * Math.max(1, servedBy));
+  // Each lane of a tool is refused for itself: what is told is how the time of all of them divides.
+  const whole = Object.values(blocked).reduce((total, share) => total + share, 0);
+  if (whole > 1) for (const label of Object.keys(blocked)) blocked[label]! /= whole;
   return {
     waiting: seen.at(-1)?.waiting ?? 0,
     active: some.reduce((all, one) => all + one.active, 0) / samples.length,
-    arrivals: sum("arrivals"),
+    arrivals: Math.max(0, sum("arrivals")),
     ok: sum("ok"),
     failed: sum("failed"),
     limited: sum("limited"),

@@ -27,29 +27,33 @@ const rollbackForm = z.strictObject({
 });
 
 const limit = z.int().positive().max(100_000);
-const simulationForm = z.strictObject({
-  /** New limits of tools, by id: calls at once, and windows of their own rates in the place of the old ones. */
-  tools: z
-    .record(
-      z.string().min(1),
-      z
-        .strictObject({
-          concurrency: limit.optional(),
-          rates: z
-            .array(z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }))
-            .max(10)
-            .optional(),
-        })
-        .refine((value) => Object.keys(value).length > 0, {
-          error: "expected something to change",
-        }),
-    )
-    .default({}),
-  /** Machines in all; those that are added are like the last one. */
-  machines: z.int().positive().max(1_000).optional(),
-  /** How often the load is played, each time by another chance. Default: 20. */
-  plays: z.int().positive().max(200).default(20),
-});
+const simulationForm = z
+  .strictObject({
+    /** New limits of tools, by id: calls at once, and windows of their own rates in the place of the old ones. */
+    tools: z
+      .record(
+        z.string().min(1),
+        z
+          .strictObject({
+            concurrency: limit.optional(),
+            rates: z
+              .array(z.strictObject({ max: z.int().positive(), durationMs: z.int().positive() }))
+              .max(10)
+              .optional(),
+          })
+          .refine((value) => Object.keys(value).length > 0, {
+            error: "expected something to change",
+          }),
+      )
+      .default({}),
+    /** Machines in all; those that are added are like the last one. */
+    machines: z.int().positive().max(100).optional(),
+    /** How often the load is played, each time by another chance. Default: 20. */
+    plays: z.int().min(2).max(200).default(20),
+  })
+  .refine(({ tools, machines }) => machines !== undefined || Object.keys(tools).length > 0, {
+    error: "expected tools or machines to change, got: neither",
+  });
 
 /** What the scheduled optimizer sees and does: `tutti.optimizer`. */
 export class OptimizerDoor {

@@ -24,16 +24,30 @@ const TRIES = 5;
 /** Who changes something when nobody asks for it. */
 const ITSELF = "optimizer";
 
+/** What the optimizer works with. */
+interface OptimizerParts {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly samples: Samples;
+  readonly gate: Gate;
+}
+
 /** The passes of the optimizer: reads samples, thinks, keeps what it found, changes limits. */
 export class Optimizer {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #samples: Samples;
   readonly #gate: Gate;
+  readonly #show: (tools: readonly string[]) => Promise<void>;
   readonly #shapes: ShapeReader;
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
-  constructor(redis: Redis, keys: Keys, samples: Samples, gate: Gate) {
+  /** `show`: lets Bull Board, and workers without a gate, go by the limits of tools as they are now. */
+  constructor(
+    { redis, keys, samples, gate }: OptimizerParts,
+    show: (tools: readonly string[]) => Promise<void>,
+  ) {
+    this.#show = show;
     this.#redis = redis;
     this.#keys = keys;
     this.#samples = samples;
@@ -46,6 +60,7 @@ export class Optimizer {
   async pass(): Promise<OptimizerReport | null> {
     const { version, state } = await this.#store.read();
     const known = state ?? NOTHING_KNOWN;
+    if (known.off === true) return null;
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
@@ -58,27 +73,43 @@ export class Optimizer {
     ];
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
-    await converge(this.#gate, room, thought.state.tuning.desired);
+    await this.#converge(thought.state.tuning.desired);
+    // It was turned off meanwhile: what was just done must not stay.
+    if ((await this.#store.read()).state?.off === true) await this.#converge({});
     return thought.report;
   }
 
+  /** A worker starts with the optimizer on: passes have an effect again. */
+  async turnOn(): Promise<void> {
+    await this.#turn(false);
+  }
+
   /** The optimizer is turned off: limits are those of the catalogues and of people again. */
-  async withdraw(): Promise<void> {
+  async turnOff(): Promise<void> {
+    await this.#turn(true);
+    await this.#converge({});
+  }
+
+  async #turn(off: boolean): Promise<void> {
     for (let n = 0; n < TRIES; n++) {
       const { version, state } = await this.#store.read();
-      if (state === null || Object.keys(state.tuning.desired).length === 0) return;
+      const known = state ?? NOTHING_KNOWN;
+      if ((known.off ?? false) === off) return;
       const room = await readRoom(this.#redis, this.#keys);
       const why = "the optimizer was turned off";
-      const { state: tuning, made } = withdraw(state.tuning, room, why, Date.now());
-      const events = made.map((adjustment) => ({
-        event: "made" as const,
-        by: "settings",
-        adjustment,
-      }));
-      if (!(await this.#store.keep(version, { ...state, tuning }, events))) continue;
-      await converge(this.#gate, room, tuning.desired);
-      return;
+      const { state: tuning, made } = withdraw(known.tuning, room, why, Date.now());
+      const events = off
+        ? made.map((adjustment) => ({ event: "made" as const, by: "settings", adjustment }))
+        : [];
+      if (await this.#store.keep(version, { ...known, off, ...(off ? { tuning } : {}) }, events))
+        return;
     }
+  }
+
+  /** Lets the gate, and whoever looks at queues, go by what tools should have. */
+  async #converge(desired: Readonly<Record<string, number>>): Promise<void> {
+    const changed = await converge(this.#gate, await readRoom(this.#redis, this.#keys), desired);
+    if (changed.length > 0) await this.#show(changed);
   }
 
   /** What the last pass saw; null before the first. */
@@ -126,7 +157,7 @@ export class Optimizer {
         );
       const events: AuditEvent[] = [{ event: "rolled_back", by, adjustment }];
       if (!(await this.#store.keep(version, { ...state, tuning }, events))) continue;
-      await converge(this.#gate, await readRoom(this.#redis, this.#keys), tuning.desired);
+      await this.#converge(tuning.desired);
       return adjustment;
     }
     throw new TuttiError("internal_error", "the optimizer's state changed too often");

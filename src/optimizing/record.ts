@@ -40,7 +40,7 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
     else
       tools[name] = {
         ...limitsOf(shown.tools[name]),
-        arrivals: steps.map((sample) => sample.tools[name]?.arrivals ?? 0),
+        arrivals: callsOf(steps.map((sample) => sample.tools[name])),
         waiting: first.tools[name]?.waiting ?? 0,
         serviceMs,
       };
@@ -58,6 +58,16 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
       machines: Object.values(shown.machines).map(machineOf),
     },
   };
+}
+
+/** Jobs that came and were called for, step by step; what a step has too many the next ones have too few. */
+function callsOf(steps: readonly (Sample["tools"][string] | undefined)[]): number[] {
+  let short = 0;
+  return steps.map((tool) => {
+    const count = (tool?.arrivals ?? 0) - (tool?.uncalled ?? 0) + short;
+    short = Math.min(0, count);
+    return Math.max(0, count);
+  });
 }
 
 /** As they were measured; where none was, the mean that the gate goes by. Null: nobody knows. */

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
-import type { BudgetLimits, Gate, GateChanges, Keys } from "../../queues/index.ts";
+import type { BudgetLimits, Gate, Keys } from "../../queues/index.ts";
 import type { Room, ToolRoom } from "../optimizer/tuning/adjustment.ts";
 
 const OWN = "tool:";
@@ -21,8 +21,10 @@ export async function readRoom(redis: Redis, keys: Keys): Promise<Room> {
     const { slots: declared, maxSlots } = readJson<BudgetLimits>(text);
     if (declared === undefined) continue;
     const set = slotsOf("set", tool);
+    const tuned = slotsOf("tuned", tool);
     room[tool] = {
-      concurrency: set ?? slotsOf("tuned", tool) ?? declared,
+      concurrency: set ?? tuned ?? declared,
+      ...(tuned === undefined ? {} : { tuned }),
       declared,
       max: maxSlots ?? declared,
       isSet: set !== undefined,
@@ -32,20 +34,23 @@ export async function readRoom(redis: Redis, keys: Keys): Promise<Room> {
 }
 
 /**
- * Lets the gate go by what tools should have. Told again with every pass, so that what was decided comes true
- * also when the process that decided it has died in between.
+ * Lets the gate go by what tools should have, and names those that were changed. Told again with every pass, so
+ * that what was decided comes true also when the process that decided it has died in between. What was raised
+ * does not wait below what somebody has set by hand, to come back with the next reset.
  */
 export async function converge(
   gate: Gate,
   room: Room,
   desired: Readonly<Record<string, number>>,
-): Promise<void> {
+): Promise<string[]> {
+  const changed: string[] = [];
   const budgets: Record<string, { tuned: BudgetLimits | false }> = {};
-  for (const [tool, { concurrency, declared, isSet }] of Object.entries(room)) {
-    const slots = desired[tool] ?? declared;
-    if (isSet || slots === concurrency) continue;
-    budgets[`${OWN}${tool}`] = { tuned: slots === declared ? false : { slots } };
+  for (const [tool, { declared, isSet, tuned }] of Object.entries(room)) {
+    const slots = isSet || desired[tool] === declared ? undefined : desired[tool];
+    if (slots === tuned) continue;
+    budgets[`${OWN}${tool}`] = { tuned: slots === undefined ? false : { slots } };
+    changed.push(tool);
   }
-  const changes: GateChanges = { budgets };
-  if (Object.keys(budgets).length > 0) await gate.configure(changes);
+  if (changed.length > 0) await gate.configure({ budgets });
+  return changed;
 }

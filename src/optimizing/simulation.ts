@@ -13,6 +13,7 @@ import type { Recorded } from "./record.ts";
 export interface Simulation {
   /** How long the recorded load is. Milliseconds. */
   readonly recordedMs: number;
+  /** Fewer than asked for, where the load is large. */
   readonly plays: number;
   /** Tools that nobody knows the times of: they were not played. */
   readonly unknown: readonly string[];
@@ -20,16 +21,26 @@ export interface Simulation {
   readonly tools: Readonly<Record<string, ToolComparison>>;
 }
 
+/** Jobs that are played in all: a large load is played less often. */
+const MAX_JOBS = 500_000;
+/** Fewer have no interval. */
+const LEAST_PLAYS = 2;
+
 /** Tries a change on a recording, play by play, so that others have their turn in between. */
 export async function tryOn(
   { recording, unknown, ms }: Recorded,
   change: ModelChange,
   plays: number,
 ): Promise<Simulation> {
+  const jobs = Object.values(recording.tools).reduce(
+    (sum, { arrivals, waiting }) => sum + waiting + arrivals.reduce((all, n) => all + n, 0),
+    0,
+  );
+  const affordable = Math.max(LEAST_PLAYS, Math.floor(MAX_JOBS / Math.max(1, jobs)));
   const pairs: Pair[] = [];
-  for (const pair of pairsOf(recording, change, plays)) {
+  for (const pair of pairsOf(recording, change, Math.min(plays, affordable))) {
     pairs.push(pair);
     await breathe();
   }
-  return { recordedMs: ms, plays, unknown, tools: compare(pairs) };
+  return { recordedMs: ms, plays: pairs.length, unknown, tools: compare(pairs) };
 }

@@ -25,6 +25,7 @@ export function toolOf({
     active: 0,
     delayed: 0,
     arrivals: 0,
+    uncalled: 0,
     ok: 0,
     failed: 0,
     limited: 0,

@@ -20,6 +20,8 @@ const FAILING_SHARE = 0.1;
 /** Calls that take so much longer than usual, beyond chance, are slowed down. */
 const INFLATION = 1.3;
 const INFLATION_Z = 3.5;
+/** Times are measured in whole milliseconds: a smaller growth is none. */
+const INFLATION_LEAST_MS = 5;
 const INFLATION_LEAST = 5;
 /** What service times vary by, as a share of their mean, when nobody has measured it. */
 const SPREAD = 0.7;
@@ -128,7 +130,9 @@ function evidenceOf(
       inflation:
         usual === undefined || meanMs === null || calls < INFLATION_LEAST
           ? null
-          : meanMs / usual.meanMs,
+          : meanMs - usual.meanMs < INFLATION_LEAST_MS
+            ? Math.min(1, meanMs / Math.max(1, usual.meanMs))
+            : meanMs / Math.max(1, usual.meanMs),
       blocked: blocked.shares,
     },
   };

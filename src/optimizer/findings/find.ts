@@ -10,6 +10,8 @@ const WINDOWS = 6;
 const LONG_WINDOWS = 12;
 /** It takes so many verdicts of the same kind in a row to find something, and as many to take it back. */
 const IN_A_ROW = 2;
+/** What never drains weighs more than what drains within a day. Milliseconds. */
+const ENDLESS_MS = 86_400_000;
 
 /** What is remembered of a tool. */
 interface ToolMemory {
@@ -112,5 +114,5 @@ function isWorthKeeping(memory: ToolMemory, windows: readonly Digest[], tool: st
 
 /** How much waiting there is for how long: what has no end weighs most. */
 function weightOf({ busy, drainMs, waiting }: Evidence): number {
-  return busy * (drainMs ?? 60_000) * Math.log2(2 + waiting);
+  return busy * (drainMs ?? (waiting > 0 ? ENDLESS_MS : 0)) * Math.log2(2 + waiting);
 }

@@ -27,6 +27,9 @@ interface MachineState {
 }
 
 interface ToolState {
+  /** Chance of its own, so that a change of one tool does not change what happens to others by chance. */
+  readonly arriving: () => number;
+  readonly serving: () => number;
   readonly name: string;
   readonly model: ModelTool;
   /** Arrivals that wait, the first at `head`. */
@@ -39,6 +42,8 @@ interface ToolState {
   readonly waits: Durations;
 }
 
+/** Seeds of one play: two for each tool. */
+const SEEDS = 100_003;
 /** What is binary about shares: three of a third fit. */
 const HAIR = 1e-6;
 
@@ -55,7 +60,6 @@ export function simulate(recording: Recording, seed: number): Readonly<Record<st
 
 class Model {
   readonly #recording: Recording;
-  readonly #random: () => number;
   readonly #tools: readonly ToolState[];
   readonly #machines: readonly MachineState[];
   /** Slots in use by budget, and when units were taken of each rate: pairs of time and units, with a sum. */
@@ -67,8 +71,9 @@ class Model {
 
   constructor(recording: Recording, seed: number) {
     this.#recording = recording;
-    this.#random = seeded(seed);
-    this.#tools = Object.entries(recording.tools).map(([name, model]) => ({
+    this.#tools = Object.entries(recording.tools).map(([name, model], index) => ({
+      arriving: seeded(SEEDS * seed + 2 * index),
+      serving: seeded(SEEDS * seed + 2 * index + 1),
       name,
       model,
       queue: Array.from({ length: model.waiting }, () => 0),
@@ -118,7 +123,7 @@ class Model {
   #arrivalsOf(step: number, stepMs: number): { atMs: number; tool: ToolState }[] {
     const arrivals = this.#tools.flatMap((tool) =>
       Array.from({ length: tool.model.arrivals[step] ?? 0 }, () => ({
-        atMs: (step + this.#random()) * stepMs,
+        atMs: (step + tool.arriving()) * stepMs,
         tool,
       })),
     );
@@ -218,7 +223,7 @@ class Model {
       }
     }
     const { serviceMs } = tool.model;
-    const drawn = serviceMs[Math.floor(this.#random() * serviceMs.length)] ?? 0;
+    const drawn = serviceMs[Math.floor(tool.serving() * serviceMs.length)] ?? 0;
     push(this.#running, { endsAtMs: this.#nowMs + drawn, tool, machine });
   }
 

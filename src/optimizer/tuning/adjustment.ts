@@ -6,6 +6,8 @@ export interface ToolRoom {
   readonly declared: number;
   /** More the optimizer must not let run. */
   readonly max: number;
+  /** What the optimizer made of them, where it did. */
+  readonly tuned?: number;
   /** Somebody has set them by hand: they are not the optimizer's. */
   readonly isSet: boolean;
 }

@@ -13,8 +13,9 @@ export interface Measured {
   readonly others: number;
 }
 
-/** The first window after a change holds calls from before it. */
-const SETTLING_WINDOWS = 1;
+/** Calls that began before a change end behind it for so many mean times: those windows do not count. */
+const SETTLING_MEANS = 2;
+const SETTLING_MAX = 12;
 /** What is not proven after so many more is taken back. */
 const JUDGED_WINDOWS = 3;
 /** A gain below this is not worth a change. */
@@ -55,7 +56,7 @@ export function together(windows: readonly Measured[]): Measured {
  * Null: too early to say.
  */
 export function judge(before: Measured, after: readonly Measured[]): Judgement | null {
-  const windows = after.slice(SETTLING_WINDOWS);
+  const windows = after.slice(settlingOf(before, after));
   if (windows.length === 0) return null;
   const now = together(windows);
   const effect = effectOf(before, now, windows.length);
@@ -67,18 +68,39 @@ export function judge(before: Measured, after: readonly Measured[]): Judgement |
     : { verdict: "reverted", reason: "no gain was proven", effect };
 }
 
+/** Whether a gain could be told from chance after as many windows as are judged. */
+export function canProve(before: Measured, windows: number, gain: number): boolean {
+  const ended = (before.ended * gain * JUDGED_WINDOWS) / Math.max(1, windows);
+  return gain >= barOf(before.ended, ended);
+}
+
+/** The gain that chance does not explain: one standard error of the logarithm of two Poisson rates, 5 % at least. */
+function barOf(before: number, after: number): number {
+  return Math.max(
+    LEAST_GAIN,
+    Math.exp(Math.sqrt(1 / Math.max(1, before) + 1 / Math.max(1, after))),
+  );
+}
+
+/** One window at least, as the change came in the middle of it. */
+function settlingOf({ calls, sumMs }: Measured, after: readonly Measured[]): number {
+  const windowMs = after[0]?.ms ?? 0;
+  if (calls === 0 || windowMs === 0) return 1;
+  const windows = Math.ceil((SETTLING_MEANS * sumMs) / calls / windowMs);
+  return Math.min(SETTLING_MAX, Math.max(1, windows));
+}
+
 function effectOf(before: Measured, now: Measured, windows: number): Effect {
   const rate = ({ ended, ms }: Measured): number => (ms === 0 ? 0 : (ended * 1_000) / ms);
   const beforePerS = rate(before);
   const afterPerS = rate(now);
   const gain = beforePerS === 0 ? (afterPerS > 0 ? Infinity : 1) : afterPerS / beforePerS;
-  const error = Math.sqrt(1 / Math.max(1, before.ended) + 1 / Math.max(1, now.ended));
   return {
     beforePerS,
     afterPerS,
     // JSON knows no infinity.
     gain: Math.min(gain, 1_000),
-    bar: Math.max(LEAST_GAIN, Math.exp(error)),
+    bar: barOf(before.ended, now.ended),
     windows,
   };
 }

@@ -1,10 +1,13 @@
 import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Adjustment, Judgement, Room } from "./adjustment.ts";
-import { judge, measure, together, type Measured } from "./judge.ts";
+import { canProve, judge, measure, together, type Measured } from "./judge.ts";
 
 /** Windows before a change that it is compared with. */
 const BEFORE_WINDOWS = 6;
+/** Only those in which jobs waited count: where nothing waits, more calls at once could not end more. So many are needed. */
+const LEAST_BEFORE = 4;
+const WAITED = 0.5;
 /** A raise is by this part, and by 1 at least. */
 const STEP = 0.5;
 /** After a raise that proved nothing the tool is left alone for so many windows, twice as many after the next, up to the maximum. */
@@ -26,11 +29,19 @@ export interface TuningState {
   readonly desired: Readonly<Record<string, number>>;
   /** One at a time: of two changes nobody could tell which of them did it. */
   readonly trial: Trial | null;
+  /** When something was changed last; 0: nothing was. Redis' clock, milliseconds. */
+  readonly changedAtMs: number;
   /** Tools that are left alone: for how many windows more, and how many it was. */
   readonly resting: Readonly<Record<string, readonly [left: number, length: number]>>;
 }
 
-export const NOTHING_TUNED: TuningState = { lastId: 0, desired: {}, trial: null, resting: {} };
+export const NOTHING_TUNED: TuningState = {
+  lastId: 0,
+  desired: {},
+  trial: null,
+  changedAtMs: 0,
+  resting: {},
+};
 
 /** What a pass does. */
 export interface Tuned {
@@ -54,14 +65,15 @@ export function tune(
   if (owned.trial !== null) return proceed(owned, owned.trial, windows);
   const adjustment = proposeRaise(owned, windows, findings, room);
   if (adjustment === null) return { state: owned };
-  const before = windows.slice(-BEFORE_WINDOWS).map((one) => measure(one, adjustment.tool));
+  const before = together(waited(windows, adjustment.tool, owned.changedAtMs));
   return {
     made: adjustment,
     state: {
       ...owned,
       lastId: adjustment.id,
+      changedAtMs: adjustment.atMs,
       desired: { ...owned.desired, [adjustment.tool]: adjustment.to },
-      trial: { adjustment, before: together(before), after: [] },
+      trial: { adjustment, before, after: [] },
     },
   };
 }
@@ -135,10 +147,20 @@ function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): 
     state: {
       ...state,
       trial: null,
+      changedAtMs: last?.atMs ?? state.changedAtMs,
       desired: { ...state.desired, [tool]: from },
       resting: { ...state.resting, [tool]: [length, length] },
     },
   };
+}
+
+/** The last windows in which jobs of a tool waited, behind the last change of anything and the window it was made in. */
+function waited(windows: readonly Digest[], tool: string, changedAtMs: number): Measured[] {
+  const since = windows.filter(({ atMs }) => atMs > changedAtMs);
+  return (changedAtMs === 0 ? since : since.slice(1))
+    .slice(-BEFORE_WINDOWS)
+    .filter(({ tools }) => (tools[tool]?.busy ?? 0) > WAITED)
+    .map((one) => measure(one, tool));
 }
 
 function proposeRaise(
@@ -154,12 +176,17 @@ function proposeRaise(
     if (isSet || from >= max || (state.resting[tool]?.[0] ?? 0) > 0) continue;
     // What was raised before may not have reached the gate yet.
     if (from !== (state.desired[tool] ?? own.declared)) continue;
+    const to = Math.min(max, from + Math.max(1, Math.ceil(from * STEP)));
+    const before = waited(windows, tool, state.changedAtMs);
+    // What could not be proven even if it gained all that it can is not tried.
+    if (before.length < LEAST_BEFORE || !canProve(together(before), before.length, to / from))
+      continue;
     return {
       id: state.lastId + 1,
       tool,
       what: "concurrency",
       from,
-      to: Math.min(max, from + Math.max(1, Math.ceil(from * STEP))),
+      to,
       why: `${tool} may not run more than ${from} calls at once, and jobs wait for that`,
       atMs: windows.at(-1)?.atMs ?? 0,
     };

@@ -26,7 +26,15 @@ const workers = [
 ];
 const composeSample = (before: Remembered, now: Seen, readings: readonly Reading[]): Sample =>
   compose(before, now, readings, workers);
-const nothing: ToolReading = { came: 0, ok: 0, failed: 0, limited: 0, active: 0, oldestMs: 0 };
+const nothing: ToolReading = {
+  came: 0,
+  began: 0,
+  ok: 0,
+  failed: 0,
+  limited: 0,
+  active: 0,
+  oldestMs: 0,
+};
 const said = (process: string, ask: Partial<ToolReading>, machine = "m"): Reading => ({
   machine,
   process,
@@ -83,7 +91,9 @@ test("only the last word of a process says what is underway there", () => {
 test("machines are told in shares; what nobody measured is not there", () => {
   const now = seen({
     machines: { m: { "u:cpu": 250_000, "b:cpu": 100_000, n: 2, "c:*": 1_000_000 }, n: {} },
-    usage: { m: JSON.stringify({ usage: { cpu: 0.4, network: null }, pressure: { cpu: 0 } }) },
+    usage: {
+      m: JSON.stringify({ usage: { cpu: 0.4, network: null }, pressure: { cpu: 0 }, atMs: 1_000 }),
+    },
   });
   const { machines } = composeSample(remember(seen({ now: 1_000 })), now, []);
   expect(machines).toEqual({

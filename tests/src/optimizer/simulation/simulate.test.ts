@@ -139,6 +139,15 @@ describe("a comparison", () => {
     expect(compared(recording(), { tools: { none: { concurrency: 9 } } }, 3)).toEqual({});
   });
 
+  test("leaves out tools beside the one that is changed, when they share nothing with it", () => {
+    const noisy = { waiting: 100, serviceMs: [500, 1_000, 1_500], arrivals: [3, 3, 3] };
+    const one = recording({
+      tools: { ask: tool(noisy), tell: tool({ ...noisy, budgets: [] }) },
+    });
+    const found = compared(one, { tools: { ask: { concurrency: 9 } } }, 5);
+    expect(Object.keys(found)).toEqual(["ask"]);
+  });
+
   test("knows rates, machines, and limits where there were none", () => {
     const third = tool({ waiting: 1_000, budgets: [], needs: { cpu: 1 / 3 } });
     const one = recording({ tools: { ask: third }, budgets: {} });

@@ -43,11 +43,18 @@ describe("a change", () => {
   });
 
   test("of a tool that hardly ever ends a call has more to prove", () => {
-    const few = { ...BEFORE, ended: 6, calls: 6 };
+    const few = { ...BEFORE, ended: 6, calls: 6, sumMs: 600 };
     const double = Array.from({ length: 4 }, () => ({ ...WINDOW, ended: 1, calls: 1 }));
     expect(judge(few, double)).toMatchObject({ verdict: "reverted", effect: { gain: 1 } });
-    const none = { ...BEFORE, ended: 0, calls: 0 };
+    const none = { ...BEFORE, ended: 0, calls: 0, sumMs: 0 };
     expect(judge(none, double)).toMatchObject({ verdict: "kept", effect: { gain: 1_000 } });
+  });
+
+  test("waits for calls that began before it: twice their mean time", () => {
+    const long = { ...BEFORE, sumMs: 600 * 7_000 };
+    const more = Array.from({ length: 6 }, () => ({ ...WINDOW, ended: 150 }));
+    expect(judge(long, more.slice(0, 5))).toBeNull();
+    expect(judge(long, more)).toMatchObject({ verdict: "kept", effect: { windows: 3 } });
   });
 
   test.each([

@@ -33,12 +33,36 @@ class World {
   state: TuningState = NOTHING_TUNED;
   room: Room = { ask: ASK };
   findings: readonly Finding[] = [FINDING];
+  /** Share of a window in which jobs wait. */
+  busy = 1;
   readonly told: string[] = [];
   readonly #ends: (concurrency: number) => number;
   #windows: Digest[] = [];
 
   constructor(ends: (concurrency: number) => number) {
     this.#ends = ends;
+    // What a change is compared with.
+    for (let n = 0; n < 3; n++) this.#see(ends(ASK.concurrency));
+  }
+
+  /** Windows in which nothing waits and little is done. */
+  idle(windows: number): this {
+    for (let n = 0; n < windows; n++) {
+      this.busy = 0;
+      this.#see(10);
+    }
+    this.busy = 1;
+    return this;
+  }
+
+  #see(ended: number): void {
+    const digest = {
+      atMs: (this.#windows.length + 1) * 5_000,
+      ms: 5_000,
+      tools: { ask: { busy: this.busy, ok: ended, failed: 0, calls: ended, meanMs: 100 } },
+      machines: {},
+    } as unknown as Digest;
+    this.#windows.push(digest);
   }
 
   get concurrency(): number {
@@ -48,13 +72,7 @@ class World {
   pass(windows: number): this {
     for (let n = 0; n < windows; n++) {
       const ended = this.#ends(this.concurrency);
-      const digest = {
-        atMs: (this.#windows.length + 1) * 5_000,
-        ms: 5_000,
-        tools: { ask: { ok: ended, failed: 0, calls: ended, meanMs: 100 } },
-        machines: {},
-      } as unknown as Digest;
-      this.#windows.push(digest);
+      this.#see(ended);
       const { state, made, judged } = tune(
         this.state,
         this.#windows.slice(-6),
@@ -110,6 +128,19 @@ describe("a tool that may not run more calls at once", () => {
       const { state, made } = tune(world.state, [], world.findings, world.room);
       expect([made, state.desired]).toEqual([undefined, {}]);
     } else expect(world.pass(20).told).toEqual([]);
+  });
+});
+
+describe("a change is compared", () => {
+  test("only with windows in which jobs waited: a load that begins is no gain", () => {
+    const world = new World(() => 200).idle(6);
+    expect(world.pass(3).told).toEqual([]);
+    expect(world.pass(5).told).toEqual(["2 -> 3", "reverted 3"]);
+  });
+
+  test("only where a gain could be told from chance", () => {
+    expect(new World(() => 1).pass(20).told).toEqual([]);
+    expect(new World((concurrency) => 10 * concurrency).pass(5).told).toEqual(["2 -> 3", "kept 3"]);
   });
 });
 
