@@ -21,7 +21,7 @@ export { Meter } from "./samples/meter.ts";
 export { Sampler } from "./samples/sampler.ts";
 export { capacityOf, declaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
-export { Learner, type UsageWord } from "./gate/learner.ts";
+export { Learner } from "./gate/learner.ts";
 export { ServiceLevel } from "./gate/service-level.ts";
 export { MachineUsage } from "./learning/machine-usage.ts";
 export { Settlement } from "./gate/settlement.ts";

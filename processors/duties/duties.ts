@@ -55,41 +55,11 @@ export class Duties {
   }
 
   async start(): Promise<void> {
-    const kept = { opts: { removeOnComplete: REPORTS_KEPT, removeOnFail: REPORTS_KEPT } };
-    await this.#queue.upsertJobScheduler(
-      "retention",
-      { every: RETENTION_INTERVAL_MS },
-      { name: "retention", ...kept },
-    );
-    await this.#queue.upsertJobScheduler(
-      "sweeper",
-      { every: this.#sweepIntervalMs },
-      { name: "sweeper", ...kept },
-    );
-    await this.#queue.upsertJobScheduler(
-      "level",
-      { every: LEVEL_INTERVAL_MS },
-      { name: "level", ...kept },
-    );
-    if (this.#options.learner === undefined) await this.#queue.removeJobScheduler("learner");
-    else
-      await this.#queue.upsertJobScheduler(
-        "learner",
-        { every: LEARN_INTERVAL_MS },
-        { name: "learner", ...kept },
-      );
-    if (this.#options.optimizer === undefined) await this.#queue.removeJobScheduler("optimizer");
-    else
-      await this.#queue.upsertJobScheduler(
-        "optimizer",
-        { every: this.#options.optimizeIntervalMs },
-        { name: "optimizer", ...kept },
-      );
-    await this.#queue.upsertJobScheduler(
-      "lanes",
-      { every: this.#sweepIntervalMs },
-      { name: "lanes", ...kept },
-    );
+    const opts = { removeOnComplete: REPORTS_KEPT, removeOnFail: REPORTS_KEPT };
+    for (const [name, every] of Object.entries(this.#intervals())) {
+      if (every === null) await this.#queue.removeJobScheduler(name);
+      else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
+    }
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
@@ -110,6 +80,19 @@ export class Duties {
     clearInterval(this.#timer);
     await this.#pass;
     await this.#worker?.close();
+  }
+
+  /** How often each duty is done; null: not at all. Milliseconds. */
+  #intervals(): Readonly<Record<string, number | null>> {
+    const { learner, optimizer, optimizeIntervalMs } = this.#options;
+    return {
+      retention: RETENTION_INTERVAL_MS,
+      sweeper: this.#sweepIntervalMs,
+      level: LEVEL_INTERVAL_MS,
+      learner: learner === undefined ? null : LEARN_INTERVAL_MS,
+      optimizer: optimizer === undefined ? null : optimizeIntervalMs,
+      lanes: this.#sweepIntervalMs,
+    };
   }
 
   async #perform(job: Job): Promise<object> {

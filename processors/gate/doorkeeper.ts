@@ -12,9 +12,10 @@ import {
   toolOfQueue,
 } from "../../queues/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
+import { patiently } from "../patiently.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
-import { patiently, Reporter, type ReporterOptions } from "./reporter.ts";
+import { Reporter, type ReporterOptions } from "./reporter.ts";
 import { gated, UNUSED, type Gatekeeper } from "./seam.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 

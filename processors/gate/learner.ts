@@ -6,29 +6,23 @@ import { readJson } from "../../config/index.ts";
 import {
   MACHINE_UNITS,
   shareUnits,
+  USAGE_STALE_MS,
   type Gate,
   type GatedLimits,
   type GateChanges,
   type Keys,
   type Observed,
+  type UsageWord,
 } from "../../queues/index.ts";
 import { KneeControl, type KneeDecision } from "../learning/knee.ts";
-import type { MachineReading } from "../learning/machine-usage.ts";
 import { ServiceTimes, type ServiceTimeState } from "../learning/service-time.ts";
 import { VectorLearner, type Shares, type VectorState } from "../learning/vectors.ts";
 
 /** How often what happened is learned from. Milliseconds. */
 export const LEARN_INTERVAL_MS = 5_000;
-/** A machine's word about itself that is older says nothing about the last window. Milliseconds. */
-const STALE_MS = 3 * LEARN_INTERVAL_MS;
 /** A machine under strategy `unlimited` takes nothing more above this use or this pressure. */
 const HOT_USE = 0.98;
 const HOT_PRESSURE = 0.2;
-
-/** What a machine says of itself. */
-export interface UsageWord extends Pick<MachineReading, "usage" | "pressure" | "windowMs"> {
-  readonly atMs: number;
-}
 
 /** What is kept between two passes. */
 interface Kept {
@@ -117,7 +111,8 @@ export class Learner {
     for (const [machine, text] of Object.entries(seen.usage)) {
       const word = readJson<UsageWord>(text);
       // Over a long window, as after a time without a worker, one reading says nothing.
-      if (seen.now - word.atMs > STALE_MS || windowMs <= 0 || windowMs > STALE_MS) continue;
+      if (seen.now - word.atMs > USAGE_STALE_MS || windowMs <= 0 || windowMs > USAGE_STALE_MS)
+        continue;
       machines.push(machine);
       const before = kept.busy?.[machine] ?? {};
       const running = Object.entries(seen.busy[machine] ?? {}).map(

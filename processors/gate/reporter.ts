@@ -1,10 +1,9 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
-import { messageOf } from "../../config/index.ts";
-import type { Gate, Keys } from "../../queues/index.ts";
+import type { Gate, Keys, UsageWord } from "../../queues/index.ts";
 import type { MachineUsage } from "../learning/machine-usage.ts";
-import type { UsageWord } from "./learner.ts";
+import { patiently } from "../patiently.ts";
 
 /** How often a process reports. Milliseconds. */
 const REPORT_MS = 5_000;
@@ -84,14 +83,5 @@ export class Reporter {
     await Promise.all(
       calls.map(([tool, count]) => gate.report(tool, machine, { class: "ok", count })),
     );
-  }
-}
-
-/** Waits for work that may fail for now: it is done again later. */
-export async function patiently(log: Logger, work: Promise<unknown>, what: string): Promise<void> {
-  try {
-    await work;
-  } catch (thrown) {
-    log.warn({ error: messageOf(thrown) }, what);
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 import type { Samples } from "../../queues/index.ts";
-import { patiently } from "../gate/reporter.ts";
+import { patiently } from "../patiently.ts";
 import type { Meter } from "./meter.ts";
 
 /** What a process samples with. */

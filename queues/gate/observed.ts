@@ -1,5 +1,19 @@
 import { readJson } from "../../config/index.ts";
 
+/** A machine's word about itself that is older says nothing about how it is. Milliseconds. */
+export const USAGE_STALE_MS = 15_000;
+
+/** What a machine says of itself: shares of it by resource; null: cannot be read there. */
+export interface UsageWord {
+  readonly usage: Readonly<Record<string, number | null>>;
+  /** Share of time in which work waited for the resource. */
+  readonly pressure: Readonly<Record<string, number | null>>;
+  /** Time that it is a mean of. */
+  readonly windowMs: number;
+  /** Redis' clock. Milliseconds. */
+  readonly atMs: number;
+}
+
 /** What has happened at the gate for some time. */
 export interface Observed {
   readonly now: number;

@@ -1,5 +1,6 @@
 import { readJson } from "../../config/index.ts";
 import { MACHINE_UNITS } from "../gate/limits.ts";
+import { USAGE_STALE_MS, type UsageWord } from "../gate/observed.ts";
 import type { WorkerInfo } from "../presence.ts";
 import { Durations } from "./durations.ts";
 import type {
@@ -12,14 +13,6 @@ import type {
   ToolReading,
   ToolSample,
 } from "./sample.ts";
-
-/** A machine's word about itself that is older is not taken for how it is. Milliseconds. */
-const STALE_MS = 15_000;
-
-/** What a machine says of itself. */
-interface MachineWord extends Partial<Pick<MachineSample, "usage" | "pressure">> {
-  readonly atMs: number;
-}
 
 type Told = readonly { readonly machine: string; readonly reading: ToolReading }[];
 
@@ -170,9 +163,9 @@ function machineSample(
         .filter(([field]) => field.startsWith(mark))
         .map(([field, units]) => [field.slice(mark.length), units / MACHINE_UNITS]),
     );
-  const told = word === undefined ? undefined : readJson<MachineWord>(word);
+  const told = word === undefined ? undefined : readJson<UsageWord>(word);
   // Who said it may be gone: what is old says nothing about now.
-  const said = told === undefined || now - told.atMs > STALE_MS ? undefined : told;
+  const said = told === undefined || now - told.atMs > USAGE_STALE_MS ? undefined : told;
   return {
     believed: shares("u:"),
     background: shares("b:"),

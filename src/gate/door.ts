@@ -1,5 +1,8 @@
-import { issuesOf, TuttiError, ValidationError, type ToolRegistry } from "../../config/index.ts";
+import type { z } from "zod";
+
+import { TuttiError, type ToolRegistry } from "../../config/index.ts";
 import { LEVELS, type Gate, type GateChanges, type LevelView } from "../../queues/index.ts";
+import { checkForm } from "../registry/schedule-form.ts";
 import { levelChange, type BudgetChange, type LevelSetting, type ToolChange } from "./forms.ts";
 import { compileBudgetChange, compileReset, compileToolChange, type GateTarget } from "./set.ts";
 import { viewGate, type BudgetView, type GateView, type ToolLimitsView } from "./show.ts";
@@ -78,24 +81,26 @@ export class GateDoor {
    * @throws ValidationError `request_invalid` with every problem.
    */
   async setLevel(setting: LevelSetting): Promise<LevelView> {
-    const parsed = levelChange.safeParse(setting);
-    if (!parsed.success) throw new ValidationError(issuesOf(parsed.error, "request_invalid"));
-    const { level, by = "an operator", reason, forMs } = parsed.data;
-    const { gate, soon } = this.#parts;
-    return soon(
-      (async () => {
-        const untilMs = forMs === undefined ? undefined : (await gate.show()).now + forMs;
-        await gate.configure({
-          level: level === "auto" ? level : LEVELS.indexOf(level),
-          levelBy: {
-            who: by,
-            ...(reason === undefined ? {} : { reason }),
-            ...(untilMs === undefined ? {} : { untilMs }),
-          },
-        });
-        return gate.level();
-      })(),
-    );
+    return this.#parts.soon(this.#setLevel(checkForm(levelChange, setting)));
+  }
+
+  async #setLevel({
+    level,
+    by = "an operator",
+    reason,
+    forMs,
+  }: z.output<typeof levelChange>): Promise<LevelView> {
+    const { gate } = this.#parts;
+    const untilMs = forMs === undefined ? undefined : (await gate.show()).now + forMs;
+    await gate.configure({
+      level: level === "auto" ? level : LEVELS.indexOf(level),
+      levelBy: {
+        who: by,
+        ...(reason === undefined ? {} : { reason }),
+        ...(untilMs === undefined ? {} : { untilMs }),
+      },
+    });
+    return gate.level();
   }
 
   async #change(changes: GateChanges, target: GateTarget): Promise<ToolLimitsView | BudgetView> {

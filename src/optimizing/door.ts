@@ -1,8 +1,9 @@
 import { z } from "zod";
 
-import { issuesOf, ValidationError, type Issue, type ToolRegistry } from "../../config/index.ts";
+import type { Issue, ToolRegistry } from "../../config/index.ts";
 import type { OptimizerReport } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
+import { checkForm } from "../registry/schedule-form.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { tryOn, type Simulation } from "./simulation.ts";
@@ -79,7 +80,7 @@ export class OptimizerDoor {
    */
   async history(form: z.input<typeof historyForm> = {}): Promise<AuditEntry[]> {
     const { optimizer, soon } = this.#parts;
-    return soon(optimizer.history(checked(historyForm, form).limit));
+    return soon(optimizer.history(checkForm(historyForm, form).limit));
   }
 
   /**
@@ -91,9 +92,8 @@ export class OptimizerDoor {
    */
   async simulate(form: z.input<typeof simulationForm>): Promise<Simulation> {
     const { optimizer, soon, registry } = this.#parts;
-    const { tools, machines, plays } = checked(simulationForm, form);
-    const unknown = Object.keys(tools).filter((id) => registry.get(id) === undefined);
-    if (unknown.length > 0) throw new ValidationError(unknown.map(noTool));
+    const unknown = Object.keys(form.tools ?? {}).filter((id) => registry.get(id) === undefined);
+    const { tools, machines, plays } = checkForm(simulationForm, form, unknown.map(noTool));
     const change = { tools, ...(machines === undefined ? {} : { machines }) };
     return tryOn(await soon(optimizer.record()), change, plays);
   }
@@ -105,15 +105,9 @@ export class OptimizerDoor {
    */
   async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment> {
     const { optimizer, soon } = this.#parts;
-    const { id, by } = checked(rollbackForm, form);
+    const { id, by } = checkForm(rollbackForm, form);
     return soon(optimizer.rollBack(id, by));
   }
-}
-
-function checked<T extends z.ZodType>(schema: T, form: z.input<T>): z.output<T> {
-  const parsed = schema.safeParse(form);
-  if (!parsed.success) throw new ValidationError(issuesOf(parsed.error, "request_invalid"));
-  return parsed.data;
 }
 
 const noTool = (id: string): Issue => ({

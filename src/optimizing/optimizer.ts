@@ -146,7 +146,9 @@ export class Optimizer {
     for (let n = 0; n < TRIES; n++) {
       const { version, state } = await this.#store.read();
       const entries = await this.#store.audit(Number.MAX_SAFE_INTEGER);
-      const adjustment = entries.find((entry) => entry.adjustment.id === id)?.adjustment;
+      const own = entries.filter((entry) => entry.adjustment.id === id);
+      // Another one may have come to the same number since.
+      const adjustment = own.some(isTakenBack) ? undefined : own[0]?.adjustment;
       const tuning =
         state === null || adjustment === undefined ? null : rollBack(state.tuning, adjustment);
       if (state === null || adjustment === undefined || tuning === null)
@@ -163,3 +165,6 @@ export class Optimizer {
     throw new TuttiError("internal_error", "the optimizer's state changed too often");
   }
 }
+
+const isTakenBack = (entry: AuditEntry): boolean =>
+  entry.event === "rolled_back" || (entry.event === "judged" && entry.verdict === "reverted");

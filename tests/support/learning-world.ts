@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
-import { Learner, type UsageWord } from "../../processors/index.ts";
-import { Gate, Keys, MACHINE_UNITS, type Caller } from "../../queues/index.ts";
+import { Learner } from "../../processors/index.ts";
+import { Gate, Keys, MACHINE_UNITS, type Caller, type UsageWord } from "../../queues/index.ts";
 import { takes } from "./gated.ts";
 
 /** A step of the world's time. Milliseconds. */

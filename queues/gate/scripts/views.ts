@@ -35,6 +35,11 @@ function operations.show()
   return shown
 end
 
+local function waitingIn(queue)
+  local key = P .. ':' .. queue .. ':'
+  return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
+end
+
 -- What has happened since the last call, for who learns from it: ended calls, and for how long each tool
 -- has held permits on each machine, in all. Milliseconds.
 function operations.observe()
@@ -45,10 +50,6 @@ function operations.observe()
     local busy = {}
     for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
     seen.busy[name] = busy
-  end
-  local function waitingIn(queue)
-    local key = P .. ':' .. queue .. ':'
-    return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
   end
   for tool, text in pairs(hash(G .. '.tools')) do
     if cjson.decode(text).external then seen.waiting[tool] = waitingIn(tool) end
@@ -68,15 +69,15 @@ function operations.observe()
   return seen
 end
 
--- Queues and machines at this moment, for who samples them, and the runs that were admitted since the last call. Lanes count for their tool, and time that a queue
--- is being refused right now is in the sums.
+-- Queues and machines at this moment, for who samples them, and the runs that were admitted since the last
+-- call. Lanes count for their tool, and time that a queue is being refused right now is in the sums.
 function operations.sample()
   local seen = { now = now, level = tonumber(redis.call('HGET', G, 'level') or '0'), queues = {}, blocked = {}, machines = {}, usage = hash(G .. '.usage'), admitted = {} }
   for definition, count in pairs(hash(P .. '.admissions')) do seen.admitted[definition] = tonumber(count) end
   redis.call('DEL', P .. '.admissions')
   local function look(queue)
     local key = P .. ':' .. queue .. ':'
-    local waiting = redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
+    local waiting = waitingIn(queue)
     local active, delayed = redis.call('LLEN', key .. 'active'), redis.call('ZCARD', key .. 'delayed')
     if waiting + active + delayed == 0 then return end
     local sum = seen.queues[baseOf(queue)] or { 0, 0, 0 }

@@ -127,15 +127,17 @@ function evidenceOf(
       drainMs: Number.isFinite(drain) ? Math.round(drain) : null,
       ended,
       failed,
-      inflation:
-        usual === undefined || meanMs === null || calls < INFLATION_LEAST
-          ? null
-          : meanMs - usual.meanMs < INFLATION_LEAST_MS
-            ? Math.min(1, meanMs / Math.max(1, usual.meanMs))
-            : meanMs / Math.max(1, usual.meanMs),
+      inflation: calls < INFLATION_LEAST ? null : inflationOf(meanMs, usual),
       blocked: blocked.shares,
     },
   };
+}
+
+/** How much longer calls take than usual; null: nobody knows. */
+function inflationOf(meanMs: number | null, usual: Usual | undefined): number | null {
+  if (usual === undefined || meanMs === null) return null;
+  const times = meanMs / Math.max(1, usual.meanMs);
+  return meanMs - usual.meanMs < INFLATION_LEAST_MS ? Math.min(1, times) : times;
 }
 
 /** Machines on which the oldest call is far too old, while others end theirs. */

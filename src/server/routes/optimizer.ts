@@ -44,10 +44,11 @@ export const optimizerRoutes: readonly Route[] = [
       path: "/v1/optimizer/history/:id/rollback",
       summary: "Take an adjustment back; its tool is then left alone for half an hour.",
       params: z.object({ id: z.coerce.number() }),
+      body: z.strictObject({ by: z.string().min(1).max(200).optional() }).optional(),
     },
-    async ({ params: { id } }, { tutti }) => ({
+    async ({ params: { id }, body: { by = "the API" } = {} }, { tutti }) => ({
       status: 200,
-      body: await tutti.optimizer.rollback({ id, by: "the API" }),
+      body: await tutti.optimizer.rollback({ id, by }),
     }),
   ),
 ];

@@ -72,7 +72,7 @@ interface SimulateFlags extends GlobalOptions {
 function addSimulate(optimize: Command, cli: Cli): void {
   optimize
     .command("simulate")
-    .requiredOption(
+    .option(
       "--set <what=value>",
       "tool.concurrency=4, tool.rate=100/1m or machines=3; may be repeated",
       collect,
