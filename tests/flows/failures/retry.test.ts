@@ -2,7 +2,7 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
-import { eventually } from "../../support/eventually.ts";
+import type { StepView } from "../../../src/index.ts";
 import { test } from "../../support/orchestra.ts";
 import { SOON, workflow } from "../../support/workflows.ts";
 
@@ -113,13 +113,14 @@ describe("a step that fails", () => {
   }) => {
     const busy = new TuttiError("tool_unavailable", "busy", { details: { retryAfterMs: 300 } });
     const { handler, pauses } = failing(1, busy);
-    await work({ probe: handler });
     const { runId } = await tutti.submit(workflow([{ id: "a", retry: SOON }]));
-    const retrying = await eventually(async () => {
-      const step = (await tutti.get(runId)).steps["a"];
-      expect(step?.state).toBe("retrying");
-      return step;
-    });
+    // Heard rather than looked up: a busy machine may sleep through the whole pause.
+    const events = tutti.watch(runId)[Symbol.asyncIterator]();
+    expect((await events.next()).value).toMatchObject({ type: "snapshot" });
+    await work({ probe: handler });
+    let retrying: StepView | undefined;
+    for await (const event of { [Symbol.asyncIterator]: () => events })
+      if (event.type === "step" && event.step.state === "retrying") retrying = event.step;
     expect(retrying).toMatchObject({ attempts: 0, error: { code: "tool_unavailable" } });
     const ended = await tutti.result(runId);
     expect(ended.state, JSON.stringify(ended)).toBe("completed");
