@@ -1,7 +1,7 @@
 import type { LevelWithSilent, Logger } from "pino";
 
 import type { Strategy, ToolRegistry } from "../config/index.ts";
-import type { SecretSource, ToolHandler } from "../processors/index.ts";
+import type { SecretSource, ToolHandler, UsageProbe } from "../processors/index.ts";
 
 /** How a worker process behaves. */
 export interface StartWorkerOptions {
@@ -23,6 +23,8 @@ export interface StartWorkerOptions {
   readonly machine?: string;
   /** How much of the machine its jobs may be believed to use. Default: "balanced". */
   readonly strategy?: Strategy;
+  /** Says how the machine is used, for who learns from it. Default: the counters of this system. */
+  readonly usage?: UsageProbe;
   /**
    * Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls
    * services take. The same for all workers of a deployment; a worker that starts with `false` also ends

@@ -68,7 +68,13 @@ import { Optimizer } from "./optimizing/optimizer.ts";
 import { treeOf } from "./tree.ts";
 import type { StartWorkerOptions } from "./worker-options.ts";
 
-export type { CallContext, SecretSource, ToolHandler } from "../processors/index.ts";
+export type {
+  CallContext,
+  SecretSource,
+  ToolHandler,
+  UsageProbe,
+  UsageReading,
+} from "../processors/index.ts";
 export type { StartWorkerOptions } from "./worker-options.ts";
 
 /** How long a stopping worker tries to say so. Milliseconds. */
@@ -157,7 +163,7 @@ class RunningWorker implements TuttiWorker {
       leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
       capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
       log,
-      ...(learning ? { usage: new MachineUsage() } : {}),
+      ...(learning ? { usage: options.usage ?? new MachineUsage() } : {}),
       onMachines: () => this.#workers.show(),
     });
     this.#engine = {

@@ -68,6 +68,31 @@ const step = (at: number, needs: readonly number[] = [], times = 1): ScenarioSte
   times,
 });
 
+/** Calls of each tool a second, when runs of the classes come at these rates. */
+export function visitsOf(
+  tools: readonly ScenarioTool[],
+  classes: readonly ScenarioClass[],
+  rates: readonly number[],
+): readonly number[] {
+  const visits = tools.map(() => 0);
+  for (const [index, { steps }] of classes.entries())
+    for (const { tool: at, times } of steps) visits[at]! += rates[index]! * times;
+  return visits;
+}
+
+/** How much of each resource of all machines so many calls a second take; 1 is all there is. */
+export function resourceLoads(
+  tools: readonly ScenarioTool[],
+  visits: readonly number[],
+  machines: number,
+): readonly number[] {
+  return RESOURCES.map(
+    (_, resource) =>
+      tools.reduce((sum, one, at) => sum + visits[at]! * one.seconds * one.use[resource]!, 0) /
+      machines,
+  );
+}
+
 /** How much of the scarcest thing the classes take at these rates; 1 is all there is. */
 function loadOf(
   tools: readonly ScenarioTool[],
@@ -75,14 +100,8 @@ function loadOf(
   rates: readonly number[],
   knee?: number,
 ): number {
-  const visits = tools.map(() => 0);
-  for (const [index, { steps }] of classes.entries())
-    for (const { tool: at, times } of steps) visits[at]! += rates[index]! * times;
-  const machine = RESOURCES.map(
-    (_, resource) =>
-      tools.reduce((sum, one, at) => sum + visits[at]! * one.seconds * one.use[resource]!, 0) /
-      MACHINES,
-  );
+  const visits = visitsOf(tools, classes, rates);
+  const machine = resourceLoads(tools, visits, MACHINES);
   const service = tools.map((one, at) =>
     one.knee === undefined ? 0 : (visits[at]! * one.seconds) / (knee ?? one.knee),
   );

@@ -1,4 +1,4 @@
-import { KNEE_POWER, MACHINES, RESOURCES, type ScenarioTool } from "./definitions.ts";
+import { KNEE_POWER, MACHINES, RESOURCES, type ScenarioTool, type Vector } from "./definitions.ts";
 
 interface Running {
   readonly tool: ScenarioTool;
@@ -22,14 +22,51 @@ function slowdownAt(used: number, resource: number): number {
   return RESOURCES[resource] === "memory" ? used ** 2 : used ** 1.25;
 }
 
+/** Time integrals of a machine since somebody last read them, by resource. Milliseconds. */
+interface Integrals {
+  ms: number;
+  readonly used: number[];
+  readonly waited: number[];
+}
+
+const NO_INTEGRALS = (): Integrals => ({
+  ms: 0,
+  used: RESOURCES.map(() => 0),
+  waited: RESOURCES.map(() => 0),
+});
+
 /** Machines of this process, whose calls slow each other down when they use more than there is. */
 export class Machines {
   readonly #running = new Set<Running>();
-  readonly #used = Array.from({ length: MACHINES }, () => RESOURCES.map(() => 0));
+  readonly #used: number[][];
+  readonly #integrals: Integrals[];
   readonly #knees = new Map<string, number>();
   #sinceMs = performance.now();
   #overMs = 0;
   #timer: NodeJS.Timeout | undefined;
+
+  constructor(count = MACHINES) {
+    this.#used = Array.from({ length: count }, () => RESOURCES.map(() => 0));
+    this.#integrals = Array.from({ length: count }, NO_INTEGRALS);
+  }
+
+  /** Something else runs on a machine from now on, in the place of what else ran there. */
+  setBackground(machine: number, before: Vector, background: Vector): void {
+    this.#advance();
+    for (const [resource, share] of background.entries())
+      this.#used[machine]![resource]! += share - before[resource]!;
+    this.#plan();
+  }
+
+  /** How a machine was used since the last call of this: shares, and the share of the time that was lost by waiting. */
+  takeUse(machine: number): { ms: number; used: Vector; waited: Vector } {
+    this.#advance();
+    const { ms, used, waited } = this.#integrals[machine]!;
+    this.#integrals[machine] = NO_INTEGRALS();
+    const meanOf = (sums: readonly number[]): Vector =>
+      sums.map((sum) => (ms === 0 ? 0 : sum / ms)) as unknown as Vector;
+    return { ms, used: meanOf(used), waited: meanOf(waited) };
+  }
 
   setKnee(tool: string, knee: number): void {
     this.#knees.set(tool, knee);
@@ -70,7 +107,15 @@ export class Machines {
     const passedMs = nowMs - this.#sinceMs;
     this.#sinceMs = nowMs;
     for (const call of this.#running) call.leftMs -= passedMs / call.slowdown;
-    for (const used of this.#used) if (Math.max(...used) > OVER) this.#overMs += passedMs;
+    for (const [machine, used] of this.#used.entries()) {
+      if (Math.max(...used) > OVER) this.#overMs += passedMs;
+      const integrals = this.#integrals[machine]!;
+      integrals.ms += passedMs;
+      for (const [resource, share] of used.entries()) {
+        integrals.used[resource]! += Math.min(1, share) * passedMs;
+        integrals.waited[resource]! += (share > 1 ? 1 - 1 / share : 0) * passedMs;
+      }
+    }
   }
 
   #plan(): void {

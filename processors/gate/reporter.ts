@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
 import type { Gate, Keys, UsageWord } from "../../queues/index.ts";
-import type { MachineUsage } from "../learning/machine-usage.ts";
+import type { UsageProbe } from "../learning/machine-usage.ts";
 import { patiently } from "../patiently.ts";
 
 /** How often a process reports. Milliseconds. */
@@ -16,7 +16,7 @@ export interface ReporterOptions {
   readonly machine: string;
   readonly log: Logger;
   /** Says how the machine is used, for who learns from it. Default: not said. */
-  readonly usage?: MachineUsage;
+  readonly usage?: UsageProbe;
   /** Called when there are more or fewer machines than before. */
   readonly onMachines?: () => Promise<void>;
 }

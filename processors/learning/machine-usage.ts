@@ -12,14 +12,28 @@ type Resource = "cpu" | "memory" | "network" | "storage";
 /** By resource; null = not known here. */
 type Known = Readonly<Record<Resource, number | null>>;
 
-/** How this machine was used between two readings. */
-export interface MachineReading {
+/** How a machine was used between two readings. */
+export interface UsageReading {
   /** Milliseconds. */
   readonly windowMs: number;
   /** Share of the machine, or of what this container may use of it. Memory is as it is now, the others are means. */
   readonly usage: Known;
   /** Share of the time in which some work waited for the resource. */
   readonly pressure: Known;
+}
+
+/** Says how a machine is used. */
+export interface UsageProbe {
+  /**
+   * What happened since the last call; null when there is nothing to say.
+   *
+   * @param atMs Now, by the wall clock. Milliseconds.
+   */
+  read(atMs: number): Promise<UsageReading | null>;
+}
+
+/** How this machine was used between two readings. */
+export interface MachineReading extends UsageReading {
   /** Bytes per second; of the network's two directions the busier one. */
   readonly bytesPerS: Readonly<Record<"network" | "storage", number | null>>;
   /** Share of the machine's processor that this very process used, with all its threads. */
@@ -55,7 +69,7 @@ const TICK_MS = 10;
  * Reads how this machine is used: of the control group (version 2) that limits this process where there
  * is one, else of the whole machine. What cannot be read is null, never a guess; reading never throws.
  */
-export class MachineUsage {
+export class MachineUsage implements UsageProbe {
   readonly #options: MachineUsageOptions;
   #last: Counters | null = null;
 

@@ -1,12 +1,13 @@
 /** The door of queues/redis/: a Redis to work on, whether one was given or not. */
 import { messageOf, TuttiError, type Config } from "../../config/index.ts";
 import { askRedis } from "./connection-check.ts";
-import { canFetch, fetchServer } from "./fetch.ts";
+import { fetchServer } from "./fetch.ts";
 import { makeRedisFolder, type RedisFolder } from "./folder.ts";
 import { installHint } from "./install-hint.ts";
 import { adoptServer, startServer, stopServer } from "./launch.ts";
 import { locateServer, type ServerBinary } from "./locate.ts";
 import { withLock } from "./lock.ts";
+import { canFetch } from "./packages.ts";
 import { addUser, removeUser } from "./users.ts";
 
 /** The part of the {@link Config} that decides which Redis is used. */

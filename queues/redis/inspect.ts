@@ -1,8 +1,8 @@
 import { messageOf, type Config } from "../../config/index.ts";
 import { askRedis, factsOf, type ServerFacts } from "./connection-check.ts";
-import { canFetch } from "./fetch.ts";
 import { redisFolderOf } from "./folder.ts";
 import { locateServer, type Places } from "./locate.ts";
+import { canFetch } from "./packages.ts";
 
 /** What a Redis says about itself, and how its clock differs from ours. */
 export interface RedisInspection extends Pick<

@@ -29,6 +29,8 @@ const SPREAD = 0.7;
 const HOT_PRESSURE = 0.15;
 /** Jobs wait for more than this share of the time. */
 const BUSY = 0.5;
+/** What others use of a resource of a machine, above this, is worth to be told. */
+const NEIGHBOR = 0.2;
 /** A share of blocked time below this explains no waiting. */
 const LEAST_BLOCKED = 0.1;
 
@@ -76,10 +78,13 @@ export function causeOf({ tool, windows, usual }: Look): Looked {
     (drainOf(last.waiting, throughputPerMs) >
       Math.max(WAIT_DRAIN * windowMs, (usual?.meanMs ?? 0) / 2) ||
       (last.waitP95Ms ?? 0) > Math.max(WAIT_P95 * windowMs, 3 * (usual?.meanMs ?? 0)));
-  return judged(isWaiting ? causeOfWaiting(blocked) : null);
+  return judged(isWaiting ? causeOfWaiting(blocked, windows.at(-1)?.machines ?? {}) : null);
 }
 
-function causeOfWaiting({ shares, of }: BlockedShares): Verdict | null {
+function causeOfWaiting(
+  { shares, of }: BlockedShares,
+  machines: Digest["machines"],
+): Verdict | null {
   const { cap, rate, resource, downstream, failing, level } = shares;
   const most = Math.max(cap, rate, resource, downstream, failing, level);
   // Nobody refused it: its workers have their hands full.
@@ -88,12 +93,25 @@ function causeOfWaiting({ shares, of }: BlockedShares): Verdict | null {
   if (most === failing) return { kind: "failing" };
   if (most === downstream) return { kind: "downstream_saturated" };
   if (most === rate) return { kind: "rate_limited", ...culprit(of.rate) };
-  if (most === resource) return { kind: "resource_bound", ...culprit(of.resource) };
+  if (most === resource)
+    return {
+      kind: "resource_bound",
+      ...culprit(of.resource),
+      ...neighbor(of.resource ?? "", machines),
+    };
   return { kind: "under_provisioned", ...culprit(of.cap) };
 }
 
 const culprit = (name: string | undefined): { culprit?: string } =>
   name === undefined || name === "" ? {} : { culprit: name };
+
+/** The machine on which others use most of a resource, if they use much of it. */
+function neighbor(resource: string, machines: Digest["machines"]): { machine?: string } {
+  const [most] = Object.entries(machines)
+    .map(([machine, { background }]) => [machine, background[resource] ?? 0] as const)
+    .toSorted(([, a], [, b]) => b - a);
+  return most === undefined || most[1] <= NEIGHBOR ? {} : { machine: most[0] };
+}
 
 const drainOf = (waiting: number, perMs: number): number =>
   waiting === 0 ? 0 : perMs === 0 ? Infinity : waiting / perMs;

@@ -7,7 +7,8 @@ export interface ToolDigest extends Omit<ToolWindow, "service" | "wait" | "place
   readonly calls: number;
   readonly meanMs: number | null;
   readonly p99Ms: number | null;
-  /** Schedule to start, 95th percentile. */
+  /** Schedule to start: mean, and what 95 of 100 do not exceed. Milliseconds; null without any. */
+  readonly waitMs: number | null;
   readonly waitP95Ms: number | null;
 }
 
@@ -37,6 +38,7 @@ function toolDigest({ service, wait, ...numbers }: ToolWindow): ToolDigest {
     calls: service.count,
     meanMs: service.meanMs,
     p99Ms: service.percentileMs(99),
+    waitMs: wait.meanMs,
     waitP95Ms: wait.percentileMs(95),
   };
 }

@@ -1,6 +1,7 @@
 import { causeOf, type Looked } from "./cause.ts";
 import type { Digest } from "./digest.ts";
 import type { Evidence, Finding, Verdict } from "./finding.ts";
+import { reliefOf, type ToolTimes } from "./relief.ts";
 import type { Shapes } from "./shape.ts";
 import { starvedBehind } from "./starved.ts";
 import { learnUsual, type Usual } from "./usual.ts";
@@ -10,7 +11,7 @@ const WINDOWS = 6;
 const LONG_WINDOWS = 12;
 /** It takes so many verdicts of the same kind in a row to find something, and as many to take it back. */
 const IN_A_ROW = 2;
-/** What never drains weighs more than what drains within a day. Milliseconds. */
+/** What never drains counts like what drains within a day. Milliseconds. */
 const ENDLESS_MS = 86_400_000;
 
 /** What is remembered of a tool. */
@@ -30,7 +31,10 @@ export interface FindingState {
 
 export const NOTHING_FOUND: FindingState = { windows: [], tools: {} };
 
-/** Looks at one more window. The worst finding comes first. `shapes`: those of the workflows that run. */
+/**
+ * Looks at one more window. The finding comes first whose relief would shorten runs most; of those that would shorten
+ * none, the one that keeps most work waiting. `shapes`: those of the workflows that run.
+ */
 export function findBottlenecks(
   state: FindingState,
   window: Digest,
@@ -39,7 +43,7 @@ export function findBottlenecks(
   const windows = [...state.windows, window].slice(-LONG_WINDOWS);
   const names = [...new Set([...Object.keys(state.tools), ...Object.keys(window.tools)])];
   const tools: Record<string, ToolMemory> = {};
-  const findings: Finding[] = [];
+  const findings: Omit<Finding, "reliefMs">[] = [];
   const looked = looksAt(names, windows, state, shapes);
   for (const [tool, { verdict, evidence }] of looked) {
     const before = state.tools[tool] ?? { verdict: null, row: 0 };
@@ -53,7 +57,34 @@ export function findBottlenecks(
         evidence,
       });
   }
-  return { state: { windows, tools }, findings };
+  const kept = findings.map(({ tool }) => tool);
+  const relief = reliefOf(kept, timesOf(windows.slice(-WINDOWS), tools), windows, shapes);
+  const ranked = findings
+    .map((finding) => ({ ...finding, reliefMs: relief.get(finding.tool) ?? null }))
+    .toSorted((a, b) => (b.reliefMs ?? 0) - (a.reliefMs ?? 0));
+  return { state: { windows, tools }, findings: ranked };
+}
+
+/** What a call of each tool takes at present: what waits has to be worked off before it. */
+function timesOf(
+  windows: readonly Digest[],
+  tools: FindingState["tools"],
+): ReadonlyMap<string, ToolTimes> {
+  const last = windows.at(-1);
+  const ms = windows.reduce((sum, window) => sum + window.ms, 0);
+  return new Map(
+    Object.entries(tools).map(([tool, { usual }]) => {
+      const seen = windows.flatMap((window) => window.tools[tool] ?? []);
+      const ended = seen.reduce((sum, { ok, failed }) => sum + ok + failed, 0);
+      const waiting = last?.tools[tool]?.waiting ?? 0;
+      const drainMs = waiting === 0 ? 0 : Math.min(ENDLESS_MS, (waiting * ms) / ended);
+      const waitMs = Math.max(drainMs, ...seen.slice(-1).map((one) => one.waitMs ?? 0));
+      const calls = seen.reduce((sum, one) => sum + one.calls, 0);
+      const meanMs = seen.reduce((sum, one) => sum + one.calls * (one.meanMs ?? 0), 0) / calls;
+      const freeMs = usual?.meanMs ?? 0;
+      return [tool, { nowMs: (calls === 0 ? freeMs : meanMs) + waitMs, freeMs }];
+    }),
+  );
 }
 
 /** What this window says of each tool, the worst first. */

@@ -38,6 +38,8 @@ export interface Verdict {
   readonly kind: FindingKind;
   /** A machine, resource, budget, service or other tool; undefined: the tool itself. */
   readonly culprit?: string;
+  /** Of what a machine has too little of: the machine on which others use much of it. */
+  readonly machine?: string;
 }
 
 /** A bottleneck. */
@@ -45,5 +47,10 @@ export interface Finding extends Verdict {
   readonly tool: string;
   /** When it was first seen, by Redis' clock. Milliseconds. */
   readonly sinceMs: number;
+  /**
+   * By how much an average run would end earlier if nothing kept the tool: it counts on the longest way through each
+   * workflow only. Milliseconds; null: no workflow that is known uses it.
+   */
+  readonly reliefMs: number | null;
   readonly evidence: Evidence;
 }

@@ -6,6 +6,8 @@ export interface Shape {
   readonly visits: Readonly<Record<string, number | null>>;
   /** The tools whose calls have to end, somewhere in the workflow, before those of a tool begin. */
   readonly before: Readonly<Record<string, readonly string[]>>;
+  /** The tool of each step, and the places of the steps it needs, all of which stand before it. */
+  readonly steps: readonly (readonly [tool: string, needs: readonly number[]])[];
 }
 
 /** Shapes by the hash of a definition. */
@@ -13,30 +15,50 @@ export type Shapes = Readonly<Record<string, Shape>>;
 
 /** Reads the shape of a workflow. What may be skipped, repeated for items or chosen is not known before. */
 export function shapeOf({ steps }: RunDefinition): Shape {
+  const ordered = inOrder(steps);
   const visits: Record<string, number | null> = {};
   const before: Record<string, Set<string>> = {};
-  const ancestors = new Map<string, ReadonlySet<string>>();
-  const toolsBefore = (id: string): ReadonlySet<string> => {
-    const known = ancestors.get(id);
-    if (known !== undefined) return known;
-    const tools = new Set<string>();
-    ancestors.set(id, tools);
-    for (const need of steps[id]?.needs ?? []) {
-      const tool = steps[need]?.tool;
-      if (tool !== undefined) tools.add(tool);
-      for (const one of toolsBefore(need)) tools.add(one);
-    }
-    return tools;
-  };
-  for (const [id, { tool, forEach, when, optional, join }] of Object.entries(steps)) {
+  /** By place, the tools of all steps that come before. */
+  const earlier: ReadonlySet<string>[] = [];
+  for (const [id, needs] of ordered) {
+    const { tool, forEach, when, optional, join } = steps[id]!;
     const certain = forEach === undefined && when === undefined && !optional && join === "all";
     const count = visits[tool] ?? 0;
     visits[tool] = certain && visits[tool] !== null ? count + 1 : null;
-    const tools = (before[tool] ??= new Set());
-    for (const one of toolsBefore(id)) if (one !== tool) tools.add(one);
+    const tools = new Set(
+      needs.flatMap((need) => [steps[ordered[need]![0]]!.tool, ...earlier[need]!]),
+    );
+    earlier.push(tools);
+    const all = (before[tool] ??= new Set());
+    for (const one of tools) if (one !== tool) all.add(one);
   }
   return {
     visits,
     before: Object.fromEntries(Object.entries(before).map(([tool, tools]) => [tool, [...tools]])),
+    steps: ordered.map(([id, needs]) => [steps[id]!.tool, needs]),
   };
+}
+
+/** The ids of steps, each behind those that it needs, with their places. */
+function inOrder(steps: RunDefinition["steps"]): [id: string, needs: number[]][] {
+  const places = new Map<string, number>();
+  const ordered: [string, number[]][] = [];
+  const put = (id: string): void => {
+    // A stack of our own: chains may be longer than the engine's.
+    const open = [id];
+    for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+      const step = steps[at];
+      const missing = (step?.needs ?? []).filter((need) => need in steps && !places.has(need));
+      if (missing.length > 0) {
+        open.push(...missing);
+        continue;
+      }
+      open.pop();
+      if (step === undefined || places.has(at)) continue;
+      places.set(at, ordered.length);
+      ordered.push([at, step.needs.flatMap((need) => places.get(need) ?? [])]);
+    }
+  };
+  for (const id of Object.keys(steps)) put(id);
+  return ordered;
 }

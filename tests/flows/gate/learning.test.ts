@@ -2,6 +2,8 @@ import { Queue } from "bullmq";
 import { expect } from "vitest";
 
 import { CONTROL_QUEUES } from "../../../queues/index.ts";
+import type { UsageReading } from "../../../src/worker.ts";
+import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/gatehouse.ts";
 import { KneeWorld } from "../../support/knee-world.ts";
 import { LearningWorld } from "../../support/learning-world.ts";
@@ -63,6 +65,23 @@ test("a deployment that stops to learn goes by its catalogue again", async ({
   expect((await tutti.result("after", { timeoutMs: 10_000 })).state).toBe("completed");
   expect(await redis.exists(`${keys.gate}.samples`)).toBe(0);
   await queue.close();
+});
+
+test("a machine is used as the worker's probe says", async ({
+  gatehouse: { keys, work },
+  redis,
+}) => {
+  const usage = { cpu: 0.42, memory: null, network: 0.1, storage: null };
+  const pressure = { cpu: 0.03, memory: null, network: null, storage: null };
+  const read = (): Promise<UsageReading> => Promise.resolve({ windowMs: 5_000, usage, pressure });
+  await work({ heavy: () => null }, { learning: true, machine: "m9", usage: { read } });
+  await eventually(
+    async () => {
+      const said = JSON.parse((await redis.hget(keys.usage, "m9")) ?? "{}") as object;
+      expect(said).toMatchObject({ usage, pressure, windowMs: 5_000 });
+    },
+    { timeoutMs: 30_000 },
+  );
 });
 
 test("the knee of a service is found and followed", async ({ redis, prefix }) => {

@@ -26,6 +26,7 @@ const REPORT: OptimizerReport = {
       kind: "rate_limited",
       culprit: "api",
       since: "2026-01-01T00:00:00.000Z",
+      reliefMs: 28_000,
       evidence: {
         busy: 1,
         waiting: 12,
@@ -57,8 +58,8 @@ test("a report tells health, metrics, bottlenecks and alerts; what is not known 
     "health 0.700 (acceptable)",
     "40 calls in 5.0 s: 75 % went well, mean 1.5 s, 95 of 100 began within 200 ms",
     "use of the busiest machine: cpu 62.5 %, network unknown",
-    "BOTTLENECK  WHY                OF   WAITING  DRAINS IN  SINCE",
-    "ask         a rate is used up  api  12       30.0 s     2026-01-01T00:00:00.000Z",
+    "BOTTLENECK  WHY                OF   SHORTENS RUNS BY  WAITING  DRAINS IN  SINCE",
+    "ask         a rate is used up  api  28.0 s            12       30.0 s     2026-01-01T00:00:00.000Z",
     "alert error_rate: 25 %, above 10 %, since 2026-01-01T00:00:00.000Z",
     "alert response_time: 6.0 s, above 5.0 s, since 2026-01-01T00:00:00.000Z",
   ]);

@@ -4,15 +4,22 @@ import type { Sample } from "../../../queues/index.ts";
 import { digestOf } from "../../../src/optimizer/findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND } from "../../../src/optimizer/findings/find.ts";
 import type { Finding } from "../../../src/optimizer/findings/finding.ts";
+import type { Shapes } from "../../../src/optimizer/findings/shape.ts";
 import { sampleOf, toolOf, windowFrom } from "../../support/samples.ts";
 
 type Tool = Parameters<typeof toolOf>[0];
 
 const calls = (ms: number, count = 10): number[] => Array.from({ length: count }, () => ms);
-const SHAPES = {
+const SHAPES: Shapes = {
   chain: {
     visits: { ask: 1, tell: 2, maybe: null },
     before: { ask: [], tell: ["ask"], maybe: ["ask"] },
+    steps: [
+      ["ask", []],
+      ["tell", [0]],
+      ["tell", [0]],
+      ["maybe", [0]],
+    ],
   },
 };
 const QUIET: Tool = { arrivals: 10, ok: 10, serviceMs: calls(100), waitMs: calls(5) };
@@ -176,6 +183,18 @@ describe("a finding", () => {
       tell: { ...slots, waiting: 400, blockedMs: { "rate:tell": 900 } },
     });
     expect(found.map(([tool]) => tool)).toEqual(["tell", "ask"]);
+  });
+
+  test("comes first when it stands on the longest way, whatever waits elsewhere", () => {
+    const story = new Story();
+    const tell: Tool = { arrivals: 20, ok: 20 };
+    story.pass(12, { ask: QUIET, tell, aside: QUIET }, { admitted: { chain: 10 } });
+    const found = story.pass(
+      8,
+      { ask: { ...slots, waiting: 20 }, tell, aside: { ...slots, waiting: 400 } },
+      { admitted: { chain: 10 } },
+    );
+    expect(found.map(([tool]) => tool)).toEqual(["ask", "aside"]);
   });
 
   test("is forgotten with its tool", () => {

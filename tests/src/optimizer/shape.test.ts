@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import type { RunDefinition } from "../../../queues/index.ts";
 import { shapeOf } from "../../../src/optimizer/findings/shape.ts";
 import { prepare } from "../../../src/prepare.ts";
 import { gatehouseTools } from "../../support/gatehouse.ts";
@@ -27,4 +28,19 @@ test("what may be skipped or repeated is not known before", () => {
     { id: "e", tool: "plain" },
   );
   expect(visits).toEqual({ ask: null, mail: null, spare: null, plain: 1 });
+});
+
+test("steps stand behind those that they need, also in a chain longer than a stack", () => {
+  const last = 20_000;
+  const steps = Array.from({ length: last + 1 }, (_, index) => [
+    `s${last - index}`,
+    {
+      tool: index === last ? "first" : "ask",
+      needs: index === last ? [] : [`s${last - index - 1}`],
+    },
+  ]);
+  const definition = { steps: Object.fromEntries(steps) } as unknown as RunDefinition;
+  const ordered = shapeOf(definition).steps;
+  expect(ordered[0]).toEqual(["first", []]);
+  expect(ordered.slice(1).every(([, needs], index) => needs[0] === index)).toBe(true);
 });

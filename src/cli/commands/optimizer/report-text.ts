@@ -37,15 +37,18 @@ function callsLine(metrics: OptimizerReport["metrics"], windowMs: number): strin
 
 function bottleneckLines(bottlenecks: readonly Bottleneck[]): string[] {
   if (bottlenecks.length === 0) return ["no bottleneck"];
-  const rows = bottlenecks.map(({ tool, kind, culprit, since, evidence }) => [
+  const rows = bottlenecks.map(({ tool, kind, culprit, machine, since, reliefMs, evidence }) => [
     tool,
     WORDS[kind],
-    culprit ?? "",
+    machine === undefined ? (culprit ?? "") : `${culprit}, by others on ${machine}`,
+    reliefMs === null ? "" : duration(reliefMs),
     String(evidence.waiting),
     evidence.drainMs === null ? "" : duration(evidence.drainMs),
     since,
   ]);
-  return [table(["BOTTLENECK", "WHY", "OF", "WAITING", "DRAINS IN", "SINCE"], rows)];
+  return [
+    table(["BOTTLENECK", "WHY", "OF", "SHORTENS RUNS BY", "WAITING", "DRAINS IN", "SINCE"], rows),
+  ];
 }
 
 const WORDS: Readonly<Record<FindingKind, string>> = {

@@ -17,6 +17,7 @@ const FINDING: Finding = {
   kind: "under_provisioned",
   culprit: "tool:ask",
   sinceMs: 0,
+  reliefMs: null,
   evidence: {
     busy: 1,
     waiting: 50,

@@ -1,0 +1,49 @@
+import { CLASSES, type EpisodeClass } from "./faults.ts";
+import { inProcess, severalAtOnce } from "./processes.ts";
+import type { Played } from "./score.ts";
+
+/** When the fault comes, and when the episode ends. Milliseconds. */
+export interface EpisodeTimes {
+  readonly faultMs: number;
+  readonly endMs: number;
+}
+
+export interface EpisodeOrders extends EpisodeTimes {
+  readonly redisUrl: string;
+  readonly what: EpisodeClass;
+  readonly seed: number;
+}
+
+export interface EpisodesOptions extends EpisodeTimes {
+  readonly redisUrl: string;
+  readonly classes: readonly EpisodeClass[];
+  /** Of each class. */
+  readonly count: number;
+  readonly firstSeed: number;
+  /** Episodes at the same time. */
+  readonly atOnce: number;
+  /** Episodes that were played before. */
+  readonly isPlayed: (what: EpisodeClass, seed: number) => boolean;
+  readonly onPlayed: (played: Played) => void;
+}
+
+/** Plays so many episodes of each class, several at a time, each in a process of its own. */
+export async function playEpisodes(options: EpisodesOptions): Promise<void> {
+  const { redisUrl, classes, count, firstSeed, atOnce, faultMs, endMs, isPlayed } = options;
+  // All classes in turn, so that whoever ends early has some of each.
+  const orders: EpisodeOrders[] = Array.from({ length: count }, (_, round) =>
+    classes.map((what) => ({
+      redisUrl,
+      what,
+      // No two episodes are alike.
+      seed: firstSeed + round * CLASSES.length + CLASSES.indexOf(what),
+      faultMs,
+      endMs,
+    })),
+  )
+    .flat()
+    .filter(({ what, seed }) => !isPlayed(what, seed));
+  await severalAtOnce(atOnce, orders, async (order) => {
+    options.onPlayed(await inProcess<Played>("episode-player.js", order));
+  });
+}

@@ -1,0 +1,29 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** Runs a program of this folder in a process of its own, with its orders as an argument; what it says is its answer. */
+export function inProcess<Answer>(program: string, orders: object): Promise<Answer> {
+  const text = JSON.stringify(orders);
+  const child = fork(fileURLToPath(new URL(program, import.meta.url)), [text]);
+  return new Promise((resolve, reject) => {
+    child.once("message", (answer) => resolve(answer as Answer));
+    child.once("exit", (code, signal) =>
+      reject(new Error(`${program} ${text} ended early: ${code ?? signal}`)),
+    );
+  });
+}
+
+/** Does something with each, so many at the same time, in their order. */
+export async function severalAtOnce<T>(
+  atOnce: number,
+  list: readonly T[],
+  does: (one: T) => Promise<void>,
+): Promise<void> {
+  const left = [...list];
+  const hands = Array.from({ length: atOnce }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      // oxlint-disable-next-line no-await-in-loop -- so many at once
+      await does(next);
+  });
+  await Promise.all(hands);
+}
