@@ -83,10 +83,12 @@ const told = (entries: readonly AuditEntry[]): string[] =>
 
 /** Without raises that were taken back: a machine that stands still in the wrong moment hides what they gain. */
 const lasting = (entries: readonly AuditEntry[]): AuditEntry[] => {
-  const reverted = entries.flatMap((entry) =>
-    entry.event === "judged" && entry.verdict === "reverted" ? [entry.adjustment.id] : [],
+  const reverted = new Set(
+    entries
+      .filter((entry) => entry.event === "judged" && entry.verdict === "reverted")
+      .map(({ adjustment }) => adjustment.id),
   );
-  return entries.filter(({ adjustment }) => !reverted.includes(adjustment.id));
+  return entries.filter(({ adjustment }) => !reverted.has(adjustment.id));
 };
 
 test(
