@@ -3,6 +3,8 @@ import type { Redis } from "ioredis";
 import { workflow } from "./workflows.ts";
 
 export const WAIT = { timeoutMs: 30_000 };
+/** Lanes of which nobody heard are found by looking, but not within this time. Milliseconds. */
+export const LOOKED_FOR_MS = 4_500;
 export const once = { retry: { maxAttempts: 1 } } as const;
 export const KEY = { key: "${{ input.account }}" };
 

@@ -17,7 +17,7 @@ interface CrashOptions {
   readonly processes: number;
   /** How probable it is that a call kills its worker before its effect, and again after it. */
   readonly deaths: number;
-  /** Longest time between two kills from outside. Milliseconds. */
+  /** Longest time between two kills from outside, when calls are made meanwhile. Milliseconds. */
   readonly killEveryMs: number;
 }
 
@@ -80,12 +80,25 @@ export async function crash(
     resubmissions++;
     submit(Math.floor(random() * plans.length)).catch((thrown: unknown) => trouble.push(thrown));
   }, 50);
+  const reader = new Redis(redisUrl);
+  const effectsUntilNow = () => reader.llen(`${prefix}.test:effects`);
   let killer: NodeJS.Timeout;
+  let over = false;
+  let effectsBefore = -1;
+  const kill = async (): Promise<void> => {
+    const now = await effectsUntilNow();
+    // Processes that are always killed before they are up would never get anything done on a slow machine.
+    if (now > effectsBefore) fleet.kill(random);
+    effectsBefore = now;
+  };
   const plan = (): void => {
     killer = setTimeout(
       () => {
-        fleet.kill(random);
-        plan();
+        kill()
+          .catch((thrown: unknown) => trouble.push(thrown))
+          .finally(() => {
+            if (!over) plan();
+          });
       },
       options.killEveryMs * (0.3 + random()),
     );
@@ -97,10 +110,10 @@ export async function crash(
       plans.map((_, index) => tutti.result(`r${index}`, { timeoutMs: 280_000 })),
     );
   } finally {
+    over = true;
     clearTimeout(killer!);
     clearInterval(pester);
   }
-  const reader = new Redis(redisUrl);
   const effects = await reader.lrange(`${prefix}.test:effects`, 0, -1);
   const starts = await reader.llen(`${prefix}.test:starts`);
   subscriber.disconnect();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { eventually } from "./eventually.ts";
 import { FakeApi } from "./fake-api.ts";
 
 test("what comes is written down, with what it costs and what it was told", async () => {
@@ -32,7 +33,11 @@ test("it is ill in three ways", async () => {
   api.outage = "reset";
   await expect(fetch(api.url)).rejects.toThrow("fetch failed");
   api.outage = "silent";
-  await expect(fetch(api.url, { signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");
+  const leave = new AbortController();
+  const unanswered = fetch(api.url, { signal: leave.signal });
+  await eventually(() => expect(api.calls).toHaveLength(3));
+  leave.abort(new Error("nobody answers"));
+  await expect(unanswered).rejects.toThrow("nobody answers");
   api.outage = undefined;
   expect((await fetch(api.url)).status).toBe(200);
   expect(api.calls.map(({ status }) => status)).toEqual([503, 0, 0, 200]);

@@ -44,6 +44,8 @@ export interface GatedFixture {
     declared?: Partial<Declared>,
     options?: {
       readonly leaseMs?: number;
+      /** Jobs of a process that vanished are given to another after this time. Milliseconds. */
+      readonly lockMs?: number;
       readonly capacity?: Readonly<Record<string, number>>;
       /** Where it finds Redis. */
       readonly redisUrl?: string;
@@ -88,6 +90,7 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
       },
       process: async (machine, declared = {}, options = {}) => {
         const url = options.redisUrl ?? redisUrl;
+        const { lockMs = 60_000 } = options;
         const connection = new Redis(url, { maxRetriesPerRequest: null });
         const subscriber = new Redis(url, { maxRetriesPerRequest: null });
         for (const one of [connection, subscriber]) one.on("error", () => {});
@@ -114,7 +117,15 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
             const worker = new Worker(
               tool,
               async (job, token) => work(job, token ?? ""),
-              { connection, prefix, concurrency, lockDuration: 1_000, stalledInterval: 500 },
+              {
+                connection,
+                prefix,
+                concurrency,
+                lockDuration: lockMs,
+                stalledInterval: lockMs / 2,
+                // As the product has it: a process that stands still for a while is no failure of the job.
+                maxStalledCount: 100,
+              },
               keeper.backendOf(tool),
             );
             worker.on("error", () => {});

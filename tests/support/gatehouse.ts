@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { pino } from "pino";
@@ -10,10 +9,14 @@ import type { Why, WhyReason } from "../../src/gate/why/why.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { eventually } from "./eventually.ts";
+import { Lag } from "./lag.ts";
 import { test as withRedis } from "./redis.ts";
+import { Turnstile } from "./turnstile.ts";
 
-/** How long calls of `takes` and of seeded means take. Milliseconds. */
-export const CALL_MS = 400;
+/** How long calls of `takes` take. Milliseconds. */
+const CALL_MS = 400;
+/** What seeded means say of calls: longer than any test, in which they end when they are let go. Milliseconds. */
+export const MEAN_MS = 600_000;
 
 const tool = (id: string, more = ""): string =>
   `  - { id: ${id}, name: ${id}, category: foundation, capabilities: [testing], idempotent: true, binding: { type: in_process }${more} }`;
@@ -33,7 +36,7 @@ const { tools, budgets } = catalogueParts(
     tool("heavy", ", resources: { cpu: 0.6 }"),
     tool("light", ", resources: { cpu: 0.5 }"),
     tool("solo", ", limits: { concurrency: 1 }"),
-    tool("rated", ", limits: { rate: { max: 2, durationMs: 600 } }"),
+    tool("rated", ", limits: { rate: { max: 2, durationMs: 4000 } }"),
     tool("spare", ", importance: optional"),
     tool("mail", ", upstream: post"),
   ].join("\n"),
@@ -50,7 +53,10 @@ export interface Gatehouse {
     handlers: Readonly<Record<string, ToolHandler>>,
     options?: Partial<StartWorkerOptions>,
   ) => Promise<TuttiWorker>;
-  /** Makes the gate believe that calls of a tool take CALL_MS. */
+  /** A call that lasts until its run is let go. */
+  readonly hold: ToolHandler;
+  readonly letGo: (...runIds: string[]) => void;
+  /** Makes the gate believe that calls of a tool take MEAN_MS. */
   readonly seed: (...names: string[]) => Promise<void>;
   /** Submits a run with one step of each of these tools, named like them. */
   readonly submit: (runId: string, ...names: string[]) => Promise<void>;
@@ -61,29 +67,28 @@ export interface Gatehouse {
     kind: K,
     question: Parameters<Tutti["why"]>[0],
   ) => Promise<{ readonly why: Why; readonly reason: Extract<WhyReason, { kind: K }> }>;
-  /** Checks that a step begins when it was said to. */
+  /** When a call ends that has begun, if it takes MEAN_MS. Milliseconds since 1970. */
+  readonly endOf: (runId: string, step: string) => Promise<number>;
+  /** Checks that a step begins when it was said to. For what only time decides. */
   readonly comesTrue: (why: Why) => Promise<void>;
 }
 
-/** How much longer than CALL_MS the slowest call of the test took. Milliseconds. */
-let overrunMs = 0;
-
 /** A call that takes a while. */
-export const takes: ToolHandler = async (_input, { signal }) => {
-  const from = performance.now();
-  await pause(CALL_MS, undefined, { signal });
-  overrunMs = Math.max(overrunMs, performance.now() - from - CALL_MS);
-  return null;
-};
+export const takes: ToolHandler = (_input, { signal }) =>
+  pause(CALL_MS, undefined, { signal }).then(() => null);
 
 export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
   gatehouse: async ({ redisUrl, redis, prefix }, use) => {
     const keys = new Keys(prefix);
     const tutti = new Tutti({ redisUrl, prefix, registry: gatehouseTools });
     const workers: TuttiWorker[] = [];
-    overrunMs = 0;
-    const lag = monitorEventLoopDelay({ resolution: 10 });
-    lag.enable();
+    await using lag = new Lag(redis);
+    const turnstiles = new Map<string, Turnstile>();
+    const turnstileOf = (runId: string): Turnstile => {
+      const turnstile = turnstiles.get(runId) ?? new Turnstile();
+      turnstiles.set(runId, turnstile);
+      return turnstile;
+    };
     const submit: Gatehouse["submit"] = async (runId, ...names) => {
       const steps = names.map((id) => ({ id, tool: id }));
       await tutti.submit({ tutti: 1, id: "wf", steps }, { runId });
@@ -94,7 +99,7 @@ export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
       gate: new Gate(redis, keys),
       submit,
       seed: async (...names) => {
-        for (const name of names) await redis.hset(`${keys.gate}.service`, name, `${CALL_MS} 20`);
+        for (const name of names) await redis.hset(`${keys.gate}.service`, name, `${MEAN_MS} 20`);
       },
       work: async (handlers, options = {}) => {
         const worker = await startWorker({
@@ -131,6 +136,22 @@ export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
           if (!why.waits) throw new Error(`it should wait: ${why.sentence}`);
           return { why, reason };
         }),
+      hold: async (_input, { runId, stepId, signal }) => {
+        await turnstileOf(runId).pass(stepId, signal);
+        return null;
+      },
+      letGo: (...runIds) => {
+        for (const runId of runIds) turnstileOf(runId).open();
+      },
+      endOf: async (runId, step) => {
+        const { permits, now } = await tutti.gate.show();
+        const permit = permits.find((one) => one.runId === runId && one.step === step);
+        const { submittedAt } = await tutti.get(runId);
+        const since = permit?.since ?? "never";
+        if (since < submittedAt || since > now)
+          throw new Error(`${step} of ${runId} was let through: ${since}; it is ${now}`);
+        return Date.parse(since) + MEAN_MS;
+      },
       comesTrue: async ({ runId = "", step = "", eta, nowMs, sentence }) => {
         if (eta.atMs === null) throw new Error(`no time: ${sentence}`);
         const begun = await eventually(async () => {
@@ -139,14 +160,12 @@ export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
           return Date.parse(startedAt);
         });
         // Nobody foretells that the machine has other things to do.
-        const lateMs = overrunMs + lag.max / 1e6;
-        const allowedMs = Math.max(100, 0.25 * (eta.atMs - nowMs)) + lateMs;
+        const allowedMs = Math.max(100, 0.25 * (eta.atMs - nowMs)) + (await lag.ms());
         const offMs = begun - eta.atMs;
         if (Math.abs(offMs) > allowedMs)
           throw new Error(`it began ${offMs} ms off, more than ${allowedMs}: ${sentence}`);
       },
     });
-    lag.disable();
     await Promise.all(workers.map((worker) => worker.close()));
     await tutti.close();
   },

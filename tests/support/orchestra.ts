@@ -9,8 +9,8 @@ import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { test as withRedis } from "./redis.ts";
 
-/** Locks in tests expire soon, so that a killed worker is replaced soon. Milliseconds. */
-const SHORT_LOCK_MS = 1_000;
+/** No worker of a test dies unless the test says so; one that stands still for a while keeps its steps. Milliseconds. */
+const LOCK_MS = 60_000;
 
 /** A deployment of a test's own: a client, and workers as asked for. All of it is closed with the test. */
 export interface Orchestra {
@@ -82,8 +82,8 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
             "core.wait-for-file",
           ],
           log: silent,
-          lockDurationMs: SHORT_LOCK_MS,
-          controlLockDurationMs: SHORT_LOCK_MS,
+          lockDurationMs: LOCK_MS,
+          controlLockDurationMs: LOCK_MS,
           graceMs: 2_000,
           // What a test believes of its tools does not change with what else this machine does.
           learning: false,

@@ -92,7 +92,7 @@ test("the first decision stands: the same again says so, another comes too late"
 test("nobody answers in time: the step fails, and an answer comes too late", async ({
   orchestra: { tutti, work },
 }) => {
-  await work({ probe: () => Promise.resolve(null) });
+  const worker = await work({ probe: () => Promise.resolve(null) });
   const { runId } = await tutti.submit(shipping({ timeoutMs: 50 }));
   const run = await tutti.result(runId, WAIT);
   expect(run.steps["ok"]).toMatchObject({
@@ -100,9 +100,11 @@ test("nobody answers in time: the step fails, and an answer comes too late", asy
     error: { code: "wait_timed_out" },
   });
   await expect(tutti.approve(runId, "ok")).rejects.toMatchObject({ code: "decision_late" });
-  // Resumed, it asks again.
+  // Resumed, it asks again; as nobody works meanwhile, its time does not run while the answer is on its way.
+  await worker.close();
   await tutti.resume(runId);
   await tutti.approve(runId, "ok", { by: "ann" });
+  await work({ probe: () => Promise.resolve(null) });
   expect((await tutti.result(runId, WAIT)).state).toBe("completed");
 });
 

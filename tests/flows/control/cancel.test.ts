@@ -48,7 +48,7 @@ describe("cancel", () => {
     );
     await gate.holds(6);
     await tutti.cancel(runId);
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("cancelled");
     expect(Object.values(run.steps).map((step) => step.state)).toEqual(Array(8).fill("cancelled"));
     expect(run.steps["a0"]?.attempts).toBe(1);
@@ -90,7 +90,7 @@ describe("cancel", () => {
     );
     await gate.holds(4);
     await tutti.cancel(runId);
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("cancelled");
     expect(run.steps["e"]?.state).toBe("cancelled");
     expect(run.steps["e[0]"]?.state).toBe("completed");
@@ -113,7 +113,7 @@ describe("cancel", () => {
     const { runId } = await tutti.submit(workflow([{ id: "a" }]));
     await gate.holds(1);
     await tutti.cancel(runId);
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.steps["a"]).toMatchObject({ state: "cancelled" });
     gate.open();
     expect((await tutti.get(runId, { outputs: true })).steps["a"]).not.toHaveProperty("output");

@@ -2,6 +2,7 @@ import { expect } from "vitest";
 
 import type { ToolHandler } from "../../../processors/index.ts";
 import { startRun } from "../../../queues/index.ts";
+import { clockOf, deadlineOf } from "../../support/deadlines.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { Turnstile } from "../../support/turnstile.ts";
@@ -34,11 +35,11 @@ test("while a run is paused nothing begins, and what runs goes on", async ({
   );
   // Another run gets through meanwhile: the workers are free, only this run is held.
   const other = await tutti.submit(workflow([{ id: "x" }]));
-  await tutti.result(other.runId, { timeoutMs: 10_000 });
+  await tutti.result(other.runId, { timeoutMs: 20_000 });
   expect(gate.came).toEqual(["a", "x"]);
   expect((await tutti.get(runId)).steps["b"]?.state).toBe("pending");
   expect(await tutti.resume(runId)).toEqual({ state: "running", epoch: 0, steps: [] });
-  const run = await tutti.result(runId, { timeoutMs: 10_000 });
+  const run = await tutti.result(runId, { timeoutMs: 20_000 });
   expect(run).toMatchObject({ state: "completed", epoch: 0 });
   expect(run).not.toHaveProperty("pausedBy");
   expect(gate.came).toEqual(["a", "x", "b", "c"]);
@@ -66,27 +67,41 @@ test("items of a forEach wait too, each once", async ({ orchestra: { tutti, work
   });
   expect(gate.came).toHaveLength(2);
   await tutti.resume(runId);
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   expect(gate.came.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
-test("the time of a paused run stands still", async ({ orchestra: { tutti, work } }) => {
+test("the time of a paused run stands still", async ({
+  orchestra: { tutti, work },
+  redis,
+  prefix,
+}) => {
   const { gate, probe } = gated();
   await work({ probe, one: () => 1 });
   const { runId } = await tutti.submit(
-    workflow([{ id: "a" }, { id: "b", tool: "one", needs: ["a"] }], { timeoutMs: 1_500 }),
+    workflow([{ id: "a" }, { id: "b", tool: "one", needs: ["a"] }], { timeoutMs: 600_000 }),
   );
   await gate.holds(1);
+  const before = await deadlineOf(redis, prefix, runId);
+  const running = await clockOf(redis);
   await tutti.pause(runId);
+  const paused = await clockOf(redis);
   gate.open();
-  // A run of the same length that is not paused shows that the time is over.
+  // Another run is late meanwhile, which shows that somebody has looked for late ones.
   const other = await tutti.submit(
-    workflow([{ id: "x", tool: "core.sleep", with: { ms: 60_000 } }], { timeoutMs: 2_000 }),
+    workflow([{ id: "x", tool: "core.sleep", with: { ms: 60_000 } }], { timeoutMs: 20 }),
   );
   expect((await tutti.result(other.runId, { timeoutMs: 20_000 })).state).toBe("timed_out");
   expect((await tutti.get(runId)).state).toBe("paused");
+  expect(await deadlineOf(redis, prefix, runId)).toBe(Infinity);
+  const late = await clockOf(redis);
   await tutti.resume(runId);
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  const resumed = await clockOf(redis);
+  // It is later by the pause, whose ends lie between what was read before and after them.
+  const moved = (await deadlineOf(redis, prefix, runId)) - before;
+  expect(moved).toBeGreaterThanOrEqual(late - paused);
+  expect(moved).toBeLessThanOrEqual(resumed - running);
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
 });
 
 test("a run that waits for its first step is held and goes on", async ({
@@ -96,10 +111,10 @@ test("a run that waits for its first step is held and goes on", async ({
   await tutti.pause(runId);
   await work({ probe: () => 1 });
   const other = await tutti.submit(workflow([{ id: "x" }]));
-  await tutti.result(other.runId, { timeoutMs: 10_000 });
+  await tutti.result(other.runId, { timeoutMs: 20_000 });
   expect((await tutti.get(runId)).steps["a"]?.state).toBe("pending");
   expect((await tutti.resume(runId)).state).toBe("queued");
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
 });
 
 test("a paused run can be cancelled", async ({ orchestra: { tutti, work } }) => {
@@ -109,7 +124,7 @@ test("a paused run can be cancelled", async ({ orchestra: { tutti, work } }) => 
   await gate.holds(1);
   await tutti.pause(runId);
   await tutti.cancel(runId);
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("cancelled");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("cancelled");
 });
 
 test("pausing twice is pausing once; what has ended or is going on is refused", async ({
@@ -131,7 +146,7 @@ test("pausing twice is pausing once; what has ended or is going on is refused", 
   });
   await tutti.resume(runId);
   gate.open();
-  await tutti.result(runId, { timeoutMs: 10_000 });
+  await tutti.result(runId, { timeoutMs: 20_000 });
   await expect(tutti.pause(runId)).rejects.toMatchObject({ code: "state_conflict" });
   await expect(tutti.pause("nobody")).rejects.toMatchObject({ code: "run_not_found" });
   await expect(tutti.resume("nobody")).rejects.toMatchObject({ code: "run_not_found" });
@@ -150,27 +165,29 @@ test("a paused run of which a step stands aside in the middle can be cancelled",
   // Its run has ended, so the step is entered again, and stands aside.
   await eventually(async () => expect(await parts.waits.heldBack(runId)).toEqual(["sub"]));
   await tutti.cancel(runId);
-  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("cancelled");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("cancelled");
 });
 
-test("a parked run that was paused is parked again", async ({ orchestra: { tutti, work } }) => {
+test("a parked run that was paused is parked again", async ({
+  orchestra: { tutti, work },
+  redis,
+  prefix,
+}) => {
   await work();
   const { runId } = await tutti.submit(
-    workflow([{ id: "ok", approval: "?" }], { timeoutMs: 1_000 }),
+    workflow([{ id: "ok", approval: "?" }], { timeoutMs: 600_000 }),
   );
-  const isParked = async () => expect((await tutti.get(runId)).state).toBe("parked");
+  const isParked = async () => {
+    expect((await tutti.get(runId)).state).toBe("parked");
+    // Its time stands still.
+    expect(await deadlineOf(redis, prefix, runId)).toBe(Infinity);
+  };
   await eventually(isParked);
   await tutti.pause(runId);
   await tutti.resume(runId);
   await eventually(isParked);
-  // Its time stands still, as that of another one shows.
-  const other = await tutti.submit(
-    workflow([{ id: "x", tool: "core.sleep", with: { ms: 60_000 } }], { timeoutMs: 1_500 }),
-  );
-  expect((await tutti.result(other.runId, { timeoutMs: 20_000 })).state).toBe("timed_out");
-  await isParked();
   await tutti.approve(runId, "ok");
-  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
 });
 
 test("a step that stands aside for a second pause is called when that is over", async ({
@@ -193,7 +210,7 @@ test("a step that stands aside for a second pause is called when that is over", 
   );
   await parts.waits.calledBack(runId, called);
   await tutti.resume(runId);
-  expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
 });
 
 test("a run that is paused before its turn among serial ones has come takes no place", async ({
@@ -201,7 +218,7 @@ test("a run that is paused before its turn among serial ones has come takes no p
 }) => {
   const { gate, probe } = gated();
   await work({ probe });
-  const plan = tutti.prepare(workflow([{ id: "a" }], { timeoutMs: 1_000 }));
+  const plan = tutti.prepare(workflow([{ id: "a" }]));
   const start = (runId: string) =>
     startRun(parts, {
       runId,
@@ -210,15 +227,15 @@ test("a run that is paused before its turn among serial ones has come takes no p
       input: {},
       identity: { tenant: "default", actor: "me", correlationId: "c" },
       serialKey: "line",
-      timeoutMs: runId === "first" ? 60_000 : 1_000,
+      timeoutMs: 60_000,
     });
   await start("first");
   await start("second");
   await gate.holds(1);
   await tutti.pause("second");
   gate.open();
-  expect((await tutti.result("first", { timeoutMs: 5_000 })).state).toBe("completed");
+  expect((await tutti.result("first", { timeoutMs: 20_000 })).state).toBe("completed");
   expect((await tutti.get("second")).admittedAt).toBeNull();
   await tutti.resume("second");
-  expect((await tutti.result("second", { timeoutMs: 5_000 })).state).toBe("completed");
+  expect((await tutti.result("second", { timeoutMs: 20_000 })).state).toBe("completed");
 });

@@ -1,7 +1,10 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import { FIELDS } from "../../../queues/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { workflow } from "../../support/workflows.ts";
 
@@ -20,7 +23,7 @@ describe("mode adaptive", () => {
     runId: string,
   ) => {
     const [aimd] = await parts.runs.fields(runId, ["aimd"]);
-    return (JSON.parse(aimd ?? "{}") as { history: Change[] }).history;
+    return (JSON.parse(aimd ?? '{"history":[]}') as { history: Change[] }).history;
   };
 
   test("never has more calls underway than its width, and allows more while all is well", async ({
@@ -32,7 +35,7 @@ describe("mode adaptive", () => {
       probe: async () => {
         most = Math.max(most, ++underway);
         // Long enough that one wave is like the other.
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
         underway--;
         return null;
       },
@@ -49,11 +52,21 @@ describe("mode adaptive", () => {
     orchestra: { tutti, work, parts },
   }) => {
     let calls = 0;
+    const beganMs = performance.now();
+    // What the quick calls took at most, once all of them are counted.
+    let quick: Promise<number> | undefined;
+    const counted = (runId: string): Promise<number> =>
+      eventually(async () => {
+        expect(await historyOf(parts, runId)).not.toHaveLength(0);
+        return performance.now() - beganMs;
+      });
     await work({
-      // The first wave is quick, then the tool drowns.
-      probe: async () => {
-        const slow = ++calls > 16;
-        await new Promise((resolve) => setTimeout(resolve, slow ? 120 : 5));
+      // The first wave is quick, in the second the tool drowns.
+      probe: async (_input, { runId }) => {
+        if (++calls > 16 && calls <= 40) {
+          quick ??= counted(runId);
+          await pause(2 * (await quick));
+        }
         return null;
       },
     });
@@ -100,7 +113,7 @@ describe("mode adaptive", () => {
     expect(busy).toBe("16");
     expect(await parts.runs.fields(runId, [FIELDS.place("each.0")])).toEqual(["1"]);
     await tutti.cancel(runId);
-    expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("cancelled");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("cancelled");
   });
 });
 

@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { test, type Limited } from "../../support/limited.ts";
 import { SOON, workflow } from "../../support/workflows.ts";
 
-const WAIT = { timeoutMs: 10_000 };
+const WAIT = { timeoutMs: 20_000 };
 const READS = { effect: "read", limits: { rate: { max: 10, durationMs: 60_000 } } };
 const LONG = { ttlMs: 600_000 };
 const step = (more: object) => ({ id: "a", tool: "look", cache: LONG, ...more });

@@ -30,7 +30,7 @@ describe("values above 256 kB", () => {
       ),
       { input: { text: LARGE } },
     );
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("completed");
     expect(run.output).toBe(LARGE);
     expect(run.steps["each"]?.output).toEqual([LARGE, "x"]);
@@ -87,7 +87,7 @@ describe("values above 16 MB", () => {
   test("fail the step that returns them", async ({ orchestra: { tutti, work } }) => {
     await work({ probe: () => TOO_LARGE });
     const { runId } = await tutti.submit(workflow([{ id: "a" }]));
-    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    const { steps } = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(steps["a"]?.state).toBe("failed");
     expect(["payload_too_large", "tool_output_invalid"]).toContain(steps["a"]?.error?.code);
   });
@@ -100,13 +100,13 @@ describe("values above 16 MB", () => {
     const each = await tutti.submit(
       workflow([{ id: "e", forEach: "[1, 2, 3]", with: { n: "${{ item }}" } }]),
     );
-    const step = (await tutti.result(each.runId, { timeoutMs: 10_000 })).steps;
+    const step = (await tutti.result(each.runId, { timeoutMs: 20_000 })).steps;
     expect(step["e"]).toMatchObject({ state: "failed", error: { code: "payload_too_large" } });
     expect(step["e[1]"]?.state).toBe("completed");
     const output = await tutti.submit(
       workflow([{ id: "a" }], { output: [1, 2, 3].map(() => "${{ steps.a.output }}") }),
     );
-    expect(await tutti.result(output.runId, { timeoutMs: 10_000 })).toMatchObject({
+    expect(await tutti.result(output.runId, { timeoutMs: 20_000 })).toMatchObject({
       state: "failed",
       error: { code: "payload_too_large" },
     });

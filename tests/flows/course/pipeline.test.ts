@@ -29,7 +29,7 @@ describe("mode pipeline", () => {
     const piped = await tutti.submit(workflow(STAGES, PIPELINE));
     const plain = await tutti.submit(workflow(STAGES, { ...PIPELINE, mode: "parallel" }));
     const [first, second] = await Promise.all(
-      [piped, plain].map(({ runId }) => tutti.result(runId, { timeoutMs: 10_000 })),
+      [piped, plain].map(({ runId }) => tutti.result(runId, { timeoutMs: 20_000 })),
     );
     expect(first).toMatchObject({ state: "completed", output: ITEMS.map((item) => `${item}abc`) });
     expect(first?.output).toEqual(second?.output);
@@ -58,12 +58,10 @@ describe("mode pipeline", () => {
     const { runId } = await tutti.submit(workflow(STAGES, PIPELINE));
     await last.holds(1);
     // Item 2 is held in the first stage; all the others of its turn and the next pass every stage.
-    await expect
-      .poll(() => [...ended].toSorted(), { timeout: 5_000 })
-      .toEqual(["0", "1", "3", "4", "6", "7"]);
+    await expect.poll(() => [...ended].toSorted()).toEqual(["0", "1", "3", "4", "6", "7"]);
     expect((await tutti.get(runId)).steps["a"]?.state).toBe("running");
     last.open();
-    expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
     expect(most).toBeLessThanOrEqual(3);
   });
 
@@ -78,7 +76,7 @@ describe("mode pipeline", () => {
       },
     });
     const { runId } = await tutti.submit(workflow(STAGES, PIPELINE));
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run).toMatchObject({ state: "partial", output: ["0abc", null, "2abc", "3abc"] });
     expect(run.steps).toMatchObject({
       a: { state: "completed" },
@@ -101,11 +99,11 @@ describe("mode pipeline", () => {
     const of = (n: number) => workflow([{ ...list, with: { n } }, ...stages], PIPELINE);
     const none = await tutti.submit(of(0));
     const bad = await tutti.submit(of(5));
-    expect(await tutti.result(none.runId, { timeoutMs: 10_000 })).toMatchObject({
+    expect(await tutti.result(none.runId, { timeoutMs: 20_000 })).toMatchObject({
       state: "completed",
       output: [],
     });
-    expect((await tutti.result(bad.runId, { timeoutMs: 10_000 })).steps).toMatchObject({
+    expect((await tutti.result(bad.runId, { timeoutMs: 20_000 })).steps).toMatchObject({
       a: { state: "failed" },
       b: { state: "skipped", reason: "no item reached it" },
       c: { state: "skipped", reason: "no item reached it" },
@@ -134,7 +132,7 @@ describe("mode pipeline", () => {
         { mode: "pipeline", groups: { g: { onError: "fail_fast" } } },
       ),
     );
-    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    const { steps } = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(given).toEqual([]);
     expect(steps).toMatchObject({
       a: { state: "failed" },
@@ -164,7 +162,7 @@ describe("mode pipeline", () => {
         { mode: "pipeline" },
       ),
     );
-    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    const { steps } = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(steps).toMatchObject({
       a: { state: "completed" },
       b: { state: "skipped", reason: "x failed" },

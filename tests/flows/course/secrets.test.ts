@@ -114,7 +114,7 @@ describe("a secret", () => {
         { output: { all: "${{ steps.echo.output }}" }, success: ["steps.echo.output.text == 'x'"] },
       ),
     );
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(seen).toContain(SECRET);
     expect(run.steps).toMatchObject({
       echo: { output: { key: "[secret KEY]", text: "<[secret KEY]>" } },

@@ -61,5 +61,5 @@ test("mode parallel: independent steps run together", async ({ orchestra: { tutt
     },
   });
   const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b" }], { mode: "parallel" }));
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
 });

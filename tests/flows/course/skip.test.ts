@@ -15,7 +15,7 @@ const FAIL = { with: { fail: true } };
 async function run({ tutti, work }: Orchestra, steps: readonly object[], more: object = {}) {
   await work({ probe });
   const { runId } = await tutti.submit(workflow(steps, more));
-  const { state, steps: ended, error } = await tutti.result(runId, { timeoutMs: 10_000 });
+  const { state, steps: ended, error } = await tutti.result(runId, { timeoutMs: 20_000 });
   const short = Object.entries(ended).map(([id, step]) => [
     id,
     [step.state, step.reason ?? step.error?.code].filter(Boolean).join(": "),

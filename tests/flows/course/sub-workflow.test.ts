@@ -3,6 +3,7 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import { subRunId } from "../../../queues/index.ts";
+import { expire } from "../../support/deadlines.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { Turnstile } from "../../support/turnstile.ts";
@@ -40,7 +41,7 @@ describe("a step that is a run of another workflow", () => {
         { output: "${{ steps.b.output }}" },
       ),
     );
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run).toMatchObject({ state: "completed", output: 120 });
     const sub = await tutti.get(subRunId(address(runId), "sub"), { outputs: true });
     expect(sub).toMatchObject({ state: "completed", output: 60, correlationId: runId });
@@ -62,7 +63,7 @@ describe("a step that is a run of another workflow", () => {
         { id: "none", workflow: "nowhere" },
       ]),
     );
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.steps["sub"]?.error).toMatchObject({
       code: "sub_run_failed",
       details: { runId: subRunId(address(runId), "sub"), state: "failed" },
@@ -83,23 +84,29 @@ describe("a step that is a run of another workflow", () => {
     );
     await gate.holds(1);
     await tutti.cancel(runId);
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run).toMatchObject({ state: "cancelled", steps: { sub: { state: "cancelled" } } });
     expect((await tutti.get(subRunId(address(runId), "sub"))).state).toBe("cancelled");
   });
 
   test("is stopped by its own time, and by that of the run above", async ({
     orchestra: { tutti, work },
+    redis,
+    prefix,
   }) => {
     const gate = new Turnstile();
     await work({ probe: (_input, { stepId, signal }) => gate.pass(stepId, signal).then(() => 1) });
     await tutti.workflows.add(child([{ id: "one" }]));
     const step = { id: "sub", workflow: "child", with: { n: 1 } };
-    const own = await tutti.submit(workflow([{ ...step, timeoutMs: 100 }]));
-    const above = await tutti.submit(workflow([step], { timeoutMs: 100 }));
-    const first = await tutti.result(own.runId, { timeoutMs: 10_000 });
+    const own = await tutti.submit(workflow([{ ...step, timeoutMs: 400_000 }]));
+    const above = await tutti.submit(workflow([step], { timeoutMs: 500_000 }));
+    // Both are where their time has to find them.
+    await gate.holds(2);
+    expect(await expire(redis, prefix, subRunId(address(own.runId), "sub"))).toBe(400_000);
+    expect(await expire(redis, prefix, above.runId)).toBe(500_000);
+    const first = await tutti.result(own.runId, { timeoutMs: 20_000 });
     expect(first.steps["sub"]?.error?.details).toMatchObject({ state: "timed_out" });
-    expect((await tutti.result(above.runId, { timeoutMs: 10_000 })).state).toBe("timed_out");
+    expect((await tutti.result(above.runId, { timeoutMs: 20_000 })).state).toBe("timed_out");
     expect((await tutti.get(subRunId(address(above.runId), "sub"))).state).toBe("timed_out");
   });
 
@@ -125,7 +132,7 @@ describe("a step that is a run of another workflow", () => {
     );
     await gate.holds(1);
     bad.open();
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run).toMatchObject({ state: "failed", steps: { sub: { state: "cancelled" } } });
   });
 
@@ -134,7 +141,7 @@ describe("a step that is a run of another workflow", () => {
     const self = { id: "sub", workflow: "self" };
     await tutti.workflows.add(workflow([self], { id: "self" }));
     const { runId } = await tutti.start("self");
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("failed");
     expect(await tutti.list({ limit: 100 })).toHaveLength(9);
   });
@@ -147,7 +154,7 @@ describe("a step that is a run of another workflow", () => {
     const plan = tutti.prepare(workflow([{ id: "sub", workflow: "child", with: { n: 1 } }]));
     const runs = await Promise.all(Array.from({ length: 12 }, () => tutti.submit(plan)));
     for (const { runId } of runs)
-      expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+      expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
     await eventually(async () => expect(await tutti.list({ state: "running" })).toEqual([]));
   });
 

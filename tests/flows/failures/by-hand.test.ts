@@ -54,7 +54,7 @@ describe("a job that somebody touches by hand", () => {
       attempts: 0,
     });
     gate.open();
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("completed");
     expect(run.steps["late"]).toMatchObject({ state: "completed", attempts: 1 });
     expect(called.toSorted()).toEqual(["a", "late", "other"]);
@@ -97,7 +97,7 @@ describe("a job that somebody touches by hand", () => {
     });
     expect(called).toEqual([]);
     gate.open();
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("completed");
     expect(called).toEqual(["all", "all"]);
   });
@@ -123,7 +123,7 @@ describe("a job that somebody touches by hand", () => {
       expect((await count("effect")) + (await count("one"))).toBeGreaterThan(0);
     });
     await cancelRun(parts, runId, { kind: "cancel", reason: "enough" });
-    expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("cancelled");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("cancelled");
   });
 
   test("removed before it began: its step has failed, those behind it are skipped, the run ends", async ({
@@ -140,7 +140,7 @@ describe("a job that somebody touches by hand", () => {
     );
     expect(await queues.get("probe").remove(`wf.${runId}.0.a`)).toBe(1);
     await work({ probe: () => null });
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run).toMatchObject({
       state: "partial",
       steps: {
@@ -159,7 +159,7 @@ describe("a job that somebody touches by hand", () => {
     const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b" }]));
     await queues.get("probe").remove(`wf.${runId}.0.a`);
     await work({ probe: () => null });
-    expect(await tutti.result(runId, { timeoutMs: 10_000 })).toMatchObject({
+    expect(await tutti.result(runId, { timeoutMs: 20_000 })).toMatchObject({
       state: "failed",
       error: { code: "internal_error", message: "a: its job was removed before it ended" },
     });

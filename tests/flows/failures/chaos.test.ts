@@ -8,7 +8,7 @@ const SEED = 77;
 describe.runIf(inject("canEmbed"))("whatever dies", () => {
   test(
     `a few random workflows while workers, the API, Redis and its connections die (seed ${SEED})`,
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async ({ redisUrl, prefix }) => {
       const report = await storm(redisUrl, prefix, {
         seed: SEED,

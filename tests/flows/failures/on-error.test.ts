@@ -94,7 +94,7 @@ describe("onError", () => {
       expect((await tutti.get(runId)).steps["again"]?.state).toBe("retrying");
     });
     bad.open();
-    const run = await tutti.result(runId, { timeoutMs: 10_000 });
+    const run = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(run.state).toBe("failed");
     expect(run.steps["again"]).toMatchObject({ state: "cancelled", attempts: 1 });
   });

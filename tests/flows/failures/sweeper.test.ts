@@ -100,8 +100,8 @@ describe("the sweeper", () => {
     const { tutti, work } = orchestra;
     await recordOnly(orchestra, tutti.prepare(wide(3)), "r");
     await work({ probe: () => 1 }, { sweepIntervalMs: 300 });
-    // With the default, a run this young is left alone for longer than this test waits.
-    expect((await tutti.result("r", { timeoutMs: 9_000 })).state).toBe("completed");
+    // With the default, a run this young is left alone, and the next pass is later than this test waits.
+    expect((await tutti.result("r", { timeoutMs: 20_000 })).state).toBe("completed");
   });
 
   test.for([
@@ -137,7 +137,7 @@ describe("the sweeper", () => {
       );
       await sweep(parts, 0);
       await work({ one: () => 1 }, { tools: ["one"] });
-      expect(await tutti.result(runId, { timeoutMs: 10_000 })).toMatchObject({
+      expect(await tutti.result(runId, { timeoutMs: 20_000 })).toMatchObject({
         state: "failed",
         steps: { calls: { state: "cancelled", reason: "fails has failed" } },
       });
@@ -217,7 +217,7 @@ describe("the sweeper", () => {
     const { released } = await sweep(parts, 0);
     expect(released.toSorted()).toEqual([`${waiting.runId} ask`, `${paused.runId} b`].toSorted());
     for (const { runId } of [waiting, paused])
-      expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("completed");
+      expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   });
 
   test("calls the first steps of a run that was held before they began", async ({
@@ -230,7 +230,7 @@ describe("the sweeper", () => {
     // Who lets it go dies.
     await parts.waits.unpause(runId, 10);
     expect((await sweep(parts, 0)).released).toEqual([`${runId} a`]);
-    expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   });
 
   test("calls items that were given a place by somebody who died then", async ({
@@ -253,7 +253,7 @@ describe("the sweeper", () => {
     const ended = await parts.ledger.commit(other, { outcome: "completed", attempts: 1 });
     expect(ended).toHaveProperty("granted.length", 1);
     expect((await sweep(parts, 0)).released).toHaveLength(1);
-    expect((await tutti.result(runId, { timeoutMs: 5_000 })).state).toBe("completed");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   });
 
   test("stops a group whose failed step died before it could tell", async ({
@@ -278,7 +278,7 @@ describe("the sweeper", () => {
     const abort = { kind: "policy", reason: "other failed", group: "g" };
     await parts.runs.note(runId, FIELDS.groupAbort("g"), JSON.stringify(abort));
     await sweep(parts, 0);
-    expect((await tutti.result(runId, { timeoutMs: 5_000 })).steps).toMatchObject({
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).steps).toMatchObject({
       slow: { state: "cancelled" },
       ask: { state: "cancelled" },
     });
@@ -304,6 +304,6 @@ describe("the sweeper", () => {
     expect((await tutti.get("r10")).state).toBe("queued");
     expect((await sweep({ ...parts, maxRunning: 11 }, 0)).admitted).toEqual(["r10"]);
     await work({ probe: () => 1 });
-    expect((await tutti.result("r10", { timeoutMs: 10_000 })).state).toBe("completed");
+    expect((await tutti.result("r10", { timeoutMs: 20_000 })).state).toBe("completed");
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 
+import { expire } from "../../support/deadlines.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { Turnstile } from "../../support/turnstile.ts";
@@ -45,6 +46,8 @@ test("a step whose every call takes too long has failed with tool_timeout", asyn
 
 test("timeoutMs of a run stops it: the running call sees the signal, the rest never begins", async ({
   orchestra: { tutti, work },
+  redis,
+  prefix,
 }) => {
   const gate = new Turnstile();
   const aborted: unknown[] = [];
@@ -66,10 +69,16 @@ test("timeoutMs of a run stops it: the running call sees the signal, the rest ne
         { id: "paused", tool: "one", retry: NEVER },
         { id: "each", forEach: "[1, 2]", with: { n: "${{ item }}" } },
       ],
-      { timeoutMs: 200 },
+      { timeoutMs: 600_000 },
     ),
   );
-  const run = await tutti.result(runId, { timeoutMs: 10_000 });
+  await gate.holds(3);
+  await eventually(async () =>
+    expect((await tutti.get(runId)).steps["paused"]?.state).toBe("retrying"),
+  );
+  // Its time is what it was given; that it is over before everything has begun would be by chance.
+  expect(await expire(redis, prefix, runId)).toBe(600_000);
+  const run = await tutti.result(runId, { timeoutMs: 20_000 });
   expect(run.state).toBe("timed_out");
   expect(aborted[0]).toMatchObject({ message: "the run's time is over" });
   expect(run.steps).toMatchObject({
@@ -84,7 +93,7 @@ test("timeoutMs of a run stops it: the running call sees the signal, the rest ne
 test("a run whose tool nobody serves times out too", async ({ orchestra: { tutti, work } }) => {
   await work({}, { tools: ["core.echo"] });
   const { runId } = await tutti.submit(workflow([{ id: "a" }], { timeoutMs: 50 }));
-  expect((await tutti.result(runId, { timeoutMs: 10_000 })).state).toBe("timed_out");
+  expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("timed_out");
 });
 
 test("no number of runs that are slow to stop keeps another from its timeout", async ({

@@ -1,6 +1,7 @@
 import { describe, expect } from "vitest";
 
 import { eventually } from "../../support/eventually.ts";
+import { Lag } from "../../support/lag.ts";
 import { test } from "../../support/limited.ts";
 import { Turnstile } from "../../support/turnstile.ts";
 import { workflow } from "../../support/workflows.ts";
@@ -65,7 +66,8 @@ describe("slots", () => {
 describe("rates", () => {
   const RATE = { max: 3, durationMs: 400 };
 
-  test("let no more through in any window, over two workers", async ({ limited }) => {
+  test("let no more through in any window, over two workers", async ({ limited, redis }) => {
+    await using lag = new Lag(redis);
     const { tutti, work } = limited({ tools: { ask: { limits: { rate: RATE } } } });
     const calls: number[] = [];
     const handlers = {
@@ -78,8 +80,11 @@ describe("rates", () => {
     await work(handlers, { machine: "b" });
     const { runId } = await tutti.submit(steps("ask", 9), {});
     expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+    // A call that was let through, and stood still before it was made, comes nearer to those behind it.
+    const leastMs = RATE.durationMs - (await lag.ms());
+    expect(calls).toHaveLength(9);
     for (let index = RATE.max; index < calls.length; index++)
-      expect(calls[index]! - calls[index - RATE.max]!).toBeGreaterThan(RATE.durationMs);
+      expect(calls[index]! - calls[index - RATE.max]!).toBeGreaterThan(leastMs);
   });
 
   test("a call that is not made gives its units back", async ({ limited }) => {

@@ -62,7 +62,7 @@ test("a deployment that stops to learn goes by its catalogue again", async ({
   expect(machines["m1"]).not.toHaveProperty("hot");
   expect(await learners()).toBe(0);
   await submit("after", "heavy");
-  expect((await tutti.result("after", { timeoutMs: 10_000 })).state).toBe("completed");
+  expect((await tutti.result("after", { timeoutMs: 20_000 })).state).toBe("completed");
   expect(await redis.exists(`${keys.gate}.samples`)).toBe(0);
   await queue.close();
 });

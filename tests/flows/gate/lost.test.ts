@@ -21,7 +21,7 @@ describe("a permit whose answer was lost comes back while its process lives", ()
       proxy.swallowAnswerTo((request) => request.includes(`"${operation}"`));
       process.serve("one", async (job) => void done.push(job.name));
       await eventually(() => expect(new Set(done)).toEqual(new Set(["first", "second", "third"])), {
-        timeoutMs: 15_000,
+        timeoutMs: 30_000,
       });
       expect(proxy.done.swallowed).toBe(1);
       await eventually(async () => {
@@ -39,7 +39,7 @@ test("when Redis loses what the gate knew, limits hold again, and what runs is c
   prefix,
 }) => {
   const tools = { one: takes({ cpu: 0.6 }), two: takes({ cpu: 0.6 }) };
-  const process = await gated.process("m", { tools }, { leaseMs: 600 });
+  const process = await gated.process("m", { tools }, { leaseMs: 6_000 });
   const held = new Turnstile();
   const other: string[] = [];
   process.serve("one", async (job) => held.pass(job.name, forever));

@@ -23,8 +23,10 @@ test("samples say what came, what waited and why, and what was done, on which ma
   const all = async (): Promise<Sample[]> =>
     (await samples.after(null, 1_000)).map(({ sample }) => sample);
   await eventually(async () => expect(await all()).not.toHaveLength(0));
+  const fromMs = performance.now();
   for (const run of ["a", "b", "c"]) await submit(run, "solo");
   await turnstile.holds(1);
+  const firstMs = performance.now() - fromMs;
   // One runs and two wait for the only slot.
   await eventually(async () => {
     const { solo } = (await all()).at(-1)?.tools ?? {};
@@ -33,13 +35,13 @@ test("samples say what came, what waited and why, and what was done, on which ma
     expect(solo!.blockedMs["slots:tool:solo"]).toBeGreaterThan(500);
   });
   turnstile.open();
-  for (const run of ["a", "b", "c"]) await tutti.result(run, { timeoutMs: 10_000 });
+  for (const run of ["a", "b", "c"]) await tutti.result(run, { timeoutMs: 20_000 });
   const { runId } = await tutti.submit({
     tutti: 1,
     id: "bad",
     steps: [{ id: "s", tool: "plain", retry: { maxAttempts: 1 } }],
   });
-  await tutti.result(runId, { timeoutMs: 10_000 });
+  await tutti.result(runId, { timeoutMs: 20_000 });
   const seen = await eventually(async () => {
     const now = await all();
     expect(sum(now, ({ tools }) => tools["plain"]?.failed ?? 0)).toBe(1);
@@ -50,7 +52,8 @@ test("samples say what came, what waited and why, and what was done, on which ma
   const waits = Durations.sum(seen.map(({ tools }) => tools["solo"]?.wait));
   expect(waits.count).toBe(3);
   expect(waits.percentileMs(100)).toBeGreaterThan(500);
-  expect(waits.percentileMs(1)).toBeLessThan(500);
+  // The first waited no longer than until it came, which the test has seen; its buckets are rough.
+  expect(waits.percentileMs(1)).toBeLessThanOrEqual(1.1 * firstMs + 1);
   expect(Durations.sum(seen.map(({ tools }) => tools["solo"]?.service)).count).toBe(3);
   expect(seen.at(-1)?.machines["m1"]?.believed).toBeDefined();
 });
@@ -66,9 +69,15 @@ test("one process samples; when it leaves another one does", async ({
       if (id === null) throw new Error("nobody leads");
       return id;
     });
-  const first = await leader();
   const samples = new Samples(redis, keys, gate);
-  expect(await samples.take("somebody else")).toBeNull();
+  const first = await eventually(async () => {
+    const id = await leader();
+    expect(workers.map((worker) => worker.id)).toContain(id);
+    expect(await samples.take("somebody else")).toBeNull();
+    // One that stands still loses its place, which is right.
+    expect(await leader()).toBe(id);
+    return id;
+  });
   await workers.find(({ id }) => id === first)!.close();
   await eventually(async () => expect([first, "somebody else"]).not.toContain(await leader()));
   await eventually(async () => expect((await samples.after(null, 10)).length).toBeGreaterThan(1));

@@ -39,7 +39,7 @@ beforeAll(() => {
   mkdirSync(join(folder, "examples"));
   for (const name of ["hello.yaml", "shop.yaml", "submit.ts", "worker.ts"])
     copyFileSync(join("examples", name), join(folder, "examples", name));
-}, 120_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function node(args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
@@ -48,7 +48,7 @@ function node(args: readonly string[], env: Readonly<Record<string, string>> = {
     env: { ...BASE, HOME: folder, ...env },
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: 100_000,
   });
 }
 
@@ -61,7 +61,7 @@ function namesOf(...doors: readonly string[]): Record<string, string[]> {
   return JSON.parse(node(["--input-type=module", "--eval", program])) as Record<string, string[]>;
 }
 
-describe("the installed package", { timeout: 60_000 }, () => {
+describe("the installed package", { timeout: 200_000 }, () => {
   test("has these doors, which open nothing by themselves", () => {
     expect(namesOf("tutti", "tutti/worker", "tutti/server")).toMatchInlineSnapshot(`
       {

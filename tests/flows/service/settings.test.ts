@@ -12,7 +12,7 @@ test("a worker keeps as many ended runs as it is told", async ({ orchestra: { tu
   await work({}, { retainRuns: 1 });
   for (let run = 0; run < 3; run++) {
     const { runId } = await tutti.submit(echo);
-    await tutti.result(runId, { timeoutMs: 10_000 });
+    await tutti.result(runId, { timeoutMs: 20_000 });
   }
   const newest = (await tutti.list())[0]?.runId;
   const duties = tutti.queues.find(({ name }) => name === "tutti.duty");

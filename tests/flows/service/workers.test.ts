@@ -53,12 +53,16 @@ describe("two workers", () => {
 describe("a worker that is closed", () => {
   test("waits for its running step and takes no other", async ({ orchestra: { tutti, work } }) => {
     const gate = new Turnstile();
-    const worker = await work({
-      probe: async (_input: unknown, { stepId, signal }: Call) => {
-        await gate.pass(stepId, signal);
-        return "done";
+    const worker = await work(
+      {
+        probe: async (_input: unknown, { stepId, signal }: Call) => {
+          await gate.pass(stepId, signal);
+          return "done";
+        },
       },
-    });
+      // Longer than the test lets it wait, however slow that is.
+      { graceMs: 60_000 },
+    );
     const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]));
     await gate.holds(1);
     const closing = worker.close();
@@ -85,15 +89,14 @@ describe("a worker that is closed", () => {
           return "first";
         },
       },
-      // Nobody waits for locks to expire.
-      { graceMs: 50, lockDurationMs: 60_000 },
+      { graceMs: 50 },
     );
     const { runId } = await tutti.submit(workflow([{ id: "a" }]));
     await gate.holds(1);
     await worker.close();
     expect((await tutti.get(runId)).steps["a"]?.state).toBe("running");
     await work({ probe: () => "second" });
-    const { steps } = await tutti.result(runId, { timeoutMs: 10_000 });
+    const { steps } = await tutti.result(runId, { timeoutMs: 20_000 });
     expect(steps["a"]).toMatchObject({ state: "completed", output: "second", attempts: 1 });
   });
 
@@ -110,7 +113,7 @@ describe("a worker that is closed", () => {
     await gate.holds(1);
     await worker.close();
     await work({ effect });
-    expect((await tutti.result(runId, { timeoutMs: 10_000 })).steps["a"]).toMatchObject({
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).steps["a"]).toMatchObject({
       state: "failed",
       error: { code: "effect_unknown" },
     });

@@ -90,7 +90,8 @@ describe("a schedule", () => {
     const times = history.map((one) => Date.parse(one.plannedAt));
     // Planned times are whole intervals apart, whatever the clocks did.
     for (const time of times) expect((times[0]! - time) % 200).toBe(0);
-    expect(new Set(history.map((one) => one.runId)).size).toBe(counts.started);
+    // A slow machine may have started more than are remembered.
+    expect(new Set(history.map((one) => one.runId)).size).toBe(Math.min(20, counts.started));
   });
 
   test("survives a restart of its workers without doubles or gaps", async ({
@@ -110,13 +111,17 @@ describe("a schedule", () => {
     await Promise.all([work({ probe: (input) => input }), work({ probe: (input) => input })]);
     await started(5);
     await tutti.schedules.pause("s");
-    const { history } = await tutti.schedules.show("s");
+    // Who was at it when it was paused ends what was begun. The history is of the last 20, the counts are of all.
+    const { history } = await eventually(async () => {
+      const shown = await tutti.schedules.show("s");
+      expect(await tutti.list({ limit: 1_000 })).toHaveLength(shown.counts.started);
+      return shown;
+    });
     const times = history.map((one) => Date.parse(one.plannedAt)).toReversed();
     // Each interval once: none lost while nobody was there, none twice with two workers.
     for (const [index, time] of times.entries()) expect(time - times[0]!).toBe(index * 300);
     const runs = history.flatMap(({ runId }) => runId ?? []);
     expect(new Set(runs).size).toBe(runs.length);
-    expect(await tutti.list()).toHaveLength(runs.length);
   });
 
   test("by cron is woken at its next time", async ({ orchestra: { tutti, work } }) => {

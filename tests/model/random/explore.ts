@@ -23,9 +23,7 @@ export async function explore(
   { seed, runs, atOnce }: { seed: number; runs: number; atOnce: number },
 ): Promise<readonly { one: Case; history: History }[]> {
   const stage = new Stage();
-  // A worker that a busy machine takes for dead would call a second time.
-  const patient = { lockDurationMs: 60_000, controlLockDurationMs: 60_000 };
-  await orchestra.work(stage.handlers, patient);
+  await orchestra.work(stage.handlers);
   // Calls fail at random here, which may be all the deployment does for a while: it must not rest because of that.
   const untiring = { set: { breaker: { failures: 1_000 } } };
   const tools = Object.keys(stage.handlers).map((tool) => [tool, untiring] as const);

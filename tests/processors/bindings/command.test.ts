@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
 import { bindTools, type BoundTools } from "../../../processors/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "./contract.ts";
 
 const NODE = process.execPath;
@@ -211,5 +212,5 @@ test("what a command leaves behind ends with it", async () => {
     },
   });
   expect(await tools.call("t", {}, contextOf())).toBe("done");
-  await vi.waitFor(() => expect(processesWith(mark)).toEqual([]));
+  await eventually(() => expect(processesWith(mark)).toEqual([]));
 });

@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
 import { McpServer } from "../../../processors/bindings/mcp-server.ts";
 import { bindTools, type BoundTools } from "../../../processors/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "./contract.ts";
 
 const NODE = process.execPath;
@@ -177,7 +178,7 @@ describe("servers", () => {
     const { child, url } = await startHttpServer(log);
     const tools = toolsOf({ transport: "http", url }, ["t.slow"]);
     const call = codeOf(tools.call("t.slow", { text: "" }, contextOf(), { timeoutMs: 60_000 }));
-    await vi.waitFor(() => expect(runningIn(log)).toBe(1), { timeout: 5_000 });
+    await eventually(() => expect(runningIn(log)).toBe(1));
     child.kill("SIGKILL");
     expect(await call).toBe("tool_unavailable");
     expect(await codeOf(tools.call("t.slow", { text: "" }, contextOf())), "nobody there").toBe(
@@ -252,7 +253,7 @@ describe("servers", () => {
     );
     const cancel = new AbortController();
     const slow = thrownBy(tools.call("t.slow", { text: "" }, contextOf(cancel.signal)));
-    await vi.waitFor(() => expect(runningIn(log)).toBe(1), { timeout: 5_000 });
+    await eventually(() => expect(runningIn(log)).toBe(1));
     expect(await codeOf(tools.call("t.echo", { text: "trip" }, contextOf()))).toBe(
       "tool_unavailable",
     );
@@ -331,7 +332,7 @@ describe("known servers", () => {
     child.stderr.on("data", (chunk: Buffer) => {
       said += chunk.toString();
     });
-    await vi.waitFor(() => expect(said).toContain("listening"), { timeout: 10_000 });
+    await eventually(() => expect(said).toContain("listening"));
     const server = { transport: "http", url: `http://127.0.0.1:${port}/mcp` };
     const tools = toolsOf(server, ["e.get-sum"], { type: "object" });
     const sum = await tools.call("e.get-sum", { a: 2, b: 40 }, contextOf());
@@ -369,7 +370,7 @@ describe("a server whose declaration names args of the call", () => {
     ]);
     expect(processesWith(mark)).toHaveLength(2);
     for (const text of "cdefghij") await echo(text);
-    await vi.waitFor(() => expect(processesWith(mark)).toHaveLength(8));
+    await eventually(() => expect(processesWith(mark)).toHaveLength(8));
     expect(processesWith(`${mark}-a`)).toEqual([]);
     await tools.close();
     expect(processesWith(mark)).toEqual([]);
@@ -380,12 +381,12 @@ describe("a server whose declaration names args of the call", () => {
     const tools = toolsOf(server, ["t.slow", "t.echo"]);
     const cancel = new AbortController();
     const slow = thrownBy(tools.call("t.slow", { text: "slow" }, contextOf(cancel.signal)));
-    await vi.waitFor(() => expect(runningIn(`${mark}-slow`)).toBe(1));
+    await eventually(() => expect(runningIn(`${mark}-slow`)).toBe(1));
     for (const text of "abcdefgh") await tools.call("t.echo", { text }, contextOf());
     expect(runningIn(`${mark}-slow`)).toBe(1);
     cancel.abort("enough");
     expect(await slow).toBe("enough");
-    await vi.waitFor(() => expect(processesWith(`${mark}-slow`)).toEqual([]));
+    await eventually(() => expect(processesWith(`${mark}-slow`)).toEqual([]));
     await tools.close();
   });
 

@@ -25,7 +25,7 @@ test("commands say what the optimizer sees and changed", async ({
   expect(early.stderr).toContain("nothing_recorded");
   await work({ plain: takes }, { sampleIntervalMs: 100, optimizeIntervalMs: 500 });
   await submit("r", "plain");
-  await tutti.result("r", { timeoutMs: 10_000 });
+  await tutti.result("r", { timeoutMs: 20_000 });
   await eventually(async () =>
     expect((await cli("report")).stdout).toMatch(/^health .*\n(no|1) calls in/),
   );

@@ -52,10 +52,11 @@ describe("a sequential pattern", () => {
   });
 
   it("of 20,000 steps of one name takes no time", () => {
-    const since = performance.now();
+    // Processor time: what else the machine does is no matter.
+    const since = process.cpuUsage();
     const steps = Array.from({ length: 20_000 }, () => call);
     const { document } = normalize({ id: "w", steps });
-    expect(performance.now() - since).toBeLessThan(5_000);
+    expect(process.cpuUsage(since).user).toBeLessThan(5_000_000);
     expect(document).toMatchObject({ steps: { 19_999: { id: "core_echo_20000" } } });
   });
 });

@@ -62,8 +62,9 @@ test("text without braces stays, whatever it is", () => {
 });
 
 test("a text full of braces takes no longer than its length", () => {
-  const since = performance.now();
+  // Processor time: what else the machine does is no matter.
+  const since = process.cpuUsage();
   rewritePlaceholders("${{".repeat(500_000), ids);
   rewritePlaceholders("{{a}}".repeat(50_000), ids);
-  expect(performance.now() - since).toBeLessThan(2_000);
+  expect(process.cpuUsage(since).user).toBeLessThan(2_000_000);
 });
