@@ -14,15 +14,18 @@ import { parseArgs } from "node:util";
 import { openFastRedis } from "../fast-redis.ts";
 import { hasten, timesFaster } from "../fast-time.ts";
 import { round } from "../statistics.ts";
-import { playEpisodes, type EpisodeTimes } from "./episodes.ts";
-import { CLASSES } from "./faults.ts";
-import type { Gained } from "./gain.ts";
-import { gainsOf, playGains } from "./gains.ts";
+import { COURSE_PLAYER, COURSES, type Coursed, type CourseOrders } from "./courses/courses.ts";
+import { playPredictions, predictionsOf, type Predicted } from "./courses/predictions.ts";
+import { CLASSES } from "./faults/draw.ts";
+import { playEpisodes, type EpisodeTimes } from "./faults/episodes.ts";
+import type { Played } from "./faults/score.ts";
+import { scoresOf } from "./faults/scores.ts";
+import type { Gained } from "./gains/arms.ts";
+import { gainsOf, playGains } from "./gains/gains.ts";
+import { LOADS } from "./gains/loads.ts";
 import { ResultFile } from "./ledger.ts";
-import { LOADS } from "./loads.ts";
 import { printGains, printScores } from "./print.ts";
-import type { Played } from "./score.ts";
-import { scoresOf } from "./scores.ts";
+import { inProcess, severalAtOnce } from "./world/processes.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -55,6 +58,7 @@ const classes = CLASSES.filter(isAsked);
 const loads = LOADS.filter(
   (load) => isAsked(load) && (!flags.quick || only !== undefined || QUICK_LOADS.has(load)),
 );
+const courses = COURSES.filter((course) => isAsked(course) && !flags.quick);
 const folder =
   flags.out ??
   (flags.quick
@@ -64,6 +68,9 @@ const fileOf = (name: string): string | null =>
   folder === null ? null : join(folder, `${name}.jsonl`);
 const episodes = new ResultFile<Played>(fileOf("episodes"), commit, flags.fresh);
 const gains = new ResultFile<Gained>(fileOf("gains"), commit, flags.fresh);
+const coursed = new ResultFile<Coursed>(fileOf("courses"), commit, flags.fresh);
+const isForetelling = isAsked("predictions") && !flags.quick;
+const predicted = new ResultFile<Predicted>(fileOf("predictions"), commit, flags.fresh);
 const before = loadavg()[0]!;
 const startMs = performance.now();
 const redis = await openFastRedis(talk);
@@ -94,6 +101,24 @@ try {
       talk(JSON.stringify(gained));
     },
   });
+  await severalAtOnce(2, courses, async (course) => {
+    if (coursed.all.some((one) => one.course === course)) return;
+    const seed = Number(flags.seed);
+    const orders: CourseOrders = { redisUrl: redis.url, course, seed };
+    const done = await inProcess<Coursed>(COURSE_PLAYER, orders);
+    coursed.add(done);
+    talk(JSON.stringify(done));
+  });
+  if (isForetelling)
+    await playPredictions(
+      redis.url,
+      Number(flags.seed),
+      (one) => {
+        predicted.add(one);
+        talk(JSON.stringify(one));
+      },
+      (change) => predicted.all.some((one) => one.change === change),
+    );
 } finally {
   await redis.close();
 }
@@ -108,12 +133,17 @@ const report = {
   bestRatio: ratios.length === 0 ? null : Math.min(...ratios),
   worstRatio: ratios.length === 0 ? null : Math.max(...ratios),
   workloads,
+  courses: coursed.all,
+  predictions: predictionsOf(predicted.all),
   precision: scores.single.precision,
   recall: scores.single.recall,
   ...scores,
 };
 if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-else process.stdout.write(`${printScores(scores)}\n\n${printGains(workloads)}\n`);
+else
+  process.stdout.write(
+    `${printScores(scores)}\n\n${printGains(workloads)}\n\n${coursed.all.map((one) => JSON.stringify(one)).join("\n")}\n`,
+  );
 
 function lineOf({ what, seed, outcomes, alarms, hot }: Played): string {
   const said = outcomes.map(

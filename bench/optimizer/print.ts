@@ -1,5 +1,5 @@
-import type { LoadGain, Ratio } from "./gains.ts";
-import type { Scores } from "./scores.ts";
+import type { Scores } from "./faults/scores.ts";
+import type { LoadGain, Ratio } from "./gains/gains.ts";
 
 const line = (cells: readonly (string | number | null)[]): string =>
   `| ${cells.map((cell) => cell ?? "-").join(" | ")} |`;

@@ -89,6 +89,10 @@ export class Machines {
     return this.#overMs;
   }
 
+  #kneeOf({ id, knee }: ScenarioTool): number | undefined {
+    return this.#knees.get(id) ?? knee;
+  }
+
   #turn(): void {
     this.#advance();
     for (const call of this.#running) {
@@ -122,7 +126,8 @@ export class Machines {
     clearTimeout(this.#timer);
     const atService = new Map<string, number>();
     for (const { tool } of this.#running)
-      if (tool.knee !== undefined) atService.set(tool.id, (atService.get(tool.id) ?? 0) + 1);
+      if (this.#kneeOf(tool) !== undefined)
+        atService.set(tool.id, (atService.get(tool.id) ?? 0) + 1);
     let nextMs = Infinity;
     for (const call of this.#running) {
       const { tool, machine } = call;
@@ -130,7 +135,7 @@ export class Machines {
       for (const [resource, share] of tool.use.entries())
         if (share > 0)
           slowdown = Math.max(slowdown, slowdownAt(this.#used[machine]![resource]!, resource));
-      const knee = this.#knees.get(tool.id) ?? tool.knee;
+      const knee = this.#kneeOf(tool);
       const calls = atService.get(tool.id) ?? 0;
       if (knee !== undefined && calls > knee) slowdown *= (calls / knee) ** KNEE_POWER;
       call.slowdown = slowdown;

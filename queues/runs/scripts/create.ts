@@ -41,6 +41,7 @@ for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width
 end
 if atOnce then
   for _, word in ipairs({ 'admittedAt', digits(now) }) do fields[#fields + 1] = word end
+  redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   if not run.parent then redis.call('SADD', counted, runId) end
 end
 redis.call('HSET', KEYS[1], unpack(fields))

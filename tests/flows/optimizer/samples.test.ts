@@ -58,6 +58,25 @@ test("samples say what came, what waited and why, and what was done, on which ma
   expect(seen.at(-1)?.machines["m1"]?.believed).toBeDefined();
 });
 
+test("runs are counted when they are admitted, at once or out of the line, by their definition", async ({
+  gatehouse: { gate, keys, tutti, work },
+  redis,
+}) => {
+  await work({ plain: () => null });
+  const samples = new Samples(redis, keys, gate);
+  const all = async (): Promise<Sample[]> =>
+    (await samples.after(null, 1_000)).map(({ sample }) => sample);
+  await eventually(async () => expect(await all()).not.toHaveLength(0));
+  const plan = tutti.prepare({ tutti: 1, id: "w", steps: [{ id: "s", tool: "plain" }] });
+  // More than the ten that a tenant has at work at once.
+  const runs = await Promise.all(Array.from({ length: 15 }, () => tutti.submit(plan)));
+  for (const { runId } of runs) await tutti.result(runId, { timeoutMs: 20_000 });
+  await eventually(async () => {
+    const counted = sum(await all(), ({ admitted }) => admitted[plan.workflow.hash] ?? 0);
+    expect(counted).toBe(15);
+  });
+});
+
 test("one process samples; when it leaves another one does", async ({
   gatehouse: { gate, keys, work },
   redis,

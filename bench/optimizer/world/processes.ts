@@ -1,14 +1,14 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** Runs a program of this folder in a process of its own, with its orders as an argument; what it says is its answer. */
-export function inProcess<Answer>(program: string, orders: object): Promise<Answer> {
+/** Runs a program in a process of its own, with its orders as an argument; what it says is its answer. */
+export function inProcess<Answer>(program: URL, orders: object): Promise<Answer> {
   const text = JSON.stringify(orders);
-  const child = fork(fileURLToPath(new URL(program, import.meta.url)), [text]);
+  const child = fork(fileURLToPath(program), [text]);
   return new Promise((resolve, reject) => {
     child.once("message", (answer) => resolve(answer as Answer));
     child.once("exit", (code, signal) =>
-      reject(new Error(`${program} ${text} ended early: ${code ?? signal}`)),
+      reject(new Error(`${fileURLToPath(program)} ${text} ended early: ${code ?? signal}`)),
     );
   });
 }

@@ -1,14 +1,14 @@
 // One episode on the real stack, in a process of its own. argv: its orders as JSON; says what came of it.
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { Tutti } from "../../src/index.ts";
-import { seeded } from "../../src/optimizer/simulation/random.ts";
-import { deploy } from "./deployment.ts";
+import type { Tutti } from "../../../src/index.ts";
+import { seeded } from "../../../src/optimizer/simulation/random.ts";
+import { deploy } from "../world/deployment.ts";
+import { Stage } from "../world/stage.ts";
+import { ancestorsOf } from "../world/workload.ts";
+import { draw, RATE_WINDOW_MS, type Fault } from "./draw.ts";
 import type { EpisodeOrders } from "./episodes.ts";
-import { draw, RATE_WINDOW_MS, type Fault } from "./faults.ts";
 import { played, type Look, type Played } from "./score.ts";
-import { Stage } from "./stage.ts";
-import { ancestorsOf } from "./workload.ts";
 
 const MACHINES = 2;
 /** How often somebody looks at the report. Milliseconds. */

@@ -1,7 +1,7 @@
-import { round } from "../statistics.ts";
-import { GAIN_ARMS, type Gained, type GainArm, type GainOrders } from "./gain.ts";
+import { round } from "../../statistics.ts";
+import { inProcess, severalAtOnce } from "../world/processes.ts";
+import { GAIN_ARMS, type Gained, type GainArm, type GainOrders } from "./arms.ts";
 import type { LoadName } from "./loads.ts";
-import { inProcess, severalAtOnce } from "./processes.ts";
 
 export interface GainsOptions {
   readonly redisUrl: string;
@@ -38,6 +38,8 @@ export interface LoadGain {
   readonly reverted: number;
 }
 
+const PLAYER = new URL("player.js", import.meta.url);
+
 /** Plays loads in all arms; the arms of a pair follow each other. */
 export async function playGains(options: GainsOptions): Promise<void> {
   const { redisUrl, loads, pairs, firstSeed, share, atOnce, isPlayed, onPlayed } = options;
@@ -49,7 +51,7 @@ export async function playGains(options: GainsOptions): Promise<void> {
     .flat()
     .filter(({ load, arm, seed }) => !isPlayed(load, arm, seed));
   await severalAtOnce(atOnce, orders, async (order) => {
-    onPlayed(await inProcess<Gained>("gain-player.js", order));
+    onPlayed(await inProcess<Gained>(PLAYER, order));
   });
 }
 

@@ -3,12 +3,12 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Queue, Worker } from "bullmq";
 
-import { openPatient } from "../../queues/index.ts";
-import { seeded } from "../../src/optimizer/simulation/random.ts";
-import { deploy } from "./deployment.ts";
-import type { Gained, GainOrders } from "./gain.ts";
+import { openPatient } from "../../../queues/index.ts";
+import { seeded } from "../../../src/optimizer/simulation/random.ts";
+import { deploy } from "../world/deployment.ts";
+import { Stage } from "../world/stage.ts";
+import type { Gained, GainOrders } from "./arms.ts";
 import { loadOf, type Load } from "./loads.ts";
-import { Stage } from "./stage.ts";
 
 const MACHINES = 2;
 /** Calls of a tool at once on each machine in the arm `bare`. */

@@ -6,7 +6,7 @@ import {
   scarcest,
   visitsAt,
   type Workload,
-} from "./workload.ts";
+} from "../world/workload.ts";
 
 /** What can be done to a deployment; each is also what should be found. */
 export const FAULTS = [

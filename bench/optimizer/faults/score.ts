@@ -1,4 +1,4 @@
-import type { EpisodeClass, Expected, Fault, FaultKind } from "./faults.ts";
+import type { EpisodeClass, Expected, Fault, FaultKind } from "./draw.ts";
 
 /** What the optimizer said at a moment. */
 export interface Look {

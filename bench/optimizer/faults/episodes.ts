@@ -1,5 +1,5 @@
-import { CLASSES, type EpisodeClass } from "./faults.ts";
-import { inProcess, severalAtOnce } from "./processes.ts";
+import { inProcess, severalAtOnce } from "../world/processes.ts";
+import { CLASSES, type EpisodeClass } from "./draw.ts";
 import type { Played } from "./score.ts";
 
 /** When the fault comes, and when the episode ends. Milliseconds. */
@@ -27,6 +27,8 @@ export interface EpisodesOptions extends EpisodeTimes {
   readonly onPlayed: (played: Played) => void;
 }
 
+const PLAYER = new URL("player.js", import.meta.url);
+
 /** Plays so many episodes of each class, several at a time, each in a process of its own. */
 export async function playEpisodes(options: EpisodesOptions): Promise<void> {
   const { redisUrl, classes, count, firstSeed, atOnce, faultMs, endMs, isPlayed } = options;
@@ -44,6 +46,6 @@ export async function playEpisodes(options: EpisodesOptions): Promise<void> {
     .flat()
     .filter(({ what, seed }) => !isPlayed(what, seed));
   await severalAtOnce(atOnce, orders, async (order) => {
-    options.onPlayed(await inProcess<Played>("episode-player.js", order));
+    options.onPlayed(await inProcess<Played>(PLAYER, order));
   });
 }

@@ -1,6 +1,6 @@
-import type { ScenarioClass, Vector } from "../scenarios/definitions.ts";
-import type { Stage } from "./stage.ts";
-import type { WorkTool } from "./workload.ts";
+import type { ScenarioClass, Vector } from "../../scenarios/definitions.ts";
+import type { Stage } from "../world/stage.ts";
+import type { WorkTool } from "../world/workload.ts";
 
 /** Work that is there to be done, and what happens meanwhile. */
 export interface Load {

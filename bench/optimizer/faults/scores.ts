@@ -1,5 +1,5 @@
-import { median, quantile, round } from "../statistics.ts";
-import { FAULTS, type FaultKind } from "./faults.ts";
+import { median, quantile, round } from "../../statistics.ts";
+import { FAULTS, type FaultKind } from "./draw.ts";
 import type { Outcome, Played } from "./score.ts";
 
 interface ClassScore {

@@ -1,6 +1,6 @@
-import { Tutti } from "../../src/index.ts";
-import { startWorker, type StartWorkerOptions } from "../../src/worker.ts";
-import type { ScenarioClass } from "../scenarios/definitions.ts";
+import { Tutti } from "../../../src/index.ts";
+import { startWorker, type StartWorkerOptions } from "../../../src/worker.ts";
+import type { ScenarioClass } from "../../scenarios/definitions.ts";
 import type { Stage } from "./stage.ts";
 
 /** Runs at work at once: queues are to fill, not the deployment's cap. */

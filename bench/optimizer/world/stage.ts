@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { catalogueParts, ToolRegistry } from "../../config/index.ts";
-import type { ToolHandler, UsageProbe } from "../../src/worker.ts";
-import { RESOURCES, type Vector } from "../scenarios/definitions.ts";
-import { Machines } from "../scenarios/machines.ts";
+import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
+import type { CallContext, ToolHandler, UsageProbe } from "../../../src/worker.ts";
+import { RESOURCES, type Vector } from "../../scenarios/definitions.ts";
+import { Machines } from "../../scenarios/machines.ts";
 import type { WorkTool } from "./workload.ts";
 
 interface StageOptions {
@@ -16,6 +16,10 @@ interface StageOptions {
   readonly concurrency?: ReadonlyMap<number, number>;
   /** How far the optimizer may raise it. */
   readonly maxConcurrency?: ReadonlyMap<number, number>;
+  /** Called when a step of a run begins to call its tool. */
+  readonly onBegun?: (runId: string) => void;
+  /** Called when a call of a tool has had its time. */
+  readonly onEnded?: (tool: WorkTool) => void;
   /** What the catalogue says that a call of a tool needs; default: what it does need. */
   readonly declared?: (tool: WorkTool) => Vector;
 }
@@ -82,7 +86,7 @@ export class Stage {
     return Object.fromEntries(
       this.#options.tools
         .filter(({ isService }) => !isService)
-        .map((tool) => [tool.id, (_input, { signal }) => this.#handle(tool, machine, signal)]),
+        .map((tool) => [tool.id, (_input, context) => this.#handle(tool, machine, context)]),
     );
   }
 
@@ -101,10 +105,11 @@ export class Stage {
     };
   }
 
-  async #handle(tool: WorkTool, machine: number, signal: AbortSignal): Promise<null> {
+  async #handle(tool: WorkTool, machine: number, context: CallContext): Promise<null> {
+    this.#options.onBegun?.(context.runId);
     if (this.stuck.get(tool.id) === `m${machine}`)
       await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve());
+        context.signal.addEventListener("abort", () => resolve());
       });
     await this.call(tool, machine);
     if (this.#options.random() < (this.failing.get(tool.id) ?? 0)) throw new Error("told to fail");
@@ -112,9 +117,10 @@ export class Stage {
   }
 
   /** Resolves when a call of a tool has had its time. */
-  call(tool: WorkTool, machine: number): Promise<void> {
-    const ms = 1_000 * logNormal(this.#options.random, tool.seconds, tool.spread);
-    return this.machines.call(machine, tool, ms);
+  async call(tool: WorkTool, machine: number): Promise<void> {
+    const { random, onEnded } = this.#options;
+    await this.machines.call(machine, tool, 1_000 * logNormal(random, tool.seconds, tool.spread));
+    onEnded?.(tool);
   }
 
   #compileCatalogue(): ToolRegistry {

@@ -5,7 +5,7 @@ import {
   type ScenarioClass,
   type ScenarioTool,
   type Vector,
-} from "../scenarios/definitions.ts";
+} from "../../scenarios/definitions.ts";
 
 /** A tool of a workload. With a service behind it, it takes nothing of the machines. */
 export interface WorkTool extends ScenarioTool {

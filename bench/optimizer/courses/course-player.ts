@@ -1,0 +1,147 @@
+// One course on the real stack, in a process of its own. argv: its orders as JSON; says what became of it.
+import { setTimeout as pause } from "node:timers/promises";
+
+import type { Tutti } from "../../../src/index.ts";
+import { seeded } from "../../../src/optimizer/simulation/random.ts";
+import type { ScenarioClass } from "../../scenarios/definitions.ts";
+import { round } from "../../statistics.ts";
+import { deploy } from "../world/deployment.ts";
+import { Stage } from "../world/stage.ts";
+import { randomWorkload, type WorkTool } from "../world/workload.ts";
+import type { Coursed, CourseOrders } from "./courses.ts";
+
+const MACHINES = 2;
+const STEADY_MS = 600_000;
+/** Caps of services that nothing is known of yet open in this time. */
+const WARM_UP_MS = 120_000;
+const LOOK_MS = 1_000;
+
+const orders = JSON.parse(process.argv[2]!) as CourseOrders;
+process.on("disconnect", () => process.exit());
+process.send!(await (orders.course === "steady" ? steady(orders) : fall(orders)));
+process.exit();
+
+/** Caps of services, looked up now and then; resolves at the end. */
+async function watchCaps(
+  tutti: Tutti,
+  tools: readonly string[],
+  untilMs: number,
+  onCap: (tool: string, cap: number, atMs: number) => void,
+): Promise<void> {
+  while (performance.now() < untilMs) {
+    // oxlint-disable-next-line no-await-in-loop -- now and then
+    const shown = await tutti.gate.show();
+    for (const { tool, knee } of shown.tools)
+      if (tools.includes(tool) && knee !== null) onCap(tool, knee, performance.now());
+    // oxlint-disable-next-line no-await-in-loop
+    await pause(LOOK_MS);
+  }
+}
+
+/** Starts runs of each workflow at random times, so many a second. */
+async function keepComing(
+  tutti: Tutti,
+  classes: readonly ScenarioClass[],
+  perS: readonly number[],
+  random: () => number,
+  untilMs: number,
+): Promise<void> {
+  await Promise.all(
+    perS.map(async (rate, index) => {
+      let dueMs = performance.now();
+      for (;;) {
+        dueMs -= (Math.log(1 - random()) * 1_000) / rate;
+        if (dueMs > untilMs) return;
+        // oxlint-disable-next-line no-await-in-loop -- one after the other, in their time
+        await pause(Math.max(0, dueMs - performance.now()));
+        // oxlint-disable-next-line no-await-in-loop
+        await tutti.start(classes[index]!.id);
+      }
+    }),
+  );
+}
+
+async function steady({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
+  const random = seeded(seed);
+  const { tools, classes, perS } = randomWorkload(random, MACHINES, 0.6);
+  const stage = await Stage.open({ tools, machines: MACHINES, random: seeded(seed + 7_919) });
+  const tutti = await deploy(stage, redisUrl, `{steady-${seed}}`, MACHINES, classes);
+  const services = tools.filter(({ isService }) => isService).map(({ id }) => id);
+  const fromMs = performance.now() + WARM_UP_MS;
+  const untilMs = fromMs + STEADY_MS;
+  const courses = new Map(services.map((id) => [id, { last: 0, up: 0, reversals: 0 }]));
+  const watching = watchCaps(tutti, services, untilMs, (tool, cap, atMs) => {
+    const course = courses.get(tool)!;
+    const way = Math.sign(cap - course.last);
+    course.last = cap;
+    if (way === 0) return;
+    if (course.up === -way && atMs > fromMs) course.reversals++;
+    course.up = way;
+  });
+  await Promise.all([watching, keepComing(tutti, classes, perS, random, untilMs)]);
+  const history = await tutti.optimizer.history({ limit: 1_000 });
+  const minutes = STEADY_MS / 60_000;
+  return {
+    course: "steady",
+    seed,
+    minutes,
+    adjustments: history.filter(({ event }) => event === "made").length,
+    reversalsPerMinute: Object.fromEntries(
+      [...courses].map(([id, { reversals }]) => [id, round(reversals / minutes)!]),
+    ),
+  };
+}
+
+const BEFORE = 40;
+const AFTER = 10;
+const SECONDS = 3;
+const FALL_MS = 240_000;
+const END_MS = 600_000;
+
+/** A service with more to do than it carries, all the time. */
+async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
+  const random = seeded(seed);
+  const ask: WorkTool = {
+    id: "ask",
+    use: [0, 0, 0, 0],
+    seconds: SECONDS,
+    spread: 0.6,
+    isService: true,
+  };
+  const classes = [{ id: "w", steps: [{ tool: 0, needs: [], times: 1 }] }];
+  const ended: number[] = [];
+  const stage = await Stage.open({
+    tools: [ask],
+    machines: MACHINES,
+    random: seeded(seed + 7_919),
+    onEnded: () => ended.push(performance.now()),
+  });
+  const tutti = await deploy(stage, redisUrl, `{fall-${seed}}`, MACHINES, classes);
+  stage.machines.setKnee(ask.id, BEFORE);
+  const startMs = performance.now();
+  const fallMs = startMs + FALL_MS;
+  const endMs = startMs + END_MS;
+  setTimeout(() => stage.machines.setKnee(ask.id, AFTER), FALL_MS);
+  let followedMs: number | null = null;
+  const watching = watchCaps(tutti, [ask.id], endMs, (_tool, cap, atMs) => {
+    if (atMs > fallMs && cap <= 1.5 * AFTER) followedMs ??= atMs;
+  });
+  const beforeRate = (1.1 * BEFORE) / SECONDS;
+  await keepComing(tutti, classes, [beforeRate], random, fallMs);
+  await keepComing(tutti, classes, [(1.1 * AFTER) / SECONDS], random, endMs);
+  await watching;
+  const perS = (fromMs: number, untilMs: number): number =>
+    (ended.filter((atMs) => atMs > fromMs && atMs <= untilMs).length * 1_000) / (untilMs - fromMs);
+  const beforePerS = perS(startMs + WARM_UP_MS, fallMs);
+  const afterPerS = perS(fallMs + WARM_UP_MS, endMs);
+  return {
+    course: "fall",
+    seed,
+    followedAfterS: followedMs === null ? null : round((followedMs - fallMs) / 1_000, 1),
+    beforePerS: round(beforePerS)!,
+    fallingPerS: round(perS(fallMs, fallMs + 60_000))!,
+    afterPerS: round(afterPerS)!,
+    beforeShare: round((beforePerS * SECONDS) / BEFORE)!,
+    afterShare: round((afterPerS * SECONDS) / AFTER)!,
+  };
+}
