@@ -86,10 +86,13 @@ export const configSchema = z.strictObject({
       "Learn from what is measured: needs and times of calls, what else runs on the machine, how many calls services take. The same for all workers.",
     ),
   optimizer: z
-    .preprocess(fromWord, z.boolean({ error: "true or false" }))
+    .preprocess(
+      fromWord,
+      z.union([z.boolean(), z.literal("dry-run")], { error: "true, false or dry-run" }),
+    )
     .default(true)
     .describe(
-      "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain. The same for all workers.",
+      "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain; dry-run: only say what would be raised. The same for all workers.",
     ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",

@@ -33,10 +33,10 @@ export interface StartWorkerOptions {
   readonly learning?: boolean;
   /**
    * Look at samples of queues and machines for bottlenecks, and raise what the catalogue lets be raised where
-   * that proves a gain. The same for all workers of a deployment; a worker that starts with `false` also takes
-   * back what was raised. Default: true.
+   * that proves a gain; `dry-run`: only say what would be raised. The same for all workers of a deployment; one that
+   * starts with `false` or `dry-run` also takes back what was raised. Default: true.
    */
-  readonly optimizer?: boolean;
+  readonly optimizer?: boolean | "dry-run";
   /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */
   readonly optimizeIntervalMs?: number;
   /** How often queues and machines are sampled; the same for all workers of a deployment. Milliseconds. Default: 1,000. */

@@ -233,7 +233,7 @@ class RunningWorker implements TuttiWorker {
       optimizeIntervalMs: options.optimizeIntervalMs ?? PASS_MS,
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
-      ...((options.optimizer ?? true) ? { optimizer: this.#optimizer } : {}),
+      ...(options.optimizer === false ? {} : { optimizer: this.#optimizer }),
       ...(options.sweepIntervalMs === undefined
         ? {}
         : { sweepIntervalMs: options.sweepIntervalMs }),
@@ -246,8 +246,7 @@ class RunningWorker implements TuttiWorker {
     await this.#keeper.start(this.#declared);
     await this.#workers.start();
     await this.#duties.start();
-    if (this.#options.optimizer === false) await this.#optimizer.turnOff();
-    else await this.#optimizer.turnOn();
+    await this.#optimizer.turn(this.#options.optimizer ?? true);
     await this.#starters.start();
     this.#sampler.start();
     await this.#announce();

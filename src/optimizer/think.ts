@@ -10,8 +10,7 @@ import type { Shapes } from "./findings/shape.ts";
 import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
 import { trendOf, type Trend } from "./trend.ts";
-import type { Room } from "./tuning/adjustment.ts";
-import { NOTHING_TUNED, tune, type Tuned, type TuningState } from "./tuning/tune.ts";
+import { NOTHING_TUNED, tune, type Bounds, type Tuned, type TuningState } from "./tuning/tune.ts";
 import { windowOf } from "./window.ts";
 
 /** What the optimizer remembers from one pass to the next: plain JSON. */
@@ -20,6 +19,8 @@ export interface OptimizerState {
   readonly lastId: string | null;
   /** It was turned off: passes do nothing. */
   readonly off?: boolean;
+  /** Passes say what they would change, and change nothing. */
+  readonly dryRun?: boolean;
   readonly findings: FindingState;
   readonly alerts: AlertState;
   readonly tuning: TuningState;
@@ -82,8 +83,7 @@ export interface OptimizerReport {
 }
 
 /** What a pass has to know beside the samples. */
-export interface Facts {
-  readonly room: Room;
+export interface Facts extends Bounds {
   /** Shapes of the workflows whose runs were admitted lately, by the hash of their definition. */
   readonly shapes: Shapes;
 }
@@ -108,7 +108,7 @@ export function think(
     state.tuning,
     found.state.windows,
     found.findings,
-    facts.room,
+    facts,
   );
   const alerts = judgeAlerts(state.alerts, metrics);
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
@@ -116,6 +116,7 @@ export function think(
   const history = [...state.history, past].slice(-TREND_WINDOWS);
   return {
     state: {
+      dryRun: state.dryRun ?? false,
       lastId: samples.at(-1)?.id ?? state.lastId,
       findings: found.state,
       alerts: alerts.state,

@@ -8,6 +8,8 @@ export type AuditEvent =
       readonly by: string;
       readonly adjustment: Adjustment;
     } & Judgement)
+  /** The model said that it would be in vain. */
+  | { readonly event: "declined"; readonly by: string; readonly adjustment: Adjustment }
   | { readonly event: "rolled_back"; readonly by: string; readonly adjustment: Adjustment };
 
 /** An entry of the audit, with when it was written, by Redis' clock. Milliseconds. */

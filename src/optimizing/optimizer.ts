@@ -8,21 +8,27 @@ import {
   type OptimizerReport,
   type OptimizerState,
 } from "../optimizer/think.ts";
-import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
+import type { Adjustment, Foretold } from "../optimizer/tuning/adjustment.ts";
 import { rollBack, withdraw } from "../optimizer/tuning/tune.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
 import { record, type Recorded } from "./record.ts";
 import { converge, readRoom } from "./room.ts";
 import { ShapeReader } from "./shapes.ts";
+import { foretoldOf, tryOn } from "./simulation.ts";
 
 /** Samples that changes are tried on. */
 const RECORDED_SAMPLES = 600;
 /** Samples of one pass at most: after a pause the older ones say nothing about now. */
 const SAMPLES_READ = 30;
+/** Plays of the model for a change that the optimizer thinks of. */
+const FORETELLING_PLAYS = 5;
 /** Somebody else may be faster so often before it is given up. */
 const TRIES = 5;
 /** Who changes something when nobody asks for it. */
 const ITSELF = "optimizer";
+
+/** On, off, or only saying what it would do. */
+export type OptimizerMode = boolean | "dry-run";
 
 /** What the optimizer works with. */
 interface OptimizerParts {
@@ -64,12 +70,23 @@ export class Optimizer {
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
-    const thought = think(known, samples, { room, shapes });
+    const facts = { room, shapes, dryRun: known.dryRun ?? false };
+    let thought = think(known, samples, facts);
+    const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
+    // Thinking costs little: once more, with what the model says of the idea.
+    if (idea !== undefined) {
+      const foretold = await this.#foretell(idea);
+      if (foretold !== null)
+        thought = think(known, samples, { ...facts, foretold: { [idea.tool]: foretold } });
+    }
     if (thought === null) return null;
-    const { made, judged } = thought.report.adjustments;
+    const { made, judged, declined } = thought.report.adjustments;
     const events: AuditEvent[] = [
       ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
       ...(made === undefined ? [] : [{ event: "made" as const, by: ITSELF, adjustment: made }]),
+      ...(declined === undefined
+        ? []
+        : [{ event: "declined" as const, by: ITSELF, adjustment: declined }]),
     ];
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
@@ -79,31 +96,49 @@ export class Optimizer {
     return thought.report;
   }
 
-  /** A worker starts with the optimizer on: passes have an effect again. */
-  async turnOn(): Promise<void> {
-    await this.#turn(false);
+  /**
+   * A worker starts. On: passes have an effect again. Off, or in a dry run: limits are those of the catalogues and
+   * of people again.
+   */
+  async turn(mode: OptimizerMode): Promise<void> {
+    await this.#remember(mode);
+    if (mode !== true) await this.#converge({});
   }
 
-  /** The optimizer is turned off: limits are those of the catalogues and of people again. */
-  async turnOff(): Promise<void> {
-    await this.#turn(true);
-    await this.#converge({});
-  }
-
-  async #turn(off: boolean): Promise<void> {
+  async #remember(mode: OptimizerMode): Promise<void> {
+    const off = mode === false;
+    const dryRun = mode === "dry-run";
     for (let n = 0; n < TRIES; n++) {
       const { version, state } = await this.#store.read();
       const known = state ?? NOTHING_KNOWN;
-      if ((known.off ?? false) === off) return;
+      if ((known.off ?? false) === off && (known.dryRun ?? false) === dryRun) return;
       const room = await readRoom(this.#redis, this.#keys);
-      const why = "the optimizer was turned off";
+      const why = off ? "the optimizer was turned off" : "the optimizer only says what it would do";
       const { state: tuning, made } = withdraw(known.tuning, room, why, Date.now());
-      const events = off
-        ? made.map((adjustment) => ({ event: "made" as const, by: "settings", adjustment }))
-        : [];
-      if (await this.#store.keep(version, { ...known, off, ...(off ? { tuning } : {}) }, events))
-        return;
+      const events =
+        mode === true
+          ? []
+          : made.map((adjustment) => ({ event: "made" as const, by: "settings", adjustment }));
+      const next = { ...known, off, dryRun, ...(mode === true ? {} : { tuning }) };
+      if (await this.#store.keep(version, next, events)) return;
     }
+  }
+
+  async #recorded(): Promise<Recorded | null> {
+    const kept = await this.#samples.after(null, RECORDED_SAMPLES);
+    return record(
+      kept.map(({ sample }) => sample),
+      await this.#gate.show(),
+    );
+  }
+
+  /** What the model says of a change; null when nothing is recorded of its tool. */
+  async #foretell({ tool, to }: Adjustment): Promise<Foretold | null> {
+    const recorded = await this.#recorded();
+    if (recorded === null || recorded.unknown.includes(tool)) return null;
+    const change = { tools: { [tool]: { concurrency: to } } };
+    const { tools, plays, recordedMs } = await tryOn(recorded, change, FORETELLING_PLAYS);
+    return foretoldOf(tools[tool], plays, recordedMs);
   }
 
   /** Lets the gate, and whoever looks at queues, go by what tools should have. */
@@ -128,11 +163,7 @@ export class Optimizer {
    * @throws TuttiError `nothing_recorded`: there are fewer than two samples.
    */
   async record(): Promise<Recorded> {
-    const kept = await this.#samples.after(null, RECORDED_SAMPLES);
-    const recorded = record(
-      kept.map(({ sample }) => sample),
-      await this.#gate.show(),
-    );
+    const recorded = await this.#recorded();
     if (recorded !== null) return recorded;
     throw new TuttiError("nothing_recorded", "there are no samples yet; start a worker first");
   }

@@ -7,6 +7,7 @@ import {
   type Pair,
   type ToolComparison,
 } from "../optimizer/simulation/compare.ts";
+import type { Foretold } from "../optimizer/tuning/adjustment.ts";
 import type { Recorded } from "./record.ts";
 
 /** What a change would have done. */
@@ -19,6 +20,26 @@ export interface Simulation {
   readonly unknown: readonly string[];
   /** Tools that it makes a difference to. */
   readonly tools: Readonly<Record<string, ToolComparison>>;
+}
+
+/** What a change does to its tool, as shares; a tool that it makes no difference to gains nothing. */
+export function foretoldOf(
+  tool: ToolComparison | undefined,
+  plays: number,
+  recordedMs: number,
+): Foretold {
+  if (tool === undefined) return { gain: 1, low: 1, high: 1, waitSavedMs: 0, recordedMs, plays };
+  const { before, ended, waitMs } = tool;
+  // Where nothing ended, a call more is told as if one had.
+  const shareOf = (more: number): number => 1 + more / Math.max(1, before.ended);
+  return {
+    gain: shareOf(ended.mean),
+    low: shareOf(ended.low),
+    high: shareOf(ended.high),
+    waitSavedMs: waitMs === null ? null : -waitMs.mean,
+    recordedMs,
+    plays,
+  };
 }
 
 /** Jobs that are played in all: a large load is played less often. */

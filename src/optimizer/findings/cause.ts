@@ -78,13 +78,10 @@ export function causeOf({ tool, windows, usual }: Look): Looked {
     (drainOf(last.waiting, throughputPerMs) >
       Math.max(WAIT_DRAIN * windowMs, (usual?.meanMs ?? 0) / 2) ||
       (last.waitP95Ms ?? 0) > Math.max(WAIT_P95 * windowMs, 3 * (usual?.meanMs ?? 0)));
-  return judged(isWaiting ? causeOfWaiting(blocked, windows.at(-1)?.machines ?? {}) : null);
+  return judged(isWaiting ? causeOfWaiting(blocked, windows) : null);
 }
 
-function causeOfWaiting(
-  { shares, of }: BlockedShares,
-  machines: Digest["machines"],
-): Verdict | null {
+function causeOfWaiting({ shares, of }: BlockedShares, windows: readonly Digest[]): Verdict | null {
   const { cap, rate, resource, downstream, failing, level } = shares;
   const most = Math.max(cap, rate, resource, downstream, failing, level);
   // Nobody refused it: its workers have their hands full.
@@ -97,7 +94,7 @@ function causeOfWaiting(
     return {
       kind: "resource_bound",
       ...culprit(of.resource),
-      ...neighbor(of.resource ?? "", machines),
+      ...neighbor(of.resource ?? "", windows),
     };
   return { kind: "under_provisioned", ...culprit(of.cap) };
 }
@@ -105,10 +102,22 @@ function causeOfWaiting(
 const culprit = (name: string | undefined): { culprit?: string } =>
   name === undefined || name === "" ? {} : { culprit: name };
 
-/** The machine on which others use most of a resource, if they use much of it. */
-function neighbor(resource: string, machines: Digest["machines"]): { machine?: string } {
-  const [most] = Object.entries(machines)
-    .map(([machine, { background }]) => [machine, background[resource] ?? 0] as const)
+/**
+ * The machine on which others use most of a resource, if they use much of it: as it was learned, or what is used
+ * there beyond what calls were given, which shows sooner.
+ */
+function neighbor(resource: string, windows: readonly Digest[]): { machine?: string } {
+  const last = windows.at(-1)?.machines ?? {};
+  const [most] = Object.keys(last)
+    .map((machine) => {
+      const seen = windows.flatMap(({ machines }) => machines[machine] ?? []);
+      const beyond = seen.flatMap(({ usage, believed }) => {
+        const used = usage[resource] ?? null;
+        return used === null ? [] : [used - (believed[resource] ?? 0)];
+      });
+      const mean = beyond.reduce((sum, share) => sum + share, 0) / Math.max(1, beyond.length);
+      return [machine, Math.max(last[machine]?.background[resource] ?? 0, mean)] as const;
+    })
     .toSorted(([, a], [, b]) => b - a);
   return most === undefined || most[1] <= NEIGHBOR ? {} : { machine: most[0] };
 }

@@ -15,6 +15,20 @@ export interface ToolRoom {
 /** The room of each tool that has a concurrency of its own. */
 export type Room = Readonly<Record<string, ToolRoom>>;
 
+/** What a change would have done to the load of the last minutes, by the model of the gate. */
+export interface Foretold {
+  /** Calls of the tool that end with it over those that do without it. */
+  readonly gain: number;
+  /** Where 95 of 100 repetitions of as many plays would lie. */
+  readonly low: number;
+  readonly high: number;
+  /** How much shorter its calls wait on average; null: none began. Milliseconds. */
+  readonly waitSavedMs: number | null;
+  /** How long the recorded load is. Milliseconds. */
+  readonly recordedMs: number;
+  readonly plays: number;
+}
+
 /** A change that the optimizer makes, or has made. */
 export interface Adjustment {
   /** Counts up over the deployment's life. */
@@ -24,6 +38,8 @@ export interface Adjustment {
   readonly from: number;
   readonly to: number;
   readonly why: string;
+  /** What the model said of it; none: nobody asked the model. */
+  readonly foretold?: Foretold;
   /** Redis' clock. Milliseconds. */
   readonly atMs: number;
 }

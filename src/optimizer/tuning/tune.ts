@@ -1,6 +1,6 @@
 import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Adjustment, Judgement, Room } from "./adjustment.ts";
+import type { Adjustment, Foretold, Judgement, Room } from "./adjustment.ts";
 import { canProve, judge, measure, together, type Measured } from "./judge.ts";
 
 /** Windows before a change that it is compared with. */
@@ -43,10 +43,23 @@ export const NOTHING_TUNED: TuningState = {
   resting: {},
 };
 
+/** What a change may go by beside what was found. */
+export interface Bounds {
+  readonly room: Room;
+  /** What the model says of raises, by tool. */
+  readonly foretold?: Readonly<Record<string, Foretold>>;
+  /** Nothing is changed: it is said what would be. */
+  readonly dryRun?: boolean;
+}
+
 /** What a pass does. */
 export interface Tuned {
   readonly state: TuningState;
   readonly made?: Adjustment;
+  /** What would be made, were it not a dry run. */
+  readonly proposed?: Adjustment;
+  /** What the model says to be in vain: it is not made. */
+  readonly declined?: Adjustment;
   readonly judged?: { readonly adjustment: Adjustment } & Judgement;
 }
 
@@ -58,13 +71,18 @@ export function tune(
   state: TuningState,
   windows: readonly Digest[],
   findings: readonly Finding[],
-  room: Room,
+  { room, foretold = {}, dryRun = false }: Bounds,
 ): Tuned {
   const rested = { ...state, resting: rest(state.resting) };
   const owned = disown(rested, room);
   if (owned.trial !== null) return proceed(owned, owned.trial, windows);
-  const adjustment = proposeRaise(owned, windows, findings, room);
-  if (adjustment === null) return { state: owned };
+  const proposed = proposeRaise(owned, windows, findings, room);
+  if (proposed === null) return { state: owned };
+  const told = foretold[proposed.tool];
+  const adjustment = told === undefined ? proposed : { ...proposed, foretold: told };
+  if (told !== undefined && isVain(told))
+    return { declined: adjustment, state: leaveAlone(owned, adjustment.tool) };
+  if (dryRun) return { proposed: adjustment, state: owned };
   const before = together(waited(windows, adjustment.tool, owned.changedAtMs));
   return {
     made: adjustment,
@@ -140,18 +158,27 @@ function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): 
   if (judgement === null) return { state: { ...state, trial: { ...trial, after } } };
   const judged = { adjustment, ...judgement };
   if (judgement.verdict === "kept") return { judged, state: { ...state, trial: null } };
-  const [, before = REST_WINDOWS / 2] = state.resting[tool] ?? [];
-  const length = Math.min(REST_WINDOWS_MAX, 2 * before);
   return {
     judged,
     state: {
-      ...state,
+      ...leaveAlone(state, tool),
       trial: null,
       changedAtMs: last?.atMs ?? state.changedAtMs,
       desired: { ...state.desired, [tool]: from },
-      resting: { ...state.resting, [tool]: [length, length] },
     },
   };
+}
+
+/** For twice as long as the last time. */
+function leaveAlone(state: TuningState, tool: string): TuningState {
+  const [, before = REST_WINDOWS / 2] = state.resting[tool] ?? [];
+  const length = Math.min(REST_WINDOWS_MAX, 2 * before);
+  return { ...state, resting: { ...state.resting, [tool]: [length, length] } };
+}
+
+/** Not one more call would end, and none would wait less: what keeps the tool is something else. */
+function isVain({ high, waitSavedMs }: Foretold): boolean {
+  return high <= 1 && (waitSavedMs ?? 0) <= 0;
 }
 
 /** The last windows in which jobs of a tool waited, behind the last change of anything and the window it was made in. */

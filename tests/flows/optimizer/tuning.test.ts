@@ -21,7 +21,11 @@ const tool = (limits: string): string =>
 interface Tuned {
   readonly client: () => Tutti;
   /** Starts a deployment ten times as fast as real ones, with more work than it can do. */
-  readonly flood: (limits: string, ask: ToolHandler) => Promise<void>;
+  readonly flood: (
+    limits: string,
+    ask: ToolHandler,
+    more?: Partial<StartWorkerOptions>,
+  ) => Promise<void>;
   /** Starts one more worker, with the optimizer turned off. */
   readonly turnOff: () => Promise<void>;
   readonly history: () => Promise<AuditEntry[]>;
@@ -39,7 +43,7 @@ const test = withRedis.extend<{ tuned: Tuned }>({
     };
     await use({
       client,
-      flood: async (limits, ask) => {
+      flood: async (limits, ask, more = {}) => {
         const { tools, budgets } = catalogueParts(tool(limits), "tools");
         const registry = new ToolRegistry(tools, budgets);
         tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1_000 });
@@ -57,6 +61,7 @@ const test = withRedis.extend<{ tuned: Tuned }>({
           sampleIntervalMs: 100,
           optimizeIntervalMs: 500,
           maxRunning: 1_000,
+          ...more,
         };
         const worker = await startWorker(options);
         closers.push(worker);
@@ -109,6 +114,9 @@ test(
     );
     const { id } = last!.adjustment;
     expect(made).toMatchObject({ by: "optimizer", adjustment: { tool: "ask" } });
+    // The model was asked first: twice as many at once end twice as many.
+    expect(made!.adjustment.foretold?.gain).toBeGreaterThan(1.3);
+    expect(made!.adjustment.foretold?.plays).toBeGreaterThan(1);
     if (kept?.event !== "judged") throw new Error("it was not judged");
     expect(kept.adjustment.id).toBe(made!.adjustment.id);
     expect(kept.effect.gain).toBeGreaterThanOrEqual(kept.effect.bar);
@@ -153,6 +161,24 @@ test(
     await eventually(async () => expect(await slots()).toBe(from));
   },
 );
+
+test("a dry run says what would be raised and what that would gain, and raises nothing", async ({
+  tuned: { client, flood, slots },
+}) => {
+  const ask: ToolHandler = () => pause(CALL_MS).then(() => null);
+  await flood("{ concurrency: 1, maxConcurrency: 3 }", ask, { optimizer: "dry-run" });
+  const { proposed } = await eventually(
+    async () => {
+      const { adjustments } = (await client().optimizer.report())!;
+      expect(adjustments.proposed).toMatchObject({ tool: "ask", from: 1, to: 2 });
+      return adjustments;
+    },
+    { timeoutMs: 40_000 },
+  );
+  expect(proposed?.foretold?.gain).toBeGreaterThan(1.3);
+  expect(await client().optimizer.history()).toEqual([]);
+  expect(await slots()).toBe(1);
+});
 
 test("a limit of the catalogue is a limit", async ({ tuned: { client, flood, slots } }) => {
   await flood("{ concurrency: 1 }", () => pause(CALL_MS).then(() => null));

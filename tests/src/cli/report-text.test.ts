@@ -65,6 +65,31 @@ test("a report tells health, metrics, bottlenecks and alerts; what is not known 
   ]);
 });
 
+test("a dry run tells what would be raised, and by whom a machine is used that is full", () => {
+  const foretold = { gain: 1.5, low: 1.42, high: 1.6, waitSavedMs: 0, recordedMs: 1, plays: 5 };
+  const raise = {
+    id: 1,
+    tool: "ask",
+    what: "concurrency",
+    from: 2,
+    to: 3,
+    why: "",
+    atMs: 0,
+  } as const;
+  const [bottleneck] = REPORT.bottlenecks;
+  const text = reportText({
+    ...REPORT,
+    bottlenecks: [{ ...bottleneck!, kind: "resource_bound", culprit: "cpu", machine: "m0" }],
+    adjustments: { proposed: { ...raise, foretold } },
+  });
+  expect(text).toContain("cpu, by others on m0");
+  expect(text).toContain(
+    "would raise concurrency of ask from 2 to 3; in the model 1.50 times as many calls end (1.42 to 1.60)",
+  );
+  const untold = reportText({ ...REPORT, adjustments: { proposed: raise } });
+  expect(untold).toMatch(/would raise concurrency of ask from 2 to 3$/m);
+});
+
 test("where nothing was measured it says why there is no score", () => {
   const { metrics } = REPORT;
   const none = { ...REPORT, health: null, bottlenecks: [], metrics: { ...metrics, calls: 0 } };

@@ -29,6 +29,7 @@ const on = (ended: number, active: number, oldestMs: number) => ({ ended, active
 class Story {
   #state = NOTHING_FOUND;
   #atMs = 0;
+  found: readonly Finding[] = [];
 
   pass(windows: number, tools: Readonly<Record<string, Tool>>, more: Partial<Sample> = {}) {
     let found: readonly Finding[] = [];
@@ -50,6 +51,7 @@ class Story {
       // It is kept as JSON from one pass to the next.
       this.#state = JSON.parse(JSON.stringify(state)) as typeof state;
       found = findings;
+      this.found = findings;
     }
     return found.map(({ tool, kind, culprit }) => [tool, kind, culprit]);
   }
@@ -91,6 +93,22 @@ describe("what keeps a tool", () => {
     ["its breaker", { breaker: 900 }, "failing", undefined],
   ] as const)("%s", (_, blockedMs, kind, culprit) => {
     expect(after({ ...WAITING, blockedMs })).toEqual([["ask", kind, culprit]]);
+  });
+
+  test("a machine that others use much of, before it was learned and after", () => {
+    const full: Tool = { ...WAITING, blockedMs: { "resource:cpu": 900 } };
+    const one = { usage: { cpu: 1 }, pressure: {}, believed: { cpu: 0.6 }, background: {} };
+    const two = { usage: { cpu: 0.9 }, pressure: {}, believed: { cpu: 0.9 }, background: {} };
+    const finding = (machines: Sample["machines"]): Finding | undefined => {
+      const story = new Story();
+      story.pass(12, { ask: QUIET });
+      story.pass(8, { ask: full }, { machines });
+      return story.found[0];
+    };
+    expect(finding({ m: two, n: one })).toMatchObject({ culprit: "cpu", machine: "n" });
+    const learned = { ...two, believed: { cpu: 0.4 }, background: { cpu: 0.5 } };
+    expect(finding({ m: learned, n: two })).toMatchObject({ culprit: "cpu", machine: "m" });
+    expect(finding({ m: two, n: two })).not.toHaveProperty("machine");
   });
 
   test("workers that have their hands full, when nothing refuses it", () => {

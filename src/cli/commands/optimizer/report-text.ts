@@ -1,6 +1,7 @@
 import type { Alert } from "../../../optimizer/alerts.ts";
 import type { FindingKind } from "../../../optimizer/findings/finding.ts";
 import type { Bottleneck, OptimizerReport } from "../../../optimizer/think.ts";
+import type { Adjustment } from "../../../optimizer/tuning/adjustment.ts";
 import type { AuditEntry } from "../../../optimizing/audit.ts";
 import { duration, table } from "../../output.ts";
 
@@ -24,6 +25,7 @@ export function reportText(report: OptimizerReport | null): string {
     callsLine(metrics, windowMs),
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
     ...bottleneckLines(report.bottlenecks),
+    ...proposalLines(report.adjustments.proposed),
     ...report.alerts.standing.map(alertLine),
   ].join("\n");
 }
@@ -49,6 +51,16 @@ function bottleneckLines(bottlenecks: readonly Bottleneck[]): string[] {
   return [
     table(["BOTTLENECK", "WHY", "OF", "SHORTENS RUNS BY", "WAITING", "DRAINS IN", "SINCE"], rows),
   ];
+}
+
+function proposalLines(proposed: Adjustment | undefined): string[] {
+  if (proposed === undefined) return [];
+  const { tool, what, from, to, foretold } = proposed;
+  const gain =
+    foretold === undefined
+      ? ""
+      : `; in the model ${foretold.gain.toFixed(2)} times as many calls end (${foretold.low.toFixed(2)} to ${foretold.high.toFixed(2)})`;
+  return [`would raise ${what} of ${tool} from ${from} to ${to}${gain}`];
 }
 
 const WORDS: Readonly<Record<FindingKind, string>> = {
@@ -77,6 +89,8 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
   switch (entry.event) {
     case "made":
       return ["made", entry.adjustment.why];
+    case "declined":
+      return ["declined", "in the model of the gate it gains nothing"];
     case "rolled_back":
       return ["rolled back", `by ${entry.by}`];
     case "judged": {

@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 
 import type { Digest } from "../../../../src/optimizer/findings/digest.ts";
 import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
-import type { Room, ToolRoom } from "../../../../src/optimizer/tuning/adjustment.ts";
+import type { Foretold, Room, ToolRoom } from "../../../../src/optimizer/tuning/adjustment.ts";
 import {
   NOTHING_TUNED,
   rollBack,
   tune,
   withdraw,
+  type Bounds,
   type TuningState,
 } from "../../../../src/optimizer/tuning/tune.ts";
 
@@ -34,6 +35,7 @@ class World {
   state: TuningState = NOTHING_TUNED;
   room: Room = { ask: ASK };
   findings: readonly Finding[] = [FINDING];
+  bounds: Omit<Bounds, "room"> = {};
   /** Share of a window in which jobs wait. */
   busy = 1;
   readonly told: string[] = [];
@@ -74,15 +76,17 @@ class World {
     for (let n = 0; n < windows; n++) {
       const ended = this.#ends(this.concurrency);
       this.#see(ended);
-      const { state, made, judged } = tune(
+      const { state, made, judged, proposed, declined } = tune(
         this.state,
         this.#windows.slice(-6),
         this.findings,
-        this.room,
+        { room: this.room, ...this.bounds },
       );
       this.state = JSON.parse(JSON.stringify(state)) as TuningState;
       if (judged !== undefined) this.told.push(`${judged.verdict} ${judged.adjustment.to}`);
       if (made !== undefined) this.told.push(`${made.from} -> ${made.to}`);
+      if (proposed !== undefined) this.told.push(`proposed ${proposed.to}`);
+      if (declined !== undefined) this.told.push(`declined ${declined.to}`);
       const ask = this.room["ask"];
       // The gate goes by what is desired.
       if (ask !== undefined && !ask.isSet)
@@ -91,6 +95,43 @@ class World {
     return this;
   }
 }
+
+const told = (high: number, waitSavedMs: number): Record<string, Foretold> => ({
+  ask: { gain: 1, low: 0.9, high, waitSavedMs, recordedMs: 600_000, plays: 5 },
+});
+
+describe("what the model says of a raise", () => {
+  test("goes with it when it may gain: more calls that end, or less waiting", () => {
+    for (const foretold of [told(1.2, 0), told(1, 400)]) {
+      const world = new World((concurrency) => 100 * concurrency);
+      world.bounds = { foretold };
+      expect(world.pass(2).told).toEqual(["2 -> 3"]);
+      expect(world.state.trial?.adjustment.foretold).toEqual(foretold["ask"]);
+    }
+  });
+
+  test("keeps it from being made when it is in vain, for twice as long each time", () => {
+    const world = new World((concurrency) => 100 * concurrency);
+    world.bounds = { foretold: told(1, 0) };
+    const changes = (windows: number): string[] => {
+      const before = world.told.length;
+      return world.pass(windows).told.slice(before);
+    };
+    expect(changes(2)).toEqual(["declined 3"]);
+    // It was declined in the first window of the two.
+    expect([changes(10), changes(1)]).toEqual([[], ["declined 3"]]);
+    expect([changes(23), changes(1)]).toEqual([[], ["declined 3"]]);
+    expect(world.concurrency).toBe(2);
+  });
+});
+
+test("a dry run says what it would do as long as that holds, and does nothing", () => {
+  const world = new World((concurrency) => 100 * concurrency);
+  world.bounds = { dryRun: true };
+  expect(world.pass(3).told.slice(-2)).toEqual(["proposed 3", "proposed 3"]);
+  expect(world.concurrency).toBe(2);
+  expect(world.state).toMatchObject({ lastId: 0, desired: {}, trial: null });
+});
 
 describe("a tool that may not run more calls at once", () => {
   test("is raised step by step as long as that proves a gain, and not beyond its maximum", () => {
@@ -126,7 +167,7 @@ describe("a tool that may not run more calls at once", () => {
   ])("is not raised when %s", (_, more) => {
     const world = Object.assign(new World((concurrency) => 100 * concurrency), more);
     if (world.room["ask"] === undefined) {
-      const { state, made } = tune(world.state, [], world.findings, world.room);
+      const { state, made } = tune(world.state, [], world.findings, { room: world.room });
       expect([made, state.desired]).toEqual([undefined, {}]);
     } else expect(world.pass(20).told).toEqual([]);
   });
