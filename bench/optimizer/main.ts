@@ -24,7 +24,7 @@ import type { Gained } from "./gains/arms.ts";
 import { gainsOf, playGains } from "./gains/gains.ts";
 import { LOADS } from "./gains/loads.ts";
 import { ResultFile } from "./ledger.ts";
-import { printGains, printScores } from "./print.ts";
+import { printCourses, printGains, printScores } from "./print.ts";
 import { inProcess, severalAtOnce } from "./world/processes.ts";
 
 const { values: flags } = parseArgs({
@@ -142,7 +142,7 @@ const report = {
 if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 else
   process.stdout.write(
-    `${printScores(scores)}\n\n${printGains(workloads)}\n\n${coursed.all.map((one) => JSON.stringify(one)).join("\n")}\n`,
+    `${printScores(scores)}\n\n${printGains(workloads)}\n\n${printCourses(coursed.all)}\n`,
   );
 
 function lineOf({ what, seed, outcomes, alarms, hot }: Played): string {

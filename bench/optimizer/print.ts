@@ -1,3 +1,5 @@
+import type { Plan } from "../../src/optimizing/planning.ts";
+import type { Coursed } from "./courses/courses.ts";
 import type { Scores } from "./faults/scores.ts";
 import type { LoadGain, Ratio } from "./gains/gains.ts";
 
@@ -38,6 +40,38 @@ export function printGains(gains: readonly LoadGain[]): string {
     rule(HEADS.length),
     ...gains.map(({ load, makespanS: { bare, gate, optimizer }, toBare, toGate, made, reverted }) =>
       line([load, bare, gate, optimizer, told(toBare), told(toGate), made, reverted]),
+    ),
+  ].join("\n");
+}
+
+/** Courses as they are, the plans as a table. */
+export function printCourses(all: readonly Coursed[]): string {
+  return all
+    .map((one) => (one.course === "plans" ? printPlans(one.plans) : JSON.stringify(one)))
+    .join("\n\n");
+}
+
+function printPlans(plans: readonly Plan[]): string {
+  const heads = ["strategy", "target", "ended", "wait s", "waiting", "machines", "changes"];
+  return [
+    line(heads),
+    rule(heads.length),
+    ...plans.map(({ strategy, target, actions, after }) =>
+      line([
+        strategy,
+        target,
+        after.ended,
+        after.waitMs === null ? null : after.waitMs / 1_000,
+        after.waiting,
+        after.machines,
+        actions
+          .map((action) =>
+            action.what === "machines"
+              ? `machines ${action.from} -> ${action.to}`
+              : `${action.tool} ${action.from ?? "none"} -> ${action.to}`,
+          )
+          .join(", "),
+      ]),
     ),
   ].join("\n");
 }

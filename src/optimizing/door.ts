@@ -1,11 +1,13 @@
 import { z } from "zod";
 
-import type { Issue, ToolRegistry } from "../../config/index.ts";
+import { STRATEGY_NAMES, type Issue, type ToolRegistry } from "../../config/index.ts";
+import { TARGETS } from "../optimizer/planning/goals.ts";
 import type { OptimizerReport } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
 import { checkForm } from "../registry/schedule-form.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { makePlan, type Plan } from "./planning.ts";
 import { tryOn, type Simulation } from "./simulation.ts";
 
 interface OptimizerDoorParts {
@@ -56,6 +58,15 @@ const simulationForm = z
     error: "expected tools or machines to change, got: neither",
   });
 
+const planForm = z.strictObject({
+  /** What it aims at. Default: balanced. */
+  target: z.enum(TARGETS).default("balanced"),
+  /** How daringly machines are filled. Default: as they are. */
+  strategy: z.enum(STRATEGY_NAMES).nullable().default(null),
+  /** How often the load is played, each time by another chance. Default: 5. */
+  plays: z.int().min(1).max(200).default(5),
+});
+
 /** What the scheduled optimizer sees and does: `tutti.optimizer`. */
 export class OptimizerDoor {
   readonly #parts: OptimizerDoorParts;
@@ -96,6 +107,19 @@ export class OptimizerDoor {
     const { tools, machines, plays } = checkForm(simulationForm, form, unknown.map(noTool));
     const change = { tools, ...(machines === undefined ? {} : { machines }) };
     return tryOn(await soon(optimizer.record()), change, plays);
+  }
+
+  /**
+   * What should be changed for a target: how many calls of tools at once, and how many machines; and what that would have
+   * done to the load of the last minutes. Nothing is changed.
+   *
+   * @throws TuttiError `nothing_recorded`. ValidationError `request_invalid` with every problem.
+   */
+  async plan(form: z.input<typeof planForm> = {}): Promise<Plan> {
+    const { optimizer, soon, registry } = this.#parts;
+    const asked = checkForm(planForm, form);
+    const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
+    return makePlan(recorded, asked, facts, registry);
   }
 
   /**

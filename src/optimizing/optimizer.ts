@@ -11,6 +11,7 @@ import {
 import type { Adjustment, Foretold } from "../optimizer/tuning/adjustment.ts";
 import { rollBack, withdraw } from "../optimizer/tuning/tune.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
+import type { PlanFacts } from "./planning.ts";
 import { record, type Recorded } from "./record.ts";
 import { converge, readRoom } from "./room.ts";
 import { ShapeReader } from "./shapes.ts";
@@ -166,6 +167,13 @@ export class Optimizer {
     const recorded = await this.#recorded();
     if (recorded !== null) return recorded;
     throw new TuttiError("nothing_recorded", "there are no samples yet; start a worker first");
+  }
+
+  /** What a plan goes by beside the recording. */
+  async planFacts(): Promise<PlanFacts> {
+    const room = await readRoom(this.#redis, this.#keys);
+    const { state } = await this.#store.read();
+    return { room, state };
   }
 
   /**

@@ -24,6 +24,8 @@ export interface Recorded {
   readonly recording: Recording;
   readonly unknown: readonly string[];
   readonly ms: number;
+  /** Share of the calls of each tool that failed; tools of which none ended are left out. */
+  readonly failed: Readonly<Record<string, number>>;
 }
 
 /** Makes a recording of samples, the oldest first, and of the limits as they are now. Null without samples. */
@@ -48,6 +50,7 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
   return {
     unknown,
     ms,
+    failed: failuresOf(steps),
     recording: {
       stepMs: ms / steps.length,
       steps: steps.length,
@@ -58,6 +61,18 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
       machines: Object.values(shown.machines).map(machineOf),
     },
   };
+}
+
+function failuresOf(steps: readonly Sample[]): Record<string, number> {
+  const sums = new Map<string, { ended: number; failed: number }>();
+  for (const { tools } of steps)
+    for (const [tool, { ok, failed }] of Object.entries(tools)) {
+      const sum = sums.get(tool) ?? { ended: 0, failed: 0 };
+      sums.set(tool, { ended: sum.ended + ok + failed, failed: sum.failed + failed });
+    }
+  return Object.fromEntries(
+    [...sums].flatMap(([tool, { ended, failed }]) => (ended === 0 ? [] : [[tool, failed / ended]])),
+  );
 }
 
 /** Jobs that came and were called for, step by step; what a step has too many the next ones have too few. */

@@ -47,19 +47,23 @@ const MAX_JOBS = 500_000;
 /** Fewer have no interval. */
 const LEAST_PLAYS = 2;
 
+/** As many plays as asked for, or as are played in bearable time. */
+export function affordablePlays({ tools }: Recorded["recording"], plays: number): number {
+  const jobs = Object.values(tools).reduce(
+    (sum, { arrivals, waiting }) => sum + waiting + arrivals.reduce((all, n) => all + n, 0),
+    0,
+  );
+  return Math.min(plays, Math.max(LEAST_PLAYS, Math.floor(MAX_JOBS / Math.max(1, jobs))));
+}
+
 /** Tries a change on a recording, play by play, so that others have their turn in between. */
 export async function tryOn(
   { recording, unknown, ms }: Recorded,
   change: ModelChange,
   plays: number,
 ): Promise<Simulation> {
-  const jobs = Object.values(recording.tools).reduce(
-    (sum, { arrivals, waiting }) => sum + waiting + arrivals.reduce((all, n) => all + n, 0),
-    0,
-  );
-  const affordable = Math.max(LEAST_PLAYS, Math.floor(MAX_JOBS / Math.max(1, jobs)));
   const pairs: Pair[] = [];
-  for (const pair of pairsOf(recording, change, Math.min(plays, affordable))) {
+  for (const pair of pairsOf(recording, change, affordablePlays(recording, plays))) {
     pairs.push(pair);
     await breathe();
   }

@@ -1,8 +1,11 @@
 // One course on the real stack, in a process of its own. argv: its orders as JSON; says what became of it.
 import { setTimeout as pause } from "node:timers/promises";
 
+import { STRATEGY_NAMES } from "../../../config/index.ts";
 import type { Tutti } from "../../../src/index.ts";
+import { TARGETS } from "../../../src/optimizer/planning/goals.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
+import type { Plan } from "../../../src/optimizing/planning.ts";
 import type { ScenarioClass } from "../../scenarios/definitions.ts";
 import { round } from "../../statistics.ts";
 import { deploy } from "../world/deployment.ts";
@@ -18,7 +21,8 @@ const LOOK_MS = 1_000;
 
 const orders = JSON.parse(process.argv[2]!) as CourseOrders;
 process.on("disconnect", () => process.exit());
-process.send!(await (orders.course === "steady" ? steady(orders) : fall(orders)));
+const PLAYS = { steady, fall, plans } as const;
+process.send!(await PLAYS[orders.course](orders));
 process.exit();
 
 /** Caps of services, looked up now and then; resolves at the end. */
@@ -144,4 +148,68 @@ async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
     beforeShare: round((beforePerS * SECONDS) / BEFORE)!,
     afterShare: round((afterPerS * SECONDS) / AFTER)!,
   };
+}
+
+const HOUR_MS = 3_600_000;
+
+/** An hour of a deployment with tools that have too little, too much, and one that fails. */
+async function plans({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
+  const random = seeded(seed);
+  const tool = (id: string, cpu: number, memory: number, seconds: number): WorkTool => ({
+    id,
+    use: [cpu, memory, 0, 0],
+    seconds,
+    spread: 0.6,
+    isService: false,
+  });
+  const tools = [
+    tool("answer", 0.1, 0.05, 2),
+    tool("batch", 0.15, 0.1, 4),
+    tool("idle", 0.05, 0.05, 1),
+    tool("shaky", 0.08, 0.05, 2),
+  ];
+  const chain = (id: string, ...at: number[]): ScenarioClass => ({
+    id,
+    steps: at.map((one, index) => ({
+      tool: one,
+      needs: index === 0 ? [] : [index - 1],
+      times: 1,
+    })),
+  });
+  const classes = [chain("people", 0, 3), chain("night", 2, 1)];
+  const stage = await Stage.open({
+    tools,
+    machines: MACHINES,
+    random: seeded(seed + 7_919),
+    concurrency: new Map([
+      [0, 3],
+      [1, 6],
+      [2, 12],
+      [3, 8],
+    ]),
+    maxConcurrency: new Map([
+      [0, 20],
+      [1, 20],
+      [3, 20],
+    ]),
+    importance: new Map([
+      [0, "critical"],
+      [1, "optional"],
+    ]),
+  });
+  stage.failing.set("shaky", 0.15);
+  // Six hundred samples are what plans are made of.
+  const options = { sampleIntervalMs: HOUR_MS / 600, optimizeIntervalMs: 30_000 };
+  const tutti = await deploy(stage, redisUrl, `{plans-${seed}}`, MACHINES, classes, {
+    ...options,
+    optimizer: "dry-run",
+  });
+  const untilMs = performance.now() + HOUR_MS;
+  await keepComing(tutti, classes, [1.3, 1.1], random, untilMs);
+  const all: Plan[] = [];
+  for (const strategy of STRATEGY_NAMES)
+    for (const target of TARGETS)
+      // oxlint-disable-next-line no-await-in-loop -- each takes the whole process
+      all.push(await tutti.optimizer.plan({ target, strategy }));
+  return { course: "plans", seed, plans: all };
 }

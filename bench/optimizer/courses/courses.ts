@@ -1,5 +1,10 @@
-/** Two courses of ten minutes: `steady`: the same load all the time; `fall`: a service that carries 40 calls, then 10. */
-export const COURSES = ["steady", "fall"] as const;
+import type { Plan } from "../../../src/optimizing/planning.ts";
+
+/**
+ * `steady`: the same load for ten minutes; `fall`: a service that carries 40 calls, then 10; `plans`: an hour, and what
+ * should be changed for each target under each strategy.
+ */
+export const COURSES = ["steady", "fall", "plans"] as const;
 export type CourseName = (typeof COURSES)[number];
 
 /** The program that plays them. */
@@ -13,6 +18,7 @@ export interface CourseOrders {
 
 /** What became of a course. */
 export type Coursed =
+  | { readonly course: "plans"; readonly seed: number; readonly plans: readonly Plan[] }
   | {
       readonly course: "steady";
       readonly seed: number;

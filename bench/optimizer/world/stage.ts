@@ -20,6 +20,8 @@ interface StageOptions {
   readonly onBegun?: (runId: string) => void;
   /** Called when a call of a tool has had its time. */
   readonly onEnded?: (tool: WorkTool) => void;
+  /** What its calls mean to those who wait for them. Default: essential. */
+  readonly importance?: ReadonlyMap<number, string>;
   /** What the catalogue says that a call of a tool needs; default: what it does need. */
   readonly declared?: (tool: WorkTool) => Vector;
 }
@@ -124,7 +126,8 @@ export class Stage {
   }
 
   #compileCatalogue(): ToolRegistry {
-    const { tools, concurrency, maxConcurrency, declared = ({ use }) => use } = this.#options;
+    const { tools, concurrency, maxConcurrency, importance } = this.#options;
+    const { declared = ({ use }: WorkTool): Vector => use } = this.#options;
     const host = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
     const text = JSON.stringify({
       tutti: 1,
@@ -141,6 +144,7 @@ export class Stage {
             return share > 0 ? [[name, Number(share.toFixed(4))]] : [];
           }),
         ),
+        ...(importance?.has(index) ? { importance: importance.get(index) } : {}),
         performance: { responseTimeMs: Math.round(tool.seconds * 1_000) },
         limits: {
           ...(concurrency?.has(index) ? { concurrency: concurrency.get(index) } : {}),

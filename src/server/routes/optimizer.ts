@@ -41,6 +41,16 @@ export const optimizerRoutes: readonly Route[] = [
   route(
     {
       method: "post",
+      path: "/v1/optimizer/plan",
+      summary:
+        "What should be changed for a target, and what that would have done to the load of the last minutes; nothing is changed.",
+      body: jsonObject.optional(),
+    },
+    async ({ body = {} }, { tutti }) => ({ status: 200, body: await tutti.optimizer.plan(body) }),
+  ),
+  route(
+    {
+      method: "post",
       path: "/v1/optimizer/history/:id/rollback",
       summary: "Take an adjustment back; its tool is then left alone for half an hour.",
       params: z.object({ id: z.coerce.number() }),

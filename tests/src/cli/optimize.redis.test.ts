@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { runCli } from "../../../src/cli/index.ts";
+import type { Plan } from "../../../src/optimizing/planning.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takes, test } from "../../support/gatehouse.ts";
 
@@ -39,6 +40,15 @@ test("commands say what the optimizer sees and changed", async ({
   expect(same.stdout).toMatch(
     /^the load of the last [\d.]+ m?s, played 2 times\nit would have made/,
   );
+  const plans = (await cli("plan", "--plays", "2")).stdout;
+  expect(plans).toMatch(/^the load of the last [\d.]+ m?s, played 2 times\nTARGET/);
+  expect(plans).toMatch(/as it is +\d+ .*\nperformance .*\nefficiency .*\nreliability /);
+  const [one] = JSON.parse(
+    (await cli("plan", "--target", "cost", "--strategy", "aggressive", "-o", "json")).stdout,
+  ) as Plan[];
+  expect(one).toMatchObject({ target: "cost", strategy: "aggressive", before: { machines: 1 } });
+  const noTarget = await cli("plan", "--target", "fame");
+  expect(noTarget.stderr).toContain("performance, efficiency, reliability");
   const wrong = await cli("simulate", "--set", "plain.speed=2");
   expect(wrong.stderr).toContain("expected tool.concurrency=4");
   const none = await cli("rollback", "7");

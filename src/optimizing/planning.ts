@@ -1,0 +1,149 @@
+import { setImmediate as breathe } from "node:timers/promises";
+
+import { STRATEGIES, type Strategy, type ToolRegistry } from "../../config/index.ts";
+import type { Target } from "../optimizer/planning/goals.ts";
+import { planFor, type Action, type ToolStanding } from "../optimizer/planning/plan.ts";
+import { changed, type ModelChange } from "../optimizer/simulation/compare.ts";
+import type { Recording } from "../optimizer/simulation/recording.ts";
+import { simulate, type Fared } from "../optimizer/simulation/simulate.ts";
+import type { OptimizerState } from "../optimizer/think.ts";
+import type { Room } from "../optimizer/tuning/adjustment.ts";
+import type { Recorded } from "./record.ts";
+import { affordablePlays } from "./simulation.ts";
+
+/** How the load fares, over all tools: means over the plays. */
+export interface LoadFared {
+  /** Calls that end. */
+  readonly ended: number;
+  /** From arrival to begin, over the calls that begin; null: none does. Milliseconds. */
+  readonly waitMs: number | null;
+  /** Jobs that wait at the end. */
+  readonly waiting: number;
+  readonly machines: number;
+}
+
+/** What should be changed for a target, and what that would have done to the load of the last minutes. */
+export interface Plan {
+  readonly target: Target;
+  /** How daringly machines are filled; null: as they are. */
+  readonly strategy: Strategy | null;
+  readonly recordedMs: number;
+  /** Fewer than asked for, where the load is large. */
+  readonly plays: number;
+  readonly actions: readonly Action[];
+  readonly before: LoadFared;
+  readonly after: LoadFared;
+}
+
+/** What a plan goes by beside the recording. */
+export interface PlanFacts {
+  readonly room: Room;
+  /** Null before the first pass. */
+  readonly state: OptimizerState | null;
+}
+
+/** Findings under which more calls of a tool at once would not help. */
+const KEPT = new Set([
+  "rate_limited",
+  "resource_bound",
+  "downstream_saturated",
+  "unserved",
+  "dependency_bound",
+]);
+
+/** Makes a plan and plays it, play by play, so that others have their turn in between. */
+export async function makePlan(
+  { recording, ms, failed }: Recorded,
+  { target, strategy, plays: asked }: { target: Target; strategy: Strategy | null; plays: number },
+  facts: PlanFacts,
+  registry: ToolRegistry,
+): Promise<Plan> {
+  const filled = strategy === null ? recording : underStrategy(recording, strategy);
+  const actions = planFor(target, filled, standingsOf(recording, failed, facts, registry));
+  const planned = changed(filled, changeOf(actions));
+  const plays = affordablePlays(recording, asked);
+  const seeds = Array.from({ length: plays }, (_, index) => index + 1);
+  const before: LoadFared[] = [];
+  const after: LoadFared[] = [];
+  for (const seed of seeds) {
+    before.push(faredOf(simulate(recording, seed), recording));
+    after.push(faredOf(simulate(planned, seed), planned));
+    await breathe();
+  }
+  return {
+    target,
+    strategy,
+    recordedMs: ms,
+    plays,
+    actions,
+    before: meanOf(before),
+    after: meanOf(after),
+  };
+}
+
+function underStrategy(recording: Recording, strategy: Strategy): Recording {
+  const { "*": others = null, ...capacity } = STRATEGIES[strategy];
+  const named = Object.fromEntries(
+    Object.entries(capacity).flatMap(([name, share]) => (share === null ? [] : [[name, share]])),
+  );
+  return {
+    ...recording,
+    machines: recording.machines.map((machine) => ({ ...machine, capacity: named, others })),
+  };
+}
+
+function standingsOf(
+  recording: Recording,
+  failed: Recorded["failed"],
+  { room, state }: PlanFacts,
+  registry: ToolRegistry,
+): Record<string, ToolStanding> {
+  const standings: Record<string, ToolStanding> = {};
+  for (const tool of Object.keys(recording.tools)) {
+    const kind = state?.findings.tools[tool]?.standing?.verdict.kind;
+    standings[tool] = {
+      importance: registry.get(tool)?.spec.importance ?? "essential",
+      max: room[tool]?.max ?? null,
+      failed: failed[tool] ?? null,
+      isKept: kind !== undefined && KEPT.has(kind),
+    };
+  }
+  return standings;
+}
+
+function changeOf(actions: readonly Action[]): ModelChange {
+  const tools: Record<string, { concurrency: number }> = {};
+  let machines: number | undefined;
+  for (const action of actions)
+    if (action.what === "machines") machines = action.to;
+    else tools[action.tool] = { concurrency: action.to };
+  return { tools, ...(machines === undefined ? {} : { machines }) };
+}
+
+function faredOf(tools: Readonly<Record<string, Fared>>, { machines }: Recording): LoadFared {
+  const all = Object.values(tools);
+  const sum = (of: (one: Fared) => number): number =>
+    all.reduce((total, one) => total + of(one), 0);
+  const begun = sum((one) => one.begun);
+  return {
+    ended: sum((one) => one.ended),
+    waitMs: begun === 0 ? null : sum((one) => one.begun * (one.meanWaitMs ?? 0)) / begun,
+    waiting: sum((one) => one.waiting),
+    machines: machines.length,
+  };
+}
+
+function meanOf(plays: readonly LoadFared[]): LoadFared {
+  const mean = (of: (one: LoadFared) => number): number =>
+    plays.reduce((sum, one) => sum + of(one), 0) / plays.length;
+  const waits = plays.flatMap(({ waitMs }) => (waitMs === null ? [] : [waitMs]));
+  return {
+    ended: Math.round(mean(({ ended }) => ended)),
+    waitMs:
+      waits.length === 0
+        ? null
+        : Math.round(waits.reduce((sum, wait) => sum + wait, 0) / waits.length),
+    waiting: Math.round(mean(({ waiting }) => waiting)),
+    machines: plays[0]?.machines ?? 0,
+  };
+}
