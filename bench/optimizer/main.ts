@@ -46,8 +46,8 @@ const talk = (line: string): void => {
 };
 await hasten(Number(flags.times), talk);
 
-const QUICK: EpisodeTimes = { faultMs: 70_000, endMs: 160_000 };
-const WHOLE: EpisodeTimes = { faultMs: 100_000, endMs: 220_000 };
+const QUICK: EpisodeTimes = { faultMs: 50_000, endMs: 135_000, lastMs: 30_000 };
+const WHOLE: EpisodeTimes = { faultMs: 100_000, endMs: 220_000, lastMs: 60_000 };
 const QUICK_LOADS: ReadonlySet<string> = new Set(["skew", "knee"]);
 const QUICK_SHARE = 0.5;
 

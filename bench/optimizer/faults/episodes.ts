@@ -2,10 +2,11 @@ import { inProcess, severalAtOnce } from "../world/processes.ts";
 import { CLASSES, type EpisodeClass } from "./draw.ts";
 import type { Played } from "./score.ts";
 
-/** When the fault comes, and when the episode ends. Milliseconds. */
+/** When the fault comes, when the episode ends, and for how long before that verdicts count. Milliseconds. */
 export interface EpisodeTimes {
   readonly faultMs: number;
   readonly endMs: number;
+  readonly lastMs: number;
 }
 
 export interface EpisodeOrders extends EpisodeTimes {
@@ -31,7 +32,8 @@ const PLAYER = new URL("player.js", import.meta.url);
 
 /** Plays so many episodes of each class, several at a time, each in a process of its own. */
 export async function playEpisodes(options: EpisodesOptions): Promise<void> {
-  const { redisUrl, classes, count, firstSeed, atOnce, faultMs, endMs, isPlayed } = options;
+  const { redisUrl, classes, count, firstSeed, atOnce, isPlayed } = options;
+  const { faultMs, endMs, lastMs } = options;
   // All classes in turn, so that whoever ends early has some of each.
   const orders: EpisodeOrders[] = Array.from({ length: count }, (_, round) =>
     classes.map((what) => ({
@@ -41,6 +43,7 @@ export async function playEpisodes(options: EpisodesOptions): Promise<void> {
       seed: firstSeed + round * CLASSES.length + CLASSES.indexOf(what),
       faultMs,
       endMs,
+      lastMs,
     })),
   )
     .flat()

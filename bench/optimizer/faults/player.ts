@@ -18,7 +18,14 @@ process.on("disconnect", () => process.exit());
 process.send!(await play(orders));
 process.exit();
 
-async function play({ redisUrl, what, seed, faultMs, endMs }: EpisodeOrders): Promise<Played> {
+async function play({
+  redisUrl,
+  what,
+  seed,
+  faultMs,
+  endMs,
+  lastMs,
+}: EpisodeOrders): Promise<Played> {
   const random = seeded(seed);
   let script = draw(what, random, MACHINES);
   while (script === null) script = draw(what, random, MACHINES);
@@ -44,7 +51,7 @@ async function play({ redisUrl, what, seed, faultMs, endMs }: EpisodeOrders): Pr
   );
   const looks: Look[] = [];
   const use = { used: 0, looks: 0 };
-  const isLate = (): boolean => performance.now() - startMs > endMs - 60_000;
+  const isLate = (): boolean => performance.now() - startMs > endMs - lastMs;
   const looking = (async () => {
     for (let atMs = LOOK_MS; atMs <= endMs; atMs += LOOK_MS) {
       await pause(Math.max(0, startMs + atMs - performance.now()));
@@ -59,10 +66,6 @@ async function play({ redisUrl, what, seed, faultMs, endMs }: EpisodeOrders): Pr
           machine,
         })),
       });
-      if (process.env["TRACE"] !== undefined)
-        process.stderr.write(
-          `${Math.round((performance.now() - startMs) / 1_000)} ${report.windowMs} ${JSON.stringify(report.bottlenecks.map(({ tool, kind, culprit, machine, evidence }) => [tool, kind, culprit, machine, evidence]))} ${JSON.stringify(report.metrics.utilization)} ${report.metrics.throughputPerS}\n`,
-        );
       const { utilization } = report.metrics;
       if (!isLate()) continue;
       use.used += Math.max(0, ...Object.values(utilization).map((share) => share ?? 0));
@@ -79,6 +82,7 @@ async function play({ redisUrl, what, seed, faultMs, endMs }: EpisodeOrders): Pr
     seed,
     faultMs,
     endMs,
+    lastMs,
     tools: workload.tools.map(({ id }) => id),
     before: before.map((tools) => [...tools]),
     faults: script.faults,

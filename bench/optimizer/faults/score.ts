@@ -16,12 +16,14 @@ interface Seen {
   readonly seed: number;
   readonly faultMs: number;
   readonly endMs: number;
+  /** Verdicts count for so long before the end. */
+  readonly lastMs: number;
   readonly tools: readonly string[];
   /** By tool, those whose calls end before its own begin. */
   readonly before: readonly (readonly number[])[];
   readonly faults: readonly Fault[];
   readonly expected: readonly Expected[];
-  /** Mean of the machines' most used resource in the last minute. */
+  /** Mean use of the most used resource of the busiest machine towards the end. */
   readonly hot: number;
   readonly looks: readonly Look[];
 }
@@ -29,7 +31,7 @@ interface Seen {
 /** One fault of an episode, and what was said of it. */
 export interface Outcome {
   readonly injected: FaultKind;
-  /** The verdict on its tool in most looks of the last minute. */
+  /** The verdict on its tool in most of the looks that count. */
   readonly reported: string;
   /** Who was named as the culprit in those looks is the right one. */
   readonly isNamed: boolean;
@@ -43,7 +45,7 @@ export interface Played {
   readonly seed: number;
   readonly faults: readonly Fault[];
   readonly outcomes: readonly Outcome[];
-  /** Verdicts on tools that nothing was done to, in most looks of the last minute, and that do not follow from a fault. */
+  /** Verdicts on tools that nothing was done to, in most of the looks that count, and that do not follow from a fault. */
   readonly alarms: readonly { readonly tool: string; readonly kind: string }[];
   /** Looks at tools that nothing was wrong with, and those of them in which something was said to be. */
   readonly calm: { readonly looks: number; readonly alarms: number };
@@ -51,7 +53,6 @@ export interface Played {
   readonly hot: number;
 }
 
-const LAST_MS = 60_000;
 /** While the deployment starts, nothing is usual yet. */
 const STARTING_MS = 40_000;
 /** With machines used more than this, tools that wait for them follow from a fault elsewhere. */
@@ -60,8 +61,8 @@ const OK = "ok";
 
 /** Takes stock of an episode. */
 export function played(seen: Seen): Played {
-  const { what, seed, tools, faultMs, endMs, looks, faults, expected, hot } = seen;
-  const last = looks.filter(({ atMs }) => atMs > endMs - LAST_MS);
+  const { what, seed, tools, faultMs, endMs, lastMs, looks, faults, expected, hot } = seen;
+  const last = looks.filter(({ atMs }) => atMs > endMs - lastMs);
   const verdicts = tools.map((tool) => mostOf(last.map((look) => kindAt(look, tool))));
   const outcomes = expected.map((one) => outcomeOf(one, last, seen, verdicts));
   const targets = new Set(expected.map(({ tool }) => tool));
