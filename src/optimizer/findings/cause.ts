@@ -6,6 +6,7 @@ import type { Usual } from "./usual.ts";
 /** What is looked at: times are told in windows, so that a deployment in a faster time is judged alike. */
 const WAIT_DRAIN = 0.2;
 const WAIT_P95 = 0.6;
+const KNEE_DRAIN = 1;
 const STUCK_AGE = 3;
 /** A call counts as stuck after so many times what is usual. */
 const STUCK_P99S = 3;
@@ -73,12 +74,15 @@ export function causeOf({ tool, windows, usual }: Look): Looked {
   const calls = seen.reduce((sum, one) => sum + one.calls, 0);
   if (isInflated(evidence.inflation, calls) && !isHot)
     return judged({ kind: "downstream_saturated" });
+  const drainMs = drainOf(last.waiting, throughputPerMs);
   const isWaiting =
     evidence.busy > BUSY &&
-    (drainOf(last.waiting, throughputPerMs) >
-      Math.max(WAIT_DRAIN * windowMs, (usual?.meanMs ?? 0) / 2) ||
+    (drainMs > Math.max(WAIT_DRAIN * windowMs, (usual?.meanMs ?? 0) / 2) ||
       (last.waitP95Ms ?? 0) > Math.max(WAIT_P95 * windowMs, 3 * (usual?.meanMs ?? 0)));
-  return judged(isWaiting ? causeOfWaiting(blocked, windows) : null);
+  const verdict = isWaiting ? causeOfWaiting(blocked, windows) : null;
+  // What its service carries is felt out again and again: it keeps the tool when what waits is more than a moment's work.
+  const isFelt = verdict?.kind === "downstream_saturated" && drainMs <= KNEE_DRAIN * windowMs;
+  return judged(isFelt ? null : verdict);
 }
 
 function causeOfWaiting({ shares, of }: BlockedShares, windows: readonly Digest[]): Verdict | null {

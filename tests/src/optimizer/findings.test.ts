@@ -64,7 +64,7 @@ function after(tool: Tool, windows = 8, more: Partial<Sample> = {}) {
   return story.pass(windows, { ask: tool }, more);
 }
 
-const WAITING: Tool = { ...QUIET, waiting: 50, waitMs: calls(5_000) };
+const WAITING: Tool = { ...QUIET, waiting: 60, waitMs: calls(5_000) };
 
 describe("what keeps a tool", () => {
   test("nothing: calls that flow are no finding, and neither is a short queue", () => {
@@ -117,6 +117,14 @@ describe("what keeps a tool", () => {
 
   test("no worker", () => {
     expect(after({ waiting: 3, servedBy: 0 })).toEqual([["ask", "unserved", undefined]]);
+  });
+
+  test("what its service carries, only when what waits is more than a window's work", () => {
+    const felt = { ...QUIET, waiting: 5, blockedMs: { knee: 900 } };
+    expect(after({ ...felt, waitMs: calls(3_500) })).toEqual([]);
+    // Ten calls end in a second.
+    expect(after({ ...felt, waiting: 49 })).toEqual([]);
+    expect(after({ ...felt, waiting: 60 })).toEqual([["ask", "downstream_saturated", undefined]]);
   });
 
   test("the level of the deployment is no bottleneck", () => {
