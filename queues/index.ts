@@ -77,7 +77,13 @@ export {
 } from "./gate/limits.ts";
 export type { GateChanges, Layer } from "./gate/changes.ts";
 export { Gate } from "./gate/gate.ts";
-export { USAGE_STALE_MS, type Observed, type UsageWord } from "./gate/observed.ts";
+export {
+  runningBetween,
+  USAGE_STALE_MS,
+  type Busy,
+  type Observed,
+  type UsageWord,
+} from "./gate/observed.ts";
 export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { listed, type Shown } from "./gate/tables.ts";
 export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";

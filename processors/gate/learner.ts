@@ -29,9 +29,8 @@ interface Kept {
   readonly vectors?: VectorState;
   readonly services?: ServiceTimeState;
   readonly knees?: Readonly<Record<string, ReturnType<KneeControl["toJSON"]>>>;
-  /** Permit time by machine and tool at the last pass. Milliseconds. */
-  readonly busy?: Observed["busy"];
-  readonly atMs?: number;
+  /** When each machine said what was learned from last. */
+  readonly said?: Readonly<Record<string, number>>;
 }
 
 /** What a pass changed. */
@@ -80,8 +79,9 @@ export class Learner {
         calls.filter(({ limited }) => !limited).map(({ ms }) => ms),
       );
     const vectors = new VectorLearner((tool) => sharesOf(declared.get(tool)?.needs), kept.vectors);
-    const machines = this.#watchMachines(vectors, kept, seen);
+    const said = watchMachines(vectors, kept, seen);
     const knees = turnKnees(declared, kept, byTool, seen, services);
+    const machines = Object.keys(said);
     const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
     const changes = changesOf({
       declared,
@@ -98,36 +98,27 @@ export class Learner {
       vectors: vectors.toJSON(),
       services: services.toJSON(),
       knees: Object.fromEntries([...knees].map(([tool, { control }]) => [tool, control.toJSON()])),
-      busy: seen.busy,
-      atMs: seen.now,
+      said,
     };
     await this.#redis.set(learned, JSON.stringify(keep));
     return report;
   }
+}
 
-  #watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): string[] {
-    const machines: string[] = [];
-    const windowMs = seen.now - (kept.atMs ?? seen.now);
-    for (const [machine, text] of Object.entries(seen.usage)) {
-      const word = readJson<UsageWord>(text);
-      // Over a long window, as after a time without a worker, one reading says nothing.
-      if (seen.now - word.atMs > USAGE_STALE_MS || windowMs <= 0 || windowMs > USAGE_STALE_MS)
-        continue;
-      machines.push(machine);
-      const before = kept.busy?.[machine] ?? {};
-      const running = Object.entries(seen.busy[machine] ?? {}).map(
-        ([tool, ms]) => [tool, Math.max(0, (ms - (before[tool] ?? 0)) / windowMs)] as const,
-      );
-      vectors.observe({
-        machine,
-        windowMs,
-        usage: word.usage,
-        pressure: word.pressure,
-        running: Object.fromEntries(running),
-      });
-    }
-    return machines;
+/** Learns from what machines said since the last pass; when each of them that can be believed did, by name. */
+function watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): Record<string, number> {
+  const said: Record<string, number> = {};
+  for (const [machine, text] of Object.entries(seen.usage)) {
+    const word = readJson<Omit<UsageWord, "running"> & Partial<UsageWord>>(text);
+    const { usage, pressure, windowMs, running, atMs } = word;
+    // A worker of an older version does not say what ran.
+    if (seen.now - atMs > USAGE_STALE_MS || running === undefined) continue;
+    said[machine] = atMs;
+    // Over a long window, as after a time in which a process stood still, one reading says nothing.
+    if (windowMs > USAGE_STALE_MS || kept.said?.[machine] === atMs) continue;
+    vectors.observe({ machine, windowMs, usage, pressure, running });
   }
+  return said;
 }
 
 type Declared = ReadonlyMap<string, GatedLimits>;

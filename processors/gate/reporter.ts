@@ -1,7 +1,13 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
-import type { Gate, Keys, UsageWord } from "../../queues/index.ts";
+import {
+  runningBetween,
+  type Busy,
+  type Gate,
+  type Keys,
+  type UsageWord,
+} from "../../queues/index.ts";
 import type { UsageProbe } from "../learning/machine-usage.ts";
 import { patiently } from "../patiently.ts";
 
@@ -30,6 +36,8 @@ export class Reporter {
   /** Calls without a permit since the last report, by tool. */
   readonly #calls = new Map<string, number>();
   #machines = 0;
+  /** What ran on the machine until the last reading of its use. */
+  #busy: Busy | null = null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReporterOptions) {
@@ -66,13 +74,18 @@ export class Reporter {
   }
 
   async #sayUsage(): Promise<void> {
-    const { redis, keys, machine, usage } = this.#options;
-    const reading = await usage?.read(Date.now());
-    if (reading == null) return;
+    const { redis, keys, gate, machine, usage } = this.#options;
+    if (usage === undefined) return;
+    const reading = await usage.read(Date.now());
+    // Of the same time, or what runs explains what is used by something else: a share that is learned from two
+    // times, of which one was idle, is wrong by any factor.
+    const before = this.#busy;
+    const after = await gate.busy(machine);
+    this.#busy = after;
+    if (reading === null || before === null) return;
     const { usage: used, pressure, windowMs } = reading;
-    const [s, us] = await redis.time();
-    const atMs = Number(s) * 1_000 + Math.floor(Number(us) / 1_000);
-    const word: UsageWord = { usage: used, pressure, windowMs, atMs };
+    const running = runningBetween(before, after);
+    const word: UsageWord = { usage: used, pressure, windowMs, running, atMs: after.now };
     await redis.hset(keys.usage, machine, JSON.stringify(word));
   }
 

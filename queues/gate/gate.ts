@@ -17,7 +17,7 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import { observedOf, type Observed, type ObservedTexts } from "./observed.ts";
+import { observedOf, type Busy, type Observed, type ObservedTexts } from "./observed.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GATE_SCRIPT } from "./scripts/operations.ts";
 import { listed, type Shown } from "./tables.ts";
@@ -217,6 +217,11 @@ export class Gate {
   /** What has happened since the last call of this; from the first call on it is kept. */
   async observe(): Promise<Observed> {
     return observedOf(await this.#do<ObservedTexts>("observe"));
+  }
+
+  /** For how long each tool has held permits on a machine, in all. */
+  busy(machine: string): Promise<Busy> {
+    return this.#do("busy", machine);
   }
 
   /** Queues and machines at this moment. */

@@ -10,15 +10,34 @@ export interface UsageWord {
   readonly pressure: Readonly<Record<string, number | null>>;
   /** Time that it is a mean of. */
   readonly windowMs: number;
+  /** Mean number of running calls in the very same time, by tool. */
+  readonly running: Readonly<Record<string, number>>;
   /** Redis' clock. Milliseconds. */
   readonly atMs: number;
+}
+
+/** For how long each tool has held permits on a machine, in all, at a moment of Redis' clock. Milliseconds. */
+export interface Busy {
+  readonly now: number;
+  readonly busy: Readonly<Record<string, number>>;
+}
+
+/** Mean number of running calls between two moments, by tool. */
+export function runningBetween(before: Busy, after: Busy): Record<string, number> {
+  const ms = after.now - before.now;
+  if (ms <= 0) return {};
+  return Object.fromEntries(
+    Object.entries(after.busy).map(([tool, heldMs]) => [
+      tool,
+      // What was counted is forgotten with the last process of a machine.
+      Math.max(0, (heldMs - (before.busy[tool] ?? 0)) / ms),
+    ]),
+  );
 }
 
 /** What has happened at the gate for some time. */
 export interface Observed {
   readonly now: number;
-  /** For how long each tool has held permits on each machine, in all. Milliseconds. */
-  readonly busy: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Jobs that wait, by tool with a service of others behind it. */
   readonly waiting: Readonly<Record<string, number>>;
   /** What machines said of themselves: JSON by machine. */

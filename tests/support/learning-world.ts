@@ -1,7 +1,15 @@
 import type { Redis } from "ioredis";
 
 import { Learner } from "../../processors/index.ts";
-import { Gate, Keys, MACHINE_UNITS, type Caller, type UsageWord } from "../../queues/index.ts";
+import {
+  Gate,
+  Keys,
+  MACHINE_UNITS,
+  runningBetween,
+  type Busy,
+  type Caller,
+  type UsageWord,
+} from "../../queues/index.ts";
 import { takes } from "./gated.ts";
 
 /** A step of the world's time. Milliseconds. */
@@ -30,6 +38,7 @@ export class LearningWorld {
   readonly #callers: readonly Caller[];
   readonly #running = new Map<string, { tool: SimulatedTool; machine: string; endsAtMs: number }>();
   readonly #used = new Map<string, number>();
+  readonly #busy = new Map<string, Busy>();
   readonly tools: readonly SimulatedTool[];
   /** What else runs on the first machine. */
   neighbor = 0;
@@ -146,7 +155,12 @@ export class LearningWorld {
       const cpu = ((this.#used.get(machine) ?? 0) / PASS_MS) * noise;
       this.#used.set(machine, 0);
       const unknown = { memory: null, network: null, storage: null };
+      const before = this.#busy.get(machine);
+      const after = await this.#gate.busy(machine);
+      this.#busy.set(machine, after);
+      if (before === undefined) continue;
       const word: UsageWord = {
+        running: runningBetween(before, after),
         usage: { cpu, ...unknown },
         pressure: { cpu: null, ...unknown },
         windowMs: PASS_MS,

@@ -40,31 +40,31 @@ local function waitingIn(queue)
   return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
 end
 
--- What has happened since the last call, for who learns from it: ended calls, and for how long each tool
--- has held permits on each machine, in all. Milliseconds.
+-- machine. For how long each tool has held permits there, in all. Milliseconds.
+function operations.busy(a)
+  local name, busy = a[2], {}
+  for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
+  for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
+    local permit = cjson.decode(text)
+    if permit.m == name and not permit.o then
+      local tool = baseOf(permit.t)
+      busy[tool] = (busy[tool] or 0) + now - permit.s
+    end
+  end
+  return { now = now, busy = busy }
+end
+
+-- What has happened since the last call, for who learns from it.
 function operations.observe()
   redis.call('HSET', G, 'learns', 1)
-  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), busy = {}, usage = hash(G .. '.usage'), waiting = {} }
+  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage'), waiting = {} }
   redis.call('DEL', G .. '.samples')
-  for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
-    local busy = {}
-    for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
-    seen.busy[name] = busy
-  end
   for tool, text in pairs(hash(G .. '.tools')) do
     if cjson.decode(text).external then seen.waiting[tool] = waitingIn(tool) end
   end
   for _, lane in ipairs(redis.call('ZRANGE', P .. '.lanes', 0, -1)) do
     local tool = baseOf(lane)
     if seen.waiting[tool] then seen.waiting[tool] = seen.waiting[tool] + waitingIn(lane) end
-  end
-  for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
-    local permit = cjson.decode(text)
-    local busy = seen.busy[permit.m]
-    if busy and not permit.o then
-      local tool = baseOf(permit.t)
-      busy[tool] = (busy[tool] or 0) + now - permit.s
-    end
   end
   return seen
 end

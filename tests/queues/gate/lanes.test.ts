@@ -83,10 +83,10 @@ test("the time of calls that are underway counts for the tool, whichever lane th
   await world.permit(A);
   const second = await world.permit(B);
   world.now += 40;
-  expect((await world.gate.observe()).busy).toEqual({ m: { ask: 80 } });
+  expect((await world.gate.busy("m")).busy).toEqual({ ask: 80 });
   await world.gate.release(second, { class: "ok" });
   world.now += 10;
-  expect((await world.gate.observe()).busy).toEqual({ m: { ask: 90 } });
+  expect((await world.gate.busy("m")).busy).toEqual({ ask: 90 });
 });
 
 test("what waits in lanes waits for the service behind their tool", async ({
