@@ -19,12 +19,6 @@ const STEADY_MS = 600_000;
 const WARM_UP_MS = 120_000;
 const LOOK_MS = 1_000;
 
-const orders = JSON.parse(process.argv[2]!) as CourseOrders;
-process.on("disconnect", () => process.exit());
-const PLAYS = { steady, fall, plans } as const;
-process.send!(await PLAYS[orders.course](orders));
-process.exit();
-
 /** Caps of services, looked up now and then; resolves at the end. */
 async function watchCaps(
   tutti: Tutti,
@@ -213,3 +207,9 @@ async function plans({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
       all.push(await tutti.optimizer.plan({ target, strategy }));
   return { course: "plans", seed, plans: all };
 }
+
+const orders = JSON.parse(process.argv[2]!) as CourseOrders;
+process.on("disconnect", () => process.exit());
+const PLAYS = { steady, fall, plans } as const;
+process.send!(await PLAYS[orders.course](orders));
+process.exit();

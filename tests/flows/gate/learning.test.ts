@@ -1,14 +1,23 @@
 import { Queue } from "bullmq";
 import { expect } from "vitest";
 
-import { CONTROL_QUEUES } from "../../../queues/index.ts";
+import { Learner } from "../../../processors/index.ts";
+import {
+  CONTROL_QUEUES,
+  Gate,
+  Keys,
+  MACHINE_UNITS,
+  type UsageWord,
+} from "../../../queues/index.ts";
 import type { UsageReading } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";
+import { takes } from "../../support/gated.ts";
 import { test } from "../../support/gatehouse.ts";
 import { KneeWorld } from "../../support/knee-world.ts";
 import { LearningWorld } from "../../support/learning-world.ts";
 import { randomFrom } from "../../support/random.ts";
 import { SEED } from "../../support/seed.ts";
+import { Turnstile } from "../../support/turnstile.ts";
 
 test("what calls need is learned within ten minutes, and how long they take", async ({
   redis,
@@ -67,21 +76,55 @@ test("a deployment that stops to learn goes by its catalogue again", async ({
   await queue.close();
 });
 
-test("a machine is used as the worker's probe says", async ({
-  gatehouse: { keys, work },
+test("a machine is used as the worker's probe says, and what ran in that very time is said with it", async ({
+  gatehouse: { keys, work, submit, tutti },
   redis,
 }) => {
+  const turnstile = new Turnstile();
   const usage = { cpu: 0.42, memory: null, network: 0.1, storage: null };
   const pressure = { cpu: 0.03, memory: null, network: null, storage: null };
   const read = (): Promise<UsageReading> => Promise.resolve({ windowMs: 5_000, usage, pressure });
-  await work({ heavy: () => null }, { learning: true, machine: "m9", usage: { read } });
+  await work(
+    { heavy: (_, { runId, signal }) => turnstile.pass(runId, signal).then(() => null) },
+    { learning: true, machine: "m9", usage: { read } },
+  );
+  await submit("r", "heavy");
+  await turnstile.holds(1);
   await eventually(
     async () => {
-      const said = JSON.parse((await redis.hget(keys.usage, "m9")) ?? "{}") as object;
+      const said = JSON.parse((await redis.hget(keys.usage, "m9")) ?? "{}") as UsageWord;
       expect(said).toMatchObject({ usage, pressure, windowMs: 5_000 });
+      expect(said.running["heavy"]).toBeCloseTo(1);
     },
     { timeoutMs: 30_000 },
   );
+  turnstile.open();
+  expect((await tutti.result("r", { timeoutMs: 20_000 })).state).toBe("completed");
+});
+
+test("a word about a machine is learned from once, and only when it says what ran", async ({
+  redis,
+  prefix,
+}) => {
+  const keys = new Keys(prefix);
+  const nowMs = 1_000_000;
+  const gate = new Gate(redis, keys, () => nowMs);
+  await gate.register({ machine: "m", process: "p" }, 1e9, { "*": MACHINE_UNITS });
+  await gate.configure({
+    tools: { ask: { declared: { ...takes({ cpu: 0.2 }), serviceMs: 100 } } },
+  });
+  const learner = new Learner(redis, keys, gate);
+  const learned = async (word: object): Promise<unknown> => {
+    const whole = { usage: { cpu: 0.9 }, pressure: {}, windowMs: 5_000, atMs: nowMs, ...word };
+    await redis.hset(keys.usage, "m", JSON.stringify(whole));
+    await learner.pass();
+    return (JSON.parse((await redis.get(keys.learned))!) as { vectors: unknown }).vectors;
+  };
+  const nothing = await learned({});
+  const once = await learned({ running: { ask: 3 } });
+  expect(once).not.toEqual(nothing);
+  expect(await learned({ running: { ask: 3 } })).toEqual(once);
+  expect(await learned({ running: { ask: 3 }, atMs: nowMs - 1 })).not.toEqual(once);
 });
 
 test("the knee of a service is found and followed", async ({ redis, prefix }) => {

@@ -47,7 +47,7 @@ export function addPlan(optimize: Command, cli: Cli): void {
 }
 
 /** Plans, for people: what each would change, and what that does. */
-export function plansText(plans: readonly Plan[]): string {
+function plansText(plans: readonly Plan[]): string {
   const [first] = plans;
   if (first === undefined) return "";
   const rows = plans.map(({ target, actions, after }) => [
