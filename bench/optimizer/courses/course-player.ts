@@ -44,6 +44,7 @@ async function keepComing(
   random: () => number,
   untilMs: number,
 ): Promise<void> {
+  const started: Promise<unknown>[] = [];
   await Promise.all(
     perS.map(async (rate, index) => {
       let dueMs = performance.now();
@@ -52,11 +53,12 @@ async function keepComing(
         if (dueMs > untilMs) return;
         // oxlint-disable-next-line no-await-in-loop -- one after the other, in their time
         await pause(Math.max(0, dueMs - performance.now()));
-        // oxlint-disable-next-line no-await-in-loop
-        await tutti.start(classes[index]!.id);
+        // Nobody waits for it: what comes does not come later because an answer does.
+        started.push(tutti.start(classes[index]!.id));
       }
     }),
   );
+  await Promise.all(started);
 }
 
 async function steady({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
@@ -92,7 +94,7 @@ async function steady({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
 
 const BEFORE = 40;
 const AFTER = 10;
-const SECONDS = 3;
+const SECONDS = 6;
 const FALL_MS = 240_000;
 const END_MS = 600_000;
 
