@@ -126,10 +126,8 @@ function actionOf(
   const action = (value: number, why: string): Action | null =>
     value === has ? null : { what: "concurrency", tool, from: has, to: value, why };
   if (isEased) {
-    const eased = Math.max(1, has === null ? to : Math.min(to, Math.ceil(has / MAX_STEP)));
-    return has !== null && eased > has
-      ? null
-      : action(eased, `${Math.round(100 * (failed ?? 0))} % of its calls fail`);
+    const eased = has === null ? to : Math.max(Math.min(to, has), Math.ceil(has / MAX_STEP));
+    return action(eased, `${Math.round(100 * (failed ?? 0))} % of its calls fail`);
   }
   if (has === null) {
     // Who has no limit is given one only to leave room for what is more important.

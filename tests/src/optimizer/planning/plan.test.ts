@@ -78,7 +78,7 @@ describe("plans", () => {
     expect(told("efficiency")).toContain("idle 10 -> 5");
     expect(told("efficiency")).toContain("machines 3 -> 1");
     expect(told("cost")).toContain("machines 3 -> 1");
-    expect(told("reliability")).toContain("bad 6 -> 3");
+    expect(told("reliability")).toContain("bad 6 -> 4");
     expect(told("performance").some((action) => action.startsWith("bad"))).toBe(false);
     expect(told("user_experience")).toContain("people 4 -> 8");
     expect(told("user_experience").some((action) => action.startsWith("batch 4 ->"))).toBe(false);
@@ -91,6 +91,11 @@ describe("plans", () => {
       "ask 3 -> 4",
     ]);
     expect(told("performance", flooded, { ask: standing({ max: 3 }) } as never)).toEqual([]);
+    // The same for what is taken: two calls at once would do.
+    const calm = recording({ ask: tool(1, 0) }, { "tool:ask": slots(20) });
+    const failing = { ask: standing({ failed: 0.5 }) } as never;
+    expect(told("reliability", calm, failing)).toContain("ask 20 -> 10");
+    expect(told("efficiency", calm, { ask: standing() } as never)).toContain("ask 20 -> 10");
   });
 
   test("give nothing to a tool that something else keeps, or that does not use what it has", () => {
