@@ -17,8 +17,6 @@ const KIND_OF: Readonly<Record<string, BlockedKind>> = {
 export interface BlockedShares {
   readonly shares: Readonly<Record<BlockedKind, number>>;
   readonly of: Readonly<Partial<Record<BlockedKind, string>>>;
-  /** Everything that there was too little of: resources of machines, and shared budgets. */
-  readonly scarce: readonly string[];
 }
 
 /**
@@ -29,20 +27,18 @@ export function blockedShares(blocked: Readonly<Record<string, number>>): Blocke
   const shares = { cap: 0, rate: 0, resource: 0, downstream: 0, failing: 0, level: 0 };
   const of: Partial<Record<BlockedKind, string>> = {};
   const most: Partial<Record<BlockedKind, number>> = {};
-  const scarce = new Set<string>();
   for (const [label, share] of Object.entries(blocked)) {
     const at = label.indexOf(":");
     const name = at < 0 ? label : label.slice(0, at);
     const what = at < 0 ? "" : label.slice(at + 1);
     const kind = KIND_OF[name] ?? (isOwn(what) ? "cap" : "resource");
     shares[kind] += share;
-    if (kind === "resource") scarce.add(what);
     if (share > (most[kind] ?? 0)) {
       most[kind] = share;
       of[kind] = what;
     }
   }
-  return { shares, of, scarce: [...scarce] };
+  return { shares, of };
 }
 
 const isOwn = (budget: string): boolean => budget.startsWith("tool:") || budget.startsWith("lane:");

@@ -85,10 +85,7 @@ export function causeOf({ tool, windows, usual }: Look): Looked {
   return judged(isFelt ? null : verdict);
 }
 
-function causeOfWaiting(
-  { shares, of, scarce }: BlockedShares,
-  windows: readonly Digest[],
-): Verdict | null {
+function causeOfWaiting({ shares, of }: BlockedShares, windows: readonly Digest[]): Verdict | null {
   const { cap, rate, resource, downstream, failing, level } = shares;
   const most = Math.max(cap, rate, resource, downstream, failing, level);
   // Nobody refused it: its workers have their hands full.
@@ -98,7 +95,11 @@ function causeOfWaiting(
   if (most === downstream) return { kind: "downstream_saturated" };
   if (most === rate) return { kind: "rate_limited", ...culprit(of.rate) };
   if (most === resource)
-    return { kind: "resource_bound", ...(neighbor(scarce, windows) ?? culprit(of.resource)) };
+    return {
+      kind: "resource_bound",
+      ...culprit(of.resource),
+      ...neighbor(of.resource ?? "", windows),
+    };
   return { kind: "under_provisioned", ...culprit(of.cap) };
 }
 
@@ -106,32 +107,23 @@ const culprit = (name: string | undefined): { culprit?: string } =>
   name === undefined || name === "" ? {} : { culprit: name };
 
 /**
- * Of what there is too little: the resource of which others use much on some machine, and that machine, even where
- * another one kept more calls waiting, because without those others there would be room. How much others use is what was
- * learned, or what is used beyond what calls were given, which shows sooner.
+ * The machine on which others use most of a resource, if they use much of it: as it was learned, or what is used
+ * there beyond what calls were given, which shows sooner.
  */
-function neighbor(
-  resources: readonly string[],
-  windows: readonly Digest[],
-): { culprit: string; machine: string } | null {
+function neighbor(resource: string, windows: readonly Digest[]): { machine?: string } {
   const last = windows.at(-1)?.machines ?? {};
   const [most] = Object.keys(last)
-    .flatMap((machine) => {
+    .map((machine) => {
       const seen = windows.flatMap(({ machines }) => machines[machine] ?? []);
-      return resources.map((resource) => {
-        const beyond = seen.flatMap(({ usage, believed }) => {
-          const used = usage[resource] ?? null;
-          return used === null ? [] : [used - (believed[resource] ?? 0)];
-        });
-        const mean = beyond.reduce((sum, share) => sum + share, 0) / Math.max(1, beyond.length);
-        const others = Math.max(last[machine]?.background[resource] ?? 0, mean);
-        return { machine, resource, others };
+      const beyond = seen.flatMap(({ usage, believed }) => {
+        const used = usage[resource] ?? null;
+        return used === null ? [] : [used - (believed[resource] ?? 0)];
       });
+      const mean = beyond.reduce((sum, share) => sum + share, 0) / Math.max(1, beyond.length);
+      return [machine, Math.max(last[machine]?.background[resource] ?? 0, mean)] as const;
     })
-    .toSorted((one, other) => other.others - one.others);
-  return most === undefined || most.others <= NEIGHBOR
-    ? null
-    : { culprit: most.resource, machine: most.machine };
+    .toSorted(([, a], [, b]) => b - a);
+  return most === undefined || most[1] <= NEIGHBOR ? {} : { machine: most[0] };
 }
 
 const drainOf = (waiting: number, perMs: number): number =>
