@@ -49,7 +49,7 @@ await hasten(Number(flags.times), talk);
 const QUICK: EpisodeTimes = { faultMs: 50_000, endMs: 135_000, lastMs: 30_000 };
 const WHOLE: EpisodeTimes = { faultMs: 100_000, endMs: 220_000, lastMs: 60_000 };
 const QUICK_LOADS: ReadonlySet<string> = new Set(["skew", "knee"]);
-const QUICK_SHARE = 0.5;
+const QUICK_SHARE = 0.3;
 
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 const only = flags.only?.split(",");
@@ -93,7 +93,7 @@ try {
     loads,
     pairs: Number(flags.pairs ?? (flags.quick ? 1 : 5)),
     share: flags.quick ? QUICK_SHARE : 1,
-    atOnce: Number(flags["at-once"] ?? 2),
+    atOnce: Number(flags["at-once"] ?? (flags.quick ? 3 : 2)),
     isPlayed: (load, arm, seed) =>
       gains.all.some((one) => one.load === load && one.arm === arm && one.seed === seed),
     onPlayed: (gained) => {
