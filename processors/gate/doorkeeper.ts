@@ -255,6 +255,7 @@ export class Doorkeeper implements Gatekeeper {
       return;
     }
     this.#openness.watch(tool, end.class !== "ok");
+    if (end.class === "limited") this.#openness.close(tool);
     await this.gate.report(tool, this.#options.machine, { ...end, underway });
   }
 

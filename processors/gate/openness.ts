@@ -43,6 +43,14 @@ export class Openness {
     );
   }
 
+  /**
+   * The service behind a tool has just asked to be left alone. The gate will say so to everybody, but the job that
+   * goes back to its queue meanwhile must not be taken again before that is heard.
+   */
+  close(tool: string): void {
+    this.#troubles.add(`u:${this.#free.get(tool)?.upstream ?? tool}`);
+  }
+
   isWatched(tool: string): boolean {
     return this.#watched.has(tool);
   }
