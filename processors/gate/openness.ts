@@ -48,7 +48,7 @@ export class Openness {
    * goes back to its queue meanwhile must not be taken again before that is heard.
    */
   close(tool: string): void {
-    this.#troubles.add(`u:${this.#free.get(tool)?.upstream ?? tool}`);
+    this.hear(`+u:${this.#free.get(tool)?.upstream ?? tool}`, () => {});
   }
 
   isWatched(tool: string): boolean {

@@ -158,6 +158,7 @@ function evidenceOf(
       drainMs: Number.isFinite(drain) ? Math.round(drain) : null,
       ended,
       failed,
+      meanMs,
       inflation: calls < INFLATION_LEAST ? null : inflationOf(meanMs, usual),
       blocked: blocked.shares,
     },

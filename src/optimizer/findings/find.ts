@@ -57,8 +57,15 @@ export function findBottlenecks(
         evidence,
       });
   }
-  const kept = findings.map(({ tool }) => tool);
-  const relief = reliefOf(kept, timesOf(windows.slice(-WINDOWS), tools), windows, shapes);
+  const relief =
+    findings.length === 0
+      ? new Map<string, number>()
+      : reliefOf(
+          findings.map(({ tool }) => tool),
+          timesOf(looked, window, tools),
+          windows,
+          shapes,
+        );
   const ranked = findings
     .map((finding) => ({ ...finding, reliefMs: relief.get(finding.tool) ?? null }))
     .toSorted((a, b) => (b.reliefMs ?? 0) - (a.reliefMs ?? 0));
@@ -67,22 +74,15 @@ export function findBottlenecks(
 
 /** What a call of each tool takes at present: what waits has to be worked off before it. */
 function timesOf(
-  windows: readonly Digest[],
+  looked: ReturnType<typeof looksAt>,
+  last: Digest,
   tools: FindingState["tools"],
 ): ReadonlyMap<string, ToolTimes> {
-  const last = windows.at(-1);
-  const ms = windows.reduce((sum, window) => sum + window.ms, 0);
   return new Map(
-    Object.entries(tools).map(([tool, { usual }]) => {
-      const seen = windows.flatMap((window) => window.tools[tool] ?? []);
-      const ended = seen.reduce((sum, { ok, failed }) => sum + ok + failed, 0);
-      const waiting = last?.tools[tool]?.waiting ?? 0;
-      const drainMs = waiting === 0 ? 0 : Math.min(ENDLESS_MS, (waiting * ms) / ended);
-      const waitMs = Math.max(drainMs, ...seen.slice(-1).map((one) => one.waitMs ?? 0));
-      const calls = seen.reduce((sum, one) => sum + one.calls, 0);
-      const meanMs = seen.reduce((sum, one) => sum + one.calls * (one.meanMs ?? 0), 0) / calls;
-      const freeMs = usual?.meanMs ?? 0;
-      return [tool, { nowMs: (calls === 0 ? freeMs : meanMs) + waitMs, freeMs }];
+    looked.map(([tool, { evidence }]) => {
+      const freeMs = tools[tool]?.usual?.meanMs ?? 0;
+      const waitMs = Math.max(drainOf(evidence), last.tools[tool]?.waitMs ?? 0);
+      return [tool, { nowMs: (evidence.meanMs ?? freeMs) + waitMs, freeMs }];
     }),
   );
 }
@@ -144,6 +144,9 @@ function isWorthKeeping(memory: ToolMemory, windows: readonly Digest[], tool: st
 }
 
 /** How much waiting there is for how long: what has no end weighs most. */
-function weightOf({ busy, drainMs, waiting }: Evidence): number {
-  return busy * (drainMs ?? (waiting > 0 ? ENDLESS_MS : 0)) * Math.log2(2 + waiting);
+function weightOf(evidence: Evidence): number {
+  return evidence.busy * drainOf(evidence) * Math.log2(2 + evidence.waiting);
 }
+
+const drainOf = ({ drainMs, waiting }: Evidence): number =>
+  Math.min(ENDLESS_MS, drainMs ?? (waiting > 0 ? ENDLESS_MS : 0));

@@ -27,6 +27,8 @@ export interface Evidence {
   /** Calls that ended. */
   readonly ended: number;
   readonly failed: number;
+  /** Mean time of the calls that went well; null: none did. Milliseconds. */
+  readonly meanMs: number | null;
   /** How much longer calls take than usual; null: too few. */
   readonly inflation: number | null;
   /** Share of the time blocked, by kind. */

@@ -27,19 +27,18 @@ export function reliefOf(
     for (const [hash, runs] of Object.entries(window.admitted))
       if (shapes[hash] !== undefined) admitted.set(hash, (admitted.get(hash) ?? 0) + runs);
   const all = [...admitted.values()].reduce((sum, runs) => sum + runs, 0);
-  const relief = new Map<string, number>();
-  for (const tool of bottlenecks) {
-    let savedMs = 0;
-    let isUsed = false;
-    for (const [hash, runs] of admitted) {
-      const shape = shapes[hash]!;
-      if (!(tool in shape.visits)) continue;
-      isUsed = true;
-      savedMs += runs * (longestWay(shape, times) - longestWay(shape, times, tool));
+  const savedMs = new Map<string, number>();
+  for (const [hash, runs] of admitted) {
+    const shape = shapes[hash]!;
+    const used = bottlenecks.filter((tool) => tool in shape.visits);
+    if (used.length === 0) continue;
+    const nowMs = longestWay(shape, times);
+    for (const tool of used) {
+      const ownMs = runs * (nowMs - longestWay(shape, times, tool));
+      savedMs.set(tool, (savedMs.get(tool) ?? 0) + ownMs);
     }
-    if (isUsed) relief.set(tool, Math.round(savedMs / all));
   }
-  return relief;
+  return new Map([...savedMs].map(([tool, ms]) => [tool, Math.round(ms / all)]));
 }
 
 /** `freed`: the tool that nothing keeps. */

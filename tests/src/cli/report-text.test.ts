@@ -33,6 +33,7 @@ const REPORT: OptimizerReport = {
         drainMs: 30_000,
         ended: 40,
         failed: 0,
+        meanMs: null,
         inflation: null,
         blocked: { rate: 0.9 },
       },

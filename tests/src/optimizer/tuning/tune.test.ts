@@ -25,6 +25,7 @@ const FINDING: Finding = {
     drainMs: 60_000,
     ended: 100,
     failed: 0,
+    meanMs: 1_000,
     inflation: 1,
     blocked: { cap: 0.9 },
   },
