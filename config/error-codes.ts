@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   state_conflict: { family: "terminal", status: 409 },
   dead_letter_not_found: { family: "terminal", status: 404 },
   adjustment_not_found: { family: "terminal", status: 404 },
+  optimizer_inactive: { family: "terminal", status: 409 },
   nothing_recorded: { family: "retryable", status: 409 },
   decision_late: { family: "terminal", status: 409 },
   workflow_not_found: { family: "terminal", status: 404 },

@@ -1,3 +1,4 @@
+import { actionText } from "../../src/cli/commands/optimizer/plan.ts";
 import type { Plan } from "../../src/optimizing/planning.ts";
 import type { Coursed } from "./courses/courses.ts";
 import type { Scores } from "./faults/scores.ts";
@@ -64,13 +65,7 @@ function printPlans(plans: readonly Plan[]): string {
         after.waitMs === null ? null : after.waitMs / 1_000,
         after.waiting,
         after.machines,
-        actions
-          .map((action) =>
-            action.what === "machines"
-              ? `machines ${action.from} -> ${action.to}`
-              : `${action.tool} ${action.from ?? "none"} -> ${action.to}`,
-          )
-          .join(", "),
+        actions.map(actionText).join(", "),
       ]),
     ),
   ].join("\n");

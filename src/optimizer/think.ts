@@ -10,7 +10,9 @@ import type { Shapes } from "./findings/shape.ts";
 import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
 import { trendOf, type Trend } from "./trend.ts";
-import { NOTHING_TUNED, tune, type Bounds, type Tuned, type TuningState } from "./tuning/tune.ts";
+import { NOTHING_TUNED, type TuningState } from "./tuning/state.ts";
+import { tune, type Bounds, type Tuned } from "./tuning/tune.ts";
+import type { Wish } from "./tuning/wishes.ts";
 import { windowOf } from "./window.ts";
 
 /** What the optimizer remembers from one pass to the next: plain JSON. */
@@ -73,8 +75,8 @@ export interface OptimizerReport {
   readonly anomalies: readonly Anomaly[];
   /** Arrivals a second in the next window, by tool; tools of which too little is known are left out. */
   readonly forecasts: Readonly<Record<string, Forecast>>;
-  /** What this pass changed, and what it says of the change before. */
-  readonly adjustments: Omit<Tuned, "state">;
+  /** What this pass changed, what it says of the change before, and what is still to be made of what was asked for. */
+  readonly adjustments: Omit<Tuned, "state"> & { readonly wishes: readonly Wish[] };
   readonly alerts: {
     readonly standing: readonly Alert[];
     readonly raised: readonly Alert[];
@@ -138,7 +140,7 @@ export function think(
       baseline: baselineBottlenecks(history),
       anomalies: unusual.anomalies,
       forecasts: foretold(forecasts),
-      adjustments,
+      adjustments: { ...adjustments, wishes: tuning.wishes ?? [] },
       alerts: {
         standing: alerts.state.standing,
         raised: alerts.raised,

@@ -6,8 +6,9 @@ import type { OptimizerReport } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
 import { checkForm } from "../registry/schedule-form.ts";
 import type { AuditEntry } from "./audit.ts";
+import { divide, type Applied } from "./following.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { makePlan, type Plan } from "./planning.ts";
+import { makePlans, type Plans } from "./planning.ts";
 import { tryOn, type Simulation } from "./simulation.ts";
 
 interface OptimizerDoorParts {
@@ -58,13 +59,27 @@ const simulationForm = z
     error: "expected tools or machines to change, got: neither",
   });
 
-const planForm = z.strictObject({
-  /** What it aims at. Default: balanced. */
-  target: z.enum(TARGETS).default("balanced"),
+const plansForm = z.strictObject({
+  /** What they aim at. Default: each target there is. */
+  targets: z
+    .array(z.enum(TARGETS))
+    .min(1)
+    .default([...TARGETS]),
+  /** How daringly machines are filled; null: as they are. Default: as they are. */
+  strategies: z.array(z.enum(STRATEGY_NAMES).nullable()).min(1).default([null]),
+  /** How often the load is played, each time by another chance. Default: 5. */
+  plays: z.int().min(1).max(200).default(5),
+});
+
+/** What `apply` asks for. */
+export const applyForm = z.strictObject({
+  target: z.enum(TARGETS),
   /** How daringly machines are filled. Default: as they are. */
   strategy: z.enum(STRATEGY_NAMES).nullable().default(null),
   /** How often the load is played, each time by another chance. Default: 5. */
   plays: z.int().min(1).max(200).default(5),
+  /** Who says so. Default: an operator. */
+  by: z.string().min(1).max(200).default("an operator"),
 });
 
 /** What the scheduled optimizer sees and does: `tutti.optimizer`. */
@@ -110,16 +125,35 @@ export class OptimizerDoor {
   }
 
   /**
-   * What should be changed for a target: how many calls of tools at once, and how many machines; and what that would have
+   * What should be changed for targets: how many calls of tools at once, and how many machines; and what that would have
    * done to the load of the last minutes. Nothing is changed.
    *
    * @throws TuttiError `nothing_recorded`. ValidationError `request_invalid` with every problem.
    */
-  async plan(form: z.input<typeof planForm> = {}): Promise<Plan> {
+  async plans(form: z.input<typeof plansForm> = {}): Promise<Plans> {
     const { optimizer, soon, registry } = this.#parts;
-    const asked = checkForm(planForm, form);
+    const orders = checkForm(plansForm, form);
     const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
-    return makePlan(recorded, asked, facts, registry);
+    return makePlans(recorded, orders, facts, registry);
+  }
+
+  /**
+   * Makes a plan and has the optimizer follow it: its changes of tools that have a concurrency of their own, one after
+   * another, in the place of what was asked for before. Each is measured, and taken back where it does harm. Machines,
+   * strategies, and tools that somebody has set by hand are left to people.
+   *
+   * @throws TuttiError `nothing_recorded`; `optimizer_inactive`: it is turned off, or runs dry. ValidationError
+   * `request_invalid` with every problem.
+   */
+  async apply(form: z.input<typeof applyForm>): Promise<Applied> {
+    const { optimizer, soon, registry } = this.#parts;
+    const { target, strategy, plays, by } = checkForm(applyForm, form);
+    const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
+    const orders = { targets: [target], strategies: [strategy], plays };
+    const made = await makePlans(recorded, orders, facts, registry);
+    const { asked, left } = divide(made.plans[0]!.actions, facts.room);
+    await soon(optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by }))));
+    return { ...made, asked, left };
   }
 
   /**

@@ -9,7 +9,8 @@ import {
   type OptimizerState,
 } from "../optimizer/think.ts";
 import type { Adjustment, Foretold } from "../optimizer/tuning/adjustment.ts";
-import { rollBack, withdraw } from "../optimizer/tuning/tune.ts";
+import { rollBack, withdraw } from "../optimizer/tuning/state.ts";
+import type { Wish } from "../optimizer/tuning/wishes.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
 import type { PlanFacts } from "./planning.ts";
 import { record, type Recorded } from "./record.ts";
@@ -75,20 +76,13 @@ export class Optimizer {
     let thought = think(known, samples, facts);
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.
-    if (idea !== undefined) {
-      const foretold = await this.#foretell(idea);
+    if (idea !== undefined && idea.asked === undefined) {
+      const foretold = (await this.#foretoldBefore(idea)) ?? (await this.#foretell(idea));
       if (foretold !== null)
         thought = think(known, samples, { ...facts, foretold: { [idea.tool]: foretold } });
     }
     if (thought === null) return null;
-    const { made, judged, declined } = thought.report.adjustments;
-    const events: AuditEvent[] = [
-      ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
-      ...(made === undefined ? [] : [{ event: "made" as const, by: ITSELF, adjustment: made }]),
-      ...(declined === undefined
-        ? []
-        : [{ event: "declined" as const, by: ITSELF, adjustment: declined }]),
-    ];
+    const events = eventsOf(thought.report.adjustments);
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
     await this.#converge(thought.state.tuning.desired);
@@ -142,6 +136,13 @@ export class Optimizer {
     return foretoldOf(tools[tool], plays, recordedMs);
   }
 
+  /** What the last pass foretold of the same change: a dry run proposes it again and again. */
+  async #foretoldBefore({ tool, from, to }: Adjustment): Promise<Foretold | null> {
+    const proposed = (await this.#store.report())?.adjustments.proposed;
+    const isSame = proposed?.tool === tool && proposed.from === from && proposed.to === to;
+    return isSame ? (proposed.foretold ?? null) : null;
+  }
+
   /** Lets the gate, and whoever looks at queues, go by what tools should have. */
   async #converge(desired: Readonly<Record<string, number>>): Promise<void> {
     const changed = await converge(this.#gate, await readRoom(this.#redis, this.#keys), desired);
@@ -177,6 +178,28 @@ export class Optimizer {
   }
 
   /**
+   * Has the next passes make changes that somebody asks for, one after another, in the place of what was asked for before.
+   *
+   * @throws TuttiError `optimizer_inactive`: it is turned off, or only says what it would do.
+   */
+  async ask(wishes: readonly Wish[]): Promise<void> {
+    for (let n = 0; n < TRIES; n++) {
+      const { version, state } = await this.#store.read();
+      const known = state ?? NOTHING_KNOWN;
+      if (known.off === true || known.dryRun === true)
+        throw new TuttiError(
+          "optimizer_inactive",
+          known.off === true
+            ? "the optimizer is turned off: nobody would make the changes"
+            : "the optimizer runs dry: it makes no changes",
+        );
+      const next = { ...known, tuning: { ...known.tuning, wishes } };
+      if (await this.#store.keep(version, next, [])) return;
+    }
+    throw new TuttiError("internal_error", "the optimizer's state changed too often");
+  }
+
+  /**
    * Takes an adjustment back by hand; the optimizer then leaves its tool alone for half an hour.
    *
    * @throws TuttiError `adjustment_not_found`: there is none with this id, or it is not in force any more.
@@ -203,6 +226,15 @@ export class Optimizer {
     }
     throw new TuttiError("internal_error", "the optimizer's state changed too often");
   }
+}
+
+function eventsOf({ made, judged, declined = [] }: OptimizerReport["adjustments"]): AuditEvent[] {
+  const by = made?.asked?.by ?? ITSELF;
+  return [
+    ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
+    ...declined.map((one) => ({ event: "declined" as const, by: ITSELF, ...one })),
+    ...(made === undefined ? [] : [{ event: "made" as const, by, adjustment: made }]),
+  ];
 }
 
 const isTakenBack = (entry: AuditEntry): boolean =>

@@ -27,12 +27,26 @@ export interface Plan {
   readonly target: Target;
   /** How daringly machines are filled; null: as they are. */
   readonly strategy: Strategy | null;
+  readonly actions: readonly Action[];
+  readonly after: LoadFared;
+}
+
+/** Plans for the same load. */
+export interface Plans {
   readonly recordedMs: number;
   /** Fewer than asked for, where the load is large. */
   readonly plays: number;
-  readonly actions: readonly Action[];
+  /** As it is. */
   readonly before: LoadFared;
-  readonly after: LoadFared;
+  /** Each target under each strategy. */
+  readonly plans: readonly Plan[];
+}
+
+/** What is to be planned for. */
+export interface PlanOrders {
+  readonly targets: readonly Target[];
+  readonly strategies: readonly (Strategy | null)[];
+  readonly plays: number;
 }
 
 /** What a plan goes by beside the recording. */
@@ -51,34 +65,35 @@ const KEPT = new Set([
   "dependency_bound",
 ]);
 
-/** Makes a plan and plays it, play by play, so that others have their turn in between. */
-export async function makePlan(
+/** Makes plans and plays them, play by play, so that others have their turn in between. */
+export async function makePlans(
   { recording, ms, failed }: Recorded,
-  { target, strategy, plays: asked }: { target: Target; strategy: Strategy | null; plays: number },
+  { targets, strategies, plays: asked }: PlanOrders,
   facts: PlanFacts,
   registry: ToolRegistry,
-): Promise<Plan> {
-  const filled = strategy === null ? recording : underStrategy(recording, strategy);
-  const actions = planFor(target, filled, standingsOf(recording, failed, facts, registry));
-  const planned = changed(filled, changeOf(actions));
+): Promise<Plans> {
   const plays = affordablePlays(recording, asked);
-  const seeds = Array.from({ length: plays }, (_, index) => index + 1);
-  const before: LoadFared[] = [];
-  const after: LoadFared[] = [];
-  for (const seed of seeds) {
-    before.push(faredOf(simulate(recording, seed), recording));
-    after.push(faredOf(simulate(planned, seed), planned));
+  const standings = standingsOf(recording, failed, facts, registry);
+  const plans: Plan[] = [];
+  for (const strategy of strategies) {
+    const filled = strategy === null ? recording : underStrategy(recording, strategy);
+    for (const target of targets) {
+      const actions = planFor(target, filled, standings);
+      // oxlint-disable-next-line no-await-in-loop -- each takes the whole process
+      const after = await playLoad(changed(filled, changeOf(actions)), plays);
+      plans.push({ target, strategy, actions, after });
+    }
+  }
+  return { recordedMs: ms, plays, before: await playLoad(recording, plays), plans };
+}
+
+async function playLoad(recording: Recording, plays: number): Promise<LoadFared> {
+  const fared: LoadFared[] = [];
+  for (let seed = 1; seed <= plays; seed++) {
+    fared.push(faredOf(simulate(recording, seed), recording));
     await breathe();
   }
-  return {
-    target,
-    strategy,
-    recordedMs: ms,
-    plays,
-    actions,
-    before: meanOf(before),
-    after: meanOf(after),
-  };
+  return meanOf(fared);
 }
 
 function underStrategy(recording: Recording, strategy: Strategy): Recording {

@@ -3,9 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { STRATEGY_NAMES } from "../../../config/index.ts";
 import type { Tutti } from "../../../src/index.ts";
-import { TARGETS } from "../../../src/optimizer/planning/goals.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
-import type { Plan } from "../../../src/optimizing/planning.ts";
 import type { ScenarioClass } from "../../scenarios/definitions.ts";
 import { round } from "../../statistics.ts";
 import { deploy } from "../world/deployment.ts";
@@ -202,12 +200,8 @@ async function plans({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
   });
   const untilMs = performance.now() + HOUR_MS;
   await keepComing(tutti, classes, [1.3, 1.1], random, untilMs);
-  const all: Plan[] = [];
-  for (const strategy of STRATEGY_NAMES)
-    for (const target of TARGETS)
-      // oxlint-disable-next-line no-await-in-loop -- each takes the whole process
-      all.push(await tutti.optimizer.plan({ target, strategy }));
-  return { course: "plans", seed, plans: all };
+  const made = await tutti.optimizer.plans({ strategies: [...STRATEGY_NAMES] });
+  return { course: "plans", seed, ...made };
 }
 
 const orders = JSON.parse(process.argv[2]!) as CourseOrders;

@@ -1,4 +1,4 @@
-import type { Plan } from "../../../src/optimizing/planning.ts";
+import type { Plans } from "../../../src/optimizing/planning.ts";
 
 /**
  * `steady`: the same load for ten minutes; `fall`: a service that carries 40 calls, then 10; `plans`: an hour, and what
@@ -18,7 +18,7 @@ export interface CourseOrders {
 
 /** What became of a course. */
 export type Coursed =
-  | { readonly course: "plans"; readonly seed: number; readonly plans: readonly Plan[] }
+  | ({ readonly course: "plans"; readonly seed: number } & Plans)
   | {
       readonly course: "steady";
       readonly seed: number;

@@ -1,3 +1,5 @@
+import type { Target } from "../planning/goals.ts";
+
 /** What the optimizer may change of a tool, and what it must not. */
 export interface ToolRoom {
   /** Calls at once, over all workers, as they are now. */
@@ -38,6 +40,8 @@ export interface Adjustment {
   readonly from: number;
   readonly to: number;
   readonly why: string;
+  /** The plan it is of, and who asked for that; none: the optimizer thought of it. */
+  readonly asked?: { readonly target: Target; readonly by: string };
   /** What the model said of it; none: nobody asked the model. */
   readonly foretold?: Foretold;
   /** Redis' clock. Milliseconds. */
@@ -51,7 +55,7 @@ export interface Effect {
   readonly afterPerS: number;
   /** After over before. */
   readonly gain: number;
-  /** The gain that had to be reached: what chance explains, and 5 % at least. */
+  /** The gain that had to be reached. */
   readonly bar: number;
   /** Windows that were measured after it. */
   readonly windows: number;

@@ -1,5 +1,5 @@
 import type { Digest } from "../findings/digest.ts";
-import type { Effect, Judgement } from "./adjustment.ts";
+import type { Adjustment, Effect, Judgement } from "./adjustment.ts";
 
 /** What is measured of a tool in a window, and of all tools beside it. */
 export interface Measured {
@@ -11,6 +11,8 @@ export interface Measured {
   readonly sumMs: number;
   /** Calls of the other tools that ended. */
   readonly others: number;
+  /** How long jobs waited. Milliseconds. */
+  readonly busyMs: number;
 }
 
 /** Calls that began before a change end behind it for so many mean times: those windows do not count. */
@@ -24,6 +26,8 @@ const LEAST_GAIN = 1.05;
 const WORSE = 0.85;
 const MORE_FAILURES = 0.1;
 const SLOWER = 1.5;
+/** Jobs wait in so much more of the time than before. */
+const MISSED = 0.5;
 /** Fewer ended calls say nothing against a change yet. */
 const LEAST_ENDED = 20;
 
@@ -32,8 +36,9 @@ export function measure({ ms, tools }: Digest, tool: string): Measured {
   const others = Object.entries(tools)
     .filter(([name]) => name !== tool)
     .reduce((sum, [, one]) => sum + one.ok + one.failed, 0);
-  const { ok = 0, failed = 0, calls = 0, meanMs = null } = own ?? {};
-  return { ms, ended: ok + failed, failed, calls, sumMs: calls * (meanMs ?? 0), others };
+  const { ok = 0, failed = 0, calls = 0, meanMs = null, busy = 0 } = own ?? {};
+  const sumMs = calls * (meanMs ?? 0);
+  return { ms, ended: ok + failed, failed, calls, sumMs, others, busyMs: busy * ms };
 }
 
 /** One of several windows. */
@@ -47,25 +52,37 @@ export function together(windows: readonly Measured[]): Measured {
     calls: sum((one) => one.calls),
     sumMs: sum((one) => one.sumMs),
     others: sum((one) => one.others),
+    busyMs: sum((one) => one.busyMs),
   };
 }
 
 /**
- * Whether a raise has proven its gain: more calls of the tool end than before, by more than chance explains (one
- * standard error of the logarithm of two Poisson rates) and by 5 % at least, and nothing else has become worse.
- * Null: too early to say.
+ * Whether a change may stay. One that the optimizer thought of has to prove its gain: more calls of the tool end than
+ * before, by more than chance explains (one standard error of the logarithm of two Poisson rates) and by 5 % at least.
+ * One that somebody asked for stays unless something has become worse. Null: too early to say.
  */
-export function judge(before: Measured, after: readonly Measured[]): Judgement | null {
+export function judge(
+  before: Measured,
+  after: readonly Measured[],
+  { from, to, asked }: Pick<Adjustment, "from" | "to" | "asked">,
+): Judgement | null {
   const windows = after.slice(settlingOf(before, after));
   if (windows.length === 0) return null;
   const now = together(windows);
-  const effect = effectOf(before, now, windows.length);
-  const harm = harmOf(before, now, effect);
+  const effect = effectOf(before, now, windows.length, asked !== undefined);
+  const harm = harmOf(before, now, effect) ?? (to < from ? missedOf(before, now) : null);
   if (harm !== null) return { verdict: "reverted", reason: harm, effect };
   if (windows.length < JUDGED_WINDOWS) return null;
+  if (asked !== undefined) return { verdict: "kept", reason: "nothing has become worse", effect };
   return effect.gain >= effect.bar
     ? { verdict: "kept", reason: "more calls end than before", effect }
     : { verdict: "reverted", reason: "no gain was proven", effect };
+}
+
+/** What was taken is missed: jobs wait for it now. */
+function missedOf(before: Measured, now: Measured): string | null {
+  const busy = ({ busyMs, ms }: Measured): number => (ms === 0 ? 0 : busyMs / ms);
+  return busy(now) > busy(before) + MISSED ? "jobs wait that did not wait before" : null;
 }
 
 /** Whether a gain could be told from chance after as many windows as are judged. */
@@ -90,7 +107,7 @@ function settlingOf({ calls, sumMs }: Measured, after: readonly Measured[]): num
   return Math.min(SETTLING_MAX, Math.max(1, windows));
 }
 
-function effectOf(before: Measured, now: Measured, windows: number): Effect {
+function effectOf(before: Measured, now: Measured, windows: number, isAsked: boolean): Effect {
   const rate = ({ ended, ms }: Measured): number => (ms === 0 ? 0 : (ended * 1_000) / ms);
   const beforePerS = rate(before);
   const afterPerS = rate(now);
@@ -100,7 +117,7 @@ function effectOf(before: Measured, now: Measured, windows: number): Effect {
     afterPerS,
     // JSON knows no infinity.
     gain: Math.min(gain, 1_000),
-    bar: barOf(before.ended, now.ended),
+    bar: isAsked ? WORSE : barOf(before.ended, now.ended),
     windows,
   };
 }

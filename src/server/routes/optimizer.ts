@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { applyForm } from "../../optimizing/door.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 /** What the scheduled optimizer sees. */
@@ -41,12 +42,22 @@ export const optimizerRoutes: readonly Route[] = [
   route(
     {
       method: "post",
-      path: "/v1/optimizer/plan",
+      path: "/v1/optimizer/plans",
       summary:
-        "What should be changed for a target, and what that would have done to the load of the last minutes; nothing is changed.",
+        "What should be changed for targets, and what that would have done to the load of the last minutes; nothing is changed.",
       body: jsonObject.optional(),
     },
-    async ({ body = {} }, { tutti }) => ({ status: 200, body: await tutti.optimizer.plan(body) }),
+    async ({ body = {} }, { tutti }) => ({ status: 200, body: await tutti.optimizer.plans(body) }),
+  ),
+  route(
+    {
+      method: "post",
+      path: "/v1/optimizer/apply",
+      summary:
+        "Make a plan and follow it: its changes are made one after another, measured, and taken back where they do harm.",
+      body: applyForm,
+    },
+    async ({ body }, { tutti }) => ({ status: 202, body: await tutti.optimizer.apply(body) }),
   ),
   route(
     {

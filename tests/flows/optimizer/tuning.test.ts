@@ -178,7 +178,42 @@ test("a dry run says what would be raised and what that would gain, and raises n
   expect(proposed?.foretold?.gain).toBeGreaterThan(1.3);
   expect(await client().optimizer.history()).toEqual([]);
   expect(await slots()).toBe(1);
+  await expect(client().optimizer.apply({ target: "performance" })).rejects.toMatchObject({
+    code: "optimizer_inactive",
+  });
 });
+
+test(
+  "a plan is followed: who asked for it and what it did stands in the audit",
+  { timeout: 120_000 },
+  async ({ tuned: { client, flood, history, slots, turnOff } }) => {
+    await flood("{ concurrency: 2, maxConcurrency: 4 }", () => pause(CALL_MS).then(() => null));
+    const { asked, left, plans, before } = await eventually(() =>
+      client().optimizer.apply({ target: "performance", by: "ada" }),
+    );
+    expect(asked).toMatchObject([{ tool: "ask", from: 2 }]);
+    expect(asked).toHaveLength(plans[0]!.actions.length - left.length);
+    expect(plans[0]!.after.ended).toBeGreaterThan(before.ended);
+    const entry = await eventually(
+      async () => {
+        const [last] = (await history())
+          .filter(({ adjustment }) => adjustment.asked?.by === "ada")
+          .slice(-1);
+        expect(last).toMatchObject({ adjustment: { asked: { target: "performance" } } });
+        // It was kept, or the optimizer had come to the same by itself.
+        expect(last!.event).toMatch(/judged|declined/);
+        return last!;
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(await slots()).toBeGreaterThanOrEqual(entry.adjustment.from);
+    expect((await client().optimizer.report())?.adjustments.wishes).toEqual([]);
+    await turnOff();
+    await expect(client().optimizer.apply({ target: "cost" })).rejects.toMatchObject({
+      code: "optimizer_inactive",
+    });
+  },
+);
 
 test("a limit of the catalogue is a limit", async ({ tuned: { client, flood, slots } }) => {
   await flood("{ concurrency: 1 }", () => pause(CALL_MS).then(() => null));

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 import { runCli } from "../../../src/cli/index.ts";
-import type { Plan } from "../../../src/optimizing/planning.ts";
+import type { Plans } from "../../../src/optimizing/planning.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takes, test } from "../../support/gatehouse.ts";
 
@@ -43,10 +43,19 @@ test("commands say what the optimizer sees and changed", async ({
   const plans = (await cli("plan", "--plays", "2")).stdout;
   expect(plans).toMatch(/^the load of the last [\d.]+ m?s, played 2 times\nTARGET/);
   expect(plans).toMatch(/as it is +\d+ .*\nperformance .*\nefficiency .*\nreliability /);
-  const [one] = JSON.parse(
+  const one = JSON.parse(
     (await cli("plan", "--target", "cost", "--strategy", "aggressive", "-o", "json")).stdout,
-  ) as Plan[];
-  expect(one).toMatchObject({ target: "cost", strategy: "aggressive", before: { machines: 1 } });
+  ) as Plans;
+  expect(one).toMatchObject({
+    before: { machines: 1 },
+    plans: [{ target: "cost", strategy: "aggressive" }],
+  });
+  const dry = (await cli("apply", "--target", "cost", "--dry-run")).stdout;
+  expect(dry).toMatch(/TARGET.*\n.*as it is.*\ncost /);
+  expect(dry).not.toContain("optimizer");
+  const applied = (await cli("apply", "--target", "cost")).stdout;
+  expect(applied).toContain("there is nothing for the optimizer to change");
+  expect((await cli("apply")).stderr).toContain("--target");
   const noTarget = await cli("plan", "--target", "fame");
   expect(noTarget.stderr).toContain("performance, efficiency, reliability");
   const wrong = await cli("simulate", "--set", "plain.speed=2");

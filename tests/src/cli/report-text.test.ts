@@ -41,7 +41,7 @@ const REPORT: OptimizerReport = {
   ],
   trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
   baseline: [],
-  adjustments: {},
+  adjustments: { wishes: [] },
   anomalies: [],
   forecasts: {},
   alerts: {
@@ -81,13 +81,13 @@ test("a dry run tells what would be raised, and by whom a machine is used that i
   const text = reportText({
     ...REPORT,
     bottlenecks: [{ ...bottleneck!, kind: "resource_bound", culprit: "cpu", machine: "m0" }],
-    adjustments: { proposed: { ...raise, foretold } },
+    adjustments: { wishes: [], proposed: { ...raise, foretold } },
   });
   expect(text).toContain("cpu, by others on m0");
   expect(text).toContain(
     "would raise concurrency of ask from 2 to 3; in the model 1.50 times as many calls end (1.42 to 1.60)",
   );
-  const untold = reportText({ ...REPORT, adjustments: { proposed: raise } });
+  const untold = reportText({ ...REPORT, adjustments: { wishes: [], proposed: raise } });
   expect(untold).toMatch(/would raise concurrency of ask from 2 to 3$/m);
 });
 

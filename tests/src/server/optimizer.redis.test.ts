@@ -20,7 +20,9 @@ test("what it changed, and the way back; of what was never changed there is none
   for (const [response, status, code] of [
     [await get("/v1/optimizer/history?limit=0"), 400, "request_invalid"],
     [await get("/v1/optimizer/history?last=5"), 400, "request_invalid"],
-    [await post("/v1/optimizer/plan", { target: "fame" }), 400, "request_invalid"],
+    [await post("/v1/optimizer/plans", { targets: ["fame"] }), 400, "request_invalid"],
+    [await post("/v1/optimizer/apply", { plays: 0 }), 400, "request_invalid"],
+    [await post("/v1/optimizer/apply", { target: "cost" }), 409, "nothing_recorded"],
     [await post("/v1/optimizer/history/7/rollback", {}), 404, "adjustment_not_found"],
     [await post("/v1/optimizer/history/x/rollback", {}), 400, "request_invalid"],
   ] as const)

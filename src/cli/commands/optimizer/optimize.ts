@@ -4,7 +4,7 @@ import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
 import { collect, wholeNumber } from "../../options.ts";
 import { withSession } from "../../session.ts";
-import { addPlan } from "./plan.ts";
+import { addApply, addPlan } from "./plan.ts";
 import { historyText, reportText } from "./report-text.ts";
 import { changeOf, simulationText } from "./simulation-text.ts";
 
@@ -29,6 +29,7 @@ export function addOptimize(program: Command, cli: Cli): void {
   addRollback(optimize, cli);
   addSimulate(optimize, cli);
   addPlan(optimize, cli);
+  addApply(optimize, cli);
 }
 
 function addHistory(optimize: Command, cli: Cli): void {

@@ -26,6 +26,10 @@ export function reportText(report: OptimizerReport | null): string {
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
     ...bottleneckLines(report.bottlenecks),
     ...proposalLines(report.adjustments.proposed),
+    ...report.adjustments.wishes.map(
+      ({ tool, to, by, target }) =>
+        `to come: concurrency of ${tool} to ${to}, as ${by} asked for ${target}`,
+    ),
     ...report.alerts.standing.map(alertLine),
   ].join("\n");
 }
@@ -88,9 +92,9 @@ export function historyText(entries: readonly AuditEntry[]): string {
 function storyOf(entry: AuditEntry): [what: string, why: string] {
   switch (entry.event) {
     case "made":
-      return ["made", entry.adjustment.why];
+      return ["made", whyOf(entry.adjustment)];
     case "declined":
-      return ["declined", "in the model of the gate it gains nothing"];
+      return ["declined", entry.reason];
     case "rolled_back":
       return ["rolled back", `by ${entry.by}`];
     case "judged": {
@@ -103,6 +107,9 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
     }
   }
 }
+
+const whyOf = ({ why, asked }: Adjustment): string =>
+  asked === undefined ? why : `${why}; asked for by ${asked.by}, for ${asked.target}`;
 
 function alertLine({ name, value, threshold, since }: Alert): string {
   const told =

@@ -9,6 +9,7 @@ const WINDOW: Measured = {
   calls: 100,
   sumMs: 10_000,
   others: 200,
+  busyMs: 5_000,
 };
 const BEFORE: Measured = {
   ms: 30_000,
@@ -17,11 +18,14 @@ const BEFORE: Measured = {
   calls: 600,
   sumMs: 60_000,
   others: 1_200,
+  busyMs: 30_000,
 };
+const RAISE = { from: 2, to: 3 };
 const after = (more: Partial<Measured>, windows = 4) =>
   judge(
     BEFORE,
     Array.from({ length: windows }, () => ({ ...WINDOW, ...more })),
+    RAISE,
   );
 
 describe("a change", () => {
@@ -45,16 +49,16 @@ describe("a change", () => {
   test("of a tool that hardly ever ends a call has more to prove", () => {
     const few = { ...BEFORE, ended: 6, calls: 6, sumMs: 600 };
     const double = Array.from({ length: 4 }, () => ({ ...WINDOW, ended: 1, calls: 1 }));
-    expect(judge(few, double)).toMatchObject({ verdict: "reverted", effect: { gain: 1 } });
+    expect(judge(few, double, RAISE)).toMatchObject({ verdict: "reverted", effect: { gain: 1 } });
     const none = { ...BEFORE, ended: 0, calls: 0, sumMs: 0 };
-    expect(judge(none, double)).toMatchObject({ verdict: "kept", effect: { gain: 1_000 } });
+    expect(judge(none, double, RAISE)).toMatchObject({ verdict: "kept", effect: { gain: 1_000 } });
   });
 
   test("waits for calls that began before it: twice their mean time", () => {
     const long = { ...BEFORE, sumMs: 600 * 7_000 };
     const more = Array.from({ length: 6 }, () => ({ ...WINDOW, ended: 150 }));
-    expect(judge(long, more.slice(0, 5))).toBeNull();
-    expect(judge(long, more)).toMatchObject({ verdict: "kept", effect: { windows: 3 } });
+    expect(judge(long, more.slice(0, 5), RAISE)).toBeNull();
+    expect(judge(long, more, RAISE)).toMatchObject({ verdict: "kept", effect: { windows: 3 } });
   });
 
   test.each([

@@ -6,11 +6,11 @@ import type { Foretold, Room, ToolRoom } from "../../../../src/optimizer/tuning/
 import {
   NOTHING_TUNED,
   rollBack,
-  tune,
   withdraw,
-  type Bounds,
   type TuningState,
-} from "../../../../src/optimizer/tuning/tune.ts";
+} from "../../../../src/optimizer/tuning/state.ts";
+import { tune, type Bounds } from "../../../../src/optimizer/tuning/tune.ts";
+import type { Wish } from "../../../../src/optimizer/tuning/wishes.ts";
 
 const ASK: ToolRoom = { concurrency: 2, declared: 2, max: 8, isSet: false };
 const FINDING: Finding = {
@@ -85,9 +85,9 @@ class World {
       );
       this.state = JSON.parse(JSON.stringify(state)) as TuningState;
       if (judged !== undefined) this.told.push(`${judged.verdict} ${judged.adjustment.to}`);
+      for (const { adjustment } of declined ?? []) this.told.push(`declined ${adjustment.to}`);
       if (made !== undefined) this.told.push(`${made.from} -> ${made.to}`);
       if (proposed !== undefined) this.told.push(`proposed ${proposed.to}`);
-      if (declined !== undefined) this.told.push(`declined ${declined.to}`);
       const ask = this.room["ask"];
       // The gate goes by what is desired.
       if (ask !== undefined && !ask.isSet)
@@ -184,6 +184,77 @@ describe("a change is compared", () => {
   test("only where a gain could be told from chance", () => {
     expect(new World(() => 1).pass(20).told).toEqual([]);
     expect(new World((concurrency) => 10 * concurrency).pass(5).told).toEqual(["2 -> 3", "kept 3"]);
+  });
+});
+
+describe("what somebody asked for", () => {
+  const wish = (to: number): Wish => ({
+    tool: "ask",
+    to,
+    why: "a plan",
+    target: "efficiency",
+    by: "ada",
+  });
+  const asked = (world: World, ...tos: number[]): World => {
+    world.findings = [];
+    world.state = { ...world.state, wishes: tos.map(wish) };
+    return world;
+  };
+
+  test("comes first, one after another, and stays unless it does harm", () => {
+    const world = asked(new World(() => 100), 4, 6).pass(20);
+    expect(world.told).toEqual(["2 -> 4", "kept 4", "4 -> 6", "kept 6"]);
+    expect(world.concurrency).toBe(6);
+    expect(world.state.wishes).toEqual([]);
+  });
+
+  test("is taken back where it does harm", () => {
+    const world = asked(new World((concurrency) => (concurrency > 2 ? 100 : 200)), 4).pass(20);
+    expect(world.told).toEqual(["2 -> 4", "reverted 4"]);
+    expect(world.concurrency).toBe(2);
+  });
+
+  test("may be less than the catalogue declares, until that declares something else", () => {
+    const world = new World(() => 50);
+    world.room = { ask: { ...ASK, concurrency: 6, declared: 6 } };
+    world.busy = 0;
+    asked(world, 3).pass(8);
+    expect(world.told).toEqual(["6 -> 3", "kept 3"]);
+    expect([world.concurrency, world.state.lowered]).toEqual([3, { ask: 6 }]);
+    world.room = { ask: { ...ASK, concurrency: 3, declared: 7 } };
+    world.pass(1);
+    expect([world.concurrency, world.state.lowered]).toEqual([7, {}]);
+  });
+
+  test("is taken back when less is missed: jobs wait that did not wait before", () => {
+    const world = new World(() => 50);
+    world.room = { ask: { ...ASK, concurrency: 6, declared: 6 } };
+    world.idle(6).busy = 0;
+    asked(world, 3).pass(1);
+    // One more window without waiting: it is the one that does not count.
+    world.busy = 1;
+    expect(world.pass(5).told).toEqual(["6 -> 3", "reverted 3"]);
+    expect([world.concurrency, world.state.desired]).toEqual([6, {}]);
+  });
+
+  test("is dropped, and says why, where it cannot be done any more", () => {
+    const world = asked(new World(() => 100), 2, 4, 4).pass(20);
+    expect(world.told).toEqual(["declined 2", "2 -> 4", "kept 4", "declined 4"]);
+    world.room = { ask: { ...ASK, isSet: true } };
+    expect(asked(world, 5).pass(1).told.slice(-1)).toEqual(["declined 5"]);
+    expect(world.state).toMatchObject({ wishes: [], lastId: 4 });
+  });
+
+  test("waits for the change that is underway, and for the windows it is compared with", () => {
+    const world = new World((concurrency) => 100 * concurrency).pass(2);
+    expect(world.told).toEqual(["2 -> 3"]);
+    expect(asked(world, 6).pass(20).told).toEqual(["2 -> 3", "kept 3", "3 -> 6", "kept 6"]);
+  });
+
+  test("is not done in a dry run", () => {
+    const world = asked(new World(() => 100), 4);
+    world.bounds = { dryRun: true };
+    expect(world.pass(10).told).toEqual([]);
   });
 });
 

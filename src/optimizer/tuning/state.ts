@@ -1,0 +1,108 @@
+import type { Adjustment, Room } from "./adjustment.ts";
+import type { Measured } from "./judge.ts";
+import type { Wish } from "./wishes.ts";
+
+/** After a change that proved nothing the tool is left alone for so many windows, twice as many after the next, up to the maximum. */
+const REST_WINDOWS = 12;
+const REST_WINDOWS_MAX = 384;
+
+/** A change whose effect is being measured. */
+export interface Trial {
+  readonly adjustment: Adjustment;
+  readonly before: Measured;
+  readonly after: readonly Measured[];
+}
+
+/** What is remembered of the changes that were made: plain JSON. */
+export interface TuningState {
+  /** The last id that was given. */
+  readonly lastId: number;
+  /** What each tool should have, where that is not what its catalogue declares. */
+  readonly desired: Readonly<Record<string, number>>;
+  /** Tools that should have less than their catalogue declares, with what it declared then. */
+  readonly lowered?: Readonly<Record<string, number>>;
+  /** Changes that somebody asked for, and that are still to be made. */
+  readonly wishes?: readonly Wish[];
+  /** One at a time: of two changes nobody could tell which of them did it. */
+  readonly trial: Trial | null;
+  /** When something was changed last; 0: nothing was. Redis' clock, milliseconds. */
+  readonly changedAtMs: number;
+  /** Tools that are left alone: for how many windows more, and how many it was. */
+  readonly resting: Readonly<Record<string, readonly [left: number, length: number]>>;
+}
+
+export const NOTHING_TUNED: TuningState = {
+  lastId: 0,
+  desired: {},
+  trial: null,
+  changedAtMs: 0,
+  resting: {},
+};
+
+/** Takes an adjustment back by hand; the tool is left alone for as long as can be. Null: it is not in force. */
+export function rollBack(state: TuningState, adjustment: Adjustment): TuningState | null {
+  const { tool, from, to } = adjustment;
+  if (state.desired[tool] !== to) return null;
+  return {
+    ...state,
+    desired: { ...state.desired, [tool]: from },
+    trial: state.trial?.adjustment.tool === tool ? null : state.trial,
+    resting: { ...state.resting, [tool]: [REST_WINDOWS_MAX, REST_WINDOWS_MAX] },
+  };
+}
+
+/** Everything back to what the catalogues declare, as changes of their own. */
+export function withdraw(
+  state: TuningState,
+  room: Room,
+  why: string,
+  atMs: number,
+): { readonly state: TuningState; readonly made: readonly Adjustment[] } {
+  let { lastId } = state;
+  const made = Object.entries(state.desired).flatMap(([tool, from]): Adjustment[] => {
+    const to = room[tool]?.declared;
+    if (to === undefined) return [];
+    return [{ id: ++lastId, tool, what: "concurrency", from, to, why, atMs }];
+  });
+  return { made, state: { ...state, lastId, desired: {}, lowered: {}, wishes: [], trial: null } };
+}
+
+/** One window further: tools rest, and what is not the optimizer's any more is let go. */
+export function advance(state: TuningState, room: Room): TuningState {
+  return disown({ ...state, resting: rest(state.resting) }, room);
+}
+
+function rest(resting: TuningState["resting"]): TuningState["resting"] {
+  const left: Record<string, readonly [number, number]> = {};
+  for (const [tool, [windows, length]] of Object.entries(resting))
+    // How long it was is remembered for as long again.
+    if (windows > -length) left[tool] = [windows - 1, length];
+  return left;
+}
+
+/**
+ * What somebody set by hand, what is gone from the catalogue, and what its catalogue gives by itself now is the
+ * optimizer's no more.
+ */
+function disown(state: TuningState, room: Room): TuningState {
+  const desired: Record<string, number> = {};
+  const lowered: Record<string, number> = {};
+  for (const [tool, to] of Object.entries(state.desired)) {
+    const own = room[tool];
+    if (own === undefined || own.isSet) continue;
+    const most = Math.min(to, own.max);
+    const isLowered = most < own.declared && state.lowered?.[tool] === own.declared;
+    if (isLowered) lowered[tool] = own.declared;
+    if (most > own.declared || isLowered) desired[tool] = most;
+  }
+  const { trial } = state;
+  const isOn = trial !== null && desired[trial.adjustment.tool] === trial.adjustment.to;
+  return { ...state, desired, lowered, trial: isOn ? trial : null };
+}
+
+/** For twice as long as the last time. */
+export function leaveAlone(state: TuningState, tool: string): TuningState {
+  const [, before = REST_WINDOWS / 2] = state.resting[tool] ?? [];
+  const length = Math.min(REST_WINDOWS_MAX, 2 * before);
+  return { ...state, resting: { ...state.resting, [tool]: [length, length] } };
+}
