@@ -23,9 +23,13 @@ export const HEALTH_LEVELS = [
   ["poor", 0.4],
 ] as const;
 
-/** Above these an alert is raised (R102): the mean response time (ms), the share of failures, the use of a resource. */
+/**
+ * Above these an alert is raised (R102, R107): the mean response time (ms), how many times as long calls take as within
+ * the last hour, the share of failures, the use of a resource.
+ */
 export const ALERT_THRESHOLDS = {
   response_time: 5_000,
+  performance_degradation: 1.5,
   error_rate: 0.1,
   resource_utilization: 0.9,
 } as const;
@@ -35,6 +39,10 @@ export const ALERT_WINDOWS = 2;
 export const ALERT_HYSTERESIS = 0.9;
 /** A window with fewer calls says nothing about response times and failures. */
 export const ALERT_LEAST_CALLS = 5;
+
+/** What calls take is compared with so much of the past, as soon as so much of it is known (R107). Milliseconds. */
+export const DEGRADATION_BASE_MS = 3_600_000;
+export const DEGRADATION_LEAST_MS = 600_000;
 
 /** Windows over which trends are looked for (R111). */
 export const TREND_WINDOWS = 50;

@@ -7,14 +7,24 @@ import {
 import type { Metrics } from "./metrics.ts";
 
 /** What an alert is about: one of the thresholds; a resource has one of its own. */
-type AlertName = "response_time" | "error_rate" | `resource_utilization:${string}`;
+type AlertName =
+  | "response_time"
+  | "performance_degradation"
+  | "error_rate"
+  | `resource_utilization:${string}`;
+
+/** How many times as long calls take as within the last hour, and of how many calls; null: nobody knows. */
+interface Degradation {
+  readonly ratio: number | null;
+  readonly calls: number;
+}
 
 /** An alert that stands. */
 export interface Alert {
   readonly name: AlertName;
   /** When it was raised, ISO 8601. */
   readonly since: string;
-  /** What was measured then, and what it is above of: milliseconds, or a share. */
+  /** What was measured then, and what it is above of: milliseconds, a share, or times what was usual. */
   readonly value: number;
   readonly threshold: number;
 }
@@ -38,12 +48,19 @@ export const NO_ALERTS: AlertState = { standing: [], rows: {} };
  * Raises and resolves alerts (R102), each once: it takes {@link ALERT_WINDOWS} windows in a row above the
  * threshold, and as many below 0.9 of it. A window that says nothing about it changes nothing.
  */
-export function judgeAlerts(state: AlertState, metrics: Metrics): AlertChanges {
+export function judgeAlerts(
+  state: AlertState,
+  metrics: Metrics,
+  degradation: Degradation,
+): AlertChanges {
   const standing = new Map(state.standing.map((alert) => [alert.name, alert]));
   const rows: Record<string, number> = { ...state.rows };
   const raised: Alert[] = [];
   const resolved: Alert[] = [];
-  for (const { name, value, threshold } of [...readingsOf(metrics), ...goneOf(state, metrics)]) {
+  for (const { name, value, threshold } of [
+    ...readingsOf(metrics, degradation),
+    ...goneOf(state, metrics),
+  ]) {
     const alert = standing.get(name);
     const against = alert === undefined ? value > threshold : value < threshold * ALERT_HYSTERESIS;
     const row = against ? (rows[name] ?? 0) + 1 : 0;
@@ -75,7 +92,7 @@ interface AlertReading {
   readonly threshold: number;
 }
 
-function readingsOf(metrics: Metrics): AlertReading[] {
+function readingsOf(metrics: Metrics, degradation: Degradation): AlertReading[] {
   const { responseTimeMs, errorRate, utilization, calls } = metrics;
   const readings: AlertReading[] = [];
   if (calls >= ALERT_LEAST_CALLS) {
@@ -85,6 +102,12 @@ function readingsOf(metrics: Metrics): AlertReading[] {
     if (errorRate !== null)
       readings.push({ name: "error_rate", value: errorRate, threshold: error_rate });
   }
+  if (degradation.ratio !== null && degradation.calls >= ALERT_LEAST_CALLS)
+    readings.push({
+      name: "performance_degradation",
+      value: degradation.ratio,
+      threshold: ALERT_THRESHOLDS.performance_degradation,
+    });
   for (const [resource, use] of Object.entries(utilization))
     if (use !== null)
       readings.push({

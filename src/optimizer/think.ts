@@ -3,6 +3,7 @@ import type { KeptSample } from "../../queues/index.ts";
 import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./alerts.ts";
 import { findAnomalies, type Anomaly, type AnomalyState } from "./anomalies.ts";
 import { baselineBottlenecks } from "./baseline.ts";
+import { degradationOf, type Bases } from "./degradation.ts";
 import { digestOf, type Digest } from "./findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/find.ts";
 import type { Finding } from "./findings/finding.ts";
@@ -25,6 +26,8 @@ export interface OptimizerState {
   readonly dryRun?: boolean;
   readonly findings: FindingState;
   readonly alerts: AlertState;
+  /** What tools took within the last hour; none: the state is of an older version. */
+  readonly bases?: Bases;
   readonly tuning: TuningState;
   readonly anomalies: AnomalyState;
   /** Of the arrivals of each tool a second. */
@@ -63,6 +66,8 @@ export interface OptimizerReport {
   readonly windowMs: number;
   readonly samples: number;
   readonly metrics: Metrics;
+  /** How many times as long calls take as within the last hour; null: less than ten minutes of it are known. */
+  readonly degradation: number | null;
   /** Null: too little is known for a score. */
   readonly health: HealthScore | null;
   /** The worst first. */
@@ -112,7 +117,8 @@ export function think(
     found.findings,
     facts,
   );
-  const alerts = judgeAlerts(state.alerts, metrics);
+  const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
+  const alerts = judgeAlerts(state.alerts, metrics, degradation);
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
   const past = { responseTimeMs, errorRate, throughputPerS, utilization };
   const history = [...state.history, past].slice(-TREND_WINDOWS);
@@ -122,6 +128,7 @@ export function think(
       lastId: samples.at(-1)?.id ?? state.lastId,
       findings: found.state,
       alerts: alerts.state,
+      bases,
       tuning,
       anomalies: unusual.state,
       forecasts,
@@ -131,6 +138,7 @@ export function think(
       windowMs: window.ms,
       samples: window.samples,
       metrics,
+      degradation: degradation.ratio,
       health: healthScore({ ...metrics, bottlenecks: found.findings.length }),
       bottlenecks: found.findings.map(({ sinceMs, ...finding }) => ({
         ...finding,

@@ -42,6 +42,7 @@ const REPORT: OptimizerReport = {
   trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
   baseline: [],
   adjustments: { wishes: [] },
+  degradation: null,
   anomalies: [],
   forecasts: {},
   alerts: {
@@ -64,6 +65,20 @@ test("a report tells health, metrics, bottlenecks and alerts; what is not known 
     "alert error_rate: 25 %, above 10 %, since 2026-01-01T00:00:00.000Z",
     "alert response_time: 6.0 s, above 5.0 s, since 2026-01-01T00:00:00.000Z",
   ]);
+});
+
+test("what calls take is compared with the last hour, once that is known", () => {
+  const name = "performance_degradation" as const;
+  const alert = { name, since: "2026-01-01T00:00:00.000Z", value: 1.7, threshold: 1.5 };
+  const text = reportText({
+    ...REPORT,
+    degradation: 1.68,
+    alerts: { ...REPORT.alerts, standing: [alert] },
+  });
+  expect(text).toContain("mean 1.5 s (1.68 times as long as in the last hour), 95 of 100");
+  expect(text).toContain(
+    "alert performance_degradation: 1.70 times as long as in the last hour, above 1.50 times",
+  );
 });
 
 test("a dry run tells what would be raised, and by whom a machine is used that is full", () => {

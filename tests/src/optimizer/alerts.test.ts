@@ -18,10 +18,12 @@ const metrics = (more: Partial<Metrics>): Metrics => ({
 });
 
 /** Lets windows pass; what each raised and resolved. */
-function pass(windows: readonly Partial<Metrics>[]): string[][] {
+function pass(
+  windows: readonly (Partial<Metrics> & { readonly degradation?: number | null })[],
+): string[][] {
   let state: AlertState = NO_ALERTS;
-  return windows.map((more) => {
-    const changes = judgeAlerts(state, metrics(more));
+  return windows.map(({ degradation: ratio = null, ...more }) => {
+    const changes = judgeAlerts(state, metrics(more), { ratio, calls: more.calls ?? 100 });
     ({ state } = changes);
     return [
       ...changes.raised.map(({ name }) => `+${name}`),
@@ -54,6 +56,15 @@ test("response times have one, and every resource has its own", () => {
     [],
     ["+response_time", "+resource_utilization:cpu"],
     [],
+  ]);
+});
+
+test("calls that take half as long again as within the last hour are a degradation (R107)", () => {
+  const windows = [1.6, 1.6, null, 1.4, 1.3, 1.3].map((degradation) => ({ degradation }));
+  const few = { degradation: 9, calls: 4 };
+  expect(pass([few, few, ...windows]).flat()).toEqual([
+    "+performance_degradation",
+    "-performance_degradation",
   ]);
 });
 

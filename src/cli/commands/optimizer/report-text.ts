@@ -22,7 +22,7 @@ export function reportText(report: OptimizerReport | null): string {
     health === null
       ? `health unknown: ${metrics.calls === 0 ? "no call has ended" : "no use of any machine is known"} in the last ${duration(windowMs)}`
       : `health ${health.score.toFixed(3)} (${health.level})`,
-    callsLine(metrics, windowMs),
+    callsLine(report),
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
     ...bottleneckLines(report.bottlenecks),
     ...proposalLines(report.adjustments.proposed),
@@ -34,11 +34,13 @@ export function reportText(report: OptimizerReport | null): string {
   ].join("\n");
 }
 
-function callsLine(metrics: OptimizerReport["metrics"], windowMs: number): string {
+function callsLine({ metrics, degradation, windowMs }: OptimizerReport): string {
   const { calls, successRate, responseTimeMs, waitP95Ms } = metrics;
   if (calls === 0) return `no calls in ${duration(windowMs)}`;
   const soon = waitP95Ms === null ? "" : `, 95 of 100 began within ${duration(waitP95Ms)}`;
-  return `${calls} calls in ${duration(windowMs)}: ${percent(successRate)} went well, mean ${time(responseTimeMs)}${soon}`;
+  const usual =
+    degradation === null ? "" : ` (${degradation.toFixed(2)} times as long as in the last hour)`;
+  return `${calls} calls in ${duration(windowMs)}: ${percent(successRate)} went well, mean ${time(responseTimeMs)}${usual}${soon}`;
 }
 
 function bottleneckLines(bottlenecks: readonly Bottleneck[]): string[] {
@@ -112,7 +114,12 @@ const whyOf = ({ why, asked }: Adjustment): string =>
   asked === undefined ? why : `${why}; asked for by ${asked.by}, for ${asked.target}`;
 
 function alertLine({ name, value, threshold, since }: Alert): string {
-  const told =
-    name === "response_time" ? [time(value), time(threshold)] : [value, threshold].map(percent);
+  const say =
+    name === "response_time"
+      ? time
+      : name === "performance_degradation"
+        ? (ratio: number): string => `${ratio.toFixed(2)} times as long as in the last hour`
+        : percent;
+  const told = [value, threshold].map(say);
   return `alert ${name}: ${told[0]}, above ${told[1]}, since ${since}`;
 }
