@@ -7,9 +7,8 @@ import {
   type GateChanges,
   type GatedLimits,
 } from "../../queues/index.ts";
+import { startCapOf } from "../learning/knee.ts";
 
-/** Calls at once of a service of which nothing is known yet; it grows as long as they stay fast. */
-const START_CAP = 4;
 /** Bindings behind which there is somebody else's service. */
 const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
 
@@ -29,7 +28,9 @@ export function declaredLimits(registry: ToolRegistry, learning: boolean): GateC
     const declared = {
       ...limits,
       ...(spec.performance === undefined ? {} : { serviceMs: spec.performance.responseTimeMs }),
-      ...(learning && EXTERNAL.has(spec.binding?.type) ? { external: true, cap: START_CAP } : {}),
+      ...(learning && EXTERNAL.has(spec.binding?.type)
+        ? { external: true, cap: startCapOf(own?.slots) }
+        : {}),
     };
     tools[spec.id] = { declared };
     // A tool may have had limits before, under an older catalogue.

@@ -158,9 +158,10 @@ function turnKnees(
   services: ServiceTimes,
 ): Knees {
   const knees = new Map<string, { control: KneeControl; decision: KneeDecision | null }>();
-  for (const [tool, { external }] of declared) {
+  for (const [tool, { external, cap }] of declared) {
     if (external !== true) continue;
-    const control = new KneeControl({}, kept.knees?.[tool]);
+    // It begins with the cap that it was declared with.
+    const control = new KneeControl(cap ? { startCap: cap } : {}, kept.knees?.[tool]);
     let decision: KneeDecision | null = null;
     for (const { ms, concurrency, bound, limited, atMs } of byTool.get(tool) ?? []) {
       if (limited) decision = control.throttled(atMs) ?? decision;

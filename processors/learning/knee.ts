@@ -28,7 +28,7 @@ export interface KneeDecision {
 }
 
 export interface KneeOptions {
-  /** Cap of a tool of which nothing is known. Default 8. */
+  /** Cap of a tool of which nothing is known. Default 6. */
   readonly startCap?: number;
   /** Up to here a knee is looked for by raising the cap; above there is no cap. Default 64. */
   readonly ceiling?: number;
@@ -42,7 +42,10 @@ interface Now {
   readonly drainMs: number;
 }
 
-const DEFAULTS = { startCap: 4, ceiling: 64 };
+const DEFAULTS = { startCap: 6, ceiling: 64 };
+/** What is declared is believed by half, up to here. */
+const BELIEVED = 0.5;
+const BELIEVED_MAX = 32;
 /** A decision takes 25 calls; or 30 s and 3; or 8 that are clearly slower than a quiet service. */
 const CALLS = 25;
 /** Until a knee is found: a slow start must not be slower than it has to. */
@@ -71,6 +74,17 @@ const DEAD_ZONE = 0.12;
 const THROTTLE = 0.7;
 const THROTTLE_GROWTH = 1.1;
 const THROTTLE_PAUSE_MS = 1_000;
+/**
+ * The cap that a tool begins with: half of the concurrency that its catalogue declares, as far as that is more than what
+ * a tool without a word begins with.
+ */
+export function startCapOf(declared: number | undefined): number {
+  const { startCap } = DEFAULTS;
+  if (declared === undefined) return startCap;
+  const half = Math.min(BELIEVED_MAX, Math.ceil(BELIEVED * declared));
+  return Math.max(Math.min(startCap, declared), half);
+}
+
 /**
  * Finds how many calls at once an external service takes before they only make each other slower, and
  * keeps a tool's cap there. Pure: no clock, no I/O. One for each tool with such a dependency.

@@ -2,7 +2,7 @@ import { array, assert, boolean, double, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import type { KneeState } from "../../../processors/learning/knee-model.ts";
-import { KneeControl } from "../../../processors/learning/knee.ts";
+import { KneeControl, startCapOf } from "../../../processors/learning/knee.ts";
 import { SEED } from "../../support/seed.ts";
 import { chance } from "./chance.ts";
 import {
@@ -136,11 +136,16 @@ describe("the cap of an external tool", () => {
     ]);
   });
 
+  it("begins with half of what somebody declared, and with 6 where nobody did", () => {
+    const declared = [undefined, 1, 4, 6, 10, 13, 24, 64, 1_000];
+    expect(declared.map(startCapOf)).toEqual([6, 1, 4, 6, 6, 7, 12, 32, 32]);
+  });
+
   it("does not grow while nothing waits for it", () => {
     const knee = new KneeControl();
     const calls = { count: 300, concurrency: 3, latencyMs: 500, fromMs: 0, bound: false };
     expect(feed(knee, calls)).toEqual([]);
-    expect(knee.decision).toEqual({ cap: 4, reason: "slow_start" });
+    expect(knee.decision).toEqual({ cap: 6, reason: "slow_start" });
   });
 
   it("finds a small knee that rises by looking above, more often when much work waits", () => {
