@@ -113,7 +113,7 @@ function thinking(count: number, calls: number, rounds: number): number[] {
       };
     });
     const from = performance.now();
-    state = think(state, kept, { room: {}, shapes: {} })?.state ?? state;
+    state = think(state, kept, { room: {}, shapes: {}, canary: null })?.state ?? state;
     return performance.now() - from;
   });
 }

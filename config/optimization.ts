@@ -25,13 +25,14 @@ export const HEALTH_LEVELS = [
 
 /**
  * Above these an alert is raised (R102, R107): the mean response time (ms), how many times as long calls take as within
- * the last hour, the share of failures, the use of a resource.
+ * the last hour, the share of failures, the use of a resource, canary runs in a row that did not complete (R197).
  */
 export const ALERT_THRESHOLDS = {
   response_time: 5_000,
   performance_degradation: 1.5,
   error_rate: 0.1,
   resource_utilization: 0.9,
+  canary: 1,
 } as const;
 /** An alert is raised after so many windows above its threshold, and resolved after as many below it. */
 export const ALERT_WINDOWS = 2;

@@ -94,6 +94,11 @@ export const configSchema = z.strictObject({
     .describe(
       "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain; dry-run: only say what would be raised. The same for all workers.",
     ),
+  canary: text("the id of a workflow")
+    .optional()
+    .describe(
+      "A registered workflow that is started every minute, to see whether it completes. The same for all workers.",
+    ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",
     /^[^{}\s*?[\]\\]*\{[^{}\s*?[\]\\]+\}[^{}\s*?[\]\\]*$/,
@@ -163,6 +168,7 @@ export const VARIABLES = {
   strategy: ["TUTTI_STRATEGY"],
   learning: ["TUTTI_LEARNING"],
   optimizer: ["TUTTI_OPTIMIZER"],
+  canary: ["TUTTI_CANARY"],
   prefix: ["TUTTI_PREFIX"],
   host: ["TUTTI_HOST"],
   port: ["TUTTI_PORT", "PORT"],

@@ -269,6 +269,10 @@ export class Keys {
   get optimizerAudit(): string {
     return `${this.optimizer}.audit`;
   }
+  /** The canary's last results. */
+  get canary(): string {
+    return `${this.prefix}.canary`;
+  }
   /** Keys of results that are kept, scored by when they go. */
   get results(): string {
     return `${this.prefix}.results`;

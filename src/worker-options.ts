@@ -37,6 +37,10 @@ export interface StartWorkerOptions {
    * starts with `false` or `dry-run` also takes back what was raised. Default: true.
    */
   readonly optimizer?: boolean | "dry-run";
+  /** Id of a registered workflow that is started again and again, to see whether it completes; the same for all workers. Default: none. */
+  readonly canary?: string | undefined;
+  /** How often; the same for all workers. Milliseconds. Default: 60,000. */
+  readonly canaryIntervalMs?: number;
   /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */
   readonly optimizeIntervalMs?: number;
   /** How often queues and machines are sampled; the same for all workers of a deployment. Milliseconds. Default: 1,000. */

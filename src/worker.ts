@@ -42,6 +42,7 @@ import {
   type SecretSource,
 } from "../processors/index.ts";
 import {
+  Canaries,
   FIELDS,
   Flows,
   Gate,
@@ -58,12 +59,14 @@ import {
   settlesWithin,
   showLimits,
   ToolQueues,
+  Triggers,
   Values,
   Waits,
   WorkflowRegistry,
   type Abort,
   type GateChanges,
 } from "../queues/index.ts";
+import { announceAlerts } from "./optimizing/announce.ts";
 import { Optimizer } from "./optimizing/optimizer.ts";
 import { treeOf } from "./tree.ts";
 import type { StartWorkerOptions } from "./worker-options.ts";
@@ -193,10 +196,17 @@ class RunningWorker implements TuttiWorker {
     this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
     const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
-    this.#optimizer = new Optimizer(
-      { redis: this.#redis, keys: this.#keys, samples, gate },
-      (ids) => showLimits(this.#redis, this.#keys, queues, ids),
-    );
+    this.#optimizer = new Optimizer({
+      redis: this.#redis,
+      keys: this.#keys,
+      samples,
+      gate,
+      show: (ids) => showLimits(this.#redis, this.#keys, queues, ids),
+      announce: announceAlerts({
+        ...this.#engine,
+        triggers: new Triggers(this.#redis, this.#keys),
+      }),
+    });
     this.#sampler = new Sampler({
       samples,
       meter: this.#engine.meter,
@@ -234,6 +244,11 @@ class RunningWorker implements TuttiWorker {
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
       ...(options.optimizer === false ? {} : { optimizer: this.#optimizer }),
+      canaries: new Canaries(this.#redis, this.#keys),
+      ...(options.canary === undefined ? {} : { canary: options.canary }),
+      ...(options.canaryIntervalMs === undefined
+        ? {}
+        : { canaryIntervalMs: options.canaryIntervalMs }),
       ...(options.sweepIntervalMs === undefined
         ? {}
         : { sweepIntervalMs: options.sweepIntervalMs }),

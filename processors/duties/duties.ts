@@ -2,11 +2,12 @@ import { Worker, type Job, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
-import { CONTROL_QUEUES } from "../../queues/index.ts";
+import { CONTROL_QUEUES, type Canaries } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
 import type { ServiceLevel } from "../gate/service-level.ts";
+import { CANARY_INTERVAL_MS, flyCanary } from "./canary.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
 import { dropLanes } from "./lanes.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
@@ -27,6 +28,11 @@ interface DutiesOptions {
   readonly optimizer?: { pass(): Promise<object | null> };
   /** How often. Milliseconds. */
   readonly optimizeIntervalMs: number;
+  /** Workflow that is started again and again, to see whether it completes; undefined: none. */
+  readonly canary?: string;
+  readonly canaries: Canaries;
+  /** How often. Milliseconds. Default: 60,000. */
+  readonly canaryIntervalMs?: number;
   /** Decides at which level the deployment works. */
   readonly level: ServiceLevel;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
@@ -61,6 +67,7 @@ export class Duties {
       else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
     }
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
+    if (this.#options.canary === undefined) await this.#options.canaries.forget();
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
@@ -84,7 +91,8 @@ export class Duties {
 
   /** How often each duty is done; null: not at all. Milliseconds. */
   #intervals(): Readonly<Record<string, number | null>> {
-    const { learner, optimizer, optimizeIntervalMs } = this.#options;
+    const { learner, optimizer, optimizeIntervalMs, canary } = this.#options;
+    const { canaryIntervalMs = CANARY_INTERVAL_MS } = this.#options;
     return {
       retention: RETENTION_INTERVAL_MS,
       sweeper: this.#sweepIntervalMs,
@@ -92,6 +100,7 @@ export class Duties {
       learner: learner === undefined ? null : LEARN_INTERVAL_MS,
       optimizer: optimizer === undefined ? null : optimizeIntervalMs,
       lanes: this.#sweepIntervalMs,
+      canary: canary === undefined ? null : canaryIntervalMs,
     };
   }
 
@@ -109,9 +118,16 @@ export class Duties {
         return (await this.#options.optimizer?.pass()) ?? { samples: 0 };
       case "lanes":
         return dropLanes(this.#engine, this.#engine.queues);
+      case "canary":
+        return this.#fly();
       default:
         return { unknown: job.name };
     }
+  }
+
+  async #fly(): Promise<object> {
+    const { canary, canaries } = this.#options;
+    return canary === undefined ? { started: null } : flyCanary(this.#engine, canaries, canary);
   }
 
   #checkDeadlines(): void {

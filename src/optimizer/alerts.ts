@@ -11,6 +11,7 @@ type AlertName =
   | "response_time"
   | "performance_degradation"
   | "error_rate"
+  | "canary"
   | `resource_utilization:${string}`;
 
 /** How many times as long calls take as within the last hour, and of how many calls; null: nobody knows. */
@@ -19,12 +20,19 @@ interface Degradation {
   readonly calls: number;
 }
 
+/** What alerts go by beside the metrics. */
+export interface AlertFacts {
+  readonly degradation: Degradation;
+  /** Null: there is none. */
+  readonly canary: { readonly failedInARow: number } | null;
+}
+
 /** An alert that stands. */
 export interface Alert {
   readonly name: AlertName;
   /** When it was raised, ISO 8601. */
   readonly since: string;
-  /** What was measured then, and what it is above of: milliseconds, a share, or times what was usual. */
+  /** What was measured then, and what it is above of: milliseconds, a share, times what was usual, or runs. */
   readonly value: number;
   readonly threshold: number;
 }
@@ -51,7 +59,7 @@ export const NO_ALERTS: AlertState = { standing: [], rows: {} };
 export function judgeAlerts(
   state: AlertState,
   metrics: Metrics,
-  degradation: Degradation,
+  { degradation, canary }: AlertFacts,
 ): AlertChanges {
   const standing = new Map(state.standing.map((alert) => [alert.name, alert]));
   const rows: Record<string, number> = { ...state.rows };
@@ -59,6 +67,7 @@ export function judgeAlerts(
   const resolved: Alert[] = [];
   for (const { name, value, threshold } of [
     ...readingsOf(metrics, degradation),
+    ...canaryReading(canary),
     ...goneOf(state, metrics),
   ]) {
     const alert = standing.get(name);
@@ -85,6 +94,11 @@ function goneOf({ standing }: AlertState, { utilization }: Metrics): AlertReadin
     .filter(({ name }) => name.startsWith(mark) && !(name.slice(mark.length) in utilization))
     .map(({ name, threshold }) => ({ name, value: 0, threshold }));
 }
+
+/** One that fails may be chance; one that is turned off alarms nobody. */
+const canaryReading = (canary: AlertFacts["canary"]): AlertReading[] => [
+  { name: "canary", value: canary?.failedInARow ?? 0, threshold: ALERT_THRESHOLDS.canary },
+];
 
 interface AlertReading {
   readonly name: AlertName;

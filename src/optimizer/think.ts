@@ -3,6 +3,7 @@ import type { KeptSample } from "../../queues/index.ts";
 import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./alerts.ts";
 import { findAnomalies, type Anomaly, type AnomalyState } from "./anomalies.ts";
 import { baselineBottlenecks } from "./baseline.ts";
+import type { Canary } from "./canary.ts";
 import { degradationOf, type Bases } from "./degradation.ts";
 import { digestOf, type Digest } from "./findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/find.ts";
@@ -68,6 +69,8 @@ export interface OptimizerReport {
   readonly metrics: Metrics;
   /** How many times as long calls take as within the last hour; null: less than ten minutes of it are known. */
   readonly degradation: number | null;
+  /** What the canary says; null: there is none, or nothing is known of it yet. */
+  readonly canary: Canary | null;
   /** Null: too little is known for a score. */
   readonly health: HealthScore | null;
   /** The worst first. */
@@ -93,6 +96,8 @@ export interface OptimizerReport {
 export interface Facts extends Bounds {
   /** Shapes of the workflows whose runs were admitted lately, by the hash of their definition. */
   readonly shapes: Shapes;
+  /** Null: there is none, or nothing is known of it yet. */
+  readonly canary: Canary | null;
 }
 
 /**
@@ -118,7 +123,7 @@ export function think(
     facts,
   );
   const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
-  const alerts = judgeAlerts(state.alerts, metrics, degradation);
+  const alerts = judgeAlerts(state.alerts, metrics, { degradation, canary: facts.canary });
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
   const past = { responseTimeMs, errorRate, throughputPerS, utilization };
   const history = [...state.history, past].slice(-TREND_WINDOWS);
@@ -139,6 +144,7 @@ export function think(
       samples: window.samples,
       metrics,
       degradation: degradation.ratio,
+      canary: facts.canary,
       health: healthScore({ ...metrics, bottlenecks: found.findings.length }),
       bottlenecks: found.findings.map(({ sinceMs, ...finding }) => ({
         ...finding,

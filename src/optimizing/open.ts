@@ -18,9 +18,13 @@ export function openOptimizer(client: {
   const { redis, keys, gate, queues, tools: registry, soon } = client;
   const samples = new Samples(redis, keys, gate);
   return new OptimizerDoor({
-    optimizer: new Optimizer({ redis, keys, samples, gate }, (ids) =>
-      showLimits(redis, keys, queues, ids),
-    ),
+    optimizer: new Optimizer({
+      redis,
+      keys,
+      samples,
+      gate,
+      show: (ids) => showLimits(redis, keys, queues, ids),
+    }),
     registry,
     soon,
   });

@@ -1,7 +1,16 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError } from "../../config/index.ts";
-import { OptimizerStore, Runs, type Gate, type Keys, type Samples } from "../../queues/index.ts";
+import {
+  Canaries,
+  OptimizerStore,
+  Runs,
+  type Gate,
+  type Keys,
+  type Samples,
+} from "../../queues/index.ts";
+import type { Alert } from "../optimizer/alerts.ts";
+import { canaryOf } from "../optimizer/canary.ts";
 import {
   NOTHING_KNOWN,
   think,
@@ -32,12 +41,19 @@ const ITSELF = "optimizer";
 /** On, off, or only saying what it would do. */
 export type OptimizerMode = boolean | "dry-run";
 
+/** Tells others of an alert. */
+export type Announce = (alert: Alert, what: "raised" | "resolved") => Promise<void>;
+
 /** What the optimizer works with. */
 interface OptimizerParts {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly samples: Samples;
   readonly gate: Gate;
+  /** Lets Bull Board, and workers without a gate, go by the limits of tools as they are now. */
+  readonly show: (tools: readonly string[]) => Promise<void>;
+  /** Says that an alert was raised or resolved. Default: it stands in the report only. */
+  readonly announce?: Announce;
 }
 
 /** The passes of the optimizer: reads samples, thinks, keeps what it found, changes limits. */
@@ -46,21 +62,21 @@ export class Optimizer {
   readonly #keys: Keys;
   readonly #samples: Samples;
   readonly #gate: Gate;
-  readonly #show: (tools: readonly string[]) => Promise<void>;
+  readonly #show: OptimizerParts["show"];
+  readonly #announce: Announce | undefined;
   readonly #shapes: ShapeReader;
+  readonly #canaries: Canaries;
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
-  /** `show`: lets Bull Board, and workers without a gate, go by the limits of tools as they are now. */
-  constructor(
-    { redis, keys, samples, gate }: OptimizerParts,
-    show: (tools: readonly string[]) => Promise<void>,
-  ) {
+  constructor({ redis, keys, samples, gate, show, announce }: OptimizerParts) {
     this.#show = show;
+    this.#announce = announce;
     this.#redis = redis;
     this.#keys = keys;
     this.#samples = samples;
     this.#gate = gate;
     this.#shapes = new ShapeReader(new Runs(redis, keys));
+    this.#canaries = new Canaries(redis, keys);
     this.#store = new OptimizerStore(redis, keys);
   }
 
@@ -72,7 +88,8 @@ export class Optimizer {
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
-    const facts = { room, shapes, dryRun: known.dryRun ?? false };
+    const canary = canaryOf(await this.#canaries.read());
+    const facts = { room, shapes, canary, dryRun: known.dryRun ?? false };
     let thought = think(known, samples, facts);
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.
@@ -86,6 +103,8 @@ export class Optimizer {
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
     await this.#converge(thought.state.tuning.desired);
+    for (const what of ["raised", "resolved"] as const)
+      for (const alert of thought.report.alerts[what]) await this.#announce?.(alert, what);
     // It was turned off meanwhile: what was just done must not stay.
     if ((await this.#store.read()).state?.off === true) await this.#converge({});
     return thought.report;

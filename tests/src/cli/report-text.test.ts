@@ -43,6 +43,7 @@ const REPORT: OptimizerReport = {
   baseline: [],
   adjustments: { wishes: [] },
   degradation: null,
+  canary: null,
   anomalies: [],
   forecasts: {},
   alerts: {

@@ -19,11 +19,17 @@ const metrics = (more: Partial<Metrics>): Metrics => ({
 
 /** Lets windows pass; what each raised and resolved. */
 function pass(
-  windows: readonly (Partial<Metrics> & { readonly degradation?: number | null })[],
+  windows: readonly (Partial<Metrics> & {
+    readonly degradation?: number | null;
+    readonly failedInARow?: number;
+  })[],
 ): string[][] {
   let state: AlertState = NO_ALERTS;
-  return windows.map(({ degradation: ratio = null, ...more }) => {
-    const changes = judgeAlerts(state, metrics(more), { ratio, calls: more.calls ?? 100 });
+  return windows.map(({ degradation: ratio = null, failedInARow, ...more }) => {
+    const changes = judgeAlerts(state, metrics(more), {
+      degradation: { ratio, calls: more.calls ?? 100 },
+      canary: failedInARow === undefined ? null : { failedInARow },
+    });
     ({ state } = changes);
     return [
       ...changes.raised.map(({ name }) => `+${name}`),
@@ -66,6 +72,13 @@ test("calls that take half as long again as within the last hour are a degradati
     "+performance_degradation",
     "-performance_degradation",
   ]);
+});
+
+test("a canary that fails twice in a row is one, until it completes or is turned off", () => {
+  const rows = (...all: readonly number[]) => all.map((failedInARow) => ({ failedInARow }));
+  const raised = [[], [], [], ["+canary"]];
+  expect(pass(rows(1, 1, 2, 2, 0, 0))).toEqual([...raised, [], ["-canary"]]);
+  expect(pass([...rows(1, 1, 2, 2), {}, {}])).toEqual([...raised, [], ["-canary"]]);
 });
 
 test("a window that says nothing changes nothing", () => {

@@ -38,8 +38,14 @@ test("what was taken back already is not taken back again, also when another one
   expect(await store.keep("0", NOTHING_KNOWN, [])).toBe(false);
   const shown: string[] = [];
   const samples = new Samples(redis, keys, gate);
-  const optimizer = new Optimizer({ redis, keys, samples, gate }, async (tools) => {
-    shown.push(...tools);
+  const optimizer = new Optimizer({
+    redis,
+    keys,
+    samples,
+    gate,
+    show: async (tools) => {
+      shown.push(...tools);
+    },
   });
   await gate.configure({ budgets: { [own]: { tuned: { slots: 3 } } } });
   await expect(optimizer.rollBack(1, "ada")).rejects.toMatchObject({

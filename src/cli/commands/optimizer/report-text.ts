@@ -24,6 +24,7 @@ export function reportText(report: OptimizerReport | null): string {
       : `health ${health.score.toFixed(3)} (${health.level})`,
     callsLine(report),
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
+    ...canaryLines(report.canary),
     ...bottleneckLines(report.bottlenecks),
     ...proposalLines(report.adjustments.proposed),
     ...report.adjustments.wishes.map(
@@ -41,6 +42,16 @@ function callsLine({ metrics, degradation, windowMs }: OptimizerReport): string 
   const usual =
     degradation === null ? "" : ` (${degradation.toFixed(2)} times as long as in the last hour)`;
   return `${calls} calls in ${duration(windowMs)}: ${percent(successRate)} went well, mean ${time(responseTimeMs)}${usual}${soon}`;
+}
+
+function canaryLines(canary: OptimizerReport["canary"]): string[] {
+  if (canary === null) return [];
+  const { workflowId, last, failed, runs } = canary;
+  const ended = last.tookMs === null ? "" : ` in ${duration(last.tookMs)}`;
+  const why = last.reason === undefined ? "" : ` (${last.reason})`;
+  return [
+    `canary ${workflowId}: ${last.state}${ended}${why}; ${failed} of the last ${runs} did not complete`,
+  ];
 }
 
 function bottleneckLines(bottlenecks: readonly Bottleneck[]): string[] {
@@ -113,13 +124,14 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
 const whyOf = ({ why, asked }: Adjustment): string =>
   asked === undefined ? why : `${why}; asked for by ${asked.by}, for ${asked.target}`;
 
+/** How readings of alerts are told that are no shares. */
+const SAYS: Readonly<Record<string, (value: number) => string>> = {
+  response_time: time,
+  performance_degradation: (ratio) => `${ratio.toFixed(2)} times as long as in the last hour`,
+  canary: (runs) => `${runs} in a row did not complete`,
+};
+
 function alertLine({ name, value, threshold, since }: Alert): string {
-  const say =
-    name === "response_time"
-      ? time
-      : name === "performance_degradation"
-        ? (ratio: number): string => `${ratio.toFixed(2)} times as long as in the last hour`
-        : percent;
-  const told = [value, threshold].map(say);
-  return `alert ${name}: ${told[0]}, above ${told[1]}, since ${since}`;
+  const say = SAYS[name] ?? percent;
+  return `alert ${name}: ${say(value)}, above ${say(threshold)}, since ${since}`;
 }

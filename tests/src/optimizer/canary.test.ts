@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+
+import { canaryOf } from "../../../src/optimizer/canary.ts";
+
+const result = (n: number, state: string) => ({
+  runId: `c${n}`,
+  state,
+  tookMs: state === "open" ? null : 100 * n,
+  atMs: 60_000 * n,
+});
+
+test("a canary tells its last run, and how many did not complete", () => {
+  expect(canaryOf(null)).toBeNull();
+  expect(canaryOf({ workflowId: "w", results: [] })).toBeNull();
+  const results = [result(1, "failed"), result(2, "completed"), result(3, "open")];
+  expect(canaryOf({ workflowId: "w", results })).toEqual({
+    workflowId: "w",
+    last: { runId: "c3", state: "open", tookMs: null, at: "1970-01-01T00:03:00.000Z" },
+    failed: 2,
+    runs: 3,
+    failedInARow: 1,
+  });
+  const bad = [result(1, "failed"), result(2, "none")];
+  expect(canaryOf({ workflowId: "w", results: bad })).toMatchObject({ failedInARow: 2 });
+  const good = [result(1, "completed")];
+  expect(canaryOf({ workflowId: "w", results: good })).toMatchObject({ failedInARow: 0 });
+});
