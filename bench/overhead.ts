@@ -5,7 +5,6 @@
  * that Tutti compiles, with processors that do nothing), and *tutti*. Ratios are taken within a round
  * and their medians shown, because this machine's speed changes from minute to minute.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +15,7 @@ import { Redis } from "ioredis";
 import { loadConfig } from "../config/index.ts";
 import { openRedis } from "../queues/index.ts";
 import { bareArm, CONCURRENCY, floorArm, tuttiArm, type Arm } from "./arms.ts";
+import { commitNow } from "./commit.ts";
 import { profileOf, type Profile } from "./profile.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 import { median, round } from "./statistics.ts";
@@ -158,9 +158,8 @@ try {
   const profiles: Profile[] = flags.profile
     ? [await profileOf(redis.url, SHAPES[0]!), await profileOf(redis.url, SHAPES.at(-1)!)]
     : [];
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const report = {
-    commit,
+    commit: commitNow(),
     rounds: ROUNDS,
     concurrency,
     load: { before: round(loadBefore), after: round(loadavg()[0]!) },

@@ -2,7 +2,6 @@
  * What looking costs: a sample of 57 queues with a million jobs in them, and a pass of the optimizer over 57
  * and over 5,000 tools: `npm run bench:sampling [-- --json]`.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +20,7 @@ import {
   type ToolReading,
 } from "../queues/index.ts";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../src/optimizer/think.ts";
+import { commitNow } from "./commit.ts";
 import { median, quantile, round } from "./statistics.ts";
 
 const { values: flags } = parseArgs({ options: { json: { type: "boolean", default: false } } });
@@ -113,7 +113,7 @@ function thinking(count: number, calls: number, rounds: number): number[] {
       };
     });
     const from = performance.now();
-    state = think(state, kept, { room: {}, shapes: {}, canary: null })?.state ?? state;
+    state = think(state, kept, { room: {}, shapes: {}, canary: null, caps: {} })?.state ?? state;
     return performance.now() - from;
   });
 }
@@ -129,7 +129,7 @@ const told = (times: readonly number[]) => ({
   n: times.length,
 });
 const report = {
-  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+  commit: commitNow(),
   waiting: JOBS,
   sample: { tools: TOOLS, processes: PROCESSES, ...told(taken) },
   pass: { [TOOLS]: told(few), 5_000: told(many) },

@@ -14,3 +14,10 @@ export function quantile(values: readonly number[], share: number): number | nul
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null;
 }
+
+/** A time drawn from a log-normal distribution; `spread`: standard deviation over mean. */
+export function logNormal(random: () => number, mean: number, spread: number): number {
+  const variance = Math.log(1 + spread * spread);
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return Math.exp(Math.log(mean) - variance / 2 + Math.sqrt(variance) * normal);
+}

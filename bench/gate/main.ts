@@ -6,7 +6,6 @@
  * gate, in slices. *Ungated*: throughput of a tool without limits over bare BullMQ's, in turns.
  * *Dispatch*: what a job costs with 0, 1, 2 and 4 budgets.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +15,7 @@ import { Redis } from "ioredis";
 
 import { loadConfig } from "../../config/index.ts";
 import { openRedis } from "../../queues/index.ts";
+import { commitNow } from "../commit.ts";
 import { round } from "../statistics.ts";
 import { BenchFleet } from "./fleet.ts";
 import { dispatchCosts, ungated } from "./noop.ts";
@@ -98,7 +98,7 @@ try {
       ),
     ),
     dispatch,
-    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+    commit: commitNow(),
     quick: flags.quick,
     seed,
     samples: {

@@ -5,12 +5,12 @@
  * Whatever was played is kept, one line each with seed and commit, so that a bench that was ended goes on where it
  * stood; `--fresh` begins anew. `--only` names classes of episodes and loads.
  */
-import { execFileSync } from "node:child_process";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { commitNow } from "../commit.ts";
 import { openFastRedis } from "../fast-redis.ts";
 import { hasten, timesFaster } from "../fast-time.ts";
 import { round } from "../statistics.ts";
@@ -51,7 +51,7 @@ const WHOLE: EpisodeTimes = { faultMs: 100_000, endMs: 220_000, lastMs: 60_000 }
 const QUICK_LOADS: ReadonlySet<string> = new Set(["skew", "knee"]);
 const QUICK_SHARE = 0.3;
 
-const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+const commit = commitNow();
 const only = flags.only?.split(",");
 const isAsked = (name: string): boolean => only === undefined || only.includes(name);
 const classes = CLASSES.filter(isAsked);

@@ -30,7 +30,17 @@ export function printScores(scores: Scores): string {
   ].join("\n");
 }
 
-const HEADS = ["load", "bare s", "gate s", "optimizer s", "to bare", "to gate", "made", "reverted"];
+const HEADS = [
+  "load",
+  "bound s",
+  "bare s",
+  "gate s",
+  "optimizer s",
+  "to bare",
+  "to gate",
+  "made",
+  "reverted",
+];
 
 /** Makespans, and their ratios with intervals. */
 export function printGains(gains: readonly LoadGain[]): string {
@@ -39,8 +49,9 @@ export function printGains(gains: readonly LoadGain[]): string {
   return [
     line(HEADS),
     rule(HEADS.length),
-    ...gains.map(({ load, makespanS: { bare, gate, optimizer }, toBare, toGate, made, reverted }) =>
-      line([load, bare, gate, optimizer, told(toBare), told(toGate), made, reverted]),
+    ...gains.map(
+      ({ load, boundS, makespanS: { bare, gate, optimizer }, toBare, toGate, made, reverted }) =>
+        line([load, boundS, bare, gate, optimizer, told(toBare), told(toGate), made, reverted]),
     ),
   ].join("\n");
 }

@@ -29,7 +29,7 @@ interface Integrals {
   readonly waited: number[];
 }
 
-const NO_INTEGRALS = (): Integrals => ({
+const noIntegrals = (): Integrals => ({
   ms: 0,
   used: RESOURCES.map(() => 0),
   waited: RESOURCES.map(() => 0),
@@ -47,7 +47,7 @@ export class Machines {
 
   constructor(count = MACHINES) {
     this.#used = Array.from({ length: count }, () => RESOURCES.map(() => 0));
-    this.#integrals = Array.from({ length: count }, NO_INTEGRALS);
+    this.#integrals = Array.from({ length: count }, noIntegrals);
   }
 
   /** Something else runs on a machine from now on, in the place of what else ran there. */
@@ -62,7 +62,7 @@ export class Machines {
   takeUse(machine: number): { ms: number; used: Vector; waited: Vector } {
     this.#advance();
     const { ms, used, waited } = this.#integrals[machine]!;
-    this.#integrals[machine] = NO_INTEGRALS();
+    this.#integrals[machine] = noIntegrals();
     const meanOf = (sums: readonly number[]): Vector =>
       sums.map((sum) => (ms === 0 ? 0 : sum / ms)) as unknown as Vector;
     return { ms, used: meanOf(used), waited: meanOf(waited) };

@@ -5,7 +5,6 @@
  * Queues, workers and the gate are real; calls are sleeps that take as long as a machine would need which
  * is shared by what runs on it. Times are scaled: at 10, ten minutes take one.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import { parseArgs } from "node:util";
 
 import { loadConfig } from "../../config/index.ts";
 import { openRedis } from "../../queues/index.ts";
+import { commitNow } from "../commit.ts";
 import { round } from "../statistics.ts";
 import { SCENARIOS } from "./definitions.ts";
 import { ARMS, play, type ArmName, type Played } from "./play.ts";
@@ -77,7 +77,7 @@ try {
   rmSync(home, { recursive: true });
 }
 const report = {
-  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+  commit: commitNow(),
   scale,
   seeds: Number(flags.seeds),
   equal: Number(flags.equal),

@@ -7,6 +7,7 @@ import { Learner } from "../../processors/index.ts";
 import { Gate, Keys, openPatient } from "../../queues/index.ts";
 import { bareServer, gatedServer, type Server, type ServerOptions } from "../gate/keeper.ts";
 import { limitsOf, MILLION, randomFrom, type BenchTool } from "../gate/tools.ts";
+import { logNormal } from "../statistics.ts";
 import {
   MACHINES,
   RESOURCES,
@@ -236,10 +237,4 @@ function pick(parts: readonly number[], point: number): number {
   let left = point;
   const found = parts.findIndex((part) => (left -= part) < 0);
   return found === -1 ? parts.length - 1 : found;
-}
-
-function logNormal(random: () => number, mean: number, spread: number): number {
-  const variance = Math.log(1 + spread * spread);
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.exp(Math.log(mean) - variance / 2 + Math.sqrt(variance) * normal);
 }

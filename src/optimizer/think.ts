@@ -12,6 +12,13 @@ import type { Shapes } from "./findings/shape.ts";
 import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
 import { trendOf, type Trend } from "./trend.ts";
+import {
+  NO_CAPS,
+  watchCaps,
+  type CapState,
+  type LearnedCap,
+  type WatchedCaps,
+} from "./tuning/caps.ts";
 import { NOTHING_TUNED, type TuningState } from "./tuning/state.ts";
 import { tune, type Bounds, type Tuned } from "./tuning/tune.ts";
 import type { Wish } from "./tuning/wishes.ts";
@@ -30,6 +37,8 @@ export interface OptimizerState {
   /** What tools took within the last hour; none: the state is of an older version. */
   readonly bases?: Bases;
   readonly tuning: TuningState;
+  /** None: the state is of an older version. */
+  readonly caps?: CapState;
   readonly anomalies: AnomalyState;
   /** Of the arrivals of each tool a second. */
   readonly forecasts: Readonly<Record<string, ForecastState>>;
@@ -85,6 +94,8 @@ export interface OptimizerReport {
   readonly forecasts: Readonly<Record<string, Forecast>>;
   /** What this pass changed, what it says of the change before, and what is still to be made of what was asked for. */
   readonly adjustments: Omit<Tuned, "state"> & { readonly wishes: readonly Wish[] };
+  /** Caps of services that the learner of the gate has moved, and what moves before did. */
+  readonly caps: Pick<WatchedCaps, "learned" | "measured">;
   readonly alerts: {
     readonly standing: readonly Alert[];
     readonly raised: readonly Alert[];
@@ -98,6 +109,8 @@ export interface Facts extends Bounds {
   readonly shapes: Shapes;
   /** Null: there is none, or nothing is known of it yet. */
   readonly canary: Canary | null;
+  /** How many calls at once services carry, by tool. */
+  readonly caps: Readonly<Record<string, LearnedCap>>;
 }
 
 /**
@@ -123,6 +136,11 @@ export function think(
     facts,
   );
   const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
+  const {
+    state: caps,
+    lastId,
+    ...moved
+  } = watchCaps(state.caps ?? NO_CAPS, facts.caps, found.state.windows, tuning.lastId);
   const alerts = judgeAlerts(state.alerts, metrics, { degradation, canary: facts.canary });
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
   const past = { responseTimeMs, errorRate, throughputPerS, utilization };
@@ -134,7 +152,8 @@ export function think(
       findings: found.state,
       alerts: alerts.state,
       bases,
-      tuning,
+      tuning: { ...tuning, lastId },
+      caps,
       anomalies: unusual.state,
       forecasts,
       history,
@@ -155,6 +174,7 @@ export function think(
       anomalies: unusual.anomalies,
       forecasts: foretold(forecasts),
       adjustments: { ...adjustments, wishes: tuning.wishes ?? [] },
+      caps: moved,
       alerts: {
         standing: alerts.state.standing,
         raised: alerts.raised,

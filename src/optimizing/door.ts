@@ -4,6 +4,7 @@ import { STRATEGY_NAMES, type Issue, type ToolRegistry } from "../../config/inde
 import { TARGETS } from "../optimizer/planning/goals.ts";
 import type { OptimizerReport } from "../optimizer/think.ts";
 import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
+import type { CapChange } from "../optimizer/tuning/caps.ts";
 import { checkForm } from "../registry/schedule-form.ts";
 import type { AuditEntry } from "./audit.ts";
 import { divide, type Applied } from "./following.ts";
@@ -157,11 +158,11 @@ export class OptimizerDoor {
   }
 
   /**
-   * Takes an adjustment back; the optimizer then leaves its tool alone for half an hour.
+   * Takes an adjustment back; its tool is then left alone for half an hour, also by the learner whose cap it was.
    *
    * @throws TuttiError `adjustment_not_found`. ValidationError `request_invalid` with every problem.
    */
-  async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment> {
+  async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment | CapChange> {
     const { optimizer, soon } = this.#parts;
     const { id, by } = checkForm(rollbackForm, form);
     return soon(optimizer.rollBack(id, by));

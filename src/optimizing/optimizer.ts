@@ -17,26 +17,22 @@ import {
   type OptimizerReport,
   type OptimizerState,
 } from "../optimizer/think.ts";
-import type { Adjustment, Foretold } from "../optimizer/tuning/adjustment.ts";
+import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
+import { NO_CAPS, pinCap, type CapChange } from "../optimizer/tuning/caps.ts";
 import { rollBack, withdraw } from "../optimizer/tuning/state.ts";
 import type { Wish } from "../optimizer/tuning/wishes.ts";
-import type { AuditEntry, AuditEvent } from "./audit.ts";
+import { eventsOf, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
+import { convergePins, readCaps } from "./caps.ts";
 import type { PlanFacts } from "./planning.ts";
-import { record, type Recorded } from "./record.ts";
+import type { Recorded } from "./record.ts";
+import { foretoldBefore, Recorder } from "./recorder.ts";
 import { converge, readRoom } from "./room.ts";
 import { ShapeReader } from "./shapes.ts";
-import { foretoldOf, tryOn } from "./simulation.ts";
 
-/** Samples that changes are tried on. */
-const RECORDED_SAMPLES = 600;
 /** Samples of one pass at most: after a pause the older ones say nothing about now. */
 const SAMPLES_READ = 30;
-/** Plays of the model for a change that the optimizer thinks of. */
-const FORETELLING_PLAYS = 5;
 /** Somebody else may be faster so often before it is given up. */
 const TRIES = 5;
-/** Who changes something when nobody asks for it. */
-const ITSELF = "optimizer";
 
 /** On, off, or only saying what it would do. */
 export type OptimizerMode = boolean | "dry-run";
@@ -64,6 +60,8 @@ export class Optimizer {
   readonly #gate: Gate;
   readonly #show: OptimizerParts["show"];
   readonly #announce: Announce | undefined;
+  readonly #recorder: Recorder;
+  readonly #runs: Runs;
   readonly #shapes: ShapeReader;
   readonly #canaries: Canaries;
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
@@ -75,7 +73,9 @@ export class Optimizer {
     this.#keys = keys;
     this.#samples = samples;
     this.#gate = gate;
-    this.#shapes = new ShapeReader(new Runs(redis, keys));
+    this.#recorder = new Recorder(samples, gate);
+    this.#runs = new Runs(redis, keys);
+    this.#shapes = new ShapeReader(this.#runs);
     this.#canaries = new Canaries(redis, keys);
     this.#store = new OptimizerStore(redis, keys);
   }
@@ -89,17 +89,20 @@ export class Optimizer {
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
     const canary = canaryOf(await this.#canaries.read());
-    const facts = { room, shapes, canary, dryRun: known.dryRun ?? false };
+    const caps = await readCaps(this.#redis, this.#keys);
+    const facts = { room, shapes, canary, caps, dryRun: known.dryRun ?? false };
     let thought = think(known, samples, facts);
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.
     if (idea !== undefined && idea.asked === undefined) {
-      const foretold = (await this.#foretoldBefore(idea)) ?? (await this.#foretell(idea));
+      const before = (await this.#store.report())?.adjustments.proposed;
+      const foretold = foretoldBefore(idea, before) ?? (await this.#recorder.foretell(idea));
       if (foretold !== null)
         thought = think(known, samples, { ...facts, foretold: { [idea.tool]: foretold } });
     }
     if (thought === null) return null;
-    const events = eventsOf(thought.report.adjustments);
+    const events = eventsOf(thought.report);
+    await convergePins(this.#gate, known.caps ?? NO_CAPS, thought.state.caps ?? NO_CAPS);
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
     await this.#converge(thought.state.tuning.desired);
@@ -133,33 +136,12 @@ export class Optimizer {
         mode === true
           ? []
           : made.map((adjustment) => ({ event: "made" as const, by: "settings", adjustment }));
-      const next = { ...known, off, dryRun, ...(mode === true ? {} : { tuning }) };
+      const { caps = NO_CAPS } = known;
+      const free = { ...caps, pins: {} };
+      if (mode !== true) await convergePins(this.#gate, caps, free);
+      const next = { ...known, off, dryRun, ...(mode === true ? {} : { tuning, caps: free }) };
       if (await this.#store.keep(version, next, events)) return;
     }
-  }
-
-  async #recorded(): Promise<Recorded | null> {
-    const kept = await this.#samples.after(null, RECORDED_SAMPLES);
-    return record(
-      kept.map(({ sample }) => sample),
-      await this.#gate.show(),
-    );
-  }
-
-  /** What the model says of a change; null when nothing is recorded of its tool. */
-  async #foretell({ tool, to }: Adjustment): Promise<Foretold | null> {
-    const recorded = await this.#recorded();
-    if (recorded === null || recorded.unknown.includes(tool)) return null;
-    const change = { tools: { [tool]: { concurrency: to } } };
-    const { tools, plays, recordedMs } = await tryOn(recorded, change, FORETELLING_PLAYS);
-    return foretoldOf(tools[tool], plays, recordedMs);
-  }
-
-  /** What the last pass foretold of the same change: a dry run proposes it again and again. */
-  async #foretoldBefore({ tool, from, to }: Adjustment): Promise<Foretold | null> {
-    const proposed = (await this.#store.report())?.adjustments.proposed;
-    const isSame = proposed?.tool === tool && proposed.from === from && proposed.to === to;
-    return isSame ? (proposed.foretold ?? null) : null;
   }
 
   /** Lets the gate, and whoever looks at queues, go by what tools should have. */
@@ -184,7 +166,7 @@ export class Optimizer {
    * @throws TuttiError `nothing_recorded`: there are fewer than two samples.
    */
   async record(): Promise<Recorded> {
-    const recorded = await this.#recorded();
+    const recorded = await this.#recorder.record();
     if (recorded !== null) return recorded;
     throw new TuttiError("nothing_recorded", "there are no samples yet; start a worker first");
   }
@@ -223,38 +205,43 @@ export class Optimizer {
    *
    * @throws TuttiError `adjustment_not_found`: there is none with this id, or it is not in force any more.
    */
-  async rollBack(id: number, by: string): Promise<Adjustment> {
+  async rollBack(id: number, by: string): Promise<Adjustment | CapChange> {
     for (let n = 0; n < TRIES; n++) {
       const { version, state } = await this.#store.read();
       const entries = await this.#store.audit(Number.MAX_SAFE_INTEGER);
       const own = entries.filter((entry) => entry.adjustment.id === id);
       // Another one may have come to the same number since.
       const adjustment = own.some(isTakenBack) ? undefined : own[0]?.adjustment;
-      const tuning =
-        state === null || adjustment === undefined ? null : rollBack(state.tuning, adjustment);
-      if (state === null || adjustment === undefined || tuning === null)
+      const next =
+        state === null || adjustment === undefined
+          ? null
+          : without(state, adjustment, await this.#runs.now());
+      if (state === null || adjustment === undefined || next === null)
         throw new TuttiError(
           "adjustment_not_found",
           `there is no adjustment ${id} that is in force`,
           { details: { id } },
         );
-      const events: AuditEvent[] = [{ event: "rolled_back", by, adjustment }];
-      if (!(await this.#store.keep(version, { ...state, tuning }, events))) continue;
-      await this.#converge(tuning.desired);
+      if (!(await this.#store.keep(version, next, [{ event: "rolled_back", by, adjustment }])))
+        continue;
+      await this.#converge(next.tuning.desired);
+      await convergePins(this.#gate, NO_CAPS, next.caps ?? NO_CAPS);
       return adjustment;
     }
     throw new TuttiError("internal_error", "the optimizer's state changed too often");
   }
 }
 
-function eventsOf({ made, judged, declined = [] }: OptimizerReport["adjustments"]): AuditEvent[] {
-  const by = made?.asked?.by ?? ITSELF;
-  return [
-    ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
-    ...declined.map((one) => ({ event: "declined" as const, by: ITSELF, ...one })),
-    ...(made === undefined ? [] : [{ event: "made" as const, by, adjustment: made }]),
-  ];
+/** Null: it is not in force. */
+function without(
+  state: OptimizerState,
+  adjustment: Adjustment | CapChange,
+  nowMs: number,
+): OptimizerState | null {
+  if (adjustment.what === "cap") {
+    const caps = pinCap(state.caps ?? NO_CAPS, adjustment, nowMs);
+    return caps === null ? null : { ...state, caps };
+  }
+  const tuning = rollBack(state.tuning, adjustment);
+  return tuning === null ? null : { ...state, tuning };
 }
-
-const isTakenBack = (entry: AuditEntry): boolean =>
-  entry.event === "rolled_back" || (entry.event === "judged" && entry.verdict === "reverted");

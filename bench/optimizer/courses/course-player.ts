@@ -4,11 +4,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { STRATEGY_NAMES } from "../../../config/index.ts";
 import type { Tutti } from "../../../src/index.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
+import type { AuditEntry } from "../../../src/optimizing/audit.ts";
 import type { ScenarioClass } from "../../scenarios/definitions.ts";
 import { round } from "../../statistics.ts";
 import { deploy } from "../world/deployment.ts";
 import { Stage } from "../world/stage.ts";
-import { randomWorkload, type WorkTool } from "../world/workload.ts";
+import { chain, randomWorkload, workTool } from "../world/workload.ts";
 import type { Coursed, CourseOrders } from "./courses.ts";
 
 const MACHINES = 2;
@@ -99,14 +100,8 @@ const END_MS = 600_000;
 /** A service with more to do than it carries, all the time. */
 async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
   const random = seeded(seed);
-  const ask: WorkTool = {
-    id: "ask",
-    use: [0, 0, 0, 0],
-    seconds: SECONDS,
-    spread: 0.6,
-    isService: true,
-  };
-  const classes = [{ id: "w", steps: [{ tool: 0, needs: [], times: 1 }] }];
+  const ask = workTool("ask", [0, 0, 0, 0], SECONDS, true);
+  const classes = [chain("w", 0)];
   const ended: number[] = [];
   const stage = await Stage.open({
     tools: [ask],
@@ -128,6 +123,11 @@ async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
   await keepComing(tutti, classes, [beforeRate], random, fallMs);
   await keepComing(tutti, classes, [(1.1 * AFTER) / SECONDS], random, endMs);
   await watching;
+  const history = (await tutti.optimizer.history({ limit: 1_000 })).toReversed();
+  const audit = history.map(auditLine);
+  const moved = history.findLast(({ event }) => event === "learned")?.adjustment;
+  if (moved !== undefined) await tutti.optimizer.rollback({ id: moved.id, by: "the bench" });
+  const { tools } = await tutti.gate.show();
   const perS = (fromMs: number, untilMs: number): number =>
     (ended.filter((atMs) => atMs > fromMs && atMs <= untilMs).length * 1_000) / (untilMs - fromMs);
   const beforePerS = perS(startMs + WARM_UP_MS, fallMs);
@@ -141,7 +141,18 @@ async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
     afterPerS: round(afterPerS)!,
     beforeShare: round((beforePerS * SECONDS) / BEFORE)!,
     afterShare: round((afterPerS * SECONDS) / AFTER)!,
+    audit,
+    rolledBack: moved === undefined ? null : { to: moved.from, cap: tools[0]?.knee ?? null },
   };
+}
+
+function auditLine(entry: AuditEntry): string {
+  const { tool, what, from, to } = entry.adjustment;
+  const said =
+    entry.event === "measured"
+      ? `${entry.effect.beforePerS.toFixed(1)} -> ${entry.effect.afterPerS.toFixed(1)} calls a second`
+      : entry.adjustment.why;
+  return `${entry.event} by ${entry.by}: ${what} of ${tool} ${from ?? "none"} -> ${to ?? "none"}, ${said}`;
 }
 
 const HOUR_MS = 3_600_000;
@@ -149,27 +160,12 @@ const HOUR_MS = 3_600_000;
 /** An hour of a deployment with tools that have too little, too much, and one that fails. */
 async function plans({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
   const random = seeded(seed);
-  const tool = (id: string, cpu: number, memory: number, seconds: number): WorkTool => ({
-    id,
-    use: [cpu, memory, 0, 0],
-    seconds,
-    spread: 0.6,
-    isService: false,
-  });
   const tools = [
-    tool("answer", 0.1, 0.05, 2),
-    tool("batch", 0.15, 0.1, 4),
-    tool("idle", 0.05, 0.05, 1),
-    tool("shaky", 0.08, 0.05, 2),
+    workTool("answer", [0.1, 0.05, 0, 0], 2),
+    workTool("batch", [0.15, 0.1, 0, 0], 4),
+    workTool("idle", [0.05, 0.05, 0, 0], 1),
+    workTool("shaky", [0.08, 0.05, 0, 0], 2),
   ];
-  const chain = (id: string, ...at: number[]): ScenarioClass => ({
-    id,
-    steps: at.map((one, index) => ({
-      tool: one,
-      needs: index === 0 ? [] : [index - 1],
-      times: 1,
-    })),
-  });
   const classes = [chain("people", 0, 3), chain("night", 2, 1)];
   const stage = await Stage.open({
     tools,

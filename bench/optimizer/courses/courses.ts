@@ -40,4 +40,8 @@ export type Coursed =
       /** Over what the best fixed cap would do: as many calls as the service carries. */
       readonly beforeShare: number;
       readonly afterShare: number;
+      /** What the audit says, the oldest first. */
+      readonly audit: readonly string[];
+      /** The cap after the last change of it was taken back by hand; null: there was none. */
+      readonly rolledBack: { readonly to: number | null; readonly cap: number | null } | null;
     };

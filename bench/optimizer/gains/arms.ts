@@ -7,6 +7,9 @@ import type { LoadName } from "./loads.ts";
 export const GAIN_ARMS = ["bare", "gate", "optimizer"] as const;
 export type GainArm = (typeof GAIN_ARMS)[number];
 
+/** That calls are shared out over. */
+export const MACHINES = 2;
+
 export interface GainOrders {
   readonly redisUrl: string;
   readonly load: LoadName;

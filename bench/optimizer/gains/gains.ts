@@ -1,7 +1,9 @@
+import { seeded } from "../../../src/optimizer/simulation/random.ts";
 import { round } from "../../statistics.ts";
 import { inProcess, severalAtOnce } from "../world/processes.ts";
-import { GAIN_ARMS, type Gained, type GainArm, type GainOrders } from "./arms.ts";
-import type { LoadName } from "./loads.ts";
+import { MACHINES, GAIN_ARMS, type Gained, type GainArm, type GainOrders } from "./arms.ts";
+import { boundMs } from "./bound.ts";
+import { loadOf, type LoadName } from "./loads.ts";
 
 export interface GainsOptions {
   readonly redisUrl: string;
@@ -30,6 +32,8 @@ export interface LoadGain {
   readonly load: LoadName;
   /** Mean makespans. Seconds. */
   readonly makespanS: Readonly<Record<GainArm, number>>;
+  /** No arm could be faster than this (a fluid bound). Seconds. */
+  readonly boundS: number;
   /** Of all of ours over BullMQ alone, and over the gate that neither learns nor tunes. */
   readonly toBare: Ratio;
   readonly toGate: Ratio;
@@ -73,6 +77,7 @@ export function gainsOf(all: readonly Gained[], loads: readonly LoadName[]): Loa
     return [
       {
         load,
+        boundS: boundOf(load, seeds),
         makespanS: { bare: mean("bare"), gate: mean("gate"), optimizer: mean("optimizer") },
         toBare: ratio("bare"),
         toGate: ratio("gate"),
@@ -81,6 +86,12 @@ export function gainsOf(all: readonly Gained[], loads: readonly LoadName[]): Loa
       },
     ];
   });
+}
+
+/** Mean over the seeds. Seconds. */
+function boundOf(load: LoadName, seeds: readonly number[]): number {
+  const sum = seeds.reduce((all, seed) => all + boundMs(loadOf[load](seeded(seed)), MACHINES), 0);
+  return round(sum / seeds.length / 1_000, 1)!;
 }
 
 /** Student's t for 95 of 100, by degrees of freedom. */

@@ -1,6 +1,5 @@
 import type { ScenarioClass, Vector } from "../../scenarios/definitions.ts";
-import type { Stage } from "../world/stage.ts";
-import type { WorkTool } from "../world/workload.ts";
+import { chain, workTool, type WorkTool } from "../world/workload.ts";
 
 /** Work that is there to be done, and what happens meanwhile. */
 export interface Load {
@@ -13,32 +12,18 @@ export interface Load {
   readonly concurrency?: ReadonlyMap<number, number>;
   readonly maxConcurrency?: ReadonlyMap<number, number>;
   readonly declared?: (tool: WorkTool) => Vector;
-  /** What happens. Milliseconds after the start. */
-  readonly events: readonly { readonly atMs: number; readonly happens: (stage: Stage) => void }[];
+  /** What happens: a service carries so many calls at once from now on, or something else uses a machine. */
+  readonly events: readonly LoadEvent[];
 }
+
+/** Milliseconds after the start. */
+export type LoadEvent = { readonly atMs: number } & (
+  | { readonly knee: number; readonly service: string }
+  | { readonly machine: number; readonly background: Vector }
+);
 
 export const LOADS = ["skew", "shift", "knee", "misdeclared", "flood", "background"] as const;
 export type LoadName = (typeof LOADS)[number];
-
-const tool = (id: string, use: Vector, seconds: number, isService = false): WorkTool => ({
-  id,
-  use,
-  seconds,
-  spread: 0.6,
-  isService,
-});
-
-const chain = (id: string, ...tools: readonly number[]): ScenarioClass => ({
-  id,
-  steps: tools.map((at, index) => ({
-    tool: at,
-    needs: index === 0 ? [] : [index - 1],
-    times: 1,
-  })),
-});
-
-const CPU = 0;
-const MEMORY = 1;
 
 /** The six loads, each by its seed where chance has a part in it. */
 export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> = {
@@ -46,9 +31,9 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
   skew: () => ({
     name: "skew",
     tools: [
-      tool("light", [0.05, 0.05, 0, 0], 0.25),
-      tool("heavy", [0.07, 0.05, 0, 0], 6),
-      tool("last", [0.05, 0.05, 0, 0], 0.25),
+      workTool("light", [0.05, 0.05, 0, 0], 0.25),
+      workTool("heavy", [0.07, 0.05, 0, 0], 6),
+      workTool("last", [0.05, 0.05, 0, 0], 0.25),
     ],
     classes: [chain("w", 0, 1, 2)],
     runs: [{ at: 0, atMs: 0, count: 440 }],
@@ -60,10 +45,10 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
   shift: () => ({
     name: "shift",
     tools: [
-      tool("parse", [0.25, 0.1, 0, 0], 2),
-      tool("load", [0.05, 0.3, 0.05, 0], 2.5),
-      tool("send", [0.05, 0.05, 0.3, 0], 2.25),
-      tool("write", [0.05, 0.1, 0, 0.2], 1.75),
+      workTool("parse", [0.25, 0.1, 0, 0], 2),
+      workTool("load", [0.05, 0.3, 0.05, 0], 2.5),
+      workTool("send", [0.05, 0.05, 0.3, 0], 2.25),
+      workTool("write", [0.05, 0.1, 0, 0.2], 1.75),
     ],
     classes: [chain("a", 0, 3), chain("b", 1, 3), chain("c", 2, 3)],
     runs: [
@@ -77,17 +62,17 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
   knee: () => ({
     name: "knee",
     tools: [
-      tool("prepare", [0.1, 0.1, 0, 0], 0.75),
-      tool("ask", [0, 0, 0, 0], 5, true),
-      tool("post", [0.1, 0.1, 0, 0.05], 0.75),
+      workTool("prepare", [0.1, 0.1, 0, 0], 0.75),
+      workTool("ask", [0, 0, 0, 0], 5, true),
+      workTool("post", [0.1, 0.1, 0, 0.05], 0.75),
     ],
     classes: [chain("w", 0, 1, 2)],
     runs: [{ at: 0, atMs: 0, count: 680 }],
     concurrency: new Map([[1, 24]]),
     events: [
-      { atMs: 0, happens: (stage) => stage.machines.setKnee("ask", 16) },
-      { atMs: 80_000, happens: (stage) => stage.machines.setKnee("ask", 8) },
-      { atMs: 200_000, happens: (stage) => stage.machines.setKnee("ask", 16) },
+      { atMs: 0, service: "ask", knee: 16 },
+      { atMs: 80_000, service: "ask", knee: 8 },
+      { atMs: 200_000, service: "ask", knee: 16 },
     ],
   }),
   /** What catalogues say of needs is wrong by 0.6 to 1.6. */
@@ -96,7 +81,7 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
     return {
       name: "misdeclared",
       tools: Array.from({ length: 6 }, (_, index) =>
-        tool(`t${index}`, [0.08 + 0.02 * index, 0.14 - 0.01 * index, 0, 0], 3),
+        workTool(`t${index}`, [0.08 + 0.02 * index, 0.14 - 0.01 * index, 0, 0], 3),
       ),
       classes: [chain("a", 0, 3), chain("b", 1, 4), chain("c", 2, 5)],
       runs: [0, 1, 2].map((at) => ({ at, atMs: 0, count: 220 })),
@@ -111,10 +96,10 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
   flood: () => ({
     name: "flood",
     tools: [
-      tool("lookup", [0.1, 0.05, 0.05, 0], 0.5),
-      tool("transform", [0.2, 0.15, 0, 0], 2.5),
-      tool("enrich", [0.15, 0.1, 0.2, 0], 2),
-      tool("notify", [0.05, 0.02, 0.1, 0], 0.5),
+      workTool("lookup", [0.1, 0.05, 0.05, 0], 0.5),
+      workTool("transform", [0.2, 0.15, 0, 0], 2.5),
+      workTool("enrich", [0.15, 0.1, 0.2, 0], 2),
+      workTool("notify", [0.05, 0.02, 0.1, 0], 0.5),
     ],
     classes: [chain("interactive", 0, 2, 3), chain("batch", 0, 1, 3)],
     runs: [
@@ -131,21 +116,12 @@ export const loadOf: Readonly<Record<LoadName, (random: () => number) => Load>> 
   background: () => ({
     name: "background",
     tools: [
-      tool("read", [0.1, 0.12, 0, 0], 2),
-      tool("work", [0.2, 0.2, 0, 0], 3),
-      tool("store", [0.08, 0.08, 0, 0.05], 1.25),
+      workTool("read", [0.1, 0.12, 0, 0], 2),
+      workTool("work", [0.2, 0.2, 0, 0], 3),
+      workTool("store", [0.08, 0.08, 0, 0.05], 1.25),
     ],
     classes: [chain("w", 0, 1, 2)],
     runs: [{ at: 0, atMs: 0, count: 360 }],
-    events: [
-      {
-        atMs: 20_000,
-        happens: (stage) =>
-          stage.burn(
-            0,
-            [CPU, MEMORY].map((resource) => [resource, 0.55] as const),
-          ),
-      },
-    ],
+    events: [{ atMs: 20_000, machine: 0, background: [0.55, 0.55, 0, 0] }],
   }),
 };

@@ -7,10 +7,9 @@ import { openPatient } from "../../../queues/index.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
 import { deploy } from "../world/deployment.ts";
 import { Stage } from "../world/stage.ts";
-import type { Gained, GainOrders } from "./arms.ts";
-import { loadOf, type Load } from "./loads.ts";
+import { MACHINES, type Gained, type GainOrders } from "./arms.ts";
+import { loadOf, type Load, type LoadEvent } from "./loads.ts";
 
-const MACHINES = 2;
 /** Calls of a tool at once on each machine in the arm `bare`. */
 const EQUAL = 4;
 
@@ -49,12 +48,17 @@ async function play({ redisUrl, load: name, arm, seed, share }: GainOrders): Pro
   let startMs = 0;
   await player(stage, load, () => {
     startMs = performance.now();
-    for (const { atMs, happens } of load.events) setTimeout(() => happens(stage), atMs);
+    for (const event of load.events) setTimeout(() => happen(stage, event), event.atMs);
     return startMs;
   });
   const makespanMs = Math.round(performance.now() - startMs);
   const runs = load.runs.reduce((sum, { count }) => sum + count, 0);
   return { load: name, arm, seed, share, makespanMs, runs, ...counts };
+}
+
+function happen(stage: Stage, event: LoadEvent): void {
+  if ("knee" in event) stage.machines.setKnee(event.service, event.knee);
+  else stage.burn(event.machine, [...event.background.entries()]);
 }
 
 function ours(

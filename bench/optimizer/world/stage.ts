@@ -6,6 +6,7 @@ import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
 import type { CallContext, ToolHandler, UsageProbe } from "../../../src/worker.ts";
 import { RESOURCES, type Vector } from "../../scenarios/definitions.ts";
 import { Machines } from "../../scenarios/machines.ts";
+import { logNormal } from "../../statistics.ts";
 import type { WorkTool } from "./workload.ts";
 
 interface StageOptions {
@@ -158,10 +159,4 @@ export class Stage {
     const parts = catalogueParts(text, "bench");
     return new ToolRegistry(parts.tools, parts.budgets);
   }
-}
-
-export function logNormal(random: () => number, mean: number, spread: number): number {
-  const variance = Math.log(1 + spread * spread);
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.exp(Math.log(mean) - variance / 2 + Math.sqrt(variance) * normal);
 }

@@ -20,6 +20,22 @@ export interface Workload {
   readonly perS: readonly number[];
 }
 
+/** A tool whose times vary as those of all workloads do. */
+export const workTool = (
+  id: string,
+  use: Vector,
+  seconds: number,
+  isService = false,
+): WorkTool => ({ id, use, seconds, spread: SPREAD, isService });
+
+/** Steps one after another, by the places of their tools. */
+export const chain = (id: string, ...tools: readonly number[]): ScenarioClass => ({
+  id,
+  steps: tools.map((tool, index) => ({ tool, needs: index === 0 ? [] : [index - 1], times: 1 })),
+});
+
+/** Standard deviation over mean of the times of calls. */
+const SPREAD = 0.6;
 const TOOLS = 8;
 const CLASSES = 3;
 const SERVICES = 2;
@@ -41,7 +57,7 @@ export function randomWorkload(random: () => number, machines: number, load: num
           random() < 0.4 ? between(0.05, 0.25) : 0,
           random() < 0.3 ? between(0.05, 0.25) : 0,
         ];
-    return { id: `t${index}`, use, seconds: between(0.4, 1.6), spread: 0.6, isService };
+    return workTool(`t${index}`, use, between(0.4, 1.6), isService);
   });
   const classes = Array.from({ length: CLASSES }, (_, index): ScenarioClass => {
     const order = tools.map((_tool, at) => [random(), at] as const).toSorted(([a], [b]) => a - b);

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 
 import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
+import type { Adjustment } from "../../../src/optimizer/tuning/adjustment.ts";
 import type { AuditEntry } from "../../../src/optimizing/audit.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../../src/worker.ts";
@@ -18,6 +19,10 @@ const tool = (limits: string): string =>
     `  - { id: ask, name: Ask, category: foundation, capabilities: [testing], idempotent: true, binding: { type: in_process }, limits: ${limits} }`,
   ].join("\n");
 
+type TuneEntry = Exclude<AuditEntry, { event: "learned" | "measured" }> & {
+  readonly adjustment: Adjustment;
+};
+
 interface Tuned {
   readonly client: () => Tutti;
   /** Starts a deployment ten times as fast as real ones, with more work than it can do. */
@@ -28,7 +33,8 @@ interface Tuned {
   ) => Promise<void>;
   /** Starts one more worker, with the optimizer turned off. */
   readonly turnOff: () => Promise<void>;
-  readonly history: () => Promise<AuditEntry[]>;
+  /** What the optimizer changed, the oldest first. */
+  readonly history: () => Promise<TuneEntry[]>;
   readonly slots: () => Promise<number | null>;
 }
 
@@ -70,7 +76,10 @@ const test = withRedis.extend<{ tuned: Tuned }>({
         if (options === undefined) throw new Error("nothing was started");
         closers.push(await startWorker({ ...options, optimizer: false }));
       },
-      history: async () => (await client().optimizer.history()).toReversed(),
+      history: async () =>
+        (await client().optimizer.history())
+          .toReversed()
+          .filter((entry): entry is TuneEntry => entry.adjustment.what === "concurrency"),
       slots: async () => {
         const { tools } = await client().gate.show();
         return tools.find((one) => one.tool === "ask")?.concurrency ?? null;
@@ -80,14 +89,14 @@ const test = withRedis.extend<{ tuned: Tuned }>({
   },
 });
 
-const told = (entries: readonly AuditEntry[]): string[] =>
+const told = (entries: readonly TuneEntry[]): string[] =>
   entries.map((entry) => {
     const { from, to } = entry.adjustment;
     return `${entry.event === "judged" ? entry.verdict : entry.event} ${from} -> ${to}`;
   });
 
 /** Without raises that were taken back: a machine that stands still in the wrong moment hides what they gain. */
-const lasting = (entries: readonly AuditEntry[]): AuditEntry[] => {
+const lasting = (entries: readonly TuneEntry[]): TuneEntry[] => {
   const reverted = new Set(
     entries
       .filter((entry) => entry.event === "judged" && entry.verdict === "reverted")

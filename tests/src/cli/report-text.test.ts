@@ -44,6 +44,7 @@ const REPORT: OptimizerReport = {
   adjustments: { wishes: [] },
   degradation: null,
   canary: null,
+  caps: { learned: [], measured: [] },
   anomalies: [],
   forecasts: {},
   alerts: {

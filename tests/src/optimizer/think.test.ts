@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../../../src/optimizer/think.ts";
 import { sampleOf, toolOf } from "../../support/samples.ts";
 
-const FACTS = { room: {}, shapes: {}, canary: null };
+const FACTS = { room: {}, shapes: {}, canary: null, caps: {} };
 const kept = (n: number, ms: number) => ({
   id: `${n}-0`,
   sample: sampleOf({

@@ -56,3 +56,40 @@ test("what was taken back already is not taken back again, also when another one
   await expect(optimizer.rollBack(2, "ada")).rejects.toThrow(/no adjustment 2|in force/);
   expect((await gate.show()).budgets[own]).toBe('{"slots":2,"maxSlots":8}');
 });
+
+test("a cap that the learner moved is taken back, and the optimizer that is turned off lets go of it", async ({
+  redis,
+  prefix,
+}) => {
+  const keys = new Keys(prefix);
+  const gate = new Gate(redis, keys);
+  await gate.configure({
+    tools: { ask: { declared: { needs: {}, external: true, cap: 6 }, learned: { cap: 10 } } },
+  });
+  const adjustment = {
+    id: 1,
+    tool: "ask",
+    what: "cap",
+    from: 40,
+    to: 10,
+    why: "",
+    atMs: 0,
+  } as const;
+  const store = new OptimizerStore<OptimizerState, object, AuditEvent>(redis, keys);
+  const state = { ...NOTHING_KNOWN, caps: { told: { ask: { cap: 10 } }, pins: {} } };
+  expect(await store.keep("0", state, [{ event: "learned", by: "learner", adjustment }])).toBe(
+    true,
+  );
+  const samples = new Samples(redis, keys, gate);
+  const optimizer = new Optimizer({ redis, keys, samples, gate, show: async () => {} });
+  const cap = async () =>
+    (JSON.parse((await gate.show()).tools["ask"]!) as { cap: number | false }).cap;
+  expect(await cap()).toBe(10);
+  expect(await optimizer.rollBack(1, "ada")).toMatchObject({ what: "cap", from: 40 });
+  expect(await cap()).toBe(40);
+  await expect(optimizer.rollBack(1, "ada")).rejects.toMatchObject({
+    code: "adjustment_not_found",
+  });
+  await optimizer.turn(false);
+  expect(await cap()).toBe(10);
+});

@@ -60,7 +60,12 @@ function addRollback(optimize: Command, cli: Cli): void {
         return withSession(cli, flags, async ({ tutti, actor }) => {
           const adjustment = await tutti.optimizer.rollback({ id: Number(id), by: actor });
           const { tool, from, what } = adjustment;
-          cli.print(flags.output, adjustment, () => `${tool} has ${what} ${from} again`);
+          cli.print(
+            flags.output,
+            adjustment,
+            () =>
+              `${tool} has ${what === "cap" && from === null ? "no cap" : `${what} ${from}`} again`,
+          );
           return EXIT.completed;
         });
       }),

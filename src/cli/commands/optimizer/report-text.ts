@@ -97,7 +97,13 @@ export function historyText(entries: readonly AuditEntry[]): string {
   const rows = entries.map((entry) => {
     const { id, tool, what, from, to } = entry.adjustment;
     const at = new Date(entry.atMs).toISOString();
-    return [at, String(id), tool, `${what} ${from} -> ${to}`, ...storyOf(entry)];
+    return [
+      at,
+      String(id),
+      tool,
+      `${what} ${from ?? "none"} -> ${to ?? "none"}`,
+      ...storyOf(entry),
+    ];
   });
   return table(["AT", "ID", "TOOL", "CHANGE", "WHAT", "WHY"], rows);
 }
@@ -108,18 +114,29 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
       return ["made", whyOf(entry.adjustment)];
     case "declined":
       return ["declined", entry.reason];
+    case "learned":
+      return ["learned", entry.adjustment.why];
+    case "measured":
+      return ["measured", `${ratesOf(entry.effect)}, gain ${entry.effect.gain.toFixed(2)}`];
     case "rolled_back":
       return ["rolled back", `by ${entry.by}`];
     case "judged": {
       const { effect, reason, verdict } = entry;
-      const rates = `${effect.beforePerS.toFixed(1)} -> ${effect.afterPerS.toFixed(1)} calls a second`;
       return [
         verdict,
-        `${reason}: ${rates}, gain ${effect.gain.toFixed(2)}, bar ${effect.bar.toFixed(2)}`,
+        `${reason}: ${ratesOf(effect)}, gain ${effect.gain.toFixed(2)}, bar ${effect.bar.toFixed(2)}`,
       ];
     }
   }
 }
+
+const ratesOf = ({
+  beforePerS,
+  afterPerS,
+}: {
+  readonly beforePerS: number;
+  readonly afterPerS: number;
+}): string => `${beforePerS.toFixed(1)} -> ${afterPerS.toFixed(1)} calls a second`;
 
 const whyOf = ({ why, asked }: Adjustment): string =>
   asked === undefined ? why : `${why}; asked for by ${asked.by}, for ${asked.target}`;
