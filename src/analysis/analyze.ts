@@ -1,6 +1,7 @@
 import type { RunDefinition } from "../../queues/index.ts";
 import { turnsBefore } from "../eligible.ts";
 import type { RunView } from "../run-view.ts";
+import { endWith, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
 
 /** A step of a run that has ended, in milliseconds of the run: 0 is its submission. */
 interface StepTime {
@@ -30,12 +31,14 @@ export type Recommendation =
     }
   /** One step of the critical path is most of the run. */
   | { readonly kind: "longest"; readonly step: string; readonly ms: number }
-  /** Steps that go one after another although none needs the other: so much sooner it would have ended. */
+  /** Mode `sequential`: steps that go one after another although none needs the other: so much sooner. */
   | {
       readonly kind: "independent";
-      readonly pairs: readonly (readonly [before: string, after: string])[];
+      readonly pairs: readonly Pair[];
       readonly ms: number;
-    };
+    }
+  /** Steps that need others of which they take nothing: where the order does not matter, so much sooner. */
+  | { readonly kind: "order_only"; readonly pairs: readonly Pair[]; readonly ms: number };
 
 /** Where the time of a run went. */
 export interface RunAnalysis {
@@ -79,7 +82,7 @@ export function analyzeRun(view: RunView, definition: RunDefinition): RunAnalysi
     steps,
     recommendations: [
       ...onPath.flatMap((one) => recommendationsOf(one, totalMs)),
-      ...independentOf(ended, definition, totalMs),
+      ...orderOf(ended, definition, totalMs),
     ].toSorted((a, b) => b.ms - a.ms),
   };
 }
@@ -110,6 +113,19 @@ function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): E
     });
   }
   return ended;
+}
+
+/** Orders that none of the steps is in need of, where the run would have ended over a tenth sooner without. */
+function orderOf(ended: Ended, definition: RunDefinition, totalMs: number): Recommendation[] {
+  const orders = [
+    { kind: "independent" as const, order: sequenceOf(definition) },
+    { kind: "order_only" as const, order: unusedNeedsOf(definition) },
+  ];
+  return orders.flatMap(({ kind, order: { pairs, needs } }) => {
+    if (pairs.length === 0) return [];
+    const ms = totalMs - endWith(ended, needs);
+    return ms > WORTH * totalMs ? [{ kind, pairs, ms }] : [];
+  });
 }
 
 /** What had to end before a step, turns of mode `sequential` included. */
@@ -170,36 +186,4 @@ function recommendationsOf(one: Timed, totalMs: number): Recommendation[] {
     found.push({ kind: "retries", step, attempts, ms: runMs });
   else if (runMs > MOST * totalMs) found.push({ kind: "longest", step, ms: runMs });
   return found;
-}
-
-/** Mode `sequential`: neighbors of which neither needs the other, and when the run would have ended otherwise (R118). */
-function independentOf(ended: Ended, definition: RunDefinition, totalMs: number): Recommendation[] {
-  const { sequence = [], steps } = definition;
-  const needs = (step: string, other: string, seen = new Set<string>()): boolean => {
-    if (seen.has(step)) return false;
-    seen.add(step);
-    const own = steps[step]?.needs ?? [];
-    return own.includes(other) || own.some((one) => needs(one, other, seen));
-  };
-  const pairs = sequence.flatMap((step, index) => {
-    const next = sequence[index + 1];
-    return next === undefined || needs(next, step) ? [] : [[step, next] as const];
-  });
-  if (pairs.length === 0) return [];
-  const ends = new Map<string, number>();
-  const [first] = [...ended.values()].toSorted((a, b) => a.eligibleMs - b.eligibleMs);
-  const endOf = (step: string): number => {
-    const known = ends.get(step);
-    if (known !== undefined) return known;
-    const own = ended.get(step);
-    const begins = Math.max(
-      first?.eligibleMs ?? 0,
-      ...(steps[step]?.needs ?? []).map((need) => endOf(need)),
-    );
-    const end = begins + (own === undefined ? 0 : own.waitMs + own.runMs);
-    ends.set(step, end);
-    return end;
-  };
-  const ms = totalMs - Math.max(0, ...[...ended.keys()].map((step) => endOf(step)));
-  return ms > WORTH * totalMs ? [{ kind: "independent", pairs, ms }] : [];
 }

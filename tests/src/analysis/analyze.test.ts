@@ -30,7 +30,12 @@ function analyze(document: object, times: Times) {
   return analyzeRun(view, definition);
 }
 
-const step = (id: string, ...needs: string[]) => ({ id, tool: "ask", needs });
+/** A step that reads what others made. */
+const step = (id: string, ...needs: string[]) => ({
+  id,
+  tool: "ask",
+  with: { of: needs.map((need) => `\${{ steps.${need}.output }}`) },
+});
 
 test("the critical path leads back from the last end, and says where its time went", () => {
   const found = analyze(
@@ -75,6 +80,32 @@ test("steps that go one after another for nothing are told, with what that costs
   });
   const needed = [step("a"), step("b", "a"), step("c", "b")];
   expect(analyze({ steps: needed, mode: "sequential" }, times).recommendations).toEqual([]);
+});
+
+test("steps that need others of which they take nothing: so much sooner, where the order does not matter", () => {
+  const times: Times = { a: [0, 0, 4], b: [4, 4, 8], c: [8, 8, 12] };
+  const chain = (more: object) => [
+    step("a"),
+    { id: "b", tool: "ask", needs: ["a"], ...more },
+    step("c", "b"),
+  ];
+  const orderOf = (more: object) =>
+    analyze({ steps: chain(more) }, times).recommendations.filter(
+      ({ kind }) => kind === "order_only",
+    );
+  expect(orderOf({})).toEqual([{ kind: "order_only", pairs: [["a", "b"]], ms: 4_000 }]);
+  for (const more of [
+    { with: { x: "${{ steps.a.output.x }}" } },
+    { when: "steps.a.output.ok" },
+    { forEach: "steps.a.output" },
+    { join: "settled" },
+    { preconditions: [{ check: "steps.a.output.ok" }] },
+  ])
+    expect(orderOf(more), JSON.stringify(more)).toEqual([]);
+  // It is on no critical path: nothing would be sooner.
+  const side = { steps: [step("a"), { id: "b", tool: "ask", needs: ["a"] }, step("c", "a")] };
+  const beside: Times = { a: [0, 0, 4], b: [4, 4, 5], c: [4, 4, 12] };
+  expect(analyze(side, beside).recommendations.map(({ kind }) => kind)).toEqual(["longest"]);
 });
 
 test("a run of which nothing has ended yet has no path", () => {

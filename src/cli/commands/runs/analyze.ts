@@ -50,6 +50,10 @@ function recommendationText(one: Recommendation): string {
       return `${one.step} took ${one.attempts} attempts, ${duration(one.ms)} in all`;
     case "longest":
       return `${one.step} alone took ${duration(one.ms)}`;
+    case "order_only": {
+      const pairs = one.pairs.map(([before, after]) => `${after} behind ${before}`).join(", ");
+      return `where order does not matter it would have ended ${duration(one.ms)} sooner: nothing is taken from the step before in ${pairs}`;
+    }
     case "independent": {
       const pairs = one.pairs.map(([before, after]) => `${before} and ${after}`).join(", ");
       return `without their order it would have ended ${duration(one.ms)} sooner: ${pairs} do not need each other`;
