@@ -16,6 +16,7 @@ import type { Suspects } from "./calls/suspects.ts";
 import type { Doorkeeper } from "./gate/doorkeeper.ts";
 import type { Settlement } from "./gate/settlement.ts";
 import type { Meter } from "./samples/meter.ts";
+import type { Repeats } from "./samples/repeats.ts";
 import type { Definitions } from "./steps/definitions.ts";
 
 /** Calls tools; see bindings/tools.ts. */
@@ -43,6 +44,8 @@ export interface Engine extends StartParts {
   readonly settlement: Settlement;
   /** Counts what this process does, for the samples. */
   readonly meter: Meter;
+  /** Tells which calls are made again with the same input. */
+  readonly repeats: Repeats;
   readonly active: ActiveCalls;
   readonly suspects: Suspects;
   /** @throws TuttiError `secret_missing`. */

@@ -18,6 +18,7 @@ export type { RepairParts } from "./duties/repair.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
 export { Meter } from "./samples/meter.ts";
+export { Repeats } from "./samples/repeats.ts";
 export { Sampler } from "./samples/sampler.ts";
 export { capacityOf, declaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";

@@ -10,6 +10,8 @@ class Count {
   ok = 0;
   failed = 0;
   limited = 0;
+  checked = 0;
+  repeated = 0;
   readonly service = Durations.empty();
   readonly wait = Durations.empty();
 }
@@ -28,6 +30,13 @@ export class Meter {
   /** A call might have begun so long before it did. Milliseconds. */
   waited(tool: string, ms: number): void {
     this.#of(tool).wait.record(ms);
+  }
+
+  /** A call is made of which it is known whether it was made before with the same input. */
+  checked(tool: string, isRepeat: boolean): void {
+    const count = this.#of(tool);
+    count.checked++;
+    if (isRepeat) count.repeated++;
   }
 
   /** A call begins. What is returned has to be called once, when it has ended. */
@@ -73,6 +82,9 @@ export class Meter {
       limited: count?.limited ?? 0,
       active: calls?.size ?? 0,
       oldestMs: oldest === undefined ? 0 : Math.round(nowMs - oldest),
+      ...(count === undefined || count.checked === 0
+        ? {}
+        : { checked: count.checked, repeated: count.repeated }),
       ...(service === undefined ? {} : { service }),
       ...(wait === undefined ? {} : { wait }),
     };

@@ -119,8 +119,10 @@ function toolSample(
   told: Told,
   blockedMs: Readonly<Record<string, number>>,
 ): Omit<ToolSample, "servedBy"> {
-  const sum = (field: "came" | "began" | "ok" | "failed" | "limited"): number =>
-    told.reduce((all, { reading }) => all + reading[field], 0);
+  const sum = (
+    field: "came" | "began" | "ok" | "failed" | "limited" | "checked" | "repeated",
+  ): number => told.reduce((all, { reading }) => all + (reading[field] ?? 0), 0);
+  const checked = sum("checked");
   const service = Durations.sum(told.map(({ reading }) => reading.service)).encode();
   const wait = Durations.sum(told.map(({ reading }) => reading.wait)).encode();
   return {
@@ -134,6 +136,7 @@ function toolSample(
     limited: sum("limited"),
     blockedMs,
     places: placesOf(told),
+    ...(checked === 0 ? {} : { checked, repeated: sum("repeated") }),
     ...(service === undefined ? {} : { service }),
     ...(wait === undefined ? {} : { wait }),
   };

@@ -17,6 +17,9 @@ export interface ToolReading {
   /** Calls that are underway now, and for how long the oldest of them. Milliseconds. */
   readonly active: number;
   readonly oldestMs: number;
+  /** Idempotent calls without a cache, and those among them that were made before with the same input. Default: 0. */
+  readonly checked?: number;
+  readonly repeated?: number;
   /** Durations of calls, and of waiting from when a call might have begun until it did. */
   readonly service?: string;
   readonly wait?: string;
@@ -61,6 +64,9 @@ export interface ToolSample {
   readonly places: Readonly<Record<string, PlaceSample>>;
   /** Machines with a worker that serves it. */
   readonly servedBy: number;
+  /** Idempotent calls without a cache, and those among them that their process had made before with the same input. Default: 0. */
+  readonly checked?: number;
+  readonly repeated?: number;
   readonly service?: string;
   readonly wait?: string;
 }

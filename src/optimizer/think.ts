@@ -3,6 +3,7 @@ import type { KeptSample } from "../../queues/index.ts";
 import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./alerts.ts";
 import { findAnomalies, type Anomaly, type AnomalyState } from "./anomalies.ts";
 import { baselineBottlenecks } from "./baseline.ts";
+import { learnRepeats, type CacheHint, type RepeatState } from "./cache-hints.ts";
 import type { Canary } from "./canary.ts";
 import { degradationOf, type Bases } from "./degradation.ts";
 import { digestOf, type Digest } from "./findings/digest.ts";
@@ -39,6 +40,8 @@ export interface OptimizerState {
   readonly tuning: TuningState;
   /** None: the state is of an older version. */
   readonly caps?: CapState;
+  /** None: the state is of an older version. */
+  readonly repeats?: RepeatState;
   readonly anomalies: AnomalyState;
   /** Of the arrivals of each tool a second. */
   readonly forecasts: Readonly<Record<string, ForecastState>>;
@@ -70,8 +73,12 @@ type TrendName = "responseTimeMs" | "errorRate" | "throughputPerS";
 /** A tool to which less comes in a window is not foretold. */
 const LEAST_LEVEL = 0.001;
 
+/** Reports of another version are not read: what they do not have nobody has to think of. */
+export const REPORT_VERSION = 2;
+
 /** What one pass of the optimizer saw; the return value of its job. */
 export interface OptimizerReport {
+  readonly version: typeof REPORT_VERSION;
   /** The window: how long, and of how many samples. */
   readonly windowMs: number;
   readonly samples: number;
@@ -96,6 +103,8 @@ export interface OptimizerReport {
   readonly adjustments: Omit<Tuned, "state"> & { readonly wishes: readonly Wish[] };
   /** Caps of services that the learner of the gate has moved, and what moves before did. */
   readonly caps: Pick<WatchedCaps, "learned" | "measured">;
+  /** Tools whose results may be worth keeping, what could be spared most first. */
+  readonly cacheHints: readonly CacheHint[];
   readonly alerts: {
     readonly standing: readonly Alert[];
     readonly raised: readonly Alert[];
@@ -136,6 +145,7 @@ export function think(
     facts,
   );
   const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
+  const { state: repeats, hints } = learnRepeats(state.repeats ?? {}, digest.tools, window.ms);
   const {
     state: caps,
     lastId,
@@ -154,11 +164,13 @@ export function think(
       bases,
       tuning: { ...tuning, lastId },
       caps,
+      repeats,
       anomalies: unusual.state,
       forecasts,
       history,
     },
     report: {
+      version: REPORT_VERSION,
       windowMs: window.ms,
       samples: window.samples,
       metrics,
@@ -175,6 +187,7 @@ export function think(
       forecasts: foretold(forecasts),
       adjustments: { ...adjustments, wishes: tuning.wishes ?? [] },
       caps: moved,
+      cacheHints: hints,
       alerts: {
         standing: alerts.state.standing,
         raised: alerts.raised,

@@ -18,6 +18,9 @@ export interface ToolWindow {
   readonly arrivals: number;
   readonly ok: number;
   readonly failed: number;
+  /** Idempotent calls without a cache, and those among them that were made before with the same input. */
+  readonly checked: number;
+  readonly repeated: number;
   /** Share of the samples in which jobs waited. */
   readonly busy: number;
   /** Share of its time in which its queues were refused, by what kept them, as a mean over the machines that serve it. */
@@ -75,8 +78,8 @@ function admittedIn(samples: readonly Sample[]): Record<string, number> {
 function toolWindow(samples: readonly Sample[], tool: string, ms: number): ToolWindow {
   const seen = samples.map(({ tools }) => tools[tool]);
   const some = seen.filter((one) => one !== undefined);
-  const sum = (field: "arrivals" | "ok" | "failed"): number =>
-    some.reduce((all, one) => all + one[field], 0);
+  const sum = (field: "arrivals" | "ok" | "failed" | "checked" | "repeated"): number =>
+    some.reduce((all, one) => all + (one[field] ?? 0), 0);
   const servedBy = some.at(-1)?.servedBy ?? 0;
   const blocked: Record<string, number> = {};
   for (const { blockedMs } of some)
@@ -91,6 +94,8 @@ function toolWindow(samples: readonly Sample[], tool: string, ms: number): ToolW
     arrivals: Math.max(0, sum("arrivals")),
     ok: sum("ok"),
     failed: sum("failed"),
+    checked: sum("checked"),
+    repeated: sum("repeated"),
     busy: some.filter(({ waiting }) => waiting > 0).length / samples.length,
     blocked,
     places: placesOf(some.map(({ places }) => places)),

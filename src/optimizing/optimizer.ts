@@ -13,6 +13,7 @@ import type { Alert } from "../optimizer/alerts.ts";
 import { canaryOf } from "../optimizer/canary.ts";
 import {
   NOTHING_KNOWN,
+  REPORT_VERSION,
   think,
   type OptimizerReport,
   type OptimizerState,
@@ -95,7 +96,7 @@ export class Optimizer {
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.
     if (idea !== undefined && idea.asked === undefined) {
-      const before = (await this.#store.report())?.adjustments.proposed;
+      const before = (await this.report())?.adjustments.proposed;
       const foretold = foretoldBefore(idea, before) ?? (await this.#recorder.foretell(idea));
       if (foretold !== null)
         thought = think(known, samples, { ...facts, foretold: { [idea.tool]: foretold } });
@@ -151,8 +152,9 @@ export class Optimizer {
   }
 
   /** What the last pass saw; null before the first. */
-  report(): Promise<OptimizerReport | null> {
-    return this.#store.report();
+  async report(): Promise<OptimizerReport | null> {
+    const report = await this.#store.report();
+    return report?.version === REPORT_VERSION ? report : null;
   }
 
   /** What was changed and what came of it, the newest first. */

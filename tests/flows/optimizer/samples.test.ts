@@ -49,6 +49,9 @@ test("samples say what came, what waited and why, and what was done, on which ma
     return now;
   });
   expect(sum(seen, ({ tools }) => tools["solo"]?.arrivals ?? 0)).toBe(3);
+  // All three were asked the same.
+  expect(sum(seen, ({ tools }) => tools["solo"]?.checked ?? 0)).toBe(3);
+  expect(sum(seen, ({ tools }) => tools["solo"]?.repeated ?? 0)).toBe(2);
   const waits = Durations.sum(seen.map(({ tools }) => tools["solo"]?.wait));
   expect(waits.count).toBe(3);
   expect(waits.percentileMs(100)).toBeGreaterThan(500);

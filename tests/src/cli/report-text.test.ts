@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 
 import { historyText, reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
 import { changeOf, simulationText } from "../../../src/cli/commands/optimizer/simulation-text.ts";
-import type { OptimizerReport } from "../../../src/optimizer/think.ts";
+import { REPORT_VERSION, type OptimizerReport } from "../../../src/optimizer/think.ts";
 
 const REPORT: OptimizerReport = {
+  version: REPORT_VERSION,
   windowMs: 5_000,
   samples: 5,
   metrics: {
@@ -45,6 +46,7 @@ const REPORT: OptimizerReport = {
   degradation: null,
   canary: null,
   caps: { learned: [], measured: [] },
+  cacheHints: [],
   anomalies: [],
   forecasts: {},
   alerts: {
@@ -80,6 +82,25 @@ test("what calls take is compared with the last hour, once that is known", () =>
   expect(text).toContain("mean 1.5 s (1.68 times as long as in the last hour), 95 of 100");
   expect(text).toContain(
     "alert performance_degradation: 1.70 times as long as in the last hour, above 1.50 times",
+  );
+});
+
+test("where results may be worth keeping it says what they took, and what the canary does", () => {
+  const at = "2026-01-01T00:00:00.000Z";
+  const canary = {
+    workflowId: "bird",
+    last: { runId: "c", state: "failed", tookMs: 1_500, reason: "tool_failed: ill", at },
+    failed: 2,
+    runs: 60,
+    failedInARow: 1,
+  };
+  const cacheHints = [{ tool: "ask", calls: 40, hitShare: 0.5, sparedMs: 20_000 }];
+  const text = reportText({ ...REPORT, canary, cacheHints });
+  expect(text).toContain(
+    "canary bird: failed in 1.5 s (tool_failed: ill); 2 of the last 60 did not complete",
+  );
+  expect(text).toContain(
+    "a cache may pay for ask: 50 % of its 40 calls in about an hour had an input as before; they took 20.0 s",
   );
 });
 

@@ -26,6 +26,10 @@ export function reportText(report: OptimizerReport | null): string {
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
     ...canaryLines(report.canary),
     ...bottleneckLines(report.bottlenecks),
+    ...report.cacheHints.map(
+      ({ tool, calls, hitShare, sparedMs }) =>
+        `a cache may pay for ${tool}: ${percent(hitShare)} of its ${calls} calls in about an hour had an input as before; they took ${duration(sparedMs)}`,
+    ),
     ...proposalLines(report.adjustments.proposed),
     ...report.adjustments.wishes.map(
       ({ tool, to, by, target }) =>
