@@ -224,7 +224,8 @@ class Model {
     }
     const { serviceMs } = tool.model;
     const drawn = serviceMs[Math.floor(tool.serving() * serviceMs.length)] ?? 0;
-    push(this.#running, { endsAtMs: this.#nowMs + drawn, tool, machine });
+    const endsAtMs = this.#nowMs + drawn * slowdownOf(machine, tool.model);
+    push(this.#running, { endsAtMs, tool, machine });
   }
 
   #window(budget: string, durationMs: number) {
@@ -244,6 +245,20 @@ function isRoom({ model, used }: MachineState, { needs }: ModelTool): boolean {
     const free = capacity - (model.background[name] ?? 0) - (used.get(name) ?? 0);
     return share <= free + HAIR;
   });
+}
+
+/**
+ * How many times as long a call takes that begins on a machine where more is used than there is: what is scarce is shared
+ * out evenly. Calls that run already are not slowed down by it, so it is the least. A call that is alone is as slow as it
+ * was measured.
+ */
+function slowdownOf({ model, used, calls }: MachineState, { needs }: ModelTool): number {
+  if (calls === 1) return 1;
+  let most = 1;
+  for (const [name, share] of Object.entries(needs))
+    if (share > 0)
+      most = Math.max(most, (used.get(name) ?? 0) + (model.background[name] ?? 0) - HAIR);
+  return most;
 }
 
 const fullness = ({ used }: MachineState): number => Math.max(0, ...used.values());

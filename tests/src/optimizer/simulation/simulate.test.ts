@@ -66,7 +66,30 @@ describe("a play", () => {
     const huge = tool({ waiting: 1_000, budgets: [], needs: { cpu: 2 } });
     expect(ended(recording({ tools: { ask: huge } }))).toBe(60);
     const boundless = { ...MACHINE, others: null };
-    expect(ended(recording({ tools: { ask: huge }, machines: [boundless] }))).toBe(1_000);
+    const filled = recording({ tools: { ask: huge }, machines: [boundless] });
+    // All begin at once, and all but the first are slowed down.
+    expect(simulate(filled, 1)["ask"]!.begun).toBe(1_000);
+    expect(ended(filled)).toBeLessThan(60);
+  });
+
+  test("slows calls down where more is used than there is: filling a machine further ends no more", () => {
+    const half = tool({ waiting: 1_000, budgets: [], needs: { cpu: 0.5 } });
+    const on = (others: number | null, background = 0): number =>
+      ended(
+        recording({
+          tools: { ask: half },
+          machines: [{ capacity: {}, others, background: { cpu: background } }],
+        }),
+      );
+    expect(on(1)).toBe(120);
+    // Four at once take twice as long.
+    expect(on(2)).toBeGreaterThan(112);
+    expect(on(2)).toBeLessThanOrEqual(124);
+    expect(on(null)).toBeLessThanOrEqual(124);
+    expect(on(2, 0.5)).toBeLessThan(100);
+    // Who is alone is as slow as it was measured, whatever it needs.
+    const whole = tool({ waiting: 1_000, budgets: [], needs: { cpu: 1.5 } });
+    expect(ended(recording({ tools: { ask: whole } }))).toBe(60);
   });
 
   test("lets jobs come as they came", () => {
