@@ -3,7 +3,8 @@
  * `npm run bench:optimizer [-- --json] [-- --quick] [-- --episodes 20] [-- --pairs 5] [-- --only failing,knee]`.
  *
  * Whatever was played is kept, one line each with seed and commit, so that a bench that was ended goes on where it
- * stood; `--fresh` begins anew. `--only` names classes of episodes and loads.
+ * stood; `--fresh` begins anew. `--only` names classes of episodes (all: faults), loads (all: gains), courses (all: courses),
+ * or predictions.
  */
 import { loadavg } from "node:os";
 import { join } from "node:path";
@@ -52,7 +53,13 @@ const QUICK_LOADS: ReadonlySet<string> = new Set(["skew", "knee"]);
 const QUICK_SHARE = 0.3;
 
 const commit = commitNow();
-const only = flags.only?.split(",");
+const GROUPS = { faults: CLASSES, gains: LOADS, courses: COURSES, predictions: ["predictions"] };
+const only = flags.only?.split(",").flatMap((name) => {
+  const group = (GROUPS as Readonly<Record<string, readonly string[]>>)[name] ?? [name];
+  const isKnown = Object.values(GROUPS).flat().includes(group[0]!);
+  if (!isKnown) throw new Error(`expected --only to name what there is, got: ${name}`);
+  return group;
+});
 const isAsked = (name: string): boolean => only === undefined || only.includes(name);
 const classes = CLASSES.filter(isAsked);
 const loads = LOADS.filter(

@@ -29,6 +29,8 @@ const rollbackForm = z.strictObject({
   id: z.int().positive(),
   /** Who says so. Default: an operator. */
   by: z.string().min(1).max(200).default("an operator"),
+  /** Only says what would be taken back. Default: false. */
+  dryRun: z.boolean().default(false),
 });
 
 const limit = z.int().positive().max(100_000);
@@ -164,8 +166,8 @@ export class OptimizerDoor {
    */
   async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment | CapChange> {
     const { optimizer, soon } = this.#parts;
-    const { id, by } = checkForm(rollbackForm, form);
-    return soon(optimizer.rollBack(id, by));
+    const { id, by, dryRun } = checkForm(rollbackForm, form);
+    return soon(optimizer.rollBack(id, by, dryRun));
   }
 }
 

@@ -207,7 +207,7 @@ export class Optimizer {
    *
    * @throws TuttiError `adjustment_not_found`: there is none with this id, or it is not in force any more.
    */
-  async rollBack(id: number, by: string): Promise<Adjustment | CapChange> {
+  async rollBack(id: number, by: string, dryRun = false): Promise<Adjustment | CapChange> {
     for (let n = 0; n < TRIES; n++) {
       const { version, state } = await this.#store.read();
       const entries = await this.#store.audit(Number.MAX_SAFE_INTEGER);
@@ -224,6 +224,7 @@ export class Optimizer {
           `there is no adjustment ${id} that is in force`,
           { details: { id } },
         );
+      if (dryRun) return adjustment;
       if (!(await this.#store.keep(version, next, [{ event: "rolled_back", by, adjustment }])))
         continue;
       await this.#converge(next.tuning.desired);

@@ -65,11 +65,16 @@ export const optimizerRoutes: readonly Route[] = [
       path: "/v1/optimizer/history/:id/rollback",
       summary: "Take an adjustment back; its tool is then left alone for half an hour.",
       params: z.object({ id: z.coerce.number() }),
-      body: z.strictObject({ by: z.string().min(1).max(200).optional() }).optional(),
+      body: z
+        .strictObject({
+          by: z.string().min(1).max(200).optional(),
+          dryRun: z.boolean().optional(),
+        })
+        .optional(),
     },
-    async ({ params: { id }, body: { by = "the API" } = {} }, { tutti }) => ({
+    async ({ params: { id }, body: { by = "the API", dryRun } = {} }, { tutti }) => ({
       status: 200,
-      body: await tutti.optimizer.rollback({ id, by }),
+      body: await tutti.optimizer.rollback({ id, by, dryRun }),
     }),
   ),
 ];

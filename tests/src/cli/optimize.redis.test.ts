@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 
+import { loadCatalogue } from "../../../config/index.ts";
 import { runCli } from "../../../src/cli/index.ts";
 import type { Plans } from "../../../src/optimizing/planning.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -12,7 +13,7 @@ test("commands say what the optimizer sees and changed", async ({
 }) => {
   const cli = async (...argv: string[]) => {
     const written = { stdout: "", stderr: "" };
-    const line = argv[0] === "runs" ? argv : ["optimize", ...argv];
+    const line = argv[0] === "runs" || argv[0] === "gate" ? argv : ["optimize", ...argv];
     const code = await runCli(line, {
       stdout: { write: (text) => (written.stdout += text) },
       stderr: { write: (text) => (written.stderr += text) },
@@ -60,7 +61,13 @@ test("commands say what the optimizer sees and changed", async ({
   expect(noTarget.stderr).toContain("performance, efficiency, reliability");
   const wrong = await cli("simulate", "--set", "plain.speed=2");
   expect(wrong.stderr).toContain("expected tool.concurrency=4");
-  const none = await cli("rollback", "7");
+  // What a setting would have done is the same question.
+  const [shipped] = loadCatalogue().ids();
+  const setting = await cli("gate", "set", shipped!, "--concurrency", "3", "--dry-run");
+  expect(setting.stdout).toMatch(/^the load of the last/);
+  const wrongly = await cli("gate", "set", "plain", "--importance", "critical", "--dry-run");
+  expect(wrongly.stderr).toContain("expected --dry-run with --concurrency or --rate");
+  const none = await cli("rollback", "7", "--dry-run");
   expect(none.code).not.toBe(0);
   expect(none.stderr).toContain("adjustment_not_found");
 });

@@ -51,6 +51,8 @@ test("what was taken back already is not taken back again, also when another one
   await expect(optimizer.rollBack(1, "ada")).rejects.toMatchObject({
     code: "adjustment_not_found",
   });
+  expect(await optimizer.rollBack(2, "ada", true)).toMatchObject({ id: 2, from: 2 });
+  expect(shown).toEqual([]);
   expect(await optimizer.rollBack(2, "ada")).toMatchObject({ id: 2, from: 2 });
   expect(shown).toEqual(["ask"]);
   await expect(optimizer.rollBack(2, "ada")).rejects.toThrow(/no adjustment 2|in force/);

@@ -4,10 +4,12 @@ import { IMPORTANCES } from "../../../../config/index.ts";
 import type { GateSetting } from "../../../gate/door.ts";
 import type { GateTarget } from "../../../gate/set.ts";
 import type { BudgetView, ToolLimitsView } from "../../../gate/show.ts";
+import type { OptimizerDoor } from "../../../optimizing/door.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
 import { collect, windowOf } from "../../options.ts";
 import { withSession } from "../../session.ts";
+import { simulationText } from "../optimizer/simulation-text.ts";
 import { budgetText, gateText, toolText } from "./gate-text.ts";
 import { addLevel } from "./level.ts";
 
@@ -45,6 +47,7 @@ interface SetFlags extends GlobalOptions {
   readonly cost?: string;
   readonly resource: readonly string[];
   readonly importance?: (typeof IMPORTANCES)[number];
+  readonly dryRun?: boolean;
 }
 
 function addSet(gate: Command, cli: Cli): void {
@@ -70,6 +73,10 @@ function addSet(gate: Command, cli: Cli): void {
     .addOption(
       new Option("--importance <word>", "of a tool: what it is worth").choices(IMPORTANCES),
     )
+    .option(
+      "--dry-run",
+      "of --concurrency and --rate: only say what they would have done to the load of the last minutes",
+    )
     .description("change limits at once, for calls that wait too; what is left out stays")
     .addHelpText(
       "after",
@@ -79,7 +86,13 @@ function addSet(gate: Command, cli: Cli): void {
       cli.action((command, tool) => {
         const flags = command.optsWithGlobals<SetFlags>();
         const setting = settingOf(targetOf(tool, flags.budget), flags);
+        const change = flags.dryRun === true ? trialOf(setting) : null;
         return withSession(cli, flags, async ({ tutti }) => {
+          if (change !== null) {
+            const simulation = await tutti.optimizer.simulate(change);
+            cli.print(flags.output, simulation, () => simulationText(simulation));
+            return EXIT.completed;
+          }
           const view = await tutti.gate.set(setting);
           cli.print(flags.output, view, () => viewText(view));
           return EXIT.completed;
@@ -127,6 +140,15 @@ function settingOf(target: GateTarget, flags: SetFlags): GateSetting {
     ...(resource.length === 0 ? {} : { resources: Object.fromEntries(resource.map(shareOf)) }),
     ...(importance === undefined ? {} : { importance }),
   };
+}
+
+/** What the model of the gate can tell of a setting. */
+function trialOf(setting: GateSetting): Parameters<OptimizerDoor["simulate"]>[0] {
+  const { concurrency, rates, ...rest } = "tool" in setting ? setting : { budget: "" };
+  if (!("tool" in rest) || Object.keys(rest).length > 1 || (concurrency ?? rates) === undefined)
+    throw wrongUse("expected --dry-run with --concurrency or --rate of a tool, and nothing else");
+  const { tool } = rest;
+  return { tools: { [tool]: { concurrency, rates: rates?.map((rate) => ({ ...rate })) } } };
 }
 
 function shareOf(text: string): [string, number] {

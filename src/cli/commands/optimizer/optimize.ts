@@ -53,19 +53,18 @@ function addRollback(optimize: Command, cli: Cli): void {
   optimize
     .command("rollback")
     .argument("<id>", "of an adjustment, as the history tells it", wholeNumber)
+    .option("--dry-run", "only say what would be taken back")
     .description("take an adjustment back; its tool is then left alone for half an hour")
     .action(
       cli.action((command, id) => {
-        const flags = command.optsWithGlobals<GlobalOptions>();
+        const flags = command.optsWithGlobals<GlobalOptions & { readonly dryRun?: boolean }>();
+        const { dryRun = false } = flags;
         return withSession(cli, flags, async ({ tutti, actor }) => {
-          const adjustment = await tutti.optimizer.rollback({ id: Number(id), by: actor });
+          const adjustment = await tutti.optimizer.rollback({ id: Number(id), by: actor, dryRun });
           const { tool, from, what } = adjustment;
-          cli.print(
-            flags.output,
-            adjustment,
-            () =>
-              `${tool} has ${what === "cap" && from === null ? "no cap" : `${what} ${from}`} again`,
-          );
+          const had = what === "cap" && from === null ? "no cap" : `${what} ${from}`;
+          const text = `${tool} ${dryRun ? "would have" : "has"} ${had} again`;
+          cli.print(flags.output, adjustment, () => text);
           return EXIT.completed;
         });
       }),
