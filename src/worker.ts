@@ -204,10 +204,10 @@ class RunningWorker implements TuttiWorker {
       samples,
       gate,
       show: (ids) => showLimits(this.#redis, this.#keys, queues, ids),
-      announce: announceAlerts({
-        ...this.#engine,
-        triggers: new Triggers(this.#redis, this.#keys),
-      }),
+      announce: announceAlerts(
+        { ...this.#engine, triggers: new Triggers(this.#redis, this.#keys) },
+        this.#engine.log,
+      ),
     });
     this.#sampler = new Sampler({
       samples,
