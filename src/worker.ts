@@ -67,8 +67,8 @@ import {
   type Abort,
   type GateChanges,
 } from "../queues/index.ts";
-import { announceAlerts } from "./optimizing/announce.ts";
-import { Optimizer } from "./optimizing/optimizer.ts";
+import { announceAlerts } from "./optimizer/service/announce.ts";
+import { Optimizer } from "./optimizer/service/optimizer.ts";
 import { treeOf } from "./tree.ts";
 import type { StartWorkerOptions } from "./worker-options.ts";
 

@@ -1,5 +1,5 @@
 import { actionText } from "../../src/cli/commands/optimizer/plan.ts";
-import type { Plan } from "../../src/optimizing/planning.ts";
+import type { Plan } from "../../src/optimizer/service/planning.ts";
 import type { Coursed } from "./courses/courses.ts";
 import type { Scores } from "./faults/scores.ts";
 import type { LoadGain, Ratio } from "./gains/gains.ts";

@@ -3,8 +3,8 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { STRATEGY_NAMES } from "../../../config/index.ts";
 import type { Tutti } from "../../../src/index.ts";
+import type { AuditEntry } from "../../../src/optimizer/service/audit.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
-import type { AuditEntry } from "../../../src/optimizing/audit.ts";
 import type { ScenarioClass } from "../../scenarios/definitions.ts";
 import { round } from "../../statistics.ts";
 import { deploy } from "../world/deployment.ts";

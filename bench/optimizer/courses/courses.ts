@@ -1,4 +1,4 @@
-import type { Plans } from "../../../src/optimizing/planning.ts";
+import type { Plans } from "../../../src/optimizer/service/planning.ts";
 
 /**
  * `steady`: the same load for ten minutes; `fall`: a service that carries 40 calls, then 10; `plans`: an hour, and what

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { applyForm } from "../../optimizing/door.ts";
+import { applyForm } from "../../optimizer/service/door.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 /** What the scheduled optimizer sees. */

@@ -4,8 +4,8 @@ import { expect } from "vitest";
 
 import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
+import type { AuditEntry } from "../../../src/optimizer/service/audit.ts";
 import type { Adjustment } from "../../../src/optimizer/tuning/adjustment.ts";
-import type { AuditEntry } from "../../../src/optimizing/audit.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";

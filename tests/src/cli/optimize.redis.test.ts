@@ -2,7 +2,7 @@ import { expect } from "vitest";
 
 import { loadCatalogue } from "../../../config/index.ts";
 import { runCli } from "../../../src/cli/index.ts";
-import type { Plans } from "../../../src/optimizing/planning.ts";
+import type { Plans } from "../../../src/optimizer/service/planning.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takes, test } from "../../support/gatehouse.ts";
 

@@ -4,7 +4,7 @@ import { IMPORTANCES } from "../../../../config/index.ts";
 import type { GateSetting } from "../../../gate/door.ts";
 import type { GateTarget } from "../../../gate/set.ts";
 import type { BudgetView, ToolLimitsView } from "../../../gate/show.ts";
-import type { OptimizerDoor } from "../../../optimizing/door.ts";
+import type { OptimizerDoor } from "../../../optimizer/service/door.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
 import { collect, windowOf } from "../../options.ts";

@@ -1,8 +1,8 @@
 import type { Alert } from "../../../optimizer/alerts.ts";
 import type { FindingKind } from "../../../optimizer/findings/finding.ts";
+import type { AuditEntry } from "../../../optimizer/service/audit.ts";
 import type { Bottleneck, OptimizerReport } from "../../../optimizer/think.ts";
 import type { Adjustment } from "../../../optimizer/tuning/adjustment.ts";
-import type { AuditEntry } from "../../../optimizing/audit.ts";
 import { duration, table } from "../../output.ts";
 
 const percent = (share: number | null): string =>

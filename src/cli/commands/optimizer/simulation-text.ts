@@ -1,6 +1,6 @@
+import type { OptimizerDoor } from "../../../optimizer/service/door.ts";
+import type { Simulation } from "../../../optimizer/service/simulation.ts";
 import type { Difference, ToolComparison } from "../../../optimizer/simulation/compare.ts";
-import type { OptimizerDoor } from "../../../optimizing/door.ts";
-import type { Simulation } from "../../../optimizing/simulation.ts";
 import { wrongUse } from "../../failure.ts";
 import { windowOf } from "../../options.ts";
 import { duration, table } from "../../output.ts";

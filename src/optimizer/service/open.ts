@@ -1,7 +1,13 @@
 import type { Redis } from "ioredis";
 
-import type { ToolRegistry } from "../../config/index.ts";
-import { Samples, showLimits, type Gate, type Keys, type ToolQueues } from "../../queues/index.ts";
+import type { ToolRegistry } from "../../../config/index.ts";
+import {
+  Samples,
+  showLimits,
+  type Gate,
+  type Keys,
+  type ToolQueues,
+} from "../../../queues/index.ts";
 import { OptimizerDoor } from "./door.ts";
 import { Optimizer } from "./optimizer.ts";
 

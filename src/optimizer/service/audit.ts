@@ -1,7 +1,7 @@
-import type { OptimizerReport } from "../optimizer/think.ts";
-import type { Adjustment, Judgement } from "../optimizer/tuning/adjustment.ts";
-import type { CapChange, MeasuredCap } from "../optimizer/tuning/caps.ts";
-import type { Declined } from "../optimizer/tuning/tune.ts";
+import type { OptimizerReport } from "../think.ts";
+import type { Adjustment, Judgement } from "../tuning/adjustment.ts";
+import type { CapChange, MeasuredCap } from "../tuning/caps.ts";
+import type { Declined } from "../tuning/tune.ts";
 
 /** Something that happened to an adjustment. */
 export type AuditEvent =

@@ -1,4 +1,4 @@
-import { readJson } from "../../config/index.ts";
+import { readJson } from "../../../config/index.ts";
 import {
   Durations,
   listed,
@@ -7,14 +7,9 @@ import {
   type GatedLimits,
   type Sample,
   type Shown,
-} from "../../queues/index.ts";
-import { serviceOf } from "../gate/permits.ts";
-import type {
-  ModelBudget,
-  ModelMachine,
-  ModelTool,
-  Recording,
-} from "../optimizer/simulation/recording.ts";
+} from "../../../queues/index.ts";
+import { serviceOf } from "../../gate/permits.ts";
+import type { ModelBudget, ModelMachine, ModelTool, Recording } from "../simulation/recording.ts";
 
 /** Times that a tool's calls are drawn from. */
 const TIMES = 200;

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { TuttiError } from "../../config/index.ts";
+import { TuttiError } from "../../../config/index.ts";
 import {
   Canaries,
   OptimizerStore,
@@ -8,20 +8,20 @@ import {
   type Gate,
   type Keys,
   type Samples,
-} from "../../queues/index.ts";
-import type { Alert } from "../optimizer/alerts.ts";
-import { canaryOf } from "../optimizer/canary.ts";
+} from "../../../queues/index.ts";
+import type { Alert } from "../alerts.ts";
+import { canaryOf } from "../canary.ts";
 import {
   NOTHING_KNOWN,
   REPORT_VERSION,
   think,
   type OptimizerReport,
   type OptimizerState,
-} from "../optimizer/think.ts";
-import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
-import { NO_CAPS, pinCap, type CapChange } from "../optimizer/tuning/caps.ts";
-import { rollBack, withdraw } from "../optimizer/tuning/state.ts";
-import type { Wish } from "../optimizer/tuning/wishes.ts";
+} from "../think.ts";
+import type { Adjustment } from "../tuning/adjustment.ts";
+import { NO_CAPS, pinCap, type CapChange } from "../tuning/caps.ts";
+import { rollBack, withdraw } from "../tuning/state.ts";
+import type { Wish } from "../tuning/wishes.ts";
 import { eventsOf, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
 import { convergePins, readCaps } from "./caps.ts";
 import type { PlanFacts } from "./planning.ts";

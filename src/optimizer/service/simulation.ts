@@ -6,8 +6,8 @@ import {
   type ModelChange,
   type Pair,
   type ToolComparison,
-} from "../optimizer/simulation/compare.ts";
-import type { Foretold } from "../optimizer/tuning/adjustment.ts";
+} from "../simulation/compare.ts";
+import type { Foretold } from "../tuning/adjustment.ts";
 import type { Recorded } from "./record.ts";
 
 /** What a change would have done. */

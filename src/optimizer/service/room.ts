@@ -1,8 +1,8 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
-import type { BudgetLimits, Gate, Keys } from "../../queues/index.ts";
-import type { Room, ToolRoom } from "../optimizer/tuning/adjustment.ts";
+import { readJson } from "../../../config/index.ts";
+import type { BudgetLimits, Gate, Keys } from "../../../queues/index.ts";
+import type { Room, ToolRoom } from "../tuning/adjustment.ts";
 
 const OWN = "tool:";
 

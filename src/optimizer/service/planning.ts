@@ -1,13 +1,13 @@
 import { setImmediate as breathe } from "node:timers/promises";
 
-import { STRATEGIES, type Strategy, type ToolRegistry } from "../../config/index.ts";
-import type { Target } from "../optimizer/planning/goals.ts";
-import { planFor, type Action, type ToolStanding } from "../optimizer/planning/plan.ts";
-import { changed, type ModelChange } from "../optimizer/simulation/compare.ts";
-import type { Recording } from "../optimizer/simulation/recording.ts";
-import { simulate, type Fared } from "../optimizer/simulation/simulate.ts";
-import type { OptimizerState } from "../optimizer/think.ts";
-import type { Room } from "../optimizer/tuning/adjustment.ts";
+import { STRATEGIES, type Strategy, type ToolRegistry } from "../../../config/index.ts";
+import type { Target } from "../planning/goals.ts";
+import { planFor, type Action, type ToolStanding } from "../planning/plan.ts";
+import { changed, type ModelChange } from "../simulation/compare.ts";
+import type { Recording } from "../simulation/recording.ts";
+import { simulate, type Fared } from "../simulation/simulate.ts";
+import type { OptimizerState } from "../think.ts";
+import type { Room } from "../tuning/adjustment.ts";
 import type { Recorded } from "./record.ts";
 import { affordablePlays } from "./simulation.ts";
 

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 
-import type { KeptSample, Runs } from "../../queues/index.ts";
-import { shapeOf, type Shape, type Shapes } from "../optimizer/findings/shape.ts";
-import type { OptimizerState } from "../optimizer/think.ts";
+import type { KeptSample, Runs } from "../../../queues/index.ts";
+import { shapeOf, type Shape, type Shapes } from "../findings/shape.ts";
+import type { OptimizerState } from "../think.ts";
 
 /** Shapes that are kept: each is small, and what a hash names never changes. */
 const KEPT = 500;

@@ -1,11 +1,11 @@
 import { expect } from "vitest";
 
-import { Gate, Keys, OptimizerStore, Samples } from "../../../queues/index.ts";
-import { NOTHING_KNOWN, type OptimizerState } from "../../../src/optimizer/think.ts";
-import type { Adjustment } from "../../../src/optimizer/tuning/adjustment.ts";
-import type { AuditEvent } from "../../../src/optimizing/audit.ts";
-import { Optimizer } from "../../../src/optimizing/optimizer.ts";
-import { test } from "../../support/redis.ts";
+import { Gate, Keys, OptimizerStore, Samples } from "../../../../queues/index.ts";
+import type { AuditEvent } from "../../../../src/optimizer/service/audit.ts";
+import { Optimizer } from "../../../../src/optimizer/service/optimizer.ts";
+import { NOTHING_KNOWN, type OptimizerState } from "../../../../src/optimizer/think.ts";
+import type { Adjustment } from "../../../../src/optimizer/tuning/adjustment.ts";
+import { test } from "../../../support/redis.ts";
 
 test("what was taken back already is not taken back again, also when another one came to the same number", async ({
   redis,

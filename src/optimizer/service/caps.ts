@@ -1,8 +1,8 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
-import type { Gate, Keys } from "../../queues/index.ts";
-import type { CapState, LearnedCap } from "../optimizer/tuning/caps.ts";
+import { readJson } from "../../../config/index.ts";
+import type { Gate, Keys } from "../../../queues/index.ts";
+import type { CapState, LearnedCap } from "../tuning/caps.ts";
 
 /** What the learner keeps of a service, as far as it is told here. */
 interface KeptKnee {

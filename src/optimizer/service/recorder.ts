@@ -1,5 +1,5 @@
-import type { Gate, Samples } from "../../queues/index.ts";
-import type { Adjustment, Foretold } from "../optimizer/tuning/adjustment.ts";
+import type { Gate, Samples } from "../../../queues/index.ts";
+import type { Adjustment, Foretold } from "../tuning/adjustment.ts";
 import { record, type Recorded } from "./record.ts";
 import { foretoldOf, tryOn } from "./simulation.ts";
 

@@ -1,11 +1,11 @@
 import { z } from "zod";
 
-import { STRATEGY_NAMES, type Issue, type ToolRegistry } from "../../config/index.ts";
-import { TARGETS } from "../optimizer/planning/goals.ts";
-import type { OptimizerReport } from "../optimizer/think.ts";
-import type { Adjustment } from "../optimizer/tuning/adjustment.ts";
-import type { CapChange } from "../optimizer/tuning/caps.ts";
-import { checkForm } from "../registry/schedule-form.ts";
+import { STRATEGY_NAMES, type Issue, type ToolRegistry } from "../../../config/index.ts";
+import { checkForm } from "../../registry/schedule-form.ts";
+import { TARGETS } from "../planning/goals.ts";
+import type { OptimizerReport } from "../think.ts";
+import type { Adjustment } from "../tuning/adjustment.ts";
+import type { CapChange } from "../tuning/caps.ts";
 import type { AuditEntry } from "./audit.ts";
 import { divide, type Applied } from "./following.ts";
 import type { Optimizer } from "./optimizer.ts";

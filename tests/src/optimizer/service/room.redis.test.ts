@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
-import { Gate, Keys } from "../../../queues/index.ts";
-import { converge, readRoom } from "../../../src/optimizing/room.ts";
-import { test } from "../../support/redis.ts";
+import { Gate, Keys } from "../../../../queues/index.ts";
+import { converge, readRoom } from "../../../../src/optimizer/service/room.ts";
+import { test } from "../../../support/redis.ts";
 
 test("what was raised does not wait below what somebody has set by hand", async ({
   redis,

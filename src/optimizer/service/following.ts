@@ -1,5 +1,5 @@
-import type { Action } from "../optimizer/planning/plan.ts";
-import type { Room } from "../optimizer/tuning/adjustment.ts";
+import type { Action } from "../planning/plan.ts";
+import type { Room } from "../tuning/adjustment.ts";
 import type { Plans } from "./planning.ts";
 
 type ToolAction = Extract<Action, { what: "concurrency" }>;
