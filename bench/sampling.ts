@@ -19,6 +19,7 @@ import {
   type Sample,
   type ToolReading,
 } from "../queues/index.ts";
+import type { Shape, Shapes } from "../src/optimizer/findings/shape.ts";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../src/optimizer/think.ts";
 import { commitNow } from "./commit.ts";
 import { median, quantile, round } from "./statistics.ts";
@@ -29,6 +30,7 @@ const JOBS = 1_000_000;
 const PROCESSES = 3;
 const ROUNDS = 100;
 const CHUNK = 5_000;
+const STEPS = 50;
 
 const home = mkdtempSync(join(tmpdir(), "tutti-bench-"));
 const server = await openRedis(loadConfig({}, { home }));
@@ -103,19 +105,38 @@ function thinking(count: number, calls: number, rounds: number): number[] {
   };
   const tools = Object.fromEntries(Array.from({ length: count }, (_, n) => [`tool${n}`, tool]));
   const machines = { m: { usage: { cpu: 0.5 }, pressure: {}, believed: {}, background: {} } };
+  const shapes = shapesOf(Object.keys(tools));
+  const admitted = Object.fromEntries(Object.keys(shapes).map((hash) => [hash, 3]));
+  const caps = Object.fromEntries(
+    Object.keys(tools).map((name) => [name, { cap: 8, reason: "at_knee", knee: 8, quietMs: 900 }]),
+  );
   let state: OptimizerState = NOTHING_KNOWN;
   return Array.from({ length: rounds }, (_, pass) => {
     const kept = Array.from({ length: 5 }, (_unused, n) => {
       const atMs = (5 * pass + n) * 1_000;
       return {
         id: `${atMs}-0`,
-        sample: { atMs, ms: 1_000, level: 0, tools, machines, admitted: {} },
+        sample: { atMs, ms: 1_000, level: 0, tools, machines, admitted },
       };
     });
     const from = performance.now();
-    state = think(state, kept, { room: {}, shapes: {}, canary: null, caps: {} })?.state ?? state;
+    state = think(state, kept, { room: {}, shapes, canary: null, caps })?.state ?? state;
     return performance.now() - from;
   });
+}
+
+/** Workflows of 50 tools each, one after another. */
+function shapesOf(tools: readonly string[]): Shapes {
+  const shapes: Record<string, Shape> = {};
+  for (let from = 0; from < tools.length; from += STEPS) {
+    const own = tools.slice(from, from + STEPS);
+    shapes[`workflow${from}`] = {
+      visits: Object.fromEntries(own.map((tool) => [tool, 1])),
+      before: Object.fromEntries(own.map((tool, at) => [tool, own.slice(0, at)])),
+      steps: own.map((tool, at) => [tool, at === 0 ? [] : [at - 1]] as const),
+    };
+  }
+  return shapes;
 }
 
 const before = loadavg()[0] ?? 0;
