@@ -142,7 +142,7 @@ export function think(
     state.tuning,
     found.state.windows,
     found.findings,
-    facts,
+    { ...facts, coming: { forecasts, tools: found.state.tools } },
   );
   const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
   const { state: repeats, hints } = learnRepeats(state.repeats ?? {}, digest.tools, window.ms);

@@ -95,7 +95,7 @@ export class Optimizer {
     let thought = think(known, samples, facts);
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.
-    if (idea !== undefined && idea.asked === undefined) {
+    if (idea !== undefined && idea.asked === undefined && idea.ahead === undefined) {
       const before = (await this.report())?.adjustments.proposed;
       const foretold = foretoldBefore(idea, before) ?? (await this.#recorder.foretell(idea));
       if (foretold !== null)

@@ -42,6 +42,8 @@ export interface Adjustment {
   readonly why: string;
   /** The plan it is of, and who asked for that; none: the optimizer thought of it. */
   readonly asked?: { readonly target: Target; readonly by: string };
+  /** It is made before jobs wait, as the load grows: it need not prove a gain. */
+  readonly ahead?: true;
   /** What the model said of it; none: nobody asked the model. */
   readonly foretold?: Foretold;
   /** Redis' clock. Milliseconds. */

@@ -59,21 +59,22 @@ export function together(windows: readonly Measured[]): Measured {
 /**
  * Whether a change may stay. One that the optimizer thought of has to prove its gain: more calls of the tool end than
  * before, by more than chance explains (one standard error of the logarithm of two Poisson rates) and by 5 % at least.
- * One that somebody asked for stays unless something has become worse. Null: too early to say.
+ * One that somebody asked for, or that is made before jobs wait, stays unless something has become worse. Null: too early to say.
  */
 export function judge(
   before: Measured,
   after: readonly Measured[],
-  { from, to, asked }: Pick<Adjustment, "from" | "to" | "asked">,
+  { from, to, asked, ahead }: Pick<Adjustment, "from" | "to" | "asked" | "ahead">,
 ): Judgement | null {
+  const isFree = asked !== undefined || ahead === true;
   const windows = after.slice(settlingOf(before, after));
   if (windows.length === 0) return null;
   const now = together(windows);
-  const effect = effectOf(before, now, windows.length, asked !== undefined);
+  const effect = effectOf(before, now, windows.length, isFree);
   const harm = harmOf(before, now, effect) ?? (to < from ? missedOf(before, now) : null);
   if (harm !== null) return { verdict: "reverted", reason: harm, effect };
   if (windows.length < JUDGED_WINDOWS) return null;
-  if (asked !== undefined) return { verdict: "kept", reason: "nothing has become worse", effect };
+  if (isFree) return { verdict: "kept", reason: "nothing has become worse", effect };
   return effect.gain >= effect.bar
     ? { verdict: "kept", reason: "more calls end than before", effect }
     : { verdict: "reverted", reason: "no gain was proven", effect };
@@ -118,7 +119,7 @@ function settlingOf({ calls, sumMs }: Measured, after: readonly Measured[]): num
   return Math.min(SETTLING_MAX, Math.max(1, windows));
 }
 
-function effectOf(before: Measured, now: Measured, windows: number, isAsked: boolean): Effect {
+function effectOf(before: Measured, now: Measured, windows: number, isFree: boolean): Effect {
   const rate = ({ ended, ms }: Measured): number => (ms === 0 ? 0 : (ended * 1_000) / ms);
   const beforePerS = rate(before);
   const afterPerS = rate(now);
@@ -128,7 +129,7 @@ function effectOf(before: Measured, now: Measured, windows: number, isAsked: boo
     afterPerS,
     // JSON knows no infinity.
     gain: Math.min(gain, 1_000),
-    bar: isAsked ? WORSE : barOf(before.ended, now.ended),
+    bar: isFree ? WORSE : barOf(before.ended, now.ended),
     windows,
   };
 }

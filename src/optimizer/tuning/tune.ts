@@ -1,14 +1,17 @@
 import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Adjustment, Foretold, Judgement, Room } from "./adjustment.ts";
+import { proposeAhead, type Coming } from "./ahead.ts";
 import { judge, measure, together, type Measured } from "./judge.ts";
-import { proposeRaise, waited } from "./raise.ts";
+import { LEAST_BEFORE, proposeRaise, waited, windowsBefore } from "./raise.ts";
 import { advance, leaveAlone, type Trial, type TuningState } from "./state.ts";
 import { nextWish } from "./wishes.ts";
 
 /** What a change may go by beside what was found. */
 export interface Bounds {
   readonly room: Room;
+  /** What is known of the load that comes. Default: nothing. */
+  readonly coming?: Coming;
   /** What the model says of raises, by tool. */
   readonly foretold?: Readonly<Record<string, Foretold>>;
   /** Nothing is changed: it is said what would be. */
@@ -41,7 +44,7 @@ export function tune(
   before: TuningState,
   windows: readonly Digest[],
   findings: readonly Finding[],
-  { room, foretold = {}, dryRun = false }: Bounds,
+  { room, coming, foretold = {}, dryRun = false }: Bounds,
 ): Tuned {
   const state = advance(before, room);
   if (state.trial !== null) return proceed(state, state.trial, windows);
@@ -56,7 +59,7 @@ export function tune(
     return { ...declined, made: adjustment, state: next };
   }
   const proposed = proposeRaise(state, windows, findings, room);
-  if (proposed === null) return { state };
+  if (proposed === null) return goAhead(state, windows, { room, coming, dryRun });
   const told = foretold[proposed.tool];
   const adjustment = told === undefined ? proposed : { ...proposed, foretold: told };
   if (told !== undefined && isVain(told)) {
@@ -66,6 +69,26 @@ export function tune(
   if (dryRun) return { proposed: adjustment, state };
   const measured = waited(windows, adjustment.tool, state.changedAtMs);
   return { made: adjustment, state: make(state, adjustment, measured, room) };
+}
+
+/** What is raised before jobs wait, as the load grows. */
+function goAhead(
+  state: TuningState,
+  windows: readonly Digest[],
+  {
+    room,
+    coming,
+    dryRun,
+  }: Pick<Bounds, "room" | "dryRun"> & { readonly coming: Coming | undefined },
+): Tuned {
+  const before = windowsBefore(windows, state.changedAtMs);
+  const atMs = windows.at(-1)?.atMs;
+  if (coming === undefined || atMs === undefined || before.length < LEAST_BEFORE) return { state };
+  const proposed = proposeAhead(state, atMs, coming, room);
+  if (proposed === null) return { state };
+  if (dryRun) return { proposed, state };
+  const measured = before.map((one) => measure(one, proposed.tool));
+  return { made: proposed, state: make(state, proposed, measured, room) };
 }
 
 function make(
