@@ -4,7 +4,7 @@ import { readJson } from "../../config/index.ts";
 import type { Keys } from "../names.ts";
 
 /** Entries of the audit that are kept. */
-const AUDIT_MAX = 1_000;
+const AUDIT_MAX = 10_000;
 
 /**
  * What the optimizer remembers. A pass that was overtaken by another one writes nothing: of two that read the

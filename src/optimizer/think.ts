@@ -35,6 +35,11 @@ export interface OptimizerState {
   readonly dryRun?: boolean;
   readonly findings: FindingState;
   readonly alerts: AlertState;
+  /** What the last pass raised and resolved: the next one makes sure that it was told. */
+  readonly unannounced?: readonly {
+    readonly alert: Alert;
+    readonly what: "raised" | "resolved";
+  }[];
   /** What tools took within the last hour; none: the state is of an older version. */
   readonly bases?: Bases;
   readonly tuning: TuningState;
@@ -144,7 +149,7 @@ export function think(
     found.findings,
     { ...facts, coming: { forecasts, tools: found.state.tools } },
   );
-  const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window.ms);
+  const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window);
   const { state: repeats, hints } = learnRepeats(state.repeats ?? {}, digest.tools, window.ms);
   const {
     state: caps,
@@ -161,6 +166,10 @@ export function think(
       lastId: samples.at(-1)?.id ?? state.lastId,
       findings: found.state,
       alerts: alerts.state,
+      unannounced: [
+        ...alerts.raised.map((alert) => ({ alert, what: "raised" as const })),
+        ...alerts.resolved.map((alert) => ({ alert, what: "resolved" as const })),
+      ],
       bases,
       tuning: { ...tuning, lastId },
       caps,

@@ -42,6 +42,9 @@ export function eventsOf({ adjustments, caps }: OptimizerReport): AuditEvent[] {
   ];
 }
 
+/** Whether an adjustment was made: by the optimizer, or by the learner of the gate. */
+export const isMade = ({ event }: AuditEntry): boolean => event === "made" || event === "learned";
+
 /** Whether an adjustment is in force no more. */
 export const isTakenBack = (entry: AuditEntry): boolean =>
   entry.event === "rolled_back" || (entry.event === "judged" && entry.verdict === "reverted");

@@ -28,14 +28,22 @@ export async function readCaps(redis: Redis, keys: Keys): Promise<Record<string,
   );
 }
 
-/** Lets the gate go by caps that somebody took back, and no more by those whose time is over. */
-export async function convergePins(gate: Gate, before: CapState, now: CapState): Promise<void> {
-  const names = new Set([...Object.keys(before.pins), ...Object.keys(now.pins)]);
-  if (names.size === 0) return;
+/**
+ * Lets the gate go by caps that somebody took back, and by no others. Told again with every pass, so that what was decided
+ * comes true also when the process that decided it has died, or was overtaken, in between.
+ */
+export async function convergePins(
+  redis: Redis,
+  keys: Keys,
+  gate: Gate,
+  pins: CapState["pins"],
+): Promise<void> {
+  const mark = "tuned:";
+  const fields = await redis.hkeys(`${keys.gate}.layers:tools`);
   const tools: Record<string, { tuned: { cap: number | false } | false }> = {};
-  for (const tool of names) {
-    const pin = now.pins[tool];
-    tools[tool] = { tuned: pin === undefined ? false : { cap: pin.cap ?? false } };
-  }
-  await gate.configure({ tools });
+  for (const field of fields)
+    if (field.startsWith(mark)) tools[field.slice(mark.length)] = { tuned: false };
+  for (const [tool, { cap }] of Object.entries(pins))
+    tools[tool] = { tuned: { cap: cap ?? false } };
+  if (Object.keys(tools).length > 0) await gate.configure({ tools });
 }

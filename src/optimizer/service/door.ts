@@ -67,9 +67,14 @@ const plansForm = z.strictObject({
   targets: z
     .array(z.enum(TARGETS))
     .min(1)
+    .max(TARGETS.length)
     .default([...TARGETS]),
   /** How daringly machines are filled; null: as they are. Default: as they are. */
-  strategies: z.array(z.enum(STRATEGY_NAMES).nullable()).min(1).default([null]),
+  strategies: z
+    .array(z.enum(STRATEGY_NAMES).nullable())
+    .min(1)
+    .max(STRATEGY_NAMES.length + 1)
+    .default([null]),
   /** How often the load is played, each time by another chance. Default: 5. */
   plays: z.int().min(1).max(200).default(5),
 });

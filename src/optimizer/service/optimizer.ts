@@ -18,11 +18,11 @@ import {
   type OptimizerReport,
   type OptimizerState,
 } from "../think.ts";
-import type { Adjustment } from "../tuning/adjustment.ts";
-import { NO_CAPS, pinCap, type CapChange } from "../tuning/caps.ts";
+import type { Adjustment, Room } from "../tuning/adjustment.ts";
+import { NO_CAPS, pinCap, type CapChange, type CapState } from "../tuning/caps.ts";
 import { rollBack, withdraw } from "../tuning/state.ts";
 import type { Wish } from "../tuning/wishes.ts";
-import { eventsOf, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
+import { eventsOf, isMade, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
 import { convergePins, readCaps } from "./caps.ts";
 import type { PlanFacts } from "./planning.ts";
 import type { Recorded } from "./record.ts";
@@ -86,6 +86,8 @@ export class Optimizer {
     const { version, state } = await this.#store.read();
     const known = state ?? NOTHING_KNOWN;
     if (known.off === true) return null;
+    // Who kept them last may have died before it told anybody; telling twice is telling once.
+    await this.#announceAll(known.unannounced);
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
@@ -103,14 +105,12 @@ export class Optimizer {
     }
     if (thought === null) return null;
     const events = eventsOf(thought.report);
-    await convergePins(this.#gate, known.caps ?? NO_CAPS, thought.state.caps ?? NO_CAPS);
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
-    await this.#converge(thought.state.tuning.desired);
-    for (const what of ["raised", "resolved"] as const)
-      for (const alert of thought.report.alerts[what]) await this.#announce?.(alert, what);
+    await this.#converge(thought.state.tuning.desired, thought.state.caps?.pins);
     // It was turned off meanwhile: what was just done must not stay.
     if ((await this.#store.read()).state?.off === true) await this.#converge({});
+    await this.#announceAll(thought.state.unannounced);
     return thought.report;
   }
 
@@ -139,14 +139,21 @@ export class Optimizer {
           : made.map((adjustment) => ({ event: "made" as const, by: "settings", adjustment }));
       const { caps = NO_CAPS } = known;
       const free = { ...caps, pins: {} };
-      if (mode !== true) await convergePins(this.#gate, caps, free);
       const next = { ...known, off, dryRun, ...(mode === true ? {} : { tuning, caps: free }) };
       if (await this.#store.keep(version, next, events)) return;
     }
   }
 
+  async #announceAll(alerts: OptimizerState["unannounced"] = []): Promise<void> {
+    for (const { alert, what } of alerts) await this.#announce?.(alert, what);
+  }
+
   /** Lets the gate, and whoever looks at queues, go by what tools should have. */
-  async #converge(desired: Readonly<Record<string, number>>): Promise<void> {
+  async #converge(
+    desired: Readonly<Record<string, number>>,
+    pins: CapState["pins"] = {},
+  ): Promise<void> {
+    await convergePins(this.#redis, this.#keys, this.#gate, pins);
     const changed = await converge(this.#gate, await readRoom(this.#redis, this.#keys), desired);
     if (changed.length > 0) await this.#show(changed);
   }
@@ -212,12 +219,22 @@ export class Optimizer {
       const { version, state } = await this.#store.read();
       const entries = await this.#store.audit(Number.MAX_SAFE_INTEGER);
       const own = entries.filter((entry) => entry.adjustment.id === id);
-      // Another one may have come to the same number since.
-      const adjustment = own.some(isTakenBack) ? undefined : own[0]?.adjustment;
+      // Another one may have come to the same number since; one that was declined was never made.
+      const adjustment = own.some(isTakenBack) ? undefined : own.find(isMade)?.adjustment;
+      if (adjustment?.what === "cap" && state?.off === true)
+        throw new TuttiError(
+          "optimizer_inactive",
+          "the optimizer is turned off: nobody would end it",
+        );
       const next =
         state === null || adjustment === undefined
           ? null
-          : without(state, adjustment, await this.#runs.now());
+          : without(
+              state,
+              adjustment,
+              await readRoom(this.#redis, this.#keys),
+              await this.#runs.now(),
+            );
       if (state === null || adjustment === undefined || next === null)
         throw new TuttiError(
           "adjustment_not_found",
@@ -227,8 +244,7 @@ export class Optimizer {
       if (dryRun) return adjustment;
       if (!(await this.#store.keep(version, next, [{ event: "rolled_back", by, adjustment }])))
         continue;
-      await this.#converge(next.tuning.desired);
-      await convergePins(this.#gate, NO_CAPS, next.caps ?? NO_CAPS);
+      await this.#converge(next.tuning.desired, next.caps?.pins);
       return adjustment;
     }
     throw new TuttiError("internal_error", "the optimizer's state changed too often");
@@ -239,12 +255,13 @@ export class Optimizer {
 function without(
   state: OptimizerState,
   adjustment: Adjustment | CapChange,
+  room: Room,
   nowMs: number,
 ): OptimizerState | null {
   if (adjustment.what === "cap") {
     const caps = pinCap(state.caps ?? NO_CAPS, adjustment, nowMs);
     return caps === null ? null : { ...state, caps };
   }
-  const tuning = rollBack(state.tuning, adjustment);
+  const tuning = rollBack(state.tuning, adjustment, room);
   return tuning === null ? null : { ...state, tuning };
 }

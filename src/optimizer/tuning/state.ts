@@ -40,14 +40,33 @@ export const NOTHING_TUNED: TuningState = {
 };
 
 /** Takes an adjustment back by hand; the tool is left alone for as long as can be. Null: it is not in force. */
-export function rollBack(state: TuningState, adjustment: Adjustment): TuningState | null {
+export function rollBack(
+  state: TuningState,
+  adjustment: Adjustment,
+  room: Room,
+): TuningState | null {
   const { tool, from, to } = adjustment;
-  if (state.desired[tool] !== to) return null;
+  const own = room[tool];
+  if (own === undefined || own.isSet || (state.desired[tool] ?? own.declared) !== to) return null;
   return {
-    ...state,
-    desired: { ...state.desired, [tool]: from },
+    ...desire(state, tool, from, own.declared),
     trial: state.trial?.adjustment.tool === tool ? null : state.trial,
     resting: { ...state.resting, [tool]: [REST_WINDOWS_MAX, REST_WINDOWS_MAX] },
+  };
+}
+
+/** Gives a tool so many calls at once. */
+export function desire(
+  state: TuningState,
+  tool: string,
+  value: number,
+  declared: number,
+): TuningState {
+  const { [tool]: _, ...lowered } = state.lowered ?? {};
+  return {
+    ...state,
+    desired: { ...state.desired, [tool]: value },
+    lowered: value < declared ? { ...lowered, [tool]: declared } : lowered,
   };
 }
 
@@ -87,15 +106,18 @@ function rest(resting: TuningState["resting"]): TuningState["resting"] {
 function disown(state: TuningState, room: Room): TuningState {
   const desired: Record<string, number> = {};
   const lowered: Record<string, number> = {};
+  const { trial } = state;
   for (const [tool, to] of Object.entries(state.desired)) {
     const own = room[tool];
     if (own === undefined || own.isSet) continue;
     const most = Math.min(to, own.max);
     const isLowered = most < own.declared && state.lowered?.[tool] === own.declared;
     if (isLowered) lowered[tool] = own.declared;
-    if (most > own.declared || isLowered) desired[tool] = most;
+    // What goes back to what is declared is watched like any other change.
+    const isTried =
+      most === own.declared && trial?.adjustment.tool === tool && trial.adjustment.to === most;
+    if (most > own.declared || isLowered || isTried) desired[tool] = most;
   }
-  const { trial } = state;
   const isOn = trial !== null && desired[trial.adjustment.tool] === trial.adjustment.to;
   return { ...state, desired, lowered, trial: isOn ? trial : null };
 }

@@ -4,8 +4,11 @@ import type { Adjustment, Foretold, Judgement, Room } from "./adjustment.ts";
 import { proposeAhead, type Coming } from "./ahead.ts";
 import { judge, measure, together, type Measured } from "./judge.ts";
 import { LEAST_BEFORE, proposeRaise, waited, windowsBefore } from "./raise.ts";
-import { advance, leaveAlone, type Trial, type TuningState } from "./state.ts";
+import { advance, desire, leaveAlone, type Trial, type TuningState } from "./state.ts";
 import { nextWish } from "./wishes.ts";
+
+/** Jobs waited for less of the time: more is not waited for. */
+const QUIET = 0.25;
 
 /** What a change may go by beside what was found. */
 export interface Bounds {
@@ -47,7 +50,7 @@ export function tune(
   { room, coming, foretold = {}, dryRun = false }: Bounds,
 ): Tuned {
   const state = advance(before, room);
-  if (state.trial !== null) return proceed(state, state.trial, windows);
+  if (state.trial !== null) return proceed(state, state.trial, windows, room);
   const wish = dryRun ? null : nextWish(state, windows, room);
   if (wish !== null) {
     const { adjustment, dropped, wishes } = wish;
@@ -59,22 +62,36 @@ export function tune(
     return { ...declined, made: adjustment, state: next };
   }
   const proposed = proposeRaise(state, windows, findings, room);
-  if (proposed === null) return goAhead(state, windows, { room, coming, dryRun });
+  if (proposed === null) return goAhead(state, windows, findings, { room, coming, dryRun });
   const told = foretold[proposed.tool];
   const adjustment = told === undefined ? proposed : { ...proposed, foretold: told };
   if (told !== undefined && isVain(told)) {
     const reason = "in the model of the gate it gains nothing";
-    return { declined: [{ adjustment, reason }], state: leaveAlone(state, adjustment.tool) };
+    const left = leaveAlone(state, adjustment.tool);
+    return { declined: [{ adjustment, reason }], state: { ...left, lastId: adjustment.id } };
   }
   if (dryRun) return { proposed: adjustment, state };
   const measured = waited(windows, adjustment.tool, state.changedAtMs);
   return { made: adjustment, state: make(state, adjustment, measured, room) };
 }
 
+/**
+ * Nothing waits for a tool, and half of what it may run at once does run: what comes does call it, and is not skipped, kept
+ * or tried again and again.
+ */
+function isInUse(tool: string, room: Room, windows: readonly Digest[]): boolean {
+  const seen = windows.flatMap(({ tools }) => tools[tool] ?? []);
+  const mean = (of: (one: (typeof seen)[number]) => number): number =>
+    seen.reduce((sum, one) => sum + of(one), 0) / windows.length;
+  const isQuiet = mean(({ busy }) => busy) < QUIET;
+  return isQuiet && mean(({ active }) => active) >= (room[tool]?.concurrency ?? 0) / 2;
+}
+
 /** What is raised before jobs wait, as the load grows. */
 function goAhead(
   state: TuningState,
   windows: readonly Digest[],
+  findings: readonly Finding[],
   {
     room,
     coming,
@@ -84,7 +101,11 @@ function goAhead(
   const before = windowsBefore(windows, state.changedAtMs);
   const atMs = windows.at(-1)?.atMs;
   if (coming === undefined || atMs === undefined || before.length < LEAST_BEFORE) return { state };
-  const proposed = proposeAhead(state, atMs, coming, room);
+  const kept = new Set(findings.map(({ tool }) => tool));
+  const free = Object.fromEntries(
+    Object.entries(room).filter(([tool]) => !kept.has(tool) && isInUse(tool, room, before)),
+  );
+  const proposed = proposeAhead(state, atMs, coming, free);
   if (proposed === null) return { state };
   if (dryRun) return { proposed, state };
   const measured = before.map((one) => measure(one, proposed.tool));
@@ -98,19 +119,15 @@ function make(
   room: Room,
 ): TuningState {
   const { id, tool, to, atMs } = adjustment;
-  const { [tool]: _, ...lowered } = state.lowered ?? {};
-  const declared = room[tool]?.declared ?? to;
   return {
-    ...state,
+    ...desire(state, tool, to, room[tool]?.declared ?? to),
     lastId: id,
     changedAtMs: atMs,
-    desired: { ...state.desired, [tool]: to },
-    lowered: to < declared ? { ...lowered, [tool]: declared } : lowered,
     trial: { adjustment, before: together(before), after: [] },
   };
 }
 
-function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): Tuned {
+function proceed(state: TuningState, trial: Trial, windows: readonly Digest[], room: Room): Tuned {
   const { adjustment } = trial;
   const { tool, from } = adjustment;
   const last = windows.at(-1);
@@ -122,10 +139,9 @@ function proceed(state: TuningState, trial: Trial, windows: readonly Digest[]): 
   return {
     judged,
     state: {
-      ...leaveAlone(state, tool),
+      ...desire(leaveAlone(state, tool), tool, from, room[tool]?.declared ?? from),
       trial: null,
       changedAtMs: last?.atMs ?? state.changedAtMs,
-      desired: { ...state.desired, [tool]: from },
     },
   };
 }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Digest } from "../../../../src/optimizer/findings/digest.ts";
 import type { FindingState } from "../../../../src/optimizer/findings/find.ts";
+import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
 import { learnForecast, type ForecastState } from "../../../../src/optimizer/forecast.ts";
 import { seeded } from "../../../../src/optimizer/simulation/random.ts";
 import type { Room } from "../../../../src/optimizer/tuning/adjustment.ts";
@@ -17,11 +18,17 @@ function pass(
   loads: readonly number[],
   bounds: Partial<Bounds> = {},
   room: Room = { ask: { concurrency: 4, declared: 4, max: 16, isSet: false } },
+  {
+    findings = [],
+    busy = 0,
+    active,
+  }: { readonly findings?: string[]; readonly busy?: number; readonly active?: number } = {},
 ) {
   let state: TuningState = NOTHING_TUNED;
   let forecast: ForecastState | undefined;
   const declared = room["ask"]!;
   let { concurrency } = declared;
+  const found = findings.map((tool) => ({ tool, kind: "failing" }) as unknown as Finding);
   const windows: Digest[] = [];
   const told: string[] = [];
   let full = 0;
@@ -32,10 +39,19 @@ function pass(
     windows.push({
       atMs: 5_000 * (n + 1),
       ms: 5_000,
-      tools: { ask: { busy: 0, ok: ended, failed: 0, calls: ended, meanMs: 1_000 } },
+      tools: {
+        ask: {
+          busy,
+          active: active ?? ended / 5,
+          ok: ended,
+          failed: 0,
+          calls: ended,
+          meanMs: 1_000,
+        },
+      },
       machines: {},
     } as unknown as Digest);
-    const { made, judged, proposed, ...next } = tune(state, windows.slice(-12), [], {
+    const { made, judged, proposed, ...next } = tune(state, windows.slice(-12), found, {
       room: { ask: { ...declared, concurrency } },
       coming: { forecasts: { ask: forecast }, tools: USUAL },
       ...bounds,
@@ -70,6 +86,12 @@ test("a load that only varies is hardly ever, and one that falls never", () => {
   }).filter((told) => told.length > 0);
   expect(raised.length).toBeLessThanOrEqual(2);
   expect(pass(ramp.toReversed()).told).toEqual([]);
+});
+
+test("nor one of a tool that something keeps, or that what comes hardly calls", () => {
+  expect(pass(ramp, {}, undefined, { findings: ["ask"] }).told).toEqual([]);
+  expect(pass(ramp, {}, undefined, { active: 0.1 }).told).toEqual([]);
+  expect(pass(ramp, {}, undefined, { busy: 1 }).told).toEqual([]);
 });
 
 test("a dry run says what it would raise; what people have set is left alone", () => {

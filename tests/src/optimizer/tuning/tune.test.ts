@@ -237,6 +237,23 @@ describe("what somebody asked for", () => {
     expect([world.concurrency, world.state.desired]).toEqual([6, {}]);
   });
 
+  test("may be what the catalogue declares: that is measured and taken back like any other", () => {
+    const world = new World((concurrency) => (concurrency > 4 ? 10 : 50));
+    world.room = { ask: { ...ASK, concurrency: 8, declared: 8 } };
+    world.idle(6).busy = 0;
+    asked(world, 4).pass(8);
+    expect(world.told).toEqual(["8 -> 4", "kept 4"]);
+    asked(world, 8).pass(20);
+    expect(world.told.slice(2)).toEqual(["4 -> 8", "reverted 8"]);
+    // It is lowered still, as it was before that.
+    expect([world.concurrency, world.state.lowered]).toEqual([4, { ask: 8 }]);
+    asked(world, 8).pass(1);
+    const { adjustment } = world.state.trial!;
+    world.state = rollBack(world.state, adjustment, world.room)!;
+    world.pass(1);
+    expect([world.concurrency, world.state.lowered]).toEqual([4, { ask: 8 }]);
+  });
+
   test("is dropped, and says why, where it cannot be done any more", () => {
     const world = asked(new World(() => 100), 2, 4, 4).pass(20);
     expect(world.told).toEqual(["declined 2", "2 -> 4", "kept 4", "declined 4"]);
@@ -296,10 +313,10 @@ describe("what was changed", () => {
     const first = { ...FINDING, id: 1, what: "concurrency", from: 2, to: 3 } as const;
     // The second raise is underway already: the first one is not what is in force.
     expect(adjustment).toMatchObject({ id: 2, from: 3, to: 5 });
-    expect(rollBack(world.state, { ...first, why: "", atMs: 0 })).toBeNull();
-    world.state = rollBack(world.state, adjustment!)!;
+    expect(rollBack(world.state, { ...first, why: "", atMs: 0 }, world.room)).toBeNull();
+    world.state = rollBack(world.state, adjustment!, world.room)!;
     expect(world.state).toMatchObject({ desired: { ask: 3 }, trial: null });
-    expect(rollBack(world.state, adjustment!)).toBeNull();
+    expect(rollBack(world.state, adjustment!, world.room)).toBeNull();
     world.room = { ask: { ...ASK, concurrency: 3 } };
     const before = world.told.length;
     expect(world.pass(300).told).toHaveLength(before);
