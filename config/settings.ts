@@ -94,10 +94,11 @@ export const configSchema = z.strictObject({
     .describe(
       "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain; dry-run: only say what would be raised. The same for all workers.",
     ),
-  canary: text("the id of a workflow")
+  canary: z
+    .preprocess(fromWord, z.union([z.literal(false), text("the id of a workflow")]))
     .optional()
     .describe(
-      "A registered workflow that is started every minute, to see whether it completes. The same for all workers.",
+      "A registered workflow that is started every minute, to see whether it completes; false: none any more. A worker without it leaves it as it is.",
     ),
   prefix: text(
     "a key prefix with a hash tag, such as {tutti}",

@@ -23,6 +23,8 @@ export interface CanaryResult {
 /** What is known of the canary of a deployment. */
 export interface CanaryRecord {
   readonly workflowId: string;
+  /** How often it is started. Milliseconds. */
+  readonly everyMs: number;
   /** The run that is underway; null: none. */
   readonly runId: string | null;
   /** The oldest first. */

@@ -37,9 +37,12 @@ export interface StartWorkerOptions {
    * starts with `false` or `dry-run` also takes back what was raised. Default: true.
    */
   readonly optimizer?: boolean | "dry-run";
-  /** Id of a registered workflow that is started again and again, to see whether it completes; the same for all workers. Default: none. */
-  readonly canary?: string | undefined;
-  /** How often; the same for all workers. Milliseconds. Default: 60,000. */
+  /**
+   * Id of a registered workflow that is started again and again, to see whether it completes; `false`: none any more. Default:
+   * as the workers before have left it.
+   */
+  readonly canary?: string | false | undefined;
+  /** How often. Milliseconds. Default: 60,000. */
   readonly canaryIntervalMs?: number;
   /** How often the optimizer looks; the same for all workers of a deployment. Milliseconds. Default: 5,000. */
   readonly optimizeIntervalMs?: number;

@@ -1,5 +1,6 @@
 import { isTuttiError } from "../../config/index.ts";
 import {
+  forgetRun,
   isOpen,
   startRegistered,
   type Canaries,
@@ -10,8 +11,14 @@ import {
 
 /** How often a canary run is started (R197). Milliseconds. */
 export const CANARY_INTERVAL_MS = 60_000;
-/** Whose runs they are: they do not stand in anybody's line, and nobody finds them among their own. */
+/** Whose runs they are: they do not stand in anybody's line. */
 const TENANT = "canary";
+
+/** What the job scheduler gives every pass. */
+export interface CanaryJob {
+  readonly workflowId: string;
+  readonly everyMs: number;
+}
 
 /** What a pass saw of the run before, and the run that it started. */
 interface CanaryReport {
@@ -22,26 +29,29 @@ interface CanaryReport {
 
 /**
  * Looks at the last canary run and starts the next one: a registered workflow that tells whether the deployment does what
- * it is there for. While one is open no other is started.
+ * it is there for. While one is open no other is started. One that went well is removed; what did not is kept like any run.
  */
 export async function flyCanary(
   parts: StartParts,
   canaries: Canaries,
-  workflowId: string,
+  { workflowId, everyMs }: CanaryJob,
 ): Promise<CanaryReport> {
   const known = await canaries.read();
   const record: CanaryRecord =
-    known?.workflowId === workflowId ? known : { workflowId, runId: null, results: [] };
+    known?.workflowId === workflowId ? known : { workflowId, everyMs, runId: null, results: [] };
   const atMs = await parts.runs.now();
   const before = record.runId === null ? null : await resultOf(parts, record.runId, atMs);
-  const results = before === null ? record.results : [...record.results, before];
+  // One that is open for long is one that did not end, however often it is looked at.
+  const others = record.results.filter(({ runId }) => runId !== before?.runId);
+  const results = before === null ? record.results : [...others, before];
   if (before?.state === "open") {
-    await canaries.write({ ...record, results });
+    await canaries.write({ ...record, everyMs, results });
     return { before, started: null };
   }
   const runId = `canary-${atMs}`;
   // Written first: who dies now is found out by the next pass, which then sees no run.
-  await canaries.write({ workflowId, runId, results });
+  await canaries.write({ workflowId, everyMs, runId, results });
+  if (before?.state === "completed") await forgetRun(parts, before.runId);
   try {
     const identity = { tenant: TENANT, actor: TENANT, correlationId: runId };
     await startRegistered(parts, { workflowId, runId, input: {}, identity });
@@ -49,7 +59,7 @@ export async function flyCanary(
     if (!isTuttiError(thrown) || thrown.retryable) throw thrown;
     const reason = `${thrown.code}: ${thrown.message}`;
     const failed: CanaryResult = { runId, state: "none", tookMs: null, reason, atMs };
-    await canaries.write({ workflowId, runId: null, results: [...results, failed] });
+    await canaries.write({ workflowId, everyMs, runId: null, results: [...results, failed] });
     return { before: failed, started: null };
   }
   return { before, started: runId };

@@ -1,4 +1,4 @@
-import { Worker, type Job, type Queue } from "bullmq";
+import { Worker, type Job, type JobsOptions, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
@@ -7,7 +7,7 @@ import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
 import type { ServiceLevel } from "../gate/service-level.ts";
-import { CANARY_INTERVAL_MS, flyCanary } from "./canary.ts";
+import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "./canary.ts";
 import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
 import { dropLanes } from "./lanes.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
@@ -28,8 +28,8 @@ interface DutiesOptions {
   readonly optimizer?: { pass(): Promise<object | null> };
   /** How often. Milliseconds. */
   readonly optimizeIntervalMs: number;
-  /** Workflow that is started again and again, to see whether it completes; undefined: none. */
-  readonly canary?: string;
+  /** Workflow that is started again and again, to see whether it completes; false: none any more; undefined: as it is. */
+  readonly canary?: string | false;
   readonly canaries: Canaries;
   /** How often. Milliseconds. Default: 60,000. */
   readonly canaryIntervalMs?: number;
@@ -66,8 +66,8 @@ export class Duties {
       if (every === null) await this.#queue.removeJobScheduler(name);
       else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
     }
+    await this.#scheduleCanary(opts);
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
-    if (this.#options.canary === undefined) await this.#options.canaries.forget();
     this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
@@ -91,8 +91,7 @@ export class Duties {
 
   /** How often each duty is done; null: not at all. Milliseconds. */
   #intervals(): Readonly<Record<string, number | null>> {
-    const { learner, optimizer, optimizeIntervalMs, canary } = this.#options;
-    const { canaryIntervalMs = CANARY_INTERVAL_MS } = this.#options;
+    const { learner, optimizer, optimizeIntervalMs } = this.#options;
     return {
       retention: RETENTION_INTERVAL_MS,
       sweeper: this.#sweepIntervalMs,
@@ -100,7 +99,6 @@ export class Duties {
       learner: learner === undefined ? null : LEARN_INTERVAL_MS,
       optimizer: optimizer === undefined ? null : optimizeIntervalMs,
       lanes: this.#sweepIntervalMs,
-      canary: canary === undefined ? null : canaryIntervalMs,
     };
   }
 
@@ -119,15 +117,24 @@ export class Duties {
       case "lanes":
         return dropLanes(this.#engine, this.#engine.queues);
       case "canary":
-        return this.#fly();
+        return flyCanary(this.#engine, this.#options.canaries, job.data as CanaryJob);
       default:
         return { unknown: job.name };
     }
   }
 
-  async #fly(): Promise<object> {
-    const { canary, canaries } = this.#options;
-    return canary === undefined ? { started: null } : flyCanary(this.#engine, canaries, canary);
+  /** A worker that says nothing of it leaves it to those that do: each can do the pass. */
+  async #scheduleCanary(opts: JobsOptions): Promise<void> {
+    const { canary, canaries, canaryIntervalMs: every = CANARY_INTERVAL_MS } = this.#options;
+    const name = "canary";
+    if (canary === undefined) return;
+    if (canary === false) {
+      await this.#queue.removeJobScheduler(name);
+      await canaries.forget();
+      return;
+    }
+    const data: CanaryJob = { workflowId: canary, everyMs: every };
+    await this.#queue.upsertJobScheduler(name, { every }, { name, data, opts });
   }
 
   #checkDeadlines(): void {

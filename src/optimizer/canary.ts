@@ -26,12 +26,21 @@ interface Result {
   readonly atMs: number;
 }
 
-/** Null: there is no canary, or nothing is known of it yet. */
+/** Results older than so many intervals say nothing about now. */
+const STALE = 10;
+
+/** Null: there is no canary, or nothing is known of it yet, or nothing was for long. */
 export function canaryOf(
-  record: { readonly workflowId: string; readonly results: readonly Result[] } | null,
+  record: {
+    readonly workflowId: string;
+    readonly everyMs: number;
+    readonly results: readonly Result[];
+  } | null,
+  nowMs: number,
 ): Canary | null {
   const result = record?.results.at(-1);
   if (record === null || result === undefined) return null;
+  if (nowMs - result.atMs > STALE * record.everyMs) return null;
   const { atMs, ...last } = result;
   const isGood = ({ state }: Result): boolean => state === "completed";
   const lastGood = record.results.findLastIndex(isGood);

@@ -91,7 +91,7 @@ export class Optimizer {
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
     const room = await readRoom(this.#redis, this.#keys);
     const shapes = await this.#shapes.of(known, samples);
-    const canary = canaryOf(await this.#canaries.read());
+    const canary = canaryOf(await this.#canaries.read(), await this.#runs.now());
     const caps = await readCaps(this.#redis, this.#keys);
     const facts = { room, shapes, canary, caps, dryRun: known.dryRun ?? false };
     let thought = think(known, samples, facts);

@@ -9,11 +9,19 @@ const result = (n: number, state: string) => ({
   atMs: 60_000 * n,
 });
 
+const of = (results: readonly ReturnType<typeof result>[], nowMs = 200_000) =>
+  canaryOf({ workflowId: "w", everyMs: 60_000, results }, nowMs);
+
+test("what was seen long ago says nothing about now", () => {
+  expect(of([result(1, "failed")], 660_000)).not.toBeNull();
+  expect(of([result(1, "failed")], 660_001)).toBeNull();
+});
+
 test("a canary tells its last run, and how many did not complete", () => {
-  expect(canaryOf(null)).toBeNull();
-  expect(canaryOf({ workflowId: "w", results: [] })).toBeNull();
+  expect(canaryOf(null, 0)).toBeNull();
+  expect(of([])).toBeNull();
   const results = [result(1, "failed"), result(2, "completed"), result(3, "open")];
-  expect(canaryOf({ workflowId: "w", results })).toEqual({
+  expect(of(results)).toEqual({
     workflowId: "w",
     last: { runId: "c3", state: "open", tookMs: null, at: "1970-01-01T00:03:00.000Z" },
     failed: 2,
@@ -21,7 +29,7 @@ test("a canary tells its last run, and how many did not complete", () => {
     failedInARow: 1,
   });
   const bad = [result(1, "failed"), result(2, "none")];
-  expect(canaryOf({ workflowId: "w", results: bad })).toMatchObject({ failedInARow: 2 });
+  expect(of(bad)).toMatchObject({ failedInARow: 2 });
   const good = [result(1, "completed")];
-  expect(canaryOf({ workflowId: "w", results: good })).toMatchObject({ failedInARow: 0 });
+  expect(of(good)).toMatchObject({ failedInARow: 0 });
 });
