@@ -76,11 +76,12 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
         : recall(candidate, input, attempt, found, cache.ttlMs);
     },
     async make(input, attempt, found) {
-      if (called.idempotent && definition.cache === undefined && attempt === 1) {
+      const output = await callTool(candidate, signal, called, input, attempt, template);
+      // Only what there is a result of could have been kept.
+      if (called.idempotent && definition.cache === undefined) {
         const isRepeat = engine.repeats.isRepeat(called.tool, job.data.tenant, input);
         if (isRepeat !== null) engine.meter.checked(called.tool, isRepeat);
       }
-      const output = await callTool(candidate, signal, called, input, attempt, template);
       const error = postconditionError(step, found, output);
       const stored = await engine.values.draft(runId, FIELDS.output(stepId, item), output);
       if (error !== null) {

@@ -68,7 +68,7 @@ export class Duties {
     }
     await this.#scheduleCanary(opts);
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
-    this.#worker = new Worker(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
+    this.#worker = new Worker<CanaryJob>(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
       concurrency: 1,
@@ -102,7 +102,7 @@ export class Duties {
     };
   }
 
-  async #perform(job: Job): Promise<object> {
+  async #perform(job: Job<CanaryJob>): Promise<object> {
     switch (job.name) {
       case "retention":
         return removeExpired(this.#engine, this.#options.retention);
@@ -117,7 +117,7 @@ export class Duties {
       case "lanes":
         return dropLanes(this.#engine, this.#engine.queues);
       case "canary":
-        return flyCanary(this.#engine, this.#options.canaries, job.data as CanaryJob);
+        return flyCanary(this.#engine, this.#options.canaries, job.data);
       default:
         return { unknown: job.name };
     }

@@ -32,7 +32,7 @@ export class Meter {
     this.#of(tool).wait.record(ms);
   }
 
-  /** A call is made of which it is known whether it was made before with the same input. */
+  /** A call went well of which it is known whether it did before with the same input. */
   checked(tool: string, isRepeat: boolean): void {
     const count = this.#of(tool);
     count.checked++;

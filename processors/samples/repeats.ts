@@ -7,7 +7,7 @@ const WITHIN_MS = 600_000;
 /** Longer inputs are not looked at: what that costs would be more than it tells. Characters. */
 const MAX_CHARS = 4_096;
 
-/** Which calls of one process are made again with the same input: what a cache might have spared. */
+/** Which calls that went well were made before, by the same process, with the same input: what a cache might have spared. */
 export class Repeats {
   readonly #seen = new Map<string, number>();
   readonly #now: () => number;
@@ -17,7 +17,7 @@ export class Repeats {
     this.#now = now;
   }
 
-  /** Whether this tenant's call was made before within ten minutes; null: the input is too long to look. */
+  /** Whether this tenant's call went well before within ten minutes; null: the input is too long to look. */
   isRepeat(tool: string, tenant: string, input: JsonObject): boolean | null {
     const text = JSON.stringify(input);
     if (text.length > MAX_CHARS) return null;

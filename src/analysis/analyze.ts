@@ -1,7 +1,8 @@
 import type { RunDefinition } from "../../queues/index.ts";
 import { turnsBefore } from "../eligible.ts";
 import type { RunView } from "../run-view.ts";
-import { endWith, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
+import { savedBy, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
+import { inOrder } from "./order.ts";
 
 /** A step of a run that has ended, in milliseconds of the run: 0 is its submission. */
 interface StepTime {
@@ -121,9 +122,10 @@ function orderOf(ended: Ended, definition: RunDefinition, totalMs: number): Reco
     { kind: "independent" as const, order: sequenceOf(definition) },
     { kind: "order_only" as const, order: unusedNeedsOf(definition) },
   ];
-  return orders.flatMap(({ kind, order: { pairs, needs } }) => {
+  return orders.flatMap(({ kind, order }) => {
+    const { pairs } = order;
     if (pairs.length === 0) return [];
-    const ms = totalMs - endWith(ended, needs);
+    const ms = savedBy(ended, order);
     return ms > WORTH * totalMs ? [{ kind, pairs, ms }] : [];
   });
 }
@@ -148,11 +150,13 @@ const latest = (steps: Iterable<Timed>): Timed | undefined =>
 function pathOf(ended: Ended, definition: RunDefinition): string[] {
   const path: string[] = [];
   let at = latest(ended.values());
-  while (at !== undefined && !path.includes(at.step)) {
-    path.unshift(at.step);
+  const seen = new Set<string>();
+  while (at !== undefined && !seen.has(at.step)) {
+    seen.add(at.step);
+    path.push(at.step);
     at = latest(beforeOf(ended, definition, at.step));
   }
-  return path;
+  return path.toReversed();
 }
 
 /** How much later each step could have ended, when those behind it wait and run as long as they did. */
@@ -162,18 +166,23 @@ function slackOf(ended: Ended, definition: RunDefinition, totalMs: number): Map<
     for (const { step } of beforeOf(ended, definition, one.step))
       behind.set(step, [...(behind.get(step) ?? []), one]);
   const slack = new Map<string, number>();
-  const of = ({ step, finishedMs }: Timed): number => {
-    const known = slack.get(step);
-    if (known !== undefined) return known;
+  const needs = new Map(
+    [...ended.keys()].map((step) => [
+      step,
+      beforeOf(ended, definition, step).map((one) => one.step),
+    ]),
+  );
+  for (const step of inOrder(needs).toReversed()) {
+    const { finishedMs } = ended.get(step)!;
     // What another one began behind could have ended as much later as that began later, and as it may itself.
-    const rooms = (behind.get(step) ?? []).map(
-      (next) => Math.max(0, next.eligibleMs - finishedMs) + of(next),
-    );
-    const least = Math.max(0, Math.min(totalMs - finishedMs, ...rooms));
-    slack.set(step, least);
-    return least;
-  };
-  for (const one of ended.values()) of(one);
+    let least = totalMs - finishedMs;
+    for (const next of behind.get(step) ?? [])
+      least = Math.min(
+        least,
+        Math.max(0, next.eligibleMs - finishedMs) + (slack.get(next.step) ?? 0),
+      );
+    slack.set(step, Math.max(0, least));
+  }
   return slack;
 }
 

@@ -108,6 +108,43 @@ test("steps that need others of which they take nothing: so much sooner, where t
   expect(analyze(side, beside).recommendations.map(({ kind }) => kind)).toEqual(["longest"]);
 });
 
+test("a step that is checked against another takes something from it", () => {
+  const check = {
+    ...step("b"),
+    needs: ["a"],
+    postconditions: [{ check: "output == steps.a.output" }],
+  };
+  const times: Times = { a: [0, 0, 4], b: [4, 4, 8] };
+  expect(analyze({ steps: [step("a"), check] }, times).recommendations).toEqual([]);
+});
+
+test("where steps take turns anyway, a need more makes nothing later", () => {
+  const steps = [step("a"), step("b"), { ...step("c"), needs: ["a"] }];
+  const times: Times = { a: [0, 0, 4], b: [4, 4, 8], c: [8, 8, 12] };
+  const { recommendations } = analyze({ steps, mode: "sequential" }, times);
+  expect(recommendations.map(({ kind }) => kind)).toEqual(["independent"]);
+});
+
+test("a pause in the middle is not taken for what an order costs", () => {
+  const times: Times = { a: [0, 0, 4], b: [1_000, 1_000, 1_004] };
+  const steps = [step("a"), { ...step("b"), needs: ["a"] }];
+  const { recommendations } = analyze({ steps }, times);
+  expect(recommendations.filter(({ kind }) => kind === "order_only")).toEqual([]);
+});
+
+test("long chains are analyzed too, in whatever order they were written", () => {
+  const length = 5_000;
+  const ids = Array.from({ length }, (_, n) => `s${n}`);
+  const steps = ids.map((id, n) => ({ id, tool: "ask", needs: n === 0 ? [] : [ids[n - 1]!] }));
+  const times = Object.fromEntries(ids.map((id, n) => [id, [n, n, n + 1] as const]));
+  for (const document of [{ steps }, { steps: steps.toReversed() }]) {
+    const { criticalPath, recommendations } = analyze(document, times);
+    expect(criticalPath).toHaveLength(length);
+    expect(recommendations[0]).toMatchObject({ kind: "order_only", ms: (length - 1) * 1_000 });
+    expect(recommendations[0]).toMatchObject({ pairs: { length: 20 } });
+  }
+});
+
 test("a run of which nothing has ended yet has no path", () => {
   expect(analyze({ steps: [step("a")] }, {})).toMatchObject({
     totalMs: 0,
