@@ -16,7 +16,12 @@ import {
 } from "../../queues/index.ts";
 import { KneeControl, type KneeDecision } from "../learning/knee.ts";
 import { ServiceTimes, type ServiceTimeState } from "../learning/service-time.ts";
-import { VectorLearner, type Shares, type VectorState } from "../learning/vectors.ts";
+import {
+  VectorLearner,
+  type Shares,
+  type UsageWindow,
+  type VectorState,
+} from "../learning/vectors.ts";
 
 /** How often what happened is learned from. Milliseconds. */
 export const LEARN_INTERVAL_MS = 5_000;
@@ -108,6 +113,7 @@ export class Learner {
 /** Learns from what machines said since the last pass; when each of them that can be believed did, by name. */
 function watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): Record<string, number> {
   const said: Record<string, number> = {};
+  const windows: UsageWindow[] = [];
   for (const [machine, text] of Object.entries(seen.usage)) {
     const word = readJson<Omit<UsageWord, "running"> & Partial<UsageWord>>(text);
     const { usage, pressure, windowMs, running, atMs } = word;
@@ -116,8 +122,9 @@ function watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): Reco
     said[machine] = atMs;
     // Over a long window, as after a time in which a process stood still, one reading says nothing.
     if (windowMs > USAGE_STALE_MS || kept.said?.[machine] === atMs) continue;
-    vectors.observe({ machine, windowMs, usage, pressure, running });
+    windows.push({ machine, windowMs, usage, pressure, running });
   }
+  vectors.observe(windows);
   return said;
 }
 

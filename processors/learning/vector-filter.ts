@@ -23,6 +23,8 @@ export interface Reading {
   /** Share of the window in which work waited; 0 when not known. */
   readonly pressure: number;
   readonly windowMs: number;
+  /** Another machine lacks nothing: what this one lacks beyond what was expected is not the tools' doing. */
+  readonly isApart: boolean;
 }
 
 /** The window that the constants below are made for. Milliseconds. */
@@ -115,6 +117,7 @@ export function correct(load: Background, parts: readonly Part[], reading: Readi
   const gain = load.belief[1] / doubt;
   load.belief[0] = Math.max(0, load.belief[0] + gain * error);
   load.belief[1] *= 1 - gain;
+  if (saturated && reading.isApart) return;
   for (const part of parts) adjust(part, error + ignored, doubt);
 }
 

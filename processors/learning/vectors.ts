@@ -40,6 +40,9 @@ export interface VectorState {
  * fits beside what.
  */
 const DEAD_ZONE = 0.1;
+/** What a machine that is well used uses at least, and the share of time that work waits there at most. */
+const WELL_USED = 0.5;
+const AT_EASE = 0.05;
 
 const isBelief = (belief: unknown): belief is readonly [number, number] =>
   Array.isArray(belief) && belief.length === 2 && belief.every(Number.isFinite);
@@ -71,12 +74,19 @@ export class VectorLearner {
           inner(this.#machines, machine).set(resource, { belief: [belief[0], belief[1]], noise });
   }
 
-  /** Takes in one window of one machine. A window without length, and readings that are no numbers, are left out. */
-  observe(window: UsageWindow): void {
-    if (!(window.windowMs > 0) || !Number.isFinite(window.windowMs)) return;
-    for (const [resource, usage] of Object.entries(window.usage))
-      if (usage !== null && Number.isFinite(usage) && usage >= 0)
-        this.#learn(window, resource, usage);
+  /**
+   * Takes in the windows of machines at about the same time. Windows without length, and readings that are no numbers, are
+   * left out. What one machine lacks while another that is used as well does not is not for what the tools need: that
+   * would show on both.
+   */
+  observe(windows: readonly UsageWindow[]): void {
+    const usable = windows.filter(({ windowMs }) => windowMs > 0 && Number.isFinite(windowMs));
+    for (const window of usable)
+      for (const [resource, usage] of Object.entries(window.usage)) {
+        if (usage === null || !Number.isFinite(usage) || usage < 0) continue;
+        const isApart = usable.some((other) => other !== window && isAtEase(other, resource));
+        this.#learn(window, resource, usage, isApart);
+      }
   }
 
   /**
@@ -134,10 +144,10 @@ export class VectorLearner {
     );
   }
 
-  #learn(window: UsageWindow, resource: string, usage: number): void {
+  #learn(window: UsageWindow, resource: string, usage: number, isApart: boolean): void {
     const load = this.#load(window.machine, resource);
     const pressure = window.pressure?.[resource] ?? 0;
-    const reading = { usage, pressure, windowMs: window.windowMs };
+    const reading = { usage, pressure, windowMs: window.windowMs, isApart };
     correct(load, this.#parts(window.running, resource), reading);
   }
 
@@ -158,6 +168,12 @@ export class VectorLearner {
       return [{ belief, declared, running: count }];
     });
   }
+}
+
+/** A machine that is well used, and of which nothing is lacking. */
+function isAtEase({ usage, pressure }: UsageWindow, resource: string): boolean {
+  const lacking = pressure?.[resource] ?? null;
+  return (usage[resource] ?? 0) > WELL_USED && lacking !== null && lacking < AT_EASE;
 }
 
 function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {

@@ -27,7 +27,8 @@ export interface Setting {
   readonly background?: (machine: number, resource: string, atS: number) => number;
   /** Free share that the gate leaves for background. */
   readonly reserved?: (machine: number, resource: string) => number;
-  readonly observe: (window: UsageWindow, atS: number) => void;
+  /** The windows of all machines. */
+  readonly observe: (windows: readonly UsageWindow[], atS: number) => void;
 }
 
 const RESOURCES = ["cpu", "memory", "network", "storage"] as const;
@@ -72,7 +73,10 @@ export function simulate(setting: Setting, seconds: number): void {
     });
     running.forEach((calls, machine) => note(setting, calls, machine, atS, sums[machine]!));
     if (step % (WINDOW_S / STEP_S) !== 0) continue;
-    sums.forEach((sum, machine) => setting.observe(windowOf(setting, machine, sum), atS));
+    setting.observe(
+      sums.map((sum, machine) => windowOf(setting, machine, sum)),
+      atS,
+    );
     sums = running.map(() => emptySums());
     believed = believedOf(setting);
   }

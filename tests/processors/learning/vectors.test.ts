@@ -41,7 +41,7 @@ function learn(
     chance: random,
     believed: (tool) => learner.needsOf(tool),
     reserved: (machine, resource) => learner.background(`m${machine}`)[resource] ?? 0,
-    observe: (window) => learner.observe(window),
+    observe: (windows) => learner.observe(windows),
     ...setting,
   };
   return { tools, learner, run: () => simulate(whole, seconds) };
@@ -76,12 +76,14 @@ describe("the resource vectors of tools", () => {
     const teach = (share: number) => {
       for (let turn = 0; turn < 200; turn++) {
         const calls = 1 + (turn % 3);
-        learner.observe({
-          machine: "m",
-          windowMs: 5_000,
-          usage: { cpu: share * calls },
-          running: { a: calls },
-        });
+        learner.observe([
+          {
+            machine: "m",
+            windowMs: 5_000,
+            usage: { cpu: share * calls },
+            running: { a: calls },
+          },
+        ]);
       }
     };
     teach(0.21);
@@ -94,12 +96,14 @@ describe("the resource vectors of tools", () => {
   it("stay what was declared where usage is unknown", () => {
     const learner = new VectorLearner(() => ({ cpu: 0.2, network: 0.3 }));
     for (let turn = 0; turn < 50; turn++)
-      learner.observe({
-        machine: "m",
-        windowMs: 5_000,
-        usage: { cpu: 0.5, network: null, storage: Number.NaN },
-        running: { a: 1 },
-      });
+      learner.observe([
+        {
+          machine: "m",
+          windowMs: 5_000,
+          usage: { cpu: 0.5, network: null, storage: Number.NaN },
+          running: { a: 1 },
+        },
+      ]);
     expect(learner.needsOf("a")["network"]).toBe(0.3);
     expect(learner.needsOf("a")["cpu"]).not.toBe(0.2);
     expect(Object.keys(learner.background("m"))).toEqual(["cpu"]);
@@ -109,13 +113,15 @@ describe("the resource vectors of tools", () => {
     const full = (usage: number, pressure?: number, calls = 3) => {
       const learner = new VectorLearner(() => ({ cpu: 0.4 }));
       for (let turn = 0; turn < 20; turn++)
-        learner.observe({
-          machine: "m",
-          windowMs: 5_000,
-          usage: { cpu: usage },
-          running: { a: calls + (turn % 2) },
-          ...(pressure === undefined ? {} : { pressure: { cpu: pressure } }),
-        });
+        learner.observe([
+          {
+            machine: "m",
+            windowMs: 5_000,
+            usage: { cpu: usage },
+            running: { a: calls + (turn % 2) },
+            ...(pressure === undefined ? {} : { pressure: { cpu: pressure } }),
+          },
+        ]);
       return learner.learnedOf("a")["cpu"]!;
     };
     // 3 and 4 calls of 0.4 read 1.0 because there is no more to read: no reason to think less of them.
@@ -142,8 +148,8 @@ describe("the resource vectors of tools", () => {
       usage: { cpu: 0.7, memory: 0.3 },
       running: { t0: 1.5, t1: 0.4 },
     };
-    learner.observe(window);
-    again.observe(window);
+    learner.observe([window]);
+    again.observe([window]);
     expect(again.toJSON()).toEqual(learner.toJSON());
     expect(again.needsOf("t0")).toEqual(learner.needsOf("t0"));
   });
@@ -167,7 +173,7 @@ describe("the resource vectors of tools", () => {
         ),
         (declared, windows) => {
           const learner = new VectorLearner((tool) => (tool === "a" ? declared : {}));
-          for (const window of windows) learner.observe({ machine: "m", ...window });
+          for (const window of windows) learner.observe([{ machine: "m", ...window }]);
           for (const shares of [learner.needsOf("a"), learner.learnedOf("a")])
             for (const [resource, share] of Object.entries(shares)) {
               const said = declared[resource as "cpu" | "memory"];
@@ -200,11 +206,13 @@ describe("the background load of a machine", () => {
         noise: 0.03,
         background: (machine, resource, atS) =>
           resource === "cpu" && machine < 2 && atS > 200 && atS <= 400 ? 0.55 : 0,
-        observe: (window) => {
-          learner.observe(window);
-          const loads = seen.get(window.machine) ?? [];
-          loads.push(learner.background(window.machine)["cpu"] ?? 0);
-          seen.set(window.machine, loads);
+        observe: (windows) => {
+          learner.observe(windows);
+          for (const { machine } of windows) {
+            const loads = seen.get(machine) ?? [];
+            loads.push(learner.background(machine)["cpu"] ?? 0);
+            seen.set(machine, loads);
+          }
         },
       },
       { seed, tools: 12, load: 0.62 },
@@ -225,10 +233,40 @@ describe("the background load of a machine", () => {
     expect(meanError(tools, (tool) => learner.learnedOf(tool))).toBeLessThan(0.1);
   });
 
+  it("is told from what tools need while little is known of them, by the other machine", () => {
+    const declared = { read: 0.1, work: 0.2, store: 0.08 };
+    const learner = new VectorLearner((tool) => ({ cpu: declared[tool as keyof typeof declared] }));
+    const random = chance(SEED);
+    for (let turn = 0; turn < 40; turn++)
+      learner.observe(
+        // The neighbor comes after 20 s to the machine that is read first.
+        [turn < 4 ? 0 : 0.4, 0].map((background, machine) => {
+          // As many calls as are believed to have room.
+          const room = 1 - (learner.background(`m${machine}`)["cpu"] ?? 0);
+          const running = {
+            read: room * (1.8 + random.next()),
+            work: room * (2.1 + random.next()),
+            store: room * (1.8 + random.next()),
+          };
+          const used = Object.entries(running).reduce(
+            (sum, [tool, calls]) => sum + calls * declared[tool as keyof typeof declared],
+            background,
+          );
+          const usage = { cpu: Math.min(1, used + 0.02 * (random.next() - 0.5)) };
+          const pressure = { cpu: used > 1 ? 1 - 1 / used : 0 };
+          return { machine: `m${machine}`, windowMs: 5_000, usage, pressure, running };
+        }),
+      );
+    for (const [tool, share] of Object.entries(declared))
+      expect(Math.abs(learner.learnedOf(tool)["cpu"]! / share - 1), tool).toBeLessThan(0.1);
+    expect(learner.background("m0")["cpu"]).toBeGreaterThan(0.33);
+    expect(learner.background("m1")["cpu"]).toBe(0);
+  });
+
   it("is unknown for a machine that nobody read, and after it was forgotten", () => {
     const learner = new VectorLearner(() => ({}));
     expect(learner.background("m")).toEqual({});
-    learner.observe({ machine: "m", windowMs: 5_000, usage: { cpu: 0.6 }, running: {} });
+    learner.observe([{ machine: "m", windowMs: 5_000, usage: { cpu: 0.6 }, running: {} }]);
     expect(learner.background("m")["cpu"]).toBeGreaterThan(0.4);
     learner.forget("m");
     expect(learner.background("m")).toEqual({});
