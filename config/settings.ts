@@ -95,7 +95,12 @@ export const configSchema = z.strictObject({
       "Look at samples of queues and machines for bottlenecks, and raise what may be raised where that proves a gain; dry-run: only say what would be raised. The same for all workers.",
     ),
   canary: z
-    .preprocess(fromWord, z.union([z.literal(false), text("the id of a workflow")]))
+    .preprocess(
+      (value) => (value === "false" ? false : value),
+      z.union([z.literal(false), text("the id of a workflow, or false")], {
+        error: "the id of a workflow, or false",
+      }),
+    )
     .optional()
     .describe(
       "A registered workflow that is started every minute, to see whether it completes; false: none any more. A worker without it leaves it as it is.",

@@ -1,10 +1,10 @@
-import { contentHash, type JsonObject } from "../../config/index.ts";
+import { canonicalJson, contentHash, type JsonObject } from "../../config/index.ts";
 
 /** Inputs that are remembered, of all tools. */
 const MAX_INPUTS = 10_000;
 /** The same input again after a longer time is no repetition. Milliseconds. */
 const WITHIN_MS = 600_000;
-/** Longer inputs are not looked at: what that costs would be more than it tells. Characters. */
+/** Longer calls are not looked at: what that costs would be more than it tells. Characters. */
 const MAX_CHARS = 4_096;
 
 /** Which calls that went well were made before, by the same process, with the same input: what a cache might have spared. */
@@ -19,9 +19,9 @@ export class Repeats {
 
   /** Whether this tenant's call went well before within ten minutes; null: the input is too long to look. */
   isRepeat(tool: string, tenant: string, input: JsonObject): boolean | null {
-    const text = JSON.stringify(input);
+    const text = canonicalJson([tool, tenant, input]);
     if (text.length > MAX_CHARS) return null;
-    const call = contentHash(`${tool}\n${tenant}\n${text}`);
+    const call = contentHash(text);
     const atMs = this.#now();
     const before = this.#seen.get(call);
     this.#seen.delete(call);

@@ -1,8 +1,8 @@
 import type { RunDefinition } from "../../queues/index.ts";
 import { turnsBefore } from "../eligible.ts";
 import type { RunView } from "../run-view.ts";
+import { namesInOrder } from "../workflow/dag.ts";
 import { savedBy, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
-import { inOrder } from "./order.ts";
 
 /** A step of a run that has ended, in milliseconds of the run: 0 is its submission. */
 interface StepTime {
@@ -161,25 +161,23 @@ function pathOf(ended: Ended, definition: RunDefinition): string[] {
 
 /** How much later each step could have ended, when those behind it wait and run as long as they did. */
 function slackOf(ended: Ended, definition: RunDefinition, totalMs: number): Map<string, number> {
-  const behind = new Map<string, Timed[]>();
-  for (const one of ended.values())
-    for (const { step } of beforeOf(ended, definition, one.step))
-      behind.set(step, [...(behind.get(step) ?? []), one]);
+  const needs = new Map<string, string[]>();
+  const behind = new Map<string, Timed[]>([...ended.keys()].map((step) => [step, []]));
+  for (const one of ended.values()) {
+    const before = beforeOf(ended, definition, one.step).map(({ step }) => step);
+    needs.set(one.step, before);
+    for (const step of before) behind.get(step)!.push(one);
+  }
   const slack = new Map<string, number>();
-  const needs = new Map(
-    [...ended.keys()].map((step) => [
-      step,
-      beforeOf(ended, definition, step).map((one) => one.step),
-    ]),
-  );
-  for (const step of inOrder(needs).toReversed()) {
+  for (const step of namesInOrder(needs).toReversed()) {
     const { finishedMs } = ended.get(step)!;
     // What another one began behind could have ended as much later as that began later, and as it may itself.
-    let least = totalMs - finishedMs;
-    for (const next of behind.get(step) ?? [])
-      least = Math.min(
-        least,
-        Math.max(0, next.eligibleMs - finishedMs) + (slack.get(next.step) ?? 0),
+    const least = behind
+      .get(step)!
+      .reduce(
+        (ms, next) =>
+          Math.min(ms, Math.max(0, next.eligibleMs - finishedMs) + slack.get(next.step)!),
+        totalMs - finishedMs,
       );
     slack.set(step, Math.max(0, least));
   }

@@ -1,9 +1,12 @@
 import { compileCondition, compileTemplate, type Json } from "../../config/index.ts";
 import type { RunDefinition, StepDefinition } from "../../queues/index.ts";
-import { inOrder, type Needs } from "./order.ts";
+import { namesInOrder } from "../workflow/dag.ts";
 
 /** Two steps, of which the second one does not begin before the first has ended. */
 export type Pair = readonly [before: string, after: string];
+
+/** What each step needs, by id. */
+type Needs = ReadonlyMap<string, readonly string[]>;
 
 /** An order that could be given up: the pairs of it, and what steps need with it and without. */
 interface Order {
@@ -109,7 +112,7 @@ export function savedBy(ended: ReadonlyMap<string, Timed>, { before, after }: Or
 function endWith(ended: ReadonlyMap<string, Timed>, needs: Needs): number {
   const ends = new Map<string, number>();
   let latest = 0;
-  for (const step of inOrder(needs)) {
+  for (const step of namesInOrder(needs)) {
     const own = ended.get(step);
     const begin = (needs.get(step) ?? []).reduce(
       (ms, need) => Math.max(ms, ends.get(need) ?? 0),

@@ -40,6 +40,16 @@ export function givenOrder(dependencies: Dependencies): number[] {
   return order;
 }
 
+/** The same for nodes that are told by name. What a node depends on that is no node is passed over. */
+export function namesInOrder(needs: ReadonlyMap<string, readonly string[]>): string[] {
+  const names = [...needs.keys()];
+  const places = new Map(names.map((name, place) => [name, place]));
+  const dependencies = names.map((name) =>
+    needs.get(name)!.flatMap((need) => places.get(need) ?? []),
+  );
+  return givenOrder(dependencies).map((place) => names[place]!);
+}
+
 /** For each node the nodes that depend on it. */
 export function dependentsOf(dependencies: Dependencies): number[][] {
   const dependents: number[][] = dependencies.map(() => []);

@@ -85,6 +85,17 @@ describe("layers", () => {
     expect(() => loadConfig({ TUTTI_LEARNING: "maybe" })).toThrow(/true or false/);
   });
 
+  test("a canary is a workflow, whatever its id looks like, or false", () => {
+    for (const [text, value] of [
+      ["bird", "bird"],
+      ["1", "1"],
+      ["false", false],
+    ] as const)
+      expect(loadConfig({ TUTTI_CANARY: text }).canary).toBe(value);
+    expect(loadConfig({}).canary).toBeUndefined();
+    expect(() => loadConfig({ TUTTI_CANARY: " " })).toThrow(/the id of a workflow, or false/);
+  });
+
   test("an override that is undefined is not given", () => {
     expect(loadConfig({ PORT: "7" }, { port: undefined }).port).toBe(7);
   });

@@ -1,4 +1,5 @@
 import type { RunDefinition } from "../../../queues/index.ts";
+import { namesInOrder } from "../../workflow/dag.ts";
 
 /** What a workflow asks of each tool. */
 export interface Shape {
@@ -41,24 +42,8 @@ export function shapeOf({ steps }: RunDefinition): Shape {
 
 /** The ids of steps, each behind those that it needs, with their places. */
 function inOrder(steps: RunDefinition["steps"]): [id: string, needs: number[]][] {
-  const places = new Map<string, number>();
-  const ordered: [string, number[]][] = [];
-  const put = (id: string): void => {
-    // A stack of our own: chains may be longer than the engine's.
-    const open = [id];
-    for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
-      const step = steps[at];
-      const missing = (step?.needs ?? []).filter((need) => need in steps && !places.has(need));
-      if (missing.length > 0) {
-        open.push(...missing);
-        continue;
-      }
-      open.pop();
-      if (step === undefined || places.has(at)) continue;
-      places.set(at, ordered.length);
-      ordered.push([at, step.needs.flatMap((need) => places.get(need) ?? [])]);
-    }
-  };
-  for (const id of Object.keys(steps)) put(id);
-  return ordered;
+  const needs = new Map(Object.entries(steps).map(([id, step]) => [id, step.needs]));
+  const ids = namesInOrder(needs);
+  const places = new Map(ids.map((id, place) => [id, place]));
+  return ids.map((id) => [id, needs.get(id)!.flatMap((need) => places.get(need) ?? [])]);
 }

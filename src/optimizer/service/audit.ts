@@ -1,7 +1,6 @@
 import type { OptimizerReport } from "../think.ts";
-import type { Adjustment, Judgement } from "../tuning/adjustment.ts";
+import type { Adjustment, Declined, Judgement } from "../tuning/adjustment.ts";
 import type { CapChange, MeasuredCap } from "../tuning/caps.ts";
-import type { Declined } from "../tuning/tune.ts";
 
 /** Something that happened to an adjustment. */
 export type AuditEvent =

@@ -1,15 +1,12 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../../config/index.ts";
+import type { KneeState } from "../../../processors/index.ts";
 import type { Gate, Keys } from "../../../queues/index.ts";
 import type { CapState, LearnedCap } from "../tuning/caps.ts";
 
 /** What the learner keeps of a service, as far as it is told here. */
-interface KeptKnee {
-  readonly cap: number | null;
-  readonly reason: string;
-  readonly fit: { readonly knee: number; readonly logBase: number } | null;
-}
+type KeptKnee = Pick<KneeState, "cap" | "reason" | "fit">;
 
 /** How many calls at once services carry, as the learner of the gate says. */
 export async function readCaps(redis: Redis, keys: Keys): Promise<Record<string, LearnedCap>> {

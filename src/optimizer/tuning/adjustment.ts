@@ -50,6 +50,12 @@ export interface Adjustment {
   readonly atMs: number;
 }
 
+/** A change that is not made. */
+export interface Declined {
+  readonly adjustment: Adjustment;
+  readonly reason: string;
+}
+
 /** What an adjustment did, as it was measured. */
 export interface Effect {
   /** Calls of the tool that ended in a second, before and after. */

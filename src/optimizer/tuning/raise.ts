@@ -2,7 +2,7 @@ import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Adjustment, Room } from "./adjustment.ts";
 import { canProve, measure, together, type Measured } from "./judge.ts";
-import type { TuningState } from "./state.ts";
+import { mayRaise, type TuningState } from "./state.ts";
 
 /** Windows before a change that it is compared with. */
 const BEFORE_WINDOWS = 6;
@@ -37,10 +37,8 @@ export function proposeRaise(
   for (const { tool, kind, culprit, evidence } of findings) {
     const own = room[tool];
     if (kind !== "under_provisioned" || culprit !== `tool:${tool}` || own === undefined) continue;
-    const { concurrency: from, max, isSet } = own;
-    if (isSet || from >= max || (state.resting[tool]?.[0] ?? 0) > 0) continue;
-    // What was raised before may not have reached the gate yet.
-    if (from !== (state.desired[tool] ?? own.declared)) continue;
+    if (!mayRaise(state, tool, own)) continue;
+    const { concurrency: from, max } = own;
     const to = Math.min(max, from + Math.max(1, Math.ceil(from * stepOf(evidence))));
     const before = waited(windows, tool, state.changedAtMs);
     // What could not be proven even if it gained all that it can is not tried.

@@ -1,4 +1,4 @@
-import type { Adjustment, Room } from "./adjustment.ts";
+import type { Adjustment, Room, ToolRoom } from "./adjustment.ts";
 import type { Measured } from "./judge.ts";
 import type { Wish } from "./wishes.ts";
 
@@ -53,6 +53,14 @@ export function rollBack(
     trial: state.trial?.adjustment.tool === tool ? null : state.trial,
     resting: { ...state.resting, [tool]: [REST_WINDOWS_MAX, REST_WINDOWS_MAX] },
   };
+}
+
+/** Whether a tool may be raised: its catalogue gives room, people have not set it, it does not rest. */
+export function mayRaise({ resting, desired }: TuningState, tool: string, own: ToolRoom): boolean {
+  const { concurrency, declared, max, isSet } = own;
+  if (isSet || concurrency >= max || (resting[tool]?.[0] ?? 0) > 0) return false;
+  // What was raised before may not have reached the gate yet.
+  return concurrency === (desired[tool] ?? declared);
 }
 
 /** Gives a tool so many calls at once. */

@@ -1,14 +1,11 @@
 import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Adjustment, Foretold, Judgement, Room } from "./adjustment.ts";
+import type { Adjustment, Declined, Foretold, Judgement, Room } from "./adjustment.ts";
 import { proposeAhead, type Coming } from "./ahead.ts";
 import { judge, measure, together, type Measured } from "./judge.ts";
 import { LEAST_BEFORE, proposeRaise, waited, windowsBefore } from "./raise.ts";
 import { advance, desire, leaveAlone, type Trial, type TuningState } from "./state.ts";
 import { nextWish } from "./wishes.ts";
-
-/** Jobs waited for less of the time: more is not waited for. */
-const QUIET = 0.25;
 
 /** What a change may go by beside what was found. */
 export interface Bounds {
@@ -30,12 +27,6 @@ export interface Tuned {
   /** What is not made after all, and why. */
   readonly declined?: readonly Declined[];
   readonly judged?: { readonly adjustment: Adjustment } & Judgement;
-}
-
-/** A change that is not made. */
-export interface Declined {
-  readonly adjustment: Adjustment;
-  readonly reason: string;
 }
 
 /**
@@ -75,18 +66,6 @@ export function tune(
   return { made: adjustment, state: make(state, adjustment, measured, room) };
 }
 
-/**
- * Nothing waits for a tool, and half of what it may run at once does run: what comes does call it, and is not skipped, kept
- * or tried again and again.
- */
-function isInUse(tool: string, room: Room, windows: readonly Digest[]): boolean {
-  const seen = windows.flatMap(({ tools }) => tools[tool] ?? []);
-  const mean = (of: (one: (typeof seen)[number]) => number): number =>
-    seen.reduce((sum, one) => sum + of(one), 0) / windows.length;
-  const isQuiet = mean(({ busy }) => busy) < QUIET;
-  return isQuiet && mean(({ active }) => active) >= (room[tool]?.concurrency ?? 0) / 2;
-}
-
 /** What is raised before jobs wait, as the load grows. */
 function goAhead(
   state: TuningState,
@@ -99,13 +78,8 @@ function goAhead(
   }: Pick<Bounds, "room" | "dryRun"> & { readonly coming: Coming | undefined },
 ): Tuned {
   const before = windowsBefore(windows, state.changedAtMs);
-  const atMs = windows.at(-1)?.atMs;
-  if (coming === undefined || atMs === undefined || before.length < LEAST_BEFORE) return { state };
-  const kept = new Set(findings.map(({ tool }) => tool));
-  const free = Object.fromEntries(
-    Object.entries(room).filter(([tool]) => !kept.has(tool) && isInUse(tool, room, before)),
-  );
-  const proposed = proposeAhead(state, atMs, coming, free);
+  if (coming === undefined || before.length < LEAST_BEFORE) return { state };
+  const proposed = proposeAhead(state, before, findings, coming, room);
   if (proposed === null) return { state };
   if (dryRun) return { proposed, state };
   const measured = before.map((one) => measure(one, proposed.tool));

@@ -1,6 +1,6 @@
 import type { Digest } from "../findings/digest.ts";
 import type { Target } from "../planning/goals.ts";
-import type { Adjustment, Room } from "./adjustment.ts";
+import type { Adjustment, Declined, Room } from "./adjustment.ts";
 import { measure, type Measured } from "./judge.ts";
 import { LEAST_BEFORE, waited, windowsBefore } from "./raise.ts";
 import type { TuningState } from "./state.ts";
@@ -24,7 +24,7 @@ export interface NextWish {
   readonly adjustment: Adjustment | null;
   readonly before: readonly Measured[];
   /** Wishes that cannot be granted any more. */
-  readonly dropped: readonly { readonly adjustment: Adjustment; readonly reason: string }[];
+  readonly dropped: readonly Declined[];
 }
 
 /** The first change that was asked for and that can be made; those that cannot are dropped. Null: nothing is asked for. */
@@ -34,7 +34,7 @@ export function nextWish(
   room: Room,
 ): NextWish | null {
   if (wishes.length === 0) return null;
-  const dropped: NextWish["dropped"][number][] = [];
+  const dropped: Declined[] = [];
   let id = lastId;
   for (const [index, { tool, to, why, target, by }] of wishes.entries()) {
     const own = room[tool];

@@ -55,7 +55,7 @@ export const optimizerRoutes: readonly Route[] = [
       path: "/v1/optimizer/apply",
       summary:
         "Make a plan and follow it: its changes are made one after another, measured, and taken back where they do harm.",
-      body: applyForm,
+      body: applyForm.extend({ by: applyForm.shape.by.removeDefault().default("the API") }),
     },
     async ({ body }, { tutti }) => ({ status: 202, body: await tutti.optimizer.apply(body) }),
   ),

@@ -8,6 +8,7 @@ test("the same call of the same tenant within ten minutes is a repetition", () =
   const ask = (tool: string, tenant: string, input: object): boolean | null =>
     repeats.isRepeat(tool, tenant, input as never);
   expect(ask("ask", "a", { q: 1 })).toBe(false);
+  expect([ask("ask", "a", { a: 1, b: 2 }), ask("ask", "a", { b: 2, a: 1 })]).toEqual([false, true]);
   expect(ask("ask", "a", { q: 1 })).toBe(true);
   expect([
     ask("ask", "a", { q: 2 }),

@@ -89,7 +89,7 @@ test("where results may be worth keeping it says what they took, and what the ca
   const at = "2026-01-01T00:00:00.000Z";
   const canary = {
     workflowId: "bird",
-    last: { runId: "c", state: "failed", tookMs: 1_500, reason: "tool_failed: ill", at },
+    last: { runId: "c", state: "failed", tookMs: 1_500, reason: "tool_failed: ill", at } as const,
     failed: 2,
     runs: 60,
     failedInARow: 1,

@@ -1,16 +1,17 @@
 import { expect, test } from "vitest";
 
+import type { CanaryResult } from "../../../queues/index.ts";
 import { canaryOf } from "../../../src/optimizer/canary.ts";
 
-const result = (n: number, state: string) => ({
+const result = (n: number, state: CanaryResult["state"]): CanaryResult => ({
   runId: `c${n}`,
   state,
   tookMs: state === "open" ? null : 100 * n,
   atMs: 60_000 * n,
 });
 
-const of = (results: readonly ReturnType<typeof result>[], nowMs = 200_000) =>
-  canaryOf({ workflowId: "w", everyMs: 60_000, results }, nowMs);
+const of = (results: readonly CanaryResult[], nowMs = 200_000) =>
+  canaryOf({ workflowId: "w", everyMs: 60_000, runId: null, results }, nowMs);
 
 test("what was seen long ago says nothing about now", () => {
   expect(of([result(1, "failed")], 660_000)).not.toBeNull();
