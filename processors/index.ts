@@ -24,7 +24,7 @@ export { capacityOf, declaredLimits } from "./gate/declared.ts";
 export { Doorkeeper } from "./gate/doorkeeper.ts";
 export { Learner } from "./gate/learner.ts";
 export { ServiceLevel } from "./gate/service-level.ts";
-export type { KneeState } from "./learning/knee-model.ts";
+export { kneeOf, type KneeState } from "./learning/knee.ts";
 export { MachineUsage, type UsageProbe, type UsageReading } from "./learning/machine-usage.ts";
 export { Settlement } from "./gate/settlement.ts";
 export { Starters } from "./starters/starters.ts";

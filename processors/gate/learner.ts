@@ -85,7 +85,7 @@ export class Learner {
       );
     const vectors = new VectorLearner((tool) => sharesOf(declared.get(tool)?.needs), kept.vectors);
     const said = watchMachines(vectors, kept, seen);
-    const knees = turnKnees(declared, kept, byTool, seen, services);
+    const knees = turnKnees(declared, kept, byTool, seen);
     const machines = Object.keys(said);
     const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
     const changes = changesOf({
@@ -162,7 +162,6 @@ function turnKnees(
   kept: Kept,
   byTool: ReadonlyMap<string, Observed["calls"]>,
   seen: Observed,
-  services: ServiceTimes,
 ): Knees {
   const knees = new Map<string, { control: KneeControl; decision: KneeDecision | null }>();
   for (const [tool, { external, cap }] of declared) {
@@ -174,12 +173,7 @@ function turnKnees(
       if (limited) decision = control.throttled(atMs) ?? decision;
       else control.sample({ concurrency, latencyMs: ms, atMs, bound });
     }
-    const atOnce = Math.max(1, ...(byTool.get(tool) ?? []).map(({ concurrency }) => concurrency));
-    const backlogDrainMs = ((seen.waiting[tool] ?? 0) * (services.of(tool)?.ms ?? 0)) / atOnce;
-    knees.set(tool, {
-      control,
-      decision: control.decide(seen.now, { backlogDrainMs }) ?? decision,
-    });
+    knees.set(tool, { control, decision: control.decide(seen.now) ?? decision });
   }
   return knees;
 }

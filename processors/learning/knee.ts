@@ -1,18 +1,17 @@
-import { type Fit, logInflation, type Stretch } from "./knee-fit.ts";
 import {
-  BELOW,
-  type Buffer,
-  fresh,
-  type KneeReason,
-  type KneeState,
-  learn,
-  SETTLED,
-  TELLING,
-} from "./knee-model.ts";
+  expectedShare,
+  firstBelief,
+  kneeAt,
+  learnStretch,
+  quietMs,
+  type KneeBelief,
+  type Stretch,
+} from "./knee-belief.ts";
+import { chooseCap, isNear } from "./knee-choice.ts";
 
 /** A call that ended well. Failed calls say nothing about how fast a service is. */
 export interface KneeSample {
-  /** Calls of the tool at once as this call saw them: mean of those at its start and at its end, itself included. */
+  /** Calls of the tool at once while this one was underway, itself included: mean over its time. */
   readonly concurrency: number;
   readonly latencyMs: number;
   /** When it ended. */
@@ -20,6 +19,20 @@ export interface KneeSample {
   /** Whether the cap held something back at that time: as many ran as it allows, and more waited. */
   readonly bound: boolean;
 }
+
+/** Why a cap is what it is. */
+type KneeReason =
+  /** No knee seen yet; as long as more are wanted, the cap grows to twice what was seen. */
+  | "slow_start"
+  /** No knee seen up to the ceiling: no cap. */
+  | "no_knee"
+  /** Where most throughput is believed to be. */
+  | "at_knee"
+  /** Below that, or above: what is seen there tells more than it costs; or it has risen to nobody knows where. */
+  | "look_below"
+  | "look_above"
+  /** The service said 429. */
+  | "throttled";
 
 export interface KneeDecision {
   /** Calls at once; null = no cap. */
@@ -30,50 +43,63 @@ export interface KneeDecision {
 export interface KneeOptions {
   /** Cap of a tool of which nothing is known. Default 6. */
   readonly startCap?: number;
-  /** Up to here a knee is looked for by raising the cap; above there is no cap. Default 64. */
+  /** From here on there is no cap. Default 512. */
   readonly ceiling?: number;
 }
 
-/** How things stand at a decision. */
-interface Now {
-  readonly bound: boolean;
-  /** Whether the stretch was not cut short by an alarm. */
-  readonly isWhole: boolean;
-  readonly drainMs: number;
+/** Calls that ended since the last stretch. */
+interface Buffer {
+  sinceMs: number;
+  calls: number;
+  bound: number;
+  concurrency: number;
+  log: number;
+  logSquares: number;
 }
 
-const DEFAULTS = { startCap: 6, ceiling: 64 };
+/** All that is known, as plain JSON. */
+export interface KneeState {
+  cap: number | null;
+  reason: KneeReason;
+  /** What 429s leave of the cap; it grows back. */
+  limit: number | null;
+  throttledMs: number | null;
+  buffer: Buffer | null;
+  /** Null before the first stretch. */
+  belief: KneeBelief | null;
+  /** Of the logarithm of one latency. */
+  variance: number;
+  /** A knee was visible at some time. */
+  found: boolean;
+  /** When the last stretch was learned from, and when the cap was moved last. */
+  learnedMs: number;
+  movedMs: number;
+}
+
+const DEFAULTS = { startCap: 6, ceiling: 512 };
 /** What is declared is believed by half, up to here. */
 const BELIEVED = 0.5;
 const BELIEVED_MAX = 32;
-/** A decision takes 25 calls; or 30 s and 3; or 8 that are clearly slower than a quiet service. */
-const CALLS = 25;
-/** Until a knee is found: a slow start must not be slower than it has to. */
-const START_CALLS = 16;
-const LONGEST_MS = 30_000;
+/** A stretch takes 6 calls, or 30 s and 3; the first one 16, and one and a half times what they take. */
+const CALLS = 6;
 const FEWEST_CALLS = 3;
-const ALARM_CALLS = 8;
-const ALARM = Math.log(1.6);
-/** Below this inflation the cap may grow while no knee is seen. */
-const FAST = Math.log(1.4);
-const GROWTH = 1.5;
-/** At the knee the cap stands 10 % above it: 4 % of throughput for a knee that is watched all the time. */
-const LEAN = 1.1;
-/** Below this knee one call more is more than a little above: there only a look from time to time tells. */
-const LEAST_LEANING = 5;
-/** How often to look above the knee; more often where the cap cannot stand a little above it and much work waits. */
-const LOOK_ABOVE_MS = 180_000;
-const PRESSING = { drainMs: 20_000, everyMs: 90_000 };
-const LOOK_ABOVE = 1.3;
-/** How often to look below it when nothing was seen there: only there the quiet latency is seen. */
-const LOOK_BELOW_MS = 180_000;
-const LOOK_BELOW = 0.75;
-/** A knee this near to the cap is not another one. */
-const DEAD_ZONE = 0.12;
+const LONGEST_MS = 30_000;
+const FIRST = { calls: 16, latencies: 1.5 };
+/** How far beyond what was seen the cap may grow at once, before a knee was ever found and after. */
+const GROWTH = { first: 2, later: 1.5 };
+/** Without a cap one is set when so much less than what runs is believed to be best, and to bring so much more. */
+const UNCAPPED = { reach: 1.3, share: 0.9, gain: 1.03 };
+/** The knee is visible when it lies with this chance below so many times what runs. */
+const VISIBLE = { chance: 0.9, reach: 1.5 };
 /** What a 429 leaves, and how the cap grows back with each decision that wants it. */
 const THROTTLE = 0.7;
 const THROTTLE_GROWTH = 1.1;
 const THROTTLE_PAUSE_MS = 1_000;
+/** Times vary at least by 20 %; by 30 % until they were seen to. How fast that is learned, and from how many calls. */
+const LEAST_VARIANCE = 0.2 ** 2;
+const FIRST_VARIANCE = 0.3 ** 2;
+const VARIANCE = { rate: 0.1, calls: 5 };
+
 /**
  * The cap that a tool begins with: half of the concurrency that its catalogue declares, as far as that is more than what
  * a tool without a word begins with.
@@ -90,14 +116,16 @@ export function startCapOf(declared: number | undefined): number {
  * keeps a tool's cap there. Pure: no clock, no I/O. One for each tool with such a dependency.
  */
 export class KneeControl {
+  readonly #startCap: number;
   readonly #ceiling: number;
   readonly #state: KneeState;
 
-  /** @param state What `toJSON` gave earlier. */
+  /** @param state What `toJSON` gave earlier. Of what an older version kept only the cap is taken. */
   constructor(options: KneeOptions = {}, state?: KneeState) {
+    this.#startCap = options.startCap ?? DEFAULTS.startCap;
     this.#ceiling = options.ceiling ?? DEFAULTS.ceiling;
-    this.#state = state ?? fresh(options.startCap ?? DEFAULTS.startCap);
-    if (state !== undefined) this.#state = structuredClone(state);
+    if (state === undefined) this.#state = fresh(this.#startCap);
+    else this.#state = "belief" in state ? structuredClone(state) : fresh(state["cap"]);
   }
 
   /** What holds now. */
@@ -135,117 +163,77 @@ export class KneeControl {
     const state = this.#state;
     if (state.throttledMs !== null && atMs - state.throttledMs < THROTTLE_PAUSE_MS) return null;
     state.throttledMs = atMs;
-    const { buffer, history } = state;
-    const recent =
-      buffer === null ? history.at(-1)?.concurrency : buffer.concurrency / buffer.calls;
-    const now = this.decision.cap ?? recent;
-    if (now === undefined) return null;
+    const { buffer } = state;
+    const recent = buffer === null ? this.#startCap : buffer.concurrency / buffer.calls;
     return this.#changed(() => {
-      state.limit = Math.max(1, Math.floor(now * THROTTLE));
+      state.limit = Math.max(1, Math.floor((this.decision.cap ?? recent) * THROTTLE));
     });
   }
 
-  /**
-   * Whether the cap should change now; null when not, or when too few calls have ended to say.
-   *
-   * @param waiting.backlogDrainMs How long the work that waits will take at the present speed. Milliseconds.
-   */
-  decide(atMs: number, waiting: { readonly backlogDrainMs: number }): KneeDecision | null {
+  /** Whether the cap should change now; null when not, or when too few calls have ended to say. */
+  decide(atMs: number): KneeDecision | null {
     const state = this.#state;
-    const { buffer } = state;
-    if (buffer === null || !this.#isEnough(buffer, atMs)) return null;
+    const { buffer, learnedMs } = state;
+    if (buffer === null || !isEnough(buffer, state.belief === null, atMs)) return null;
     const { calls } = buffer;
-    const isWhole = calls >= CALLS || atMs - buffer.sinceMs >= LONGEST_MS;
-    const drainMs = waiting.backlogDrainMs;
-    state.buffer = null;
-    state.decidedMs = atMs;
-    const logLatency = buffer.log / calls;
-    const stretch = { atMs, calls, concurrency: buffer.concurrency / calls, logLatency };
-    const variance = Math.max(0, buffer.logSquares / calls - logLatency ** 2);
-    if (!state.warm) {
-      // Of calls that started together the short ones end first: the first stretch looks too fast.
-      state.warm = true;
+    const stretch = {
+      calls,
+      concurrency: buffer.concurrency / calls,
+      logLatency: buffer.log / calls,
+    };
+    Object.assign(state, { buffer: null, learnedMs: atMs });
+    if (state.belief === null) {
+      state.belief = firstBelief(stretch, this.#startCap);
       return null;
     }
-    const fit = learn(state, stretch, variance);
+    if (calls >= VARIANCE.calls) {
+      const seen = (buffer.logSquares / calls - stretch.logLatency ** 2) * (calls / (calls - 1));
+      state.variance += VARIANCE.rate * (Math.max(LEAST_VARIANCE, seen) - state.variance);
+    }
+    const belief = learnStretch(state.belief, stretch, state.variance, atMs - learnedMs);
+    state.belief = belief;
     const bound = buffer.bound * 2 >= calls;
     return this.#changed(() => {
-      if (state.known) this.#stayAtKnee(fit, stretch, { bound, isWhole, drainMs });
-      // Under a limit of its own the cap is not what holds calls back.
-      else if (state.limit === null) this.#grow(fit, stretch, bound);
+      if (state.cap === null) this.#bound(belief, stretch);
+      else this.#move(belief, stretch, bound, state.cap, atMs);
       if (state.limit === null) return;
       if (bound) state.limit = Math.ceil(state.limit * THROTTLE_GROWTH);
       if (state.limit >= (state.cap ?? this.#ceiling)) state.limit = null;
     });
   }
 
-  #isEnough(buffer: Buffer, atMs: number): boolean {
-    const { calls, sinceMs, log, concurrency } = buffer;
-    // Calls that were under way at the last decision say nothing about what it did.
-    if (atMs - this.#state.decidedMs < Math.exp(log / calls)) return false;
-    if (calls >= (this.#state.found ? CALLS : START_CALLS)) return true;
-    if (calls >= FEWEST_CALLS && atMs - sinceMs >= LONGEST_MS) return true;
-    const { fit } = this.#state;
-    if (calls < ALARM_CALLS || fit === null) return false;
-    return log / calls > fit.logBase + logInflation(concurrency / calls, fit.knee) + ALARM;
+  /** Sets a cap where there was none, when fewer calls would do more. */
+  #bound(belief: KneeBelief, { concurrency }: Stretch): void {
+    const { best } = chooseCap(
+      belief,
+      Math.ceil(UNCAPPED.reach * concurrency),
+      this.#state.variance,
+    );
+    const share = expectedShare(belief, Math.ceil(concurrency));
+    if (best.cap >= UNCAPPED.share * concurrency || best.share < UNCAPPED.gain * share) return;
+    Object.assign(this.#state, { cap: best.cap, reason: "at_knee", found: true });
   }
 
-  #grow(fit: Fit, { concurrency, logLatency }: Stretch, bound: boolean): void {
+  #move(belief: KneeBelief, stretch: Stretch, bound: boolean, cap: number, atMs: number): void {
     const state = this.#state;
-    if (state.cap === null) state.reason = "no_knee";
-    if (state.cap === null || !bound || logLatency - fit.logBase >= FAST) return;
-    const next = Math.max(state.cap + 1, Math.ceil(GROWTH * concurrency));
-    // Once there was a knee there may be one again.
-    state.cap = next < this.#ceiling || state.found ? next : null;
-    state.reason = state.cap === null ? "no_knee" : "slow_start";
-  }
-
-  #stayAtKnee(fit: Fit, stretch: Stretch, now: Now): void {
-    const state = this.#state;
-    const { knee } = fit;
-    const { bound, drainMs, isWhole } = now;
-    const reach = fit.visible ? Math.sqrt(knee * fit.highest) : knee;
-    const lean = knee < LEAST_LEANING ? knee : Math.ceil(LEAN * knee);
-    const hold = Math.max(lean, Math.floor(reach));
-    const looked = state.reason === "look_above" && stretch.concurrency > TELLING * knee;
-    const slower = stretch.logLatency - fit.logBase;
-    if (bound && looked && slower < logInflation(stretch.concurrency, knee) / 2) {
-      this.#set(above(state.cap ?? hold), "look_above");
-      return;
+    const { concurrency, logLatency } = stretch;
+    const growth = state.found ? GROWTH.later : GROWTH.first;
+    const most = Math.max(cap + 1, Math.ceil(growth * concurrency));
+    const { best, chosen } = chooseCap(belief, most, state.variance);
+    const isVisible = kneeAt(belief, VISIBLE.chance) < VISIBLE.reach * Math.max(concurrency, cap);
+    state.found ||= isVisible;
+    if (chosen > cap) {
+      // Nothing wants more; or calls under a cap that was just moved have not ended, or a limit of its own holds them back.
+      if (!bound || atMs - state.movedMs < Math.exp(logLatency) || state.limit !== null) return;
+      if (chosen >= this.#ceiling) {
+        Object.assign(state, { cap: null, reason: "no_knee" });
+        return;
+      }
     }
-    const { look } = state;
-    if (bound && look !== null && !look.isOver) {
-      if (stretch.concurrency <= look.cap * SETTLED) look.cap = below(look.cap);
-      this.#set(look.cap, "look_below");
-      return;
-    }
-    state.look = null;
-    const isUnseen = state.history.every(({ concurrency }) => concurrency > BELOW * knee);
-    const sinceMs = stretch.atMs - (state.lookedBelowMs ?? -Infinity);
-    // From a stretch in which the cap was kept, and that was not cut short by an alarm.
-    const isSettled = isWhole && stretch.concurrency <= (state.cap ?? 0) * SETTLED;
-    if (bound && knee > 1 && isUnseen && isSettled && sinceMs >= LOOK_BELOW_MS) {
-      state.lookedBelowMs = stretch.atMs;
-      state.look = { from: stretch, cap: below(knee), isOver: false };
-      this.#set(state.look.cap, "look_below");
-      return;
-    }
-    const isPressing = drainMs >= PRESSING.drainMs && knee < LEAST_LEANING;
-    const everyMs = isPressing ? PRESSING.everyMs : LOOK_ABOVE_MS;
-    state.lookedAboveMs ??= stretch.atMs;
-    if (bound && stretch.atMs - state.lookedAboveMs >= everyMs) {
-      state.lookedAboveMs = stretch.atMs;
-      this.#set(above(hold), "look_above");
-      return;
-    }
-    const { cap } = state;
-    const isNear = cap !== null && Math.abs(hold - cap) <= Math.max(1, DEAD_ZONE * cap);
-    const isTelling = cap !== null && (hold <= cap || cap > TELLING * knee);
-    if (state.reason !== "at_knee" || !isNear || !isTelling) this.#set(hold, "at_knee");
-  }
-
-  #set(cap: number, reason: KneeReason): void {
-    Object.assign(this.#state, { cap, reason });
+    if (!state.found) state.reason = "slow_start";
+    else state.reason = isVisible ? lookOf(chosen, best.cap) : "look_above";
+    if (isNear(chosen, cap)) return;
+    Object.assign(state, { cap: chosen, movedMs: atMs });
   }
 
   #changed(change: () => void): KneeDecision | null {
@@ -256,5 +244,37 @@ export class KneeControl {
   }
 }
 
-const below = (cap: number): number => Math.max(1, Math.floor(cap * LOOK_BELOW));
-const above = (cap: number): number => Math.max(cap + 2, Math.round(cap * LOOK_ABOVE));
+/** From how many calls at once on a service is slower, and what a call takes below that; null: not seen yet. */
+export function kneeOf({ belief, found }: Pick<KneeState, "belief" | "found">): {
+  readonly knee: number | null;
+  readonly quietMs: number | null;
+} {
+  if (belief === null) return { knee: null, quietMs: null };
+  return { knee: found ? Math.round(kneeAt(belief, 0.5)) : null, quietMs: quietMs(belief) };
+}
+
+const fresh = (cap: number | null): KneeState => ({
+  cap,
+  reason: cap === null ? "no_knee" : "slow_start",
+  limit: null,
+  throttledMs: null,
+  buffer: null,
+  belief: null,
+  variance: FIRST_VARIANCE,
+  found: false,
+  learnedMs: 0,
+  movedMs: 0,
+});
+
+function isEnough({ calls, sinceMs, log }: Buffer, isFirst: boolean, atMs: number): boolean {
+  if (calls < FEWEST_CALLS) return false;
+  const lastedMs = atMs - sinceMs;
+  // Of calls that started together the short ones end first.
+  if (isFirst && lastedMs < FIRST.latencies * Math.exp(log / calls)) return false;
+  return calls >= (isFirst ? FIRST.calls : CALLS) || lastedMs >= LONGEST_MS;
+}
+
+function lookOf(chosen: number, best: number): KneeReason {
+  if (isNear(chosen, best)) return "at_knee";
+  return chosen > best ? "look_above" : "look_below";
+}

@@ -42,6 +42,8 @@ export const DEFAULT_SERVICE_MS = 1_000;
 export const MIN_SHARE = 0.05;
 /** Ended calls that are kept for who learns from them, until the next pass. */
 export const SAMPLES_KEPT = 5_000;
+/** More calls of a tool at once than this are a mistake of counting. */
+export const MOST_BESIDE = 100_000;
 /** Changes of the level that are kept. */
 export const AUDIT_KEPT = 1_000;
 /** How the deployment works, the best first: with all tools, without the optional ones, with the critical ones only. */

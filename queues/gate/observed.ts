@@ -38,14 +38,12 @@ export function runningBetween(before: Busy, after: Busy): Record<string, number
 /** What has happened at the gate for some time. */
 export interface Observed {
   readonly now: number;
-  /** Jobs that wait, by tool with a service of others behind it. */
-  readonly waiting: Readonly<Record<string, number>>;
   /** What machines said of themselves: JSON by machine. */
   readonly usage: Readonly<Record<string, string>>;
   readonly calls: readonly {
     readonly tool: string;
     readonly ms: number;
-    /** Mean of the calls of the tool that were underway at its start and at its end, over all machines. */
+    /** Calls of the tool that were underway while this one was, itself included: mean over its time, all machines. */
     readonly concurrency: number;
     /** More of them waited. */
     readonly bound: boolean;

@@ -56,7 +56,7 @@ function operations.acquire(a)
     permit = nil
   end
   if permit then
-    permit.o, permit.s = nil, now
+    permit.o, permit.s, permit.a = nil, now, callMs(baseOf(tool), runningOf(baseOf(tool)), 0)
     countOffer(tool, -1)
     redis.call('HDEL', G .. '.offered:' .. process, tool)
     redis.call('ZREM', G .. '.offers', offered)

@@ -1,11 +1,12 @@
-import { OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constants.ts";
+import { MOST_BESIDE, OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constants.ts";
 
 /**
  * Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
  * same at the end of every call. Comes behind DECIDE.
  *
  * A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
- * w: what the job says instead of its tool, c: calls of the tool at its start, o: offered, x: probe }
+ * w: what the job says instead of its tool, c: calls of the tool at its start, a: call-milliseconds of the tool up to then,
+ * o: offered, x: probe }
  */
 export const PERMITS = `
 -- Whether anybody learns from how calls went.
@@ -17,6 +18,20 @@ local freedLines, freedMachines = {}, {}
 -- Offers that are out for a tool: each will take a job of its queue.
 local function countOffer(tool, by)
   if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
+end
+
+-- Milliseconds that calls of a tool took up to now, those underway included: what that grows by in a time, over that time,
+-- is how many were underway on average. Kept as what ended less when the others began: nobody has to tell it of time.
+local function callMs(base, running, by)
+  return redis.call('HINCRBY', G .. '.call-ms', base, by) + running * now
+end
+
+-- Mean number of calls of the tool while this one was underway, itself included; those of its start and its end where the
+-- sums say nonsense: the clock of Redis may have been set, or a permit be older than they are.
+local function besideOf(permit, endedMs, running)
+  local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
+  if mean and mean >= 1 and mean <= ${MOST_BESIDE} then return mean end
+  return ((permit.c or 1) + running) / 2
 end
 
 -- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
@@ -44,6 +59,8 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   end
   if not underwayMs then takePlaces(id, take) end
   local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take, c = running }
+  local beganMs = callMs(base, running, -now)
+  if not underwayMs then permit.a = beganMs end
   if not underwayMs and isProbe(base) then permit.x = 1 end
   if offered then
     permit.o = 1
@@ -79,6 +96,8 @@ local function giveBack(id, permit, call)
   machine.n = redis.call('HINCRBY', key, 'n', -1)
   freedMachines[permit.m] = true
   local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(base)
+  local endedMs = callMs(base, runningBefore - 1, now)
+  if runningBefore <= 1 then redis.call('HDEL', G .. '.call-ms', base) end
   for _, field in ipairs({ base, 'u:' .. permit.u }) do
     if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
   end
@@ -114,7 +133,7 @@ local function giveBack(id, permit, call)
       redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
     end
     if learns and (call.class == 'ok' or call.class == 'limited') then
-      local beside = ((permit.c or 1) + runningBefore) / 2
+      local beside = besideOf(permit, endedMs, runningBefore)
       redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now }))
       redis.call('LTRIM', G .. '.samples', -${SAMPLES_KEPT}, -1)
     end

@@ -57,15 +57,8 @@ end
 -- What has happened since the last call, for who learns from it.
 function operations.observe()
   redis.call('HSET', G, 'learns', 1)
-  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage'), waiting = {} }
+  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage') }
   redis.call('DEL', G .. '.samples')
-  for tool, text in pairs(hash(G .. '.tools')) do
-    if cjson.decode(text).external then seen.waiting[tool] = waitingIn(tool) end
-  end
-  for _, lane in ipairs(redis.call('ZRANGE', P .. '.lanes', 0, -1)) do
-    local tool = baseOf(lane)
-    if seen.waiting[tool] then seen.waiting[tool] = seen.waiting[tool] + waitingIn(lane) end
-  end
   return seen
 end
 

@@ -1,27 +1,22 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../../config/index.ts";
-import type { KneeState } from "../../../processors/index.ts";
+import { kneeOf, type KneeState } from "../../../processors/index.ts";
 import type { Gate, Keys } from "../../../queues/index.ts";
 import type { CapState, LearnedCap } from "../tuning/caps.ts";
 
 /** What the learner keeps of a service, as far as it is told here. */
-type KeptKnee = Pick<KneeState, "cap" | "reason" | "fit">;
+type KeptKnee = Pick<KneeState, "cap" | "reason" | "belief" | "found">;
 
 /** How many calls at once services carry, as the learner of the gate says. */
 export async function readCaps(redis: Redis, keys: Keys): Promise<Record<string, LearnedCap>> {
   const text = await redis.get(keys.learned);
   const { knees = {} } = readJson<{ readonly knees?: Record<string, KeptKnee> }>(text ?? "{}");
   return Object.fromEntries(
-    Object.entries(knees).map(([tool, { cap, reason, fit }]) => [
-      tool,
-      {
-        cap,
-        reason,
-        knee: fit?.knee ?? null,
-        quietMs: fit === null ? null : Math.exp(fit.logBase),
-      },
-    ]),
+    Object.entries(knees)
+      // What an older version kept is none of ours; the learner replaces it with its next pass.
+      .filter(([, knee]) => "belief" in knee)
+      .map(([tool, knee]) => [tool, { cap: knee.cap, reason: knee.reason, ...kneeOf(knee) }]),
   );
 }
 

@@ -1,3 +1,4 @@
+import { LEARN_INTERVAL_MS } from "../../../processors/gate/learner.ts";
 import type { KneeControl } from "../../../processors/learning/knee.ts";
 import type { Chance } from "./chance.ts";
 
@@ -33,11 +34,15 @@ export interface ServiceCourse {
   readonly caps: readonly { readonly atS: number; readonly cap: number | null }[];
 }
 
+/** As often as the learner decides. Seconds. */
+const PASS_S = LEARN_INTERVAL_MS / 1_000;
+
 interface Call {
   /** Work that the service has done for each caller when this call is done. */
   readonly doneAt: number;
   readonly startS: number;
-  readonly concurrency: number;
+  /** Seconds that calls took up to its start, those underway included. */
+  readonly beganS: number;
 }
 
 /** A service with a knee and callers that keep to a cap; one event at a time, no clock. */
@@ -47,6 +52,7 @@ export function simulateService(setting: ServiceSetting): ServiceCourse {
   const caps: { atS: number; cap: number | null }[] = [];
   let running: Call[] = [];
   let [atS, work, waiting, phase] = [0, 0, 0, phases[0]!];
+  let [callS, passAtS] = [0, PASS_S];
   let nextArrival = phase.rate === undefined ? Infinity : chance.exponential(phase.rate);
   const capNow = () => (typeof control === "number" ? control : control.decision.cap);
   const slowness = () => {
@@ -63,8 +69,7 @@ export function simulateService(setting: ServiceSetting): ServiceCourse {
       }
       waiting = Math.max(0, waiting - 1);
       const needs = chance.logNormal(phase.serviceS ?? 2, setting.variation ?? 0.5);
-      const concurrency = running.length + 1;
-      running.push({ doneAt: work + needs, startS: atS, concurrency });
+      running.push({ doneAt: work + needs, startS: atS, beganS: callS });
     }
   };
   const note = (decision: { cap: number | null } | null) => {
@@ -77,12 +82,16 @@ export function simulateService(setting: ServiceSetting): ServiceCourse {
     for (const call of running) if (first === undefined || call.doneAt < first.doneAt) first = call;
     const nextEnd = first === undefined ? Infinity : atS + (first.doneAt - work) * slow;
     const nextPhase = phases.find(({ fromS }) => fromS > atS);
-    const toS = Math.min(nextEnd, nextArrival, nextPhase?.fromS ?? Infinity, setting.seconds);
+    const toS = Math.min(nextEnd, nextArrival, nextPhase?.fromS ?? Infinity, passAtS);
     work += (toS - atS) / slow;
+    callS += running.length * (toS - atS);
     atS = toS;
     if (toS === nextPhase?.fromS) {
       phase = nextPhase;
       nextArrival = phase.rate === undefined ? Infinity : atS + chance.exponential(phase.rate);
+    } else if (toS === passAtS) {
+      passAtS += PASS_S;
+      if (typeof control !== "number") note(control.decide(atS * 1_000));
     } else if (toS === nextArrival) {
       waiting += 1;
       nextArrival = atS + chance.exponential(phase.rate ?? 0);
@@ -94,13 +103,11 @@ export function simulateService(setting: ServiceSetting): ServiceCourse {
       if (typeof control !== "number") {
         const bound = hasWork() && atEnd >= (capNow() ?? Infinity);
         control.sample({
-          concurrency: (ended.concurrency + atEnd) / 2,
+          concurrency: Math.max(1, (callS - ended.beganS) / (atS - ended.startS)),
           latencyMs: (atS - ended.startS) * 1_000,
           atMs: atS * 1_000,
           bound,
         });
-        const drainS = phase.rate === undefined ? 60 : (waiting * atS) / ends.length;
-        note(control.decide(atS * 1_000, { backlogDrainMs: 1_000 * drainS }));
       }
     }
     fill();

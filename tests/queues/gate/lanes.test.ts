@@ -89,16 +89,28 @@ test("the time of calls that are underway counts for the tool, whichever lane th
   expect((await world.gate.busy("m")).busy).toEqual({ ask: 90 });
 });
 
-test("what waits in lanes waits for the service behind their tool", async ({
+test("who learns hears how many calls were underway beside one: those of all lanes, over all its time", async ({
   world,
-  redis,
-  prefix,
 }) => {
-  await redis.zadd(new Keys(prefix).lanes, 1, A, 1, B);
-  await world.open({ perKey: { slots: 1, cost: 1 } });
-  expect((await world.gate.observe()).waiting).toEqual({});
-  await world.gate.configure({ tools: { ask: { learned: { external: true } } } });
-  expect((await world.gate.observe()).waiting).toEqual({ ask: 9 });
+  await world.open({ perKey: { slots: 2, cost: 1 } });
+  await world.gate.observe();
+  const first = await world.permit(A);
+  world.now += 100;
+  const second = await world.permit(B);
+  world.now += 300;
+  await world.gate.release(second, { class: "ok" });
+  const third = await world.permit(B);
+  world.now += 600;
+  await world.gate.release(first, { class: "ok" });
+  world.now += 200;
+  await world.gate.release(third, { class: "ok" });
+  const { calls } = await world.gate.observe();
+  // The first was alone for a tenth of its time, the third for a quarter of its own.
+  expect(calls.map(({ ms, concurrency }) => [ms, concurrency])).toEqual([
+    [300, 2],
+    [1_000, 1.9],
+    [800, 1.75],
+  ]);
 });
 
 test("a limit that is raised is offered at once to those who wait in a lane", async ({ world }) => {
