@@ -73,10 +73,9 @@ export async function playPredictions(
   isPlayed: (change: number) => boolean,
 ): Promise<void> {
   const all = CHANGES.map((change, index) => ({ ...change, index }));
-  await severalAtOnce(
-    2,
-    all.filter(({ index }) => !isPlayed(index)),
-    async ({ before, after, perS, index }) => {
+  const plays = all
+    .filter(({ index }) => !isPlayed(index))
+    .map(({ before, after, perS, index }) => async () => {
       const shared = { redisUrl, perS, seed: firstSeed + index };
       const orders: WorldOrders = {
         ...shared,
@@ -91,8 +90,8 @@ export async function playPredictions(
         limits: after,
       } satisfies WorldOrders);
       if (one.foretold !== undefined) onPlayed(predictedOf(index, one, other, one.foretold.after));
-    },
-  );
+    });
+  await severalAtOnce(2, plays);
 }
 
 function predictedOf(change: number, before: Fared, after: Fared, foretold: Fared): Predicted {

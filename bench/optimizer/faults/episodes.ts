@@ -1,4 +1,4 @@
-import { inProcess, severalAtOnce } from "../world/processes.ts";
+import { inProcess, type Task } from "../world/processes.ts";
 import { CLASSES, type EpisodeClass } from "./draw.ts";
 import type { Played } from "./score.ts";
 
@@ -21,8 +21,6 @@ export interface EpisodesOptions extends EpisodeTimes {
   /** Of each class. */
   readonly count: number;
   readonly firstSeed: number;
-  /** Episodes at the same time. */
-  readonly atOnce: number;
   /** Episodes that were played before. */
   readonly isPlayed: (what: EpisodeClass, seed: number) => boolean;
   readonly onPlayed: (played: Played) => void;
@@ -30,9 +28,9 @@ export interface EpisodesOptions extends EpisodeTimes {
 
 const PLAYER = new URL("player.js", import.meta.url);
 
-/** Plays so many episodes of each class, several at a time, each in a process of its own. */
-export async function playEpisodes(options: EpisodesOptions): Promise<void> {
-  const { redisUrl, classes, count, firstSeed, atOnce, isPlayed } = options;
+/** So many episodes of each class, each in a process of its own. */
+export function episodesOf(options: EpisodesOptions): Task[] {
+  const { redisUrl, classes, count, firstSeed, isPlayed } = options;
   const { faultMs, endMs, lastMs } = options;
   // All classes in turn, so that whoever ends early has some of each.
   const orders: EpisodeOrders[] = Array.from({ length: count }, (_, round) =>
@@ -48,7 +46,7 @@ export async function playEpisodes(options: EpisodesOptions): Promise<void> {
   )
     .flat()
     .filter(({ what, seed }) => !isPlayed(what, seed));
-  await severalAtOnce(atOnce, orders, async (order) => {
+  return orders.map((order) => async () => {
     options.onPlayed(await inProcess<Played>(PLAYER, order));
   });
 }

@@ -1,6 +1,6 @@
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
 import { round } from "../../statistics.ts";
-import { inProcess, severalAtOnce } from "../world/processes.ts";
+import { inProcess, type Task } from "../world/processes.ts";
 import { MACHINES, GAIN_ARMS, type Gained, type GainArm, type GainOrders } from "./arms.ts";
 import { boundMs } from "./bound.ts";
 import { loadOf, type LoadName } from "./loads.ts";
@@ -13,7 +13,6 @@ export interface GainsOptions {
   readonly firstSeed: number;
   /** Share of the work that is done. */
   readonly share: number;
-  readonly atOnce: number;
   readonly isPlayed: (load: LoadName, arm: GainArm, seed: number) => boolean;
   readonly onPlayed: (gained: Gained) => void;
 }
@@ -44,9 +43,9 @@ export interface LoadGain {
 
 const PLAYER = new URL("player.js", import.meta.url);
 
-/** Plays loads in all arms; the arms of a pair follow each other. */
-export async function playGains(options: GainsOptions): Promise<void> {
-  const { redisUrl, loads, pairs, firstSeed, share, atOnce, isPlayed, onPlayed } = options;
+/** Loads in all arms; the arms of a pair follow each other. */
+export function gainPlaysOf(options: GainsOptions): Task[] {
+  const { redisUrl, loads, pairs, firstSeed, share, isPlayed, onPlayed } = options;
   const orders: GainOrders[] = Array.from({ length: pairs }, (_, pair) =>
     loads.flatMap((load) =>
       GAIN_ARMS.map((arm) => ({ redisUrl, load, arm, seed: firstSeed + pair, share })),
@@ -54,7 +53,7 @@ export async function playGains(options: GainsOptions): Promise<void> {
   )
     .flat()
     .filter(({ load, arm, seed }) => !isPlayed(load, arm, seed));
-  await severalAtOnce(atOnce, orders, async (order) => {
+  return orders.map((order) => async () => {
     onPlayed(await inProcess<Gained>(PLAYER, order));
   });
 }

@@ -20,17 +20,16 @@ export function inProcess<Answer>(program: URL, orders: object): Promise<Answer>
   });
 }
 
-/** Does something with each, so many at the same time, in their order. */
-export async function severalAtOnce<T>(
-  atOnce: number,
-  list: readonly T[],
-  does: (one: T) => Promise<void>,
-): Promise<void> {
-  const left = [...list];
+/** Something that is yet to be played. */
+export type Task = () => Promise<void>;
+
+/** Plays so many at the same time, in their order. */
+export async function severalAtOnce(atOnce: number, tasks: readonly Task[]): Promise<void> {
+  const left = [...tasks];
   const hands = Array.from({ length: atOnce }, async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift())
       // oxlint-disable-next-line no-await-in-loop -- so many at once
-      await does(next);
+      await next();
   });
   await Promise.all(hands);
 }
