@@ -192,7 +192,7 @@ describe("the cap of an external tool", () => {
     expect(mean, shares.join(" ")).toBeGreaterThan(0.86);
   });
 
-  it("finds a knee of 100 behind a ceiling of 64, where calls come by the dozen in a second", () => {
+  it("finds a knee of 100, where calls come by the dozen in a second", () => {
     const phases = [{ fromS: 0, knee: 100 }];
     const setting = { phases, callers: 300, seconds: 300 };
     const best = throughput(run(SEED, { ...setting, control: 100 }), 60, 300);
