@@ -10,7 +10,7 @@ import type { FakeApi } from "./fake-api.ts";
 import { Fleet } from "./fleet.ts";
 
 /** Jobs and permits of a process that died come back after this time. One that only stood still keeps them. Milliseconds. */
-const LOCK_MS = 5_000;
+export const LOCK_MS = 5_000;
 /** All runs of the test are at work at once: what waits, waits at the gate. */
 const MAX_RUNNING = 1_000_000;
 

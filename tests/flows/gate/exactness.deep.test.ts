@@ -6,7 +6,7 @@ import { expect } from "vitest";
 
 import { eventually } from "../../support/eventually.ts";
 import { FakeApi, type ApiCall } from "../../support/fake-api.ts";
-import { apiTool, GateFleet } from "../../support/gate-fleet.ts";
+import { apiTool, GateFleet, LOCK_MS } from "../../support/gate-fleet.ts";
 import { allowedUnits, violations } from "../../support/rate-windows.ts";
 import { test } from "../../support/redis.ts";
 
@@ -136,7 +136,7 @@ test("whoever is killed while holding the only slot leaves nobody blocked", asyn
       `${JSON.stringify({ round, freedAfterMs: Math.round(next.atMs - killedMs), allDoneAfterMs: Math.round(api.now() - killedMs) })}\n`,
     );
     // Its lease, and what a poll and a busy machine may take.
-    expect(next.atMs - killedMs).toBeLessThan(2_000 + 2_000);
+    expect(next.atMs - killedMs).toBeLessThan(LOCK_MS + 2_000);
     // The job of the dead is called again; nobody else is called twice.
     expect(api.calls.length - before).toBe(12);
   }
