@@ -57,6 +57,9 @@ function isLoopback(host: string): boolean {
 export const HOST_EXPECTATION =
   "a loopback address (127.0.0.1, ::1 or localhost), because the API has no identity check yet";
 
+/** What a canary may be, as errors say it. */
+const CANARY = "the id of a workflow, or false";
+
 /**
  * Every setting: its shape, its default, its meaning. docs/configuration.md is compared with it by a test.
  * A schema's error text completes the sentence "expected NAME to be ...".
@@ -97,9 +100,7 @@ export const configSchema = z.strictObject({
   canary: z
     .preprocess(
       (value) => (value === "false" ? false : value),
-      z.union([z.literal(false), text("the id of a workflow, or false")], {
-        error: "the id of a workflow, or false",
-      }),
+      z.union([z.literal(false), text(CANARY)], { error: CANARY }),
     )
     .optional()
     .describe(

@@ -51,7 +51,7 @@ const QUICK: EpisodeTimes = { faultMs: 50_000, endMs: 135_000, lastMs: 30_000 };
 const WHOLE: EpisodeTimes = { faultMs: 100_000, endMs: 220_000, lastMs: 60_000 };
 const QUICK_LOADS: ReadonlySet<string> = new Set(["skew", "knee"]);
 const QUICK_SHARE = 0.25;
-/** More at once on two cores costs precision, five would miss a fault or two of a quick bench; loads are to be played at a time that goes less fast (--times 6). */
+/** On two cores five cost precision. Loads want time that goes less fast, too: --times 6. */
 const AT_ONCE = flags.quick ? 4 : 3;
 const COURSES_AT_ONCE = 2;
 

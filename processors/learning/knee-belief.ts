@@ -85,37 +85,24 @@ export function learnStretch(
   const doubt: number[] = [];
   for (const [at, knee] of KNEES.entries()) {
     // It was this one already, or any other, which has become this one.
-    const stayed = (1 - kneeMoved) * belief.chance[at]!;
-    const came = kneeMoved / KNEES.length;
-    const before = stayed + came;
-    const mean = (stayed * belief.logBase[at]! + came * all.mean) / before;
-    const spread =
-      (stayed * (belief.doubt[at]! + (belief.logBase[at]! - mean) ** 2) +
-        came * (all.variance + (all.mean - mean) ** 2)) /
-        before +
-      wandered;
+    const before = merged([
+      { weight: (1 - kneeMoved) * belief.chance[at]!, ...baseAt(belief, at) },
+      { ...all, weight: kneeMoved / KNEES.length },
+    ]);
+    const base = { mean: before.mean, variance: before.variance + wandered };
+    const off = logLatency - base.mean - logInflation(concurrency, knee);
     // A quiet call takes what it took, or something else; or the stretch is a stray one.
-    const off = logLatency - mean - logInflation(concurrency, knee);
-    const jumped = spread + BASE_JUMP ** 2;
-    const same = (1 - baseMoved) * density(off, spread + noise);
-    const other = baseMoved * density(off, jumped + noise);
+    const same = corrected(base, off, noise);
+    const other = corrected({ ...base, variance: base.variance + BASE_JUMP ** 2 }, off, noise);
     const stray = STRAY * density(Math.min(FARTHEST, Math.abs(off)), 1);
-    const likely = same + other + stray;
-    const gains = [spread / (spread + noise), jumped / (jumped + noise)] as const;
-    const means = [mean + gains[0] * off, mean + gains[1] * off, mean] as const;
-    const spreads = [spread * (1 - gains[0]), jumped * (1 - gains[1]), spread] as const;
-    const parts = [same / likely, other / likely, stray / likely] as const;
-    const now = parts.reduce((sum, part, which) => sum + part * means[which]!, 0);
-    chance.push(before * likely);
-    logBase.push(kept(now));
-    doubt.push(
-      kept(
-        parts.reduce(
-          (sum, part, which) => sum + part * (spreads[which]! + (means[which]! - now) ** 2),
-          0,
-        ),
-      ),
-    );
+    const after = merged([
+      { ...same, weight: (1 - baseMoved) * same.weight },
+      { ...other, weight: baseMoved * other.weight },
+      { ...base, weight: stray },
+    ]);
+    chance.push(before.weight * after.weight);
+    logBase.push(kept(after.mean));
+    doubt.push(kept(after.variance));
   }
   return { chance: shares(chance), logBase, doubt };
 }
@@ -158,13 +145,41 @@ function logInflation(concurrency: number, knee: number): number {
   return SLOPE * Math.log(Math.max(1, concurrency / knee));
 }
 
-function mixture({ chance, logBase, doubt }: KneeBelief): { mean: number; variance: number } {
-  const mean = chance.reduce((sum, share, at) => sum + share * logBase[at]!, 0);
-  const variance = chance.reduce(
-    (sum, share, at) => sum + share * (doubt[at]! + (logBase[at]! - mean) ** 2),
+/** A normal distribution, and how much it counts among others. */
+interface Part {
+  readonly weight: number;
+  readonly mean: number;
+  readonly variance: number;
+}
+
+/** What a quiet call takes (logarithm) if that is the knee. */
+const baseAt = ({ logBase, doubt }: KneeBelief, at: number): Omit<Part, "weight"> => ({
+  mean: logBase[at]!,
+  variance: doubt[at]!,
+});
+
+const mixture = (belief: KneeBelief): Part =>
+  merged(belief.chance.map((weight, at) => ({ weight, ...baseAt(belief, at) })));
+
+/** One normal distribution in the place of several: the same mean, the same variance. */
+function merged(parts: readonly Part[]): Part {
+  const weight = parts.reduce((sum, part) => sum + part.weight, 0);
+  const mean = parts.reduce((sum, part) => sum + part.weight * part.mean, 0) / weight;
+  const squares = parts.reduce(
+    (sum, part) => sum + part.weight * (part.variance + (part.mean - mean) ** 2),
     0,
   );
-  return { mean, variance };
+  return { weight, mean, variance: squares / weight };
+}
+
+/** A distribution after a measurement that is so far off; its weight is how well it foretold that. */
+function corrected({ mean, variance }: Omit<Part, "weight">, off: number, noise: number): Part {
+  const gain = variance / (variance + noise);
+  return {
+    weight: density(off, variance + noise),
+    mean: mean + gain * off,
+    variance: variance * (1 - gain),
+  };
 }
 
 /** Of the normal distribution, but for a factor. */

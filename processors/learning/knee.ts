@@ -161,7 +161,8 @@ export class KneeControl {
   /** The service refused a call with 429: the cap falls to 70 %, once a second at most. */
   throttled(atMs: number): KneeDecision | null {
     const state = this.#state;
-    if (state.throttledMs !== null && atMs - state.throttledMs < THROTTLE_PAUSE_MS) return null;
+    if (state.throttledMs !== null && Math.abs(atMs - state.throttledMs) < THROTTLE_PAUSE_MS)
+      return null;
     state.throttledMs = atMs;
     const { buffer } = state;
     const recent = buffer === null ? this.#startCap : buffer.concurrency / buffer.calls;
@@ -181,7 +182,13 @@ export class KneeControl {
       concurrency: buffer.concurrency / calls,
       logLatency: buffer.log / calls,
     };
-    Object.assign(state, { buffer: null, learnedMs: atMs });
+    // Clocks may be put back.
+    const passedMs = Math.max(1, atMs - learnedMs);
+    Object.assign(state, {
+      buffer: null,
+      learnedMs: atMs,
+      movedMs: Math.min(state.movedMs, atMs),
+    });
     if (state.belief === null) {
       state.belief = firstBelief(stretch, this.#startCap);
       return null;
@@ -190,7 +197,7 @@ export class KneeControl {
       const seen = (buffer.logSquares / calls - stretch.logLatency ** 2) * (calls / (calls - 1));
       state.variance += VARIANCE.rate * (Math.max(LEAST_VARIANCE, seen) - state.variance);
     }
-    const belief = learnStretch(state.belief, stretch, state.variance, atMs - learnedMs);
+    const belief = learnStretch(state.belief, stretch, state.variance, passedMs);
     state.belief = belief;
     const bound = buffer.bound * 2 >= calls;
     return this.#changed(() => {

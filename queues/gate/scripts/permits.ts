@@ -5,8 +5,7 @@ import { MOST_BESIDE, OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constant
  * same at the end of every call. Comes behind DECIDE.
  *
  * A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
- * w: what the job says instead of its tool, c: calls of the tool at its start, a: call-milliseconds of the tool up to then,
- * o: offered, x: probe }
+ * w: what the job says instead of its tool, a: call-milliseconds of the tool at its start, o: offered, x: probe }
  */
 export const PERMITS = `
 -- Whether anybody learns from how calls went.
@@ -26,12 +25,12 @@ local function callMs(base, running, by)
   return redis.call('HINCRBY', G .. '.call-ms', base, by) + running * now
 end
 
--- Mean number of calls of the tool while this one was underway, itself included; those of its start and its end where the
--- sums say nonsense: the clock of Redis may have been set, or a permit be older than they are.
+-- Mean number of calls of the tool while this one was underway, itself included; those of its end where the sums say
+-- nonsense: the clock of Redis may have been set, or a permit be older than they are.
 local function besideOf(permit, endedMs, running)
   local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
   if mean and mean >= 1 and mean <= ${MOST_BESIDE} then return mean end
-  return ((permit.c or 1) + running) / 2
+  return math.max(1, running)
 end
 
 -- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
@@ -58,7 +57,7 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
     if one[2] > 0 then use(one[1], one[2]) end
   end
   if not underwayMs then takePlaces(id, take) end
-  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take, c = running }
+  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take }
   local beganMs = callMs(base, running, -now)
   if not underwayMs then permit.a = beganMs end
   if not underwayMs and isProbe(base) then permit.x = 1 end

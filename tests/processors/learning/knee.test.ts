@@ -1,4 +1,4 @@
-import { array, assert, boolean, double, property, record } from "fast-check";
+import { array, assert, boolean, constantFrom, double, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { KneeControl, type KneeState, startCapOf } from "../../../processors/learning/knee.ts";
@@ -164,7 +164,7 @@ describe("the cap of an external tool", () => {
       expect(cap).toBeLessThanOrEqual(2 * Math.max(...caps.slice(0, Math.max(1, at))));
   });
 
-  it("looks above now and then; and takes what an older version kept for a cap only", () => {
+  it("looks above now and then", () => {
     const reasons = new Set<string>();
     class Watched extends KneeControl {
       override decide(atMs: number) {
@@ -175,6 +175,9 @@ describe("the cap of an external tool", () => {
     }
     run(SEED, { phases: [{ fromS: 0, knee: 16 }], control: new Watched() });
     for (const reason of ["slow_start", "at_knee", "look_above"]) expect(reasons).toContain(reason);
+  });
+
+  it("takes what an older version kept for a cap only", () => {
     const older = { cap: 17, reason: "at_knee", history: [], fit: null } as unknown as KneeState;
     expect(new KneeControl({}, older).decision).toEqual({ cap: 17, reason: "slow_start" });
   });
@@ -239,18 +242,21 @@ describe("the cap of an external tool", () => {
             latencyMs: anything,
             bound: boolean(),
             refused: boolean(),
+            putBackMs: constantFrom(0, 0, 0, 2_000, 1e9),
           }),
           { minLength: 30, maxLength: 200 },
         ),
         (calls) => {
           const knee = new KneeControl();
-          calls.forEach(({ refused, ...call }, at) => {
-            const atMs = at * 2_000;
+          calls.forEach(({ refused, putBackMs, ...call }, at) => {
+            const atMs = 2e9 + at * 2_000 - putBackMs;
             knee.sample({ ...call, atMs });
             knee.decide(atMs);
             if (refused) knee.throttled(atMs);
             const { cap } = knee.decision;
             expect(cap === null || (Number.isInteger(cap) && cap >= 1)).toBe(true);
+            const shares = knee.toJSON().belief?.chance ?? [];
+            expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
           });
         },
       ),

@@ -91,6 +91,8 @@ test("the time of calls that are underway counts for the tool, whichever lane th
 
 test("who learns hears how many calls were underway beside one: those of all lanes, over all its time", async ({
   world,
+  redis,
+  prefix,
 }) => {
   await world.open({ perKey: { slots: 2, cost: 1 } });
   await world.gate.observe();
@@ -111,6 +113,20 @@ test("who learns hears how many calls were underway beside one: those of all lan
     [1_000, 1.9],
     [800, 1.75],
   ]);
+  // What is added up begins anew when nothing runs.
+  expect(await redis.exists(`${new Keys(prefix).gate}.call-ms`)).toBe(0);
+});
+
+test("where the clock was put back the calls of its end are those that were underway beside one", async ({
+  world,
+}) => {
+  await world.open({ perKey: { slots: 3, cost: 1 } });
+  await world.gate.observe();
+  const permits = [await world.permit(A), await world.permit(A), await world.permit(B)];
+  world.now -= 500;
+  for (const permit of permits) await world.gate.release(permit, { class: "ok" });
+  const { calls } = await world.gate.observe();
+  expect(calls.map(({ concurrency }) => concurrency)).toEqual([3, 2, 1]);
 });
 
 test("a limit that is raised is offered at once to those who wait in a lane", async ({ world }) => {
