@@ -30,6 +30,8 @@ export const RETAIN_RUNS = 1_000;
 export const RETAIN_MS = 7 * 86_400_000;
 /** Failed runs are kept longer, because somebody will ask. Milliseconds. */
 export const RETAIN_FAILED_MS = 30 * 86_400_000;
+/** A worker that could not reach Redis tries again after this time. Milliseconds. */
+export const WORKER_RETRY_MS = 1_000;
 /** Submitting fails with `redis_unavailable` after this time. Milliseconds. */
 export const REDIS_DEADLINE_MS = 5_000;
 /** How long a stopping worker waits for its running steps. Milliseconds. */

@@ -15,6 +15,7 @@ import type { ActiveCalls } from "./calls/active-calls.ts";
 import type { Suspects } from "./calls/suspects.ts";
 import type { Doorkeeper } from "./gate/doorkeeper.ts";
 import type { Settlement } from "./gate/settlement.ts";
+import type { RepeatedLog } from "./repeated-log.ts";
 import type { Meter } from "./samples/meter.ts";
 import type { Repeats } from "./samples/repeats.ts";
 import type { Definitions } from "./steps/definitions.ts";
@@ -51,4 +52,6 @@ export interface Engine extends StartParts {
   /** @throws TuttiError `secret_missing`. */
   secret(name: string): string;
   readonly log: Logger;
+  /** Where troubles are told that come again and again. */
+  readonly troubles: RepeatedLog;
 }

@@ -1,9 +1,9 @@
 import type { Worker } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { messageOf } from "../config/index.ts";
 import { toolOfQueue } from "../queues/index.ts";
 import type { Engine } from "./engine.ts";
+import { Periodic } from "./periodic.ts";
 
 /** All lanes are looked at this often, should a message have been lost. Milliseconds. */
 const LOOK_MS = 5_000;
@@ -34,7 +34,7 @@ export class LaneWorkers {
   /** Lanes of which something was said since they were read. */
   readonly #changed = new Set<string>();
   #work: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  #looks: Periodic | undefined;
   #stopped = false;
 
   constructor(engine: Engine, options: LaneWorkersOptions) {
@@ -58,14 +58,13 @@ export class LaneWorkers {
     subscriber.on("ready", () => void this.#look());
     await this.#look();
     await Promise.all([...this.#open.values()].map((worker) => worker.waitUntilReady()));
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
-    this.#timer.unref();
+    this.#looks = new Periodic(LOOK_MS, () => this.#look());
   }
 
   /** Serves no lane more. Resolves when the jobs that run have ended. */
   async close(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    void this.#looks?.stop();
     await this.#work;
     await Promise.all([...this.#open.values()].map((worker) => worker.close()));
     await Promise.all(this.#closing);
@@ -102,7 +101,7 @@ export class LaneWorkers {
     try {
       await read();
     } catch (thrown) {
-      this.#engine.log.warn({ error: messageOf(thrown) }, "lanes were not looked for");
+      this.#engine.troubles.warn({}, thrown, "lanes were not looked for");
     }
   }
 
@@ -125,7 +124,7 @@ export class LaneWorkers {
       await this.#engine.keeper.part(lane);
       await this.#engine.queues.lanes.tidy([lane]);
     } catch (thrown) {
-      this.#engine.log.warn({ queue: lane, error: messageOf(thrown) }, "a lane was not left");
+      this.#engine.troubles.warn({ queue: lane }, thrown, "a lane was not left");
     }
   }
 }

@@ -11,7 +11,7 @@ import {
   CONTROL_LOCK_DURATION_MS,
   LOCK_DURATION_MS,
   MAX_STALLED_COUNT,
-  messageOf,
+  WORKER_RETRY_MS,
   type Binding,
   type ToolSpec,
 } from "../config/index.ts";
@@ -119,7 +119,7 @@ export class Workers {
   #openLane(lane: string): Closeable {
     const tool = this.#tools.get(toolOfQueue(lane))!;
     this.#show([lane]).catch((thrown: unknown) =>
-      this.#engine.log.warn({ queue: lane, error: messageOf(thrown) }, "limits were not shown"),
+      this.#engine.troubles.warn({ queue: lane }, thrown, "limits were not shown"),
     );
     return this.#serveCalls(lane, concurrencyInLane(tool));
   }
@@ -141,7 +141,7 @@ export class Workers {
     options: { concurrency: number; lockDurationMs: number },
     backend: BackendFactory<RedisQueueBackend> = createRedisBackend,
   ): Closeable {
-    const { log } = this.#engine;
+    const { log, troubles } = this.#engine;
     const worker = new Worker<T>(
       name,
       processor,
@@ -152,13 +152,12 @@ export class Workers {
         lockDuration: options.lockDurationMs,
         stalledInterval: options.lockDurationMs,
         maxStalledCount: MAX_STALLED_COUNT,
+        runRetryDelay: WORKER_RETRY_MS,
         settings: { backoffStrategy },
       },
       backend,
     );
-    worker.on("error", (error) =>
-      log.warn({ queue: name, error: messageOf(error) }, "worker error"),
-    );
+    worker.on("error", (error) => troubles.warn({ queue: name }, error, "worker error"));
     worker.on("stalled", (jobId) =>
       log.warn({ queue: name, jobId }, "a worker died or froze; its job starts again"),
     );

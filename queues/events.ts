@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { withinDeadline } from "./connection.ts";
+import { withinDeadline } from "./connection/index.ts";
 import type { Keys } from "./names.ts";
 import { parseStepRecord, type RunState, type StepRecord } from "./runs/run-record.ts";
 
@@ -44,7 +44,7 @@ export class RunEvents {
       if (this.#subscriber.status === "ready") await this.#subscriber.unsubscribe(channel);
     };
     try {
-      await withinDeadline(this.#subscriber.subscribe(channel));
+      await withinDeadline(this.#subscriber.subscribe(channel), this.#subscriber);
     } catch (thrown) {
       await stop();
       throw thrown;

@@ -1,6 +1,8 @@
-import type { FlowJob, FlowProducer } from "bullmq";
+import { FlowProducer, type FlowJob } from "bullmq";
+import type { Redis } from "ioredis";
 
 import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS } from "../config/index.ts";
+import { flowBackend } from "./flow-script.ts";
 import type { EdgeJob, RunJob } from "./jobs.ts";
 import { CONTROL_QUEUES } from "./names.ts";
 import type { ToolQueues } from "./tool-queues.ts";
@@ -77,8 +79,10 @@ export class Flows {
   readonly #queues: ToolQueues;
   readonly #prefix: string;
 
-  constructor(producer: FlowProducer, queues: ToolQueues, prefix: string) {
-    this.#producer = producer;
+  constructor(connection: Redis, queues: ToolQueues, prefix: string) {
+    this.#producer = new FlowProducer({ connection, prefix }, flowBackend);
+    // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
+    this.#producer.on("error", () => {});
     this.#queues = queues;
     this.#prefix = prefix;
   }
@@ -86,7 +90,7 @@ export class Flows {
   /**
    * Adds a tree. Up to 1,000 jobs are added at once, all or none. A larger one is added in batches with
    * every source held back; `added` is called when all is there, and only then do the sources start.
-   * Adding the same tree again is harmless as long as nothing of it has started.
+   * Adding the same tree again is harmless at any moment.
    */
   async add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
     const queues = tree.map(({ queue }) => queue);
@@ -159,6 +163,24 @@ export class Flows {
   /** What BullMQ says of a job; `unknown` when there is none. */
   async stateOf(queue: string, jobId: string): Promise<string> {
     return this.#queues.get(queue).getJobState(jobId);
+  }
+
+  /** Lets a job that has finished be entered once more. False when it has not, or is gone. */
+  async again(
+    { queue, jobId }: { readonly queue: string; readonly jobId: string },
+    state: "completed" | "failed",
+  ): Promise<boolean> {
+    const job = await this.#queues.get(queue).getJob(jobId);
+    if (job === undefined) return false;
+    try {
+      await job.retry(state);
+      return true;
+    } catch (thrown) {
+      const isElsewhere =
+        thrown instanceof Error && /not in the .* state|Missing key for job/.test(thrown.message);
+      if (!isElsewhere) throw thrown;
+      return false;
+    }
   }
 
   /** Starts the sources of a tree that was added in batches. Harmless when some have started. */

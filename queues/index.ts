@@ -31,18 +31,23 @@ export {
   enqueueRuns,
   startRun,
   type RunStart,
+  type Started,
   type Submitted,
 } from "./lifecycle/start.ts";
 export { setRunPriority } from "./lifecycle/set-priority.ts";
 export { subRunId } from "./lifecycle/sub-runs.ts";
+export { DutyStates, type DutyState, type DutyView } from "./duties.ts";
 export { Backpressure } from "./backpressure.ts";
 export {
-  isConnectionTrouble,
   openImpatient,
   openPatient,
+  REDIS_TROUBLES,
+  redisTrouble,
   settlesWithin,
+  unavailable,
   withinDeadline,
-} from "./connection.ts";
+  type TroubleReport,
+} from "./connection/index.ts";
 export {
   PAYLOAD_VERSION,
   type Alternative,

@@ -157,6 +157,10 @@ export class Keys {
   admitted(tenant: string): string {
     return `${this.prefix}.admitted:${tenant}`;
   }
+  /** Admitted runs whose jobs are not known to be there, scored by when whoever adds them counts as gone. */
+  get adding(): string {
+    return `${this.prefix}.adding`;
+  }
   /** Who has the turn among the runs that go one after another: a hash by their word. */
   get serial(): string {
     return `${this.prefix}.serial`;
@@ -280,6 +284,18 @@ export class Keys {
   /** The result of a call: when it came, and JSON. */
   result(call: string): string {
     return `${this.prefix}.result:${call}`;
+  }
+  /** Written now and then, to see whether Redis takes it. */
+  get probe(): string {
+    return `${this.prefix}.probe`;
+  }
+  /** How each background duty went last: a hash by name. */
+  get duties(): string {
+    return `${this.prefix}.duties`;
+  }
+  /** The pass of a duty that is underway. */
+  duty(name: string): string {
+    return `${this.prefix}.duty:${name}`;
   }
   /** Live workers, scored by when they count as gone. */
   get workers(): string {

@@ -26,19 +26,17 @@ export class Presence {
   }
 
   async announce(worker: WorkerInfo): Promise<void> {
-    await this.#redis
-      .multi()
-      .zadd(this.#keys.workers, Date.now() + ALIVE_MS, worker.id)
-      .hset(this.#keys.workerInfo, worker.id, JSON.stringify(worker))
-      .exec();
+    await Promise.all([
+      this.#redis.hset(this.#keys.workerInfo, worker.id, JSON.stringify(worker)),
+      this.#redis.zadd(this.#keys.workers, Date.now() + ALIVE_MS, worker.id),
+    ]);
   }
 
   async leave(workerId: string): Promise<void> {
-    await this.#redis
-      .multi()
-      .zrem(this.#keys.workers, workerId)
-      .hdel(this.#keys.workerInfo, workerId)
-      .exec();
+    await Promise.all([
+      this.#redis.zrem(this.#keys.workers, workerId),
+      this.#redis.hdel(this.#keys.workerInfo, workerId),
+    ]);
   }
 
   /** Workers that were heard of in the last 15 s; the others are forgotten. */

@@ -10,8 +10,10 @@ import {
   isAtLeast,
   MIN_REDIS_VERSION,
   openRedis,
+  type DutyView,
   type RedisInspection,
 } from "../queues/index.ts";
+import { Tutti } from "./tutti.ts";
 
 /** Oldest Node that everything is tested on. */
 export const MIN_NODE_VERSION = "20.19.0";
@@ -28,7 +30,9 @@ export const CHECKS = [
   "redis_version",
   "redis_eviction",
   "redis_persistence",
+  "redis_writes",
   "clock",
+  "duties",
   "catalogue",
   "bindings",
 ] as const;
@@ -149,6 +153,42 @@ function judge(facts: RedisInspection): Partial<Record<Check["id"], Finding>> {
   };
 }
 
+/** Whether Redis takes what is written, and how the duties of the workers go. */
+async function checkDeployment(
+  url: string,
+  config: Config,
+): Promise<Partial<Record<Check["id"], Finding>>> {
+  const tutti = new Tutti({ ...config, redisUrl: url });
+  try {
+    await tutti.ping();
+    return {
+      redis_writes: { ok: true, detail: "it takes what is written" },
+      duties: judgeDuties(await tutti.duties()),
+    };
+  } catch (error) {
+    return { redis_writes: { ok: false, detail: messageOf(error), fix: WRITES_FIX } };
+  } finally {
+    await tutti.close();
+  }
+}
+
+function judgeDuties(duties: readonly DutyView[]): Finding {
+  if (duties.length === 0) return { ok: true, detail: "none was done yet: no worker has run" };
+  const failing = duties.filter(({ error }) => error !== null);
+  const partly = duties.filter(({ error, failures }) => error === null && failures.length > 0);
+  const latest = Math.max(...duties.map(({ lateMs }) => lateMs));
+  const told = [...failing, ...partly].map(
+    ({ name, error, failures }) => `${name}: ${error ?? failures[0]}`,
+  );
+  if (told.length > 0) {
+    const fix = "see the logs of the workers";
+    return { ok: failing.length > 0 ? false : null, detail: told.join("; "), fix };
+  }
+  return { ok: true, detail: `${duties.length} duties go well, the latest is ${latest} ms late` };
+}
+
+const WRITES_FIX = "see docs/operations.md: Redis in trouble";
+
 async function checkRedis(
   config: Config,
   options: DoctorOptions,
@@ -160,7 +200,11 @@ async function checkRedis(
     await using redis = await openRedis(config, { mayFetch: false, ...more });
     const facts = await inspectRedis(redis.url, config.redisDeadlineMs, options.now);
     const origin = redis.origin === "url" ? "the one of REDIS_URL" : "the embedded one";
-    return { redis: { ok: true, detail: `${origin} answers` }, ...judge(facts) };
+    return {
+      redis: { ok: true, detail: `${origin} answers` },
+      ...judge(facts),
+      ...(await checkDeployment(redis.url, config)),
+    };
   } catch (error) {
     return {
       redis: {

@@ -68,7 +68,7 @@ export function checkedPriority(priority: number): number {
 }
 
 /** Sortable by time, unique over all submitters. */
-function newRunId(): string {
+export function newRunId(): string {
   return `${Date.now().toString(36)}-${randomBytes(6).toString("hex")}`;
 }
 

@@ -1,4 +1,4 @@
-import { FlowProducer, type Queue } from "bullmq";
+import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
@@ -19,6 +19,7 @@ import {
   Gate,
   Items,
   Keys,
+  DutyStates,
   openImpatient,
   openPatient,
   Presence,
@@ -31,7 +32,9 @@ import {
   Waits,
   withinDeadline,
   WorkflowRegistry,
+  type DutyView,
   type RunState,
+  type Started,
   type StartParts,
   type Submitted,
   type WorkerInfo,
@@ -64,6 +67,8 @@ import { rememberLayout, treeOf } from "./tree.ts";
 import { RunWatch, type RunEvent } from "./watch.ts";
 import type { Plan } from "./workflow/plan.ts";
 
+/** What is written to see whether Redis takes it is gone after this time. Milliseconds. */
+const PROBE_MS = 10_000;
 /** Lanes that Bull Board shows; each costs it calls. */
 const MAX_SHOWN_LANES = 100;
 
@@ -111,6 +116,7 @@ export class Tutti implements AsyncDisposable {
   readonly #control: RunControl;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #subscriber: Redis;
   readonly #reader: RunReader;
   readonly #flows: Flows;
@@ -122,6 +128,7 @@ export class Tutti implements AsyncDisposable {
 
   constructor(options: TuttiOptions) {
     const keys = new Keys(options.prefix ?? "{tutti}");
+    this.#keys = keys;
     this.registry = options.registry ?? loadCatalogue();
     this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
@@ -131,9 +138,7 @@ export class Tutti implements AsyncDisposable {
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
     this.#reader = new RunReader(runs, values, this.#queues);
     this.#backpressure = new Backpressure(this.#queues, this.registry);
-    const producer = new FlowProducer({ connection: this.#redis, prefix: keys.prefix });
-    producer.on("error", () => {});
-    this.#flows = new Flows(producer, this.#queues, keys.prefix);
+    this.#flows = new Flows(this.#redis, this.#queues, keys.prefix);
     this.#events = new RunEvents(this.#subscriber, keys);
     this.#presence = new Presence(this.#redis, keys);
     const registry = new WorkflowRegistry(this.#redis, keys);
@@ -179,7 +184,7 @@ export class Tutti implements AsyncDisposable {
 
   /**
    * Submits a workflow: its text, its object or a prepared plan. Returns as soon as the run is recorded
-   * and its jobs are added.
+   * and its jobs are added; once it is recorded it is accepted, and a worker adds jobs that could not be.
    *
    * @throws ValidationError when the document or the input is wrong; nothing is enqueued then.
    * @throws TuttiError `run_conflict` when the run id is taken by another workflow or input,
@@ -194,9 +199,8 @@ export class Tutti implements AsyncDisposable {
     rememberLayout(hash, plan.layout);
     const priority = checkedPriority(options.priority ?? plan.priority);
     const backpressure = this.#backpressure;
-    return this.#soon(
-      startRun(this.#parts, { runId, hash, definition, input, identity, priority, backpressure }),
-    );
+    const start = { runId, hash, definition, input, identity, priority, backpressure };
+    return this.#recorded(this.#soon(startRun(this.#parts, start)));
   }
 
   /**
@@ -219,8 +223,8 @@ export class Tutti implements AsyncDisposable {
       backpressure: this.#backpressure,
       ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
     };
-    return this.#soon(
-      startRegistered(this.#parts, hash === undefined ? request : { ...request, hash }),
+    return this.#recorded(
+      this.#soon(startRegistered(this.#parts, hash === undefined ? request : { ...request, hash })),
     );
   }
 
@@ -375,9 +379,18 @@ export class Tutti implements AsyncDisposable {
     return this.#soon(this.#presence.alive());
   }
 
-  /** @throws TuttiError `redis_unavailable`. */
+  /**
+   * Whether Redis answers and takes what is written.
+   *
+   * @throws TuttiError `redis_unavailable`, with what it lacks.
+   */
   async ping(): Promise<void> {
-    await this.#soon(this.#redis.ping());
+    await this.#soon(this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
+  }
+
+  /** The background duties of the workers: how each went last, and how late it is. */
+  async duties(): Promise<DutyView[]> {
+    return this.#soon(new DutyStates(this.#redis, this.#keys).all());
   }
 
   /** The queues of all tools and of the control jobs, for Bull Board. */
@@ -393,8 +406,18 @@ export class Tutti implements AsyncDisposable {
     return [...this.queues, ...lanes.map((lane) => this.#queues.get(lane))];
   }
 
+  /**
+   * A run that is recorded is accepted, whatever becomes of adding its jobs: that is waited for as long as Redis
+   * answers, and done by a worker otherwise.
+   */
+  async #recorded<T extends Started>(starting: Promise<T>): Promise<Omit<T, "added">> {
+    const { added, ...submitted } = await starting;
+    await this.#soon(added).catch(() => {});
+    return submitted;
+  }
+
   #soon<T>(work: Promise<T>): Promise<T> {
-    return withinDeadline(work, this.#deadlineMs);
+    return withinDeadline(work, this.#redis, this.#deadlineMs);
   }
 
   async close(): Promise<void> {

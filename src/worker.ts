@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
-import { FlowProducer } from "bullmq";
 import type { Redis } from "ioredis";
 import { pino } from "pino";
 
@@ -11,7 +10,6 @@ import {
   LOCK_DURATION_MS,
   MAX_RUNNING_RUNS,
   loadCatalogue,
-  messageOf,
   readJson,
   RETAIN_FAILED_MS,
   RETAIN_MS,
@@ -30,6 +28,8 @@ import {
   Learner,
   MachineUsage,
   Meter,
+  Periodic,
+  RepeatedLog,
   Repeats,
   Duties,
   Sampler,
@@ -44,6 +44,7 @@ import {
 } from "../processors/index.ts";
 import {
   Canaries,
+  DutyStates,
   FIELDS,
   Flows,
   Gate,
@@ -53,6 +54,7 @@ import {
   Ledger,
   openPatient,
   Presence,
+  REDIS_TROUBLES,
   Results,
   Runs,
   Samples,
@@ -124,7 +126,7 @@ class RunningWorker implements TuttiWorker {
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
   readonly #declared: GateChanges;
-  #heartbeat: NodeJS.Timeout | undefined;
+  #heartbeat: Periodic | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: StartWorkerOptions) {
@@ -133,7 +135,12 @@ class RunningWorker implements TuttiWorker {
     this.id = `${this.#machine}-${process.pid}-${randomBytes(3).toString("hex")}`;
     const registry = options.registry ?? loadCatalogue();
     const log = options.log ?? pino({ level: options.logLevel ?? "warn" }, pino.destination(2));
-    this.#redis = openPatient(options.redisUrl);
+    const troubles = new RepeatedLog(log);
+    this.#redis = openPatient(options.redisUrl, {
+      refused: (trouble) =>
+        log.warn({ trouble }, `Redis refuses commands: ${REDIS_TROUBLES[trouble]}; they wait`),
+      over: (trouble, times, ms) => log.warn({ trouble, times, ms }, "Redis takes commands again"),
+    });
     this.#subscriber = openPatient(options.redisUrl);
     this.#keys = new Keys(options.prefix ?? "{tutti}");
     const { prefix } = this.#keys;
@@ -152,8 +159,6 @@ class RunningWorker implements TuttiWorker {
     this.tools = served.map(({ spec }) => spec.id);
     const runs = new Runs(this.#redis, this.#keys);
     const queues = new ToolQueues(this.#redis, prefix);
-    const producer = new FlowProducer({ connection: this.#redis, prefix });
-    producer.on("error", () => {});
     const learning = options.learning ?? true;
     this.#declared = declaredLimits(registry, learning);
     const gate = new Gate(this.#redis, this.#keys);
@@ -181,7 +186,7 @@ class RunningWorker implements TuttiWorker {
       items: new Items(this.#redis, this.#keys),
       results: new Results(this.#redis, this.#keys),
       queues,
-      flows: new Flows(producer, queues, prefix),
+      flows: new Flows(this.#redis, queues, prefix),
       definitions: new Definitions((hash) => runs.definition(hash)),
       tools: this.#bound,
       gate,
@@ -194,6 +199,7 @@ class RunningWorker implements TuttiWorker {
       treeOf,
       secret,
       log: log.child({ worker: this.id }),
+      troubles,
     };
     this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
@@ -237,6 +243,7 @@ class RunningWorker implements TuttiWorker {
     this.#duties = new Duties(this.#engine, {
       connection: this.#redis,
       prefix,
+      states: new DutyStates(this.#redis, this.#keys),
       retention: {
         runs: options.retainRuns ?? RETAIN_RUNS,
         ms: options.retainMs ?? RETAIN_MS,
@@ -267,8 +274,7 @@ class RunningWorker implements TuttiWorker {
     await this.#starters.start();
     this.#sampler.start();
     await this.#announce();
-    this.#heartbeat = setInterval(() => void this.#announce(), HEARTBEAT_MS);
-    this.#heartbeat.unref();
+    this.#heartbeat = new Periodic(HEARTBEAT_MS, () => this.#announce());
   }
 
   close(): Promise<void> {
@@ -281,7 +287,7 @@ class RunningWorker implements TuttiWorker {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    void this.#heartbeat?.stop();
     // First of all: whoever sees that this worker has left may count on its taking nothing any more.
     const drained = this.#workers.close(this.#options.graceMs ?? GRACE_MS);
     // Redis may be away, and its connections wait for it; a process that has to stop does not.
@@ -293,6 +299,7 @@ class RunningWorker implements TuttiWorker {
     await this.#bound.close();
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
     await settlesWithin(this.#engine.queues.close(), LEAVE_MS);
+    this.#engine.troubles.close();
     this.#redis.disconnect();
     this.#subscriber.disconnect();
   }
@@ -306,7 +313,7 @@ class RunningWorker implements TuttiWorker {
         tools: this.tools,
       });
     } catch (thrown) {
-      this.#engine.log.warn({ error: messageOf(thrown) }, "the heartbeat was not heard");
+      this.#engine.troubles.warn({}, thrown, "the heartbeat was not heard");
     }
   }
 
@@ -321,7 +328,7 @@ class RunningWorker implements TuttiWorker {
     await this.#subscriber.subscribe(this.#keys.control);
     this.#subscriber.on("ready", () => {
       this.#askForAborts().catch((thrown: unknown) =>
-        this.#engine.log.warn({ error: messageOf(thrown) }, "stopped runs were not asked for"),
+        this.#engine.troubles.warn({}, thrown, "stopped runs were not asked for"),
       );
     });
   }

@@ -54,7 +54,9 @@ export async function flyCanary(
   if (before?.state === "completed") await forgetRun(parts, before.runId);
   try {
     const identity = { tenant: TENANT, actor: TENANT, correlationId: runId };
-    await startRegistered(parts, { workflowId, runId, input: {}, identity });
+    await (
+      await startRegistered(parts, { workflowId, runId, input: {}, identity })
+    ).added;
   } catch (thrown) {
     if (!isTuttiError(thrown) || thrown.retryable) throw thrown;
     const reason = `${thrown.code}: ${thrown.message}`;

@@ -1,24 +1,36 @@
+import { randomUUID } from "node:crypto";
+
 import { Worker, type Job, type JobsOptions, type Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
-import { CONTROL_QUEUES, type Canaries } from "../../queues/index.ts";
+import {
+  LOCK_DURATION_MS,
+  MAX_STALLED_COUNT,
+  messageOf,
+  WORKER_RETRY_MS,
+} from "../../config/index.ts";
+import { CONTROL_QUEUES, type Canaries, type DutyStates } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
 import type { ServiceLevel } from "../gate/service-level.ts";
+import { Periodic } from "../periodic.ts";
 import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "./canary.ts";
-import { DEADLINES_INTERVAL_MS, enforceDeadlines } from "./deadlines.ts";
+import { DUE_INTERVAL_MS, doWhatIsDue } from "./due.ts";
+import type { Failure } from "./each-of.ts";
 import { dropLanes } from "./lanes.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
 import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
 /** Reports of each duty that are kept for Bull Board. */
 const REPORTS_KEPT = 20;
+/** Passes that one worker does at once: no duty waits for another, and each is done once at a time. */
+const CONCURRENCY = 8;
 
 interface DutiesOptions {
   readonly connection: Redis;
   readonly prefix: string;
+  readonly states: DutyStates;
   readonly retention: Retention;
   /** How often half-done work is looked for. Milliseconds. Default: 30,000. */
   readonly sweepIntervalMs?: number;
@@ -41,7 +53,7 @@ interface DutiesOptions {
 
 /**
  * The background duties: BullMQ job schedulers, so that of all workers one does each pass and its
- * report can be read as the job's return value. Deadlines are looked at by every worker, because a
+ * report can be read as the job's return value. What is due at once is looked at by every worker, because a
  * run that should stop cannot wait for a queue.
  */
 export class Duties {
@@ -50,8 +62,7 @@ export class Duties {
   readonly #options: DutiesOptions;
   readonly #sweepIntervalMs: number;
   #worker: Worker | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #pass: Promise<unknown> = Promise.resolve();
+  #due: Periodic | undefined;
 
   constructor(engine: Engine, options: DutiesOptions) {
     this.#engine = engine;
@@ -63,29 +74,30 @@ export class Duties {
   async start(): Promise<void> {
     const opts = { removeOnComplete: REPORTS_KEPT, removeOnFail: REPORTS_KEPT };
     for (const [name, every] of Object.entries(this.#intervals())) {
-      if (every === null) await this.#queue.removeJobScheduler(name);
-      else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
+      if (every === null) {
+        await this.#queue.removeJobScheduler(name);
+        await this.#options.states.forget(name);
+      } else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
     }
     await this.#scheduleCanary(opts);
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
     this.#worker = new Worker<CanaryJob>(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
-      concurrency: 1,
+      concurrency: CONCURRENCY,
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: MAX_STALLED_COUNT,
+      runRetryDelay: WORKER_RETRY_MS,
     });
-    this.#worker.on("error", (error) =>
-      this.#engine.log.warn({ error: messageOf(error) }, "worker error"),
-    );
-    this.#timer = setInterval(() => this.#checkDeadlines(), DEADLINES_INTERVAL_MS);
-    this.#timer.unref();
+    this.#worker.on("error", (error) => {
+      this.#engine.troubles.warn({ queue: CONTROL_QUEUES.duty }, error, "worker error");
+    });
+    this.#due = new Periodic(DUE_INTERVAL_MS, () => this.#doWhatIsDue());
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#pass;
+    await this.#due?.stop();
     await this.#worker?.close();
   }
 
@@ -102,7 +114,45 @@ export class Duties {
     };
   }
 
+  /** One pass. How it went is noted, and told when it failed. */
   async #perform(job: Job<CanaryJob>): Promise<object> {
+    const { states } = this.#options;
+    const { troubles } = this.#engine;
+    const { name } = job;
+    const report = await states.alone(name, randomUUID(), async () => {
+      const everyMs = this.#intervals()[name] ?? job.data.everyMs ?? 0;
+      const beganAtMs = await this.#engine.runs.now();
+      const since = performance.now();
+      const note = async (error: string | null, failures: readonly Failure[] = []) => {
+        const failedPasses =
+          error === null ? 0 : ((await states.find(name))?.failedPasses ?? 0) + 1;
+        await states.note({
+          name,
+          everyMs,
+          beganAtMs,
+          tookMs: Math.round(performance.now() - since),
+          error,
+          failedPasses,
+          failures: failures.map((one) => `${one.id}: ${one.error}`),
+        });
+      };
+      try {
+        const done = await this.#pass(job);
+        const failures = failuresOf(done);
+        for (const one of failures)
+          troubles.warn({ duty: name }, one.error, "a part of a duty failed");
+        await note(null, failures);
+        return done;
+      } catch (thrown) {
+        troubles.warn({ duty: name }, thrown, "a duty failed");
+        await note(messageOf(thrown));
+        throw thrown;
+      }
+    });
+    return report ?? { skipped: "the pass before is not over" };
+  }
+
+  async #pass(job: Job<CanaryJob>): Promise<object> {
     switch (job.name) {
       case "retention":
         return removeExpired(this.#engine, this.#options.retention);
@@ -130,6 +180,7 @@ export class Duties {
     if (canary === undefined) return;
     if (canary === false) {
       await this.#queue.removeJobScheduler(name);
+      await this.#options.states.forget(name);
       await canaries.forget();
       return;
     }
@@ -137,12 +188,20 @@ export class Duties {
     await this.#queue.upsertJobScheduler(name, { every }, { name, data, opts });
   }
 
-  #checkDeadlines(): void {
-    // A pass that takes long is not overtaken by the next.
-    this.#pass = this.#pass.then(() =>
-      enforceDeadlines(this.#engine).catch((thrown: unknown) =>
-        this.#engine.log.warn({ error: messageOf(thrown) }, "deadlines could not be checked"),
-      ),
-    );
+  async #doWhatIsDue(): Promise<void> {
+    const { troubles } = this.#engine;
+    try {
+      const { failures } = await doWhatIsDue(this.#engine);
+      for (const one of failures)
+        troubles.warn({ duty: "due" }, one.error, "a part of a duty failed");
+    } catch (thrown) {
+      troubles.warn({ duty: "due" }, thrown, "a duty failed");
+    }
   }
+}
+
+/** What a pass says that it could not do. */
+function failuresOf(report: object): readonly Failure[] {
+  const { failures = [] }: { readonly failures?: readonly Failure[] } = report;
+  return failures;
 }

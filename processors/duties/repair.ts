@@ -65,6 +65,8 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
   await callPlaced(parts, run, steps, records, repairs);
   for (const step of open) {
     const record = records.get(FIELDS.record(step.stepId, step.item))!;
+    if (step.item !== undefined && record.state !== "pending")
+      await callFinished(parts, run, step, repairs);
     if (step.item === undefined && isReady(run, step.stepId, records))
       await repairStep(parts, run, tree, step, record, repairs);
   }
@@ -159,12 +161,36 @@ async function repairStep(
     await release(parts, heldUnder(tree, job), stepId, repairs);
     return;
   }
+  if (isFinished(state)) await callFinished(parts, run, step, repairs);
   if (state !== "delayed") return;
   const [decision] = await parts.runs.fields(runId, [FIELDS.decision(stepId)]);
   // Nothing keeps it aside: who moved it there died before looking again. In mode adaptive it may stand in line.
   const forgotten = record.state === "pending" && run.definition.width === undefined;
   if (forgotten || (record.state === "waiting" && decision))
     await release(parts, [job], stepId, repairs);
+}
+
+type FinishedState = "completed" | "failed";
+const isFinished = (state: string): state is FinishedState =>
+  state === "completed" || state === "failed";
+
+/**
+ * A job that has finished although its step has not ended, whatever the reason: it is entered again. What is
+ * written was read before; the step may have ended since then.
+ */
+async function callFinished(
+  parts: RepairParts,
+  run: FoundRun,
+  step: StepOrItem,
+  repairs: Repairs,
+): Promise<void> {
+  const job = jobOf(run, step);
+  const state = await parts.flows.stateOf(job.queue, job.jobId);
+  if (!isFinished(state)) return;
+  const field = FIELDS.record(step.stepId, step.item);
+  const [text] = await parts.runs.fields(run.address.runId, [field]);
+  if (parseStepRecord(text).finishedAtMs !== null) return;
+  if (await parts.flows.again(job, state)) repairs.released.push(slot(step.stepId, step.item));
 }
 
 /** Lets a root go on below which nothing is left to do; one that is gone is added anew. */

@@ -1,4 +1,5 @@
 import { forgetRun, type RunParts } from "../../queues/index.ts";
+import { eachOf, type Failure } from "./each-of.ts";
 
 /** How often runs that are past their time are removed. Milliseconds. */
 export const RETENTION_INTERVAL_MS = 60_000;
@@ -16,10 +17,10 @@ export interface Retention {
 export async function removeExpired(
   parts: RunParts,
   retention: Retention,
-): Promise<{ removed: number }> {
+): Promise<{ removed: number; failures?: readonly Failure[] }> {
   const nowMs = await parts.runs.now();
   let removed = 0;
-  for (const tenant of await parts.runs.tenants()) {
+  const failures = await eachOf(await parts.runs.tenants(), async (tenant) => {
     const done = await parts.runs.expired(
       tenant,
       "done",
@@ -35,6 +36,6 @@ export async function removeExpired(
       MAX_PER_PASS,
     );
     for (const runId of [...done, ...failed]) if (await forgetRun(parts, runId)) removed++;
-  }
-  return { removed };
+  });
+  return failures.length > 0 ? { removed, failures } : { removed };
 }

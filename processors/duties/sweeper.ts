@@ -9,6 +9,7 @@ import {
   type Abort,
   type RunHeader,
 } from "../../queues/index.ts";
+import { eachOf, type Failure } from "./each-of.ts";
 import { repairRun, type RepairParts } from "./repair.ts";
 
 /** How often half-done work is looked for. Milliseconds. */
@@ -29,31 +30,35 @@ export interface SweepReport {
   readonly released: readonly string[];
   /** Steps whose job somebody removed: `<run> <step>`. */
   readonly lost: readonly string[];
+  /** Runs and tenants that could not be looked after in this pass; missing when there were none. */
+  readonly failures?: readonly Failure[];
 }
+
+type Repaired = { readonly [part in Exclude<keyof SweepReport, "failures">]: string[] };
 
 /** Finishes what a process left half done when it died. */
 export async function sweep(parts: RepairParts, quietMs: number = QUIET_MS): Promise<SweepReport> {
-  const report = { admitted: [], enqueued: [], ended: [], released: [], lost: [] } as {
-    readonly [part in keyof SweepReport]: string[];
-  };
-  for (const tenant of await parts.runs.tenants()) {
+  const report: Repaired = { admitted: [], enqueued: [], ended: [], released: [], lost: [] };
+  const failures = await eachOf(await parts.runs.tenants(), async (tenant) => {
     const admitted = await parts.runs.admit(tenant, parts.maxRunning);
-    await enqueueRuns(parts, admitted);
     report.admitted.push(...admitted);
-  }
+    await enqueueRuns(parts, admitted);
+  });
   const nowMs = await parts.runs.now();
-  for (const runId of await parts.runs.open()) {
-    const header = await parts.runs.header(runId);
-    if (header === null || nowMs - header.submittedAtMs < quietMs) continue;
-    await sweepRun(parts, header, report);
-  }
-  return report;
+  failures.push(
+    ...(await eachOf(await parts.runs.open(), async (runId) => {
+      const header = await parts.runs.header(runId);
+      if (header === null || nowMs - header.submittedAtMs < quietMs) return;
+      await sweepRun(parts, header, report);
+    })),
+  );
+  return failures.length > 0 ? { ...report, failures } : report;
 }
 
 async function sweepRun(
   parts: RepairParts,
   { runId, state }: Pick<RunHeader, "runId" | "state">,
-  report: { readonly [part in keyof SweepReport]: string[] },
+  report: Repaired,
 ): Promise<void> {
   if (state === "cancelling" || state === "running" || state === "parked")
     await tellAgain(parts, runId);

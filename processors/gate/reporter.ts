@@ -10,6 +10,7 @@ import {
 } from "../../queues/index.ts";
 import type { UsageProbe } from "../learning/machine-usage.ts";
 import { patiently } from "../patiently.ts";
+import { Periodic } from "../periodic.ts";
 
 /** How often a process reports. Milliseconds. */
 const REPORT_MS = 5_000;
@@ -38,19 +39,18 @@ export class Reporter {
   #machines = 0;
   /** What ran on the machine until the last reading of its use. */
   #busy: Busy | null = null;
-  #timer: NodeJS.Timeout | undefined;
+  #reports: Periodic | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#report(), REPORT_MS);
-    this.#timer.unref();
+    this.#reports = new Periodic(REPORT_MS, () => this.#report());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    void this.#reports?.stop();
   }
 
   /** A call without a permit went well. */

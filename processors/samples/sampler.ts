@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 
 import type { Samples } from "../../queues/index.ts";
 import { patiently } from "../patiently.ts";
+import { Periodic } from "../periodic.ts";
 import type { Meter } from "./meter.ts";
 
 /** What a process samples with. */
@@ -18,25 +19,19 @@ interface SamplerOptions {
 /** Says at every interval what this process did, and takes the sample of the deployment when nobody else does. */
 export class Sampler {
   readonly #options: SamplerOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #turn: Promise<void> | undefined;
+  #samples: Periodic | undefined;
 
   constructor(options: SamplerOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      // A turn that takes long is not overtaken by the next.
-      this.#turn ??= this.#sample().finally(() => (this.#turn = undefined));
-    }, this.#options.intervalMs);
-    this.#timer.unref();
+    this.#samples = new Periodic(this.#options.intervalMs, () => this.#sample());
   }
 
   /** Says the last word, and lets another process lead. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#turn;
+    await this.#samples?.stop();
     const { samples, process, log } = this.#options;
     await patiently(log, this.#say(), "what was done was not said");
     await patiently(log, samples.leave(process), "the lead was not left");

@@ -1,7 +1,11 @@
 import { Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { CONTROL_LOCK_DURATION_MS, MAX_STALLED_COUNT, messageOf } from "../../config/index.ts";
+import {
+  CONTROL_LOCK_DURATION_MS,
+  MAX_STALLED_COUNT,
+  WORKER_RETRY_MS,
+} from "../../config/index.ts";
 import {
   CONTROL_QUEUES,
   controlBackoffMs,
@@ -73,11 +77,10 @@ export class Starters {
       concurrency: CONCURRENCY,
       lockDuration: this.#options.lockDurationMs ?? CONTROL_LOCK_DURATION_MS,
       maxStalledCount: MAX_STALLED_COUNT,
+      runRetryDelay: WORKER_RETRY_MS,
       settings: { backoffStrategy: controlBackoffMs },
     });
-    worker.on("error", (error) =>
-      this.#engine.log.warn({ error: messageOf(error) }, "worker error"),
-    );
+    worker.on("error", (error) => this.#engine.troubles.warn({ queue }, error, "worker error"));
     this.#workers.push(worker);
   }
 

@@ -103,7 +103,7 @@ async function begin(
     const given = found.edited ?? step.input.render(found.variables);
     const input = completeRunInput(definition.inputs, isJsonObject(given) ? given : {});
     const { timeoutMs } = step.definition;
-    await startRun(engine, {
+    const { added } = await startRun(engine, {
       runId,
       hash,
       definition,
@@ -119,6 +119,7 @@ async function begin(
       },
       ...(timeoutMs === 0 ? {} : { timeoutMs: Math.min(timeoutMs, definition.timeoutMs) }),
     });
+    await added;
     await takeAlong(work, runId);
     return null;
   } catch (thrown) {

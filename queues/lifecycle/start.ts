@@ -42,15 +42,24 @@ export interface Submitted {
   readonly created: boolean;
 }
 
+/** A run that is recorded. */
+export interface Started extends Submitted {
+  /**
+   * Settles when its jobs, and those of runs that were admitted with it, are added or could not be. It never
+   * rejects: what is recorded is done, and a duty of the workers adds the jobs that are missing.
+   */
+  readonly added: Promise<void>;
+}
+
 /**
  * Records a run and, when its tenant has room, adds its jobs. The same request again is the same run;
- * what a submitter that died left undone is done.
+ * what a submitter that died left undone is done. Nothing that happens after the run is recorded is an error.
  *
  * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
  * `payload_too_large`, `queue_full` when it is new and `backpressure` says so.
  * @throws ValidationError `input_invalid` when the `key` of a step yields none.
  */
-export async function startRun(parts: RunParts, start: RunStart): Promise<Submitted> {
+export async function startRun(parts: RunParts, start: RunStart): Promise<Started> {
   const keys: RunKeys = {
     tenant: start.identity.tenant,
     steps: keysOfSteps(start.definition, start.runId, start.input),
@@ -77,25 +86,31 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Submit
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
   const { existing, tag, admitted } = await parts.runs.create(run, parts.maxRunning);
-  if (tag !== null) {
-    const tree = parts.treeOf(definition, hash, {
-      address: { workflowId: definition.workflow.id, runId, epoch: 0 },
-      keys,
-      identity,
-      priority: jobPriority(tag),
-      ...(parent === undefined ? {} : { parent }),
-    });
-    await addJobs(parts, runId, tree);
+  if (existing === null) {
+    const add = async () => {
+      if (tag !== null) {
+        const tree = parts.treeOf(definition, hash, {
+          address: { workflowId: definition.workflow.id, runId, epoch: 0 },
+          keys,
+          identity,
+          priority: jobPriority(tag),
+          ...(parent === undefined ? {} : { parent }),
+        });
+        await addJobs(parts, runId, tree);
+      }
+      await enqueueRuns(parts, admitted);
+    };
+    return { runId, created: true, added: add().catch(() => {}) };
   }
-  await enqueueRuns(parts, admitted);
-  if (existing === null) return { runId, created: true };
   if (existing.definitionHash !== hash || existing.inputHash !== inputHash) {
     const other = existing.definitionHash === hash ? "input" : "workflow";
     throw new TuttiError("run_conflict", `run ${runId} exists with another ${other}`);
   }
   // Who started it may have died before the jobs were added.
-  if (existing.state === "queued") await enqueueRun(parts, runId);
-  return { runId, created: false };
+  const add = async () => {
+    if (existing.state === "queued") await enqueueRun(parts, runId);
+  };
+  return { runId, created: false, added: add().catch(() => {}) };
 }
 
 /** Adds the jobs of runs that were admitted. */
@@ -106,7 +121,9 @@ export async function enqueueRuns(parts: RunParts, admitted: readonly string[]):
 /** Adds the jobs of a run. Those of a large one start when all are there; the record says how far it is. */
 async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]): Promise<void> {
   await parts.flows.add(tree, () => parts.runs.note(runId, FIELDS.added, "1"));
-  if (!parts.flows.fitsOneBatch(tree)) await parts.runs.note(runId, FIELDS.added, "2");
+  if (parts.flows.fitsOneBatch(tree)) return;
+  await parts.runs.note(runId, FIELDS.added, "2");
+  await parts.runs.jobsAreThere(runId);
 }
 
 /**

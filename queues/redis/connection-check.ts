@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
+import { silence } from "../connection/deadline.ts";
 
 /** What a server says about itself. */
 export interface ServerFacts {
@@ -70,14 +71,18 @@ export async function askRedis<T>(
   client.on("error", (error: Error) => {
     reason ??= error;
   });
-  const { promise: late, cancel } = deadline(timeoutMs);
+  const over = new AbortController();
+  const late = async (): Promise<never> => {
+    await silence(timeoutMs, over.signal);
+    throw new Error(`no answer within ${timeoutMs} ms`);
+  };
   try {
     const done = client.connect().then(() => work(client));
-    return await Promise.race([done, late]);
+    return await Promise.race([done, late()]);
   } catch (error) {
     throw new Error(reasonOf(reason ?? error), { cause: error });
   } finally {
-    cancel();
+    over.abort();
     client.disconnect();
   }
 }
@@ -87,12 +92,4 @@ function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "")
     return error.errors.map(messageOf).join(", ");
   return messageOf(error);
-}
-
-function deadline(timeoutMs: number): { promise: Promise<never>; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  return { promise, cancel: () => clearTimeout(timer) };
 }

@@ -2,7 +2,7 @@ import { completeRunInput, contentHash, type JsonObject } from "../../config/ind
 import type { Backpressure } from "../backpressure.ts";
 import type { Identity } from "../jobs.ts";
 import type { RunParts } from "../lifecycle/parts.ts";
-import { startRun, type Submitted } from "../lifecycle/start.ts";
+import { startRun, type Started } from "../lifecycle/start.ts";
 import type { ResolvedWorkflow, WorkflowRegistry } from "./workflows.ts";
 
 /** What starting registered workflows needs. */
@@ -41,7 +41,7 @@ export function runIdOfKey(tenant: string, key: string): string {
 export async function startRegistered(
   parts: StartParts,
   request: StartRequest,
-): Promise<Submitted & { readonly hash: string }> {
+): Promise<Started & { readonly hash: string }> {
   const { workflowId: _, input: given, ...rest } = request;
   const { hash, definition } = await versionFor(parts, request);
   const input = completeRunInput(definition.inputs, given);

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type Json } from "../../config/index.ts";
+import { defineOnce } from "../connection/index.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { Keys } from "../names.ts";
 import { ADD_WORKFLOW_SCRIPT, REMOVE_WORKFLOW_SCRIPT } from "./scripts.ts";
@@ -44,8 +45,9 @@ export class WorkflowRegistry {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiAddWorkflow", { lua: ADD_WORKFLOW_SCRIPT, numberOfKeys: 3 });
-    redis.defineCommand("tuttiRemoveWorkflow", { lua: REMOVE_WORKFLOW_SCRIPT });
+    const { prefix } = keys;
+    defineOnce(redis, prefix, "tuttiAddWorkflow", { lua: ADD_WORKFLOW_SCRIPT, numberOfKeys: 3 });
+    defineOnce(redis, prefix, "tuttiRemoveWorkflow", { lua: REMOVE_WORKFLOW_SCRIPT });
     this.#commands = redis as unknown as Commands;
   }
 

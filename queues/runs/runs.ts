@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
+import { defineOnce } from "../connection/index.ts";
 import type { RunDefinition } from "../definition.ts";
 import type { Identity } from "../jobs.ts";
 import type { Keys } from "../names.ts";
@@ -13,8 +14,8 @@ import {
   type RunState,
   type StepError,
 } from "./run-record.ts";
-import { CANCEL_RUN_SCRIPT, CANCEL_STEPS_SCRIPT } from "./scripts/cancel.ts";
-import { ADMIT_SCRIPT, CREATE_RUN_SCRIPT } from "./scripts/create.ts";
+import { CANCEL_RUN_SCRIPT, CANCEL_SETTLED_SCRIPT, CANCEL_STEPS_SCRIPT } from "./scripts/cancel.ts";
+import { ADMIT_SCRIPT, CREATE_RUN_SCRIPT, DUE_SCRIPT } from "./scripts/create.ts";
 import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "./scripts/finish.ts";
 import { PRIORITY_SCRIPT } from "./scripts/priority.ts";
 import { REOPEN_SCRIPT } from "./scripts/reopen.ts";
@@ -68,9 +69,11 @@ export interface Finished {
 
 interface Commands {
   tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
+  tuttiDue(...args: (string | number)[]): Promise<[string[], string[]]>;
   tuttiAdmit(...args: (string | number)[]): Promise<string[]>;
   tuttiFinishRun(...args: (string | number)[]): Promise<string | null>;
   tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
+  tuttiCancelSettled(key: string): Promise<number>;
   tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
   tuttiReopenRun(...args: (string | number)[]): Promise<string | null>;
   tuttiBeginUndo(...args: (string | number)[]): Promise<RunState | null>;
@@ -90,12 +93,16 @@ export class Runs {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiCreateRun", { lua: CREATE_RUN_SCRIPT, numberOfKeys: 2 });
-    redis.defineCommand("tuttiAdmit", { lua: ADMIT_SCRIPT, numberOfKeys: 0 });
-    redis.defineCommand("tuttiFinishRun", { lua: FINISH_RUN_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiCancelRun", { lua: CANCEL_RUN_SCRIPT, numberOfKeys: 1 });
+    const once = (name: keyof Commands, lua: string, numberOfKeys: number) =>
+      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys });
+    once("tuttiCreateRun", CREATE_RUN_SCRIPT, 2);
+    redis.defineCommand("tuttiDue", { lua: DUE_SCRIPT, numberOfKeys: 2 });
+    once("tuttiAdmit", ADMIT_SCRIPT, 0);
+    once("tuttiFinishRun", FINISH_RUN_SCRIPT, 1);
+    once("tuttiCancelRun", CANCEL_RUN_SCRIPT, 1);
+    once("tuttiCancelSettled", CANCEL_SETTLED_SCRIPT, 1);
     redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiReopenRun", { lua: REOPEN_SCRIPT, numberOfKeys: 1 });
+    once("tuttiReopenRun", REOPEN_SCRIPT, 1);
     redis.defineCommand("tuttiBeginUndo", { lua: BEGIN_UNDO_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiSetPriority", { lua: PRIORITY_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 2 });
@@ -294,7 +301,7 @@ export class Runs {
 
   /** Gives back the caller's share of `left`. True when no step runs any more. */
   async cancelSettled(runId: string): Promise<boolean> {
-    return (await this.#redis.hincrby(this.#keys.run(runId), "left", -1)) === 0;
+    return (await this.#commands.tuttiCancelSettled(this.#keys.run(runId))) === 0;
   }
 
   /** Tells all workers that the rest of a run must not start. */
@@ -307,9 +314,25 @@ export class Runs {
     return this.#redis.zrevrange(this.#keys.runs, 0, limit - 1);
   }
 
-  /** Open runs whose deadline has passed. */
-  overdue(nowMs: number): Promise<string[]> {
-    return this.#redis.zrangebyscore(this.#keys.open, "-inf", nowMs);
+  /**
+   * Open runs whose deadline has passed, and admitted ones whose jobs nobody has added: those are the caller's
+   * for some seconds. `limit` of each at most.
+   */
+  async due(limit: number): Promise<{
+    readonly overdue: readonly string[];
+    readonly withoutJobs: readonly string[];
+  }> {
+    const [overdue, withoutJobs] = await this.#commands.tuttiDue(
+      this.#keys.open,
+      this.#keys.adding,
+      limit,
+    );
+    return { overdue, withoutJobs };
+  }
+
+  /** Notes that the jobs of a run are there. */
+  async jobsAreThere(runId: string): Promise<void> {
+    await this.#redis.zrem(this.#keys.adding, runId);
   }
 
   /** Open runs, those with the nearest deadline first. */

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { readJson, type Json } from "../../config/index.ts";
+import { defineOnce } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import type { StepAddress } from "./ledger.ts";
 import { FIELDS, slot, type RunState } from "./run-record.ts";
@@ -52,10 +53,12 @@ export class Waits {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiDecide", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiParkRun", { lua: PARK_RUN_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiPauseRun", { lua: PAUSE_RUN_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiUnpauseRun", { lua: UNPAUSE_RUN_SCRIPT, numberOfKeys: 1 });
+    const once = (name: keyof Commands, lua: string) =>
+      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys: 1 });
+    once("tuttiDecide", DECIDE_SCRIPT);
+    once("tuttiParkRun", PARK_RUN_SCRIPT);
+    once("tuttiPauseRun", PAUSE_RUN_SCRIPT);
+    once("tuttiUnpauseRun", UNPAUSE_RUN_SCRIPT);
     redis.defineCommand("tuttiCalledBack", { lua: CALLED_BACK_SCRIPT, numberOfKeys: 1 });
     this.#commands = redis as unknown as Commands;
   }

@@ -136,7 +136,7 @@ async function perform(
   const { workflowId, input, tenant, actor } = spec;
   const identity = { tenant, actor, correlationId: runId };
   try {
-    await startRegistered(parts, {
+    const { added } = await startRegistered(parts, {
       workflowId,
       hash,
       runId,
@@ -144,6 +144,7 @@ async function perform(
       identity,
       ...(spec.overlap === "queue" ? { serialKey: `schedule:${spec.id}` } : {}),
     });
+    await added;
   } catch (thrown) {
     // Nobody else has this id: the run is there, from before the schedule was changed.
     if (!(isTuttiError(thrown) && thrown.code === "run_conflict"))

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type JsonObject } from "../../config/index.ts";
+import { defineOnce } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { Timing } from "./due.ts";
@@ -101,7 +102,8 @@ export class Schedules {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    redis.defineCommand("tuttiPutSchedule", { lua: PUT_SCHEDULE_SCRIPT, numberOfKeys: 2 });
+    const { prefix } = keys;
+    defineOnce(redis, prefix, "tuttiPutSchedule", { lua: PUT_SCHEDULE_SCRIPT, numberOfKeys: 2 });
     redis.defineCommand("tuttiPauseSchedule", { lua: PAUSE_SCHEDULE_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiDecideFiring", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiSettleFiring", { lua: SETTLE_SCRIPT, numberOfKeys: 2 });

@@ -46,13 +46,14 @@ async function startRun(
   const runId = `t-${contentHash(JSON.stringify([id, eventId]))}`;
   const emittedAt = new Date(emittedAtMs).toISOString();
   try {
-    await startRegistered(parts, {
+    const { added } = await startRegistered(parts, {
       workflowId,
       ...(hash === undefined ? {} : { hash }),
       runId,
       input: { ...input, event: { id: eventId, name, data, emittedAt } },
       identity: { tenant, actor, correlationId: eventId },
     });
+    await added;
     return { runId };
   } catch (thrown) {
     if (!isTuttiError(thrown) || thrown.retryable) throw thrown;

@@ -1,3 +1,12 @@
+/** Writes a trigger. KEYS: triggers. ARGV: id, JSON. Returns 1 when it is new. */
+export const PUT_TRIGGER_SCRIPT = `return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])`;
+
+/** Removes a trigger and what was noted of it. KEYS: triggers, trigger. ARGV: id. Returns 0 when there is none. */
+export const REMOVE_TRIGGER_SCRIPT = `
+redis.call('DEL', KEYS[2])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+`;
+
 /**
  * Takes the latest event of a debounced trigger for a job. The same job asked again gets the same event,
  * so that a restart neither loses it nor takes the next one.

@@ -1,8 +1,14 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type Json, type JsonObject } from "../../config/index.ts";
+import { defineOnce } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
-import { CLAIM_EVENT_SCRIPT, NOTE_TRIGGER_SCRIPT } from "./scripts.ts";
+import {
+  CLAIM_EVENT_SCRIPT,
+  NOTE_TRIGGER_SCRIPT,
+  PUT_TRIGGER_SCRIPT,
+  REMOVE_TRIGGER_SCRIPT,
+} from "./scripts.ts";
 
 /** A trigger as it was asked for, defaults filled in. */
 export interface TriggerSpec {
@@ -46,6 +52,8 @@ export interface TriggerState {
 }
 
 interface Commands {
+  tuttiPutTrigger(...args: string[]): Promise<number>;
+  tuttiRemoveTrigger(...args: string[]): Promise<number>;
   tuttiClaimEvent(...args: string[]): Promise<string | null>;
   tuttiNoteTrigger(...args: string[]): Promise<number>;
 }
@@ -62,6 +70,12 @@ export class Triggers {
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
+    const { prefix } = keys;
+    defineOnce(redis, prefix, "tuttiPutTrigger", { lua: PUT_TRIGGER_SCRIPT, numberOfKeys: 1 });
+    defineOnce(redis, prefix, "tuttiRemoveTrigger", {
+      lua: REMOVE_TRIGGER_SCRIPT,
+      numberOfKeys: 2,
+    });
     redis.defineCommand("tuttiClaimEvent", { lua: CLAIM_EVENT_SCRIPT, numberOfKeys: 1 });
     redis.defineCommand("tuttiNoteTrigger", { lua: NOTE_TRIGGER_SCRIPT, numberOfKeys: 2 });
     this.#commands = redis as unknown as Commands;
@@ -69,7 +83,8 @@ export class Triggers {
 
   /** Writes a trigger, or replaces it. True when it is new. */
   async put(spec: TriggerSpec): Promise<boolean> {
-    return (await this.#redis.hset(this.#keys.triggers, spec.id, JSON.stringify(spec))) === 1;
+    const { triggers } = this.#keys;
+    return (await this.#commands.tuttiPutTrigger(triggers, spec.id, JSON.stringify(spec))) === 1;
   }
 
   async find(id: string): Promise<TriggerSpec | null> {
@@ -102,13 +117,13 @@ export class Triggers {
 
   /** @throws TuttiError `trigger_not_found`. */
   async remove(id: string): Promise<void> {
-    if ((await this.#redis.hdel(this.#keys.triggers, id)) === 0) {
+    const { triggers } = this.#keys;
+    if ((await this.#commands.tuttiRemoveTrigger(triggers, this.#keys.trigger(id), id)) === 0) {
       throw new TuttiError(
         "trigger_not_found",
         `there is no trigger ${JSON.stringify(id.slice(0, 80))}`,
       );
     }
-    await this.#redis.del(this.#keys.trigger(id));
   }
 
   /** Makes this the latest event of a debounced trigger. */

@@ -13,6 +13,7 @@ import { secretSource } from "../../processors/index.ts";
 import { openRedis } from "../../queues/index.ts";
 import { Tutti } from "../tutti.ts";
 import { startWorker } from "../worker.ts";
+import { again } from "./again.ts";
 import type { Cli } from "./cli.ts";
 
 /** The part of a session that needs no Redis. */
@@ -71,7 +72,8 @@ export async function withSession<T>(
   cli.signal.throwIfAborted();
   const closers: (() => Promise<void>)[] = [];
   try {
-    const redis = await openRedis(config, { onTalk: (line) => cli.say(cli.colors.dim(line)) });
+    const onTalk = (line: string) => cli.say(cli.colors.dim(line));
+    const redis = await again(cli, () => openRedis(config, { onTalk }));
     closers.push(() => redis.close());
     const redisUrl = redis.url;
     const tutti = new Tutti({ ...config, redisUrl, registry });

@@ -8,6 +8,7 @@ import {
   TuttiError,
   ValidationError,
 } from "../../config/index.ts";
+import { unavailable } from "../../queues/index.ts";
 
 /** RFC 9457 problem details with our stable code. `type` is `about:blank`: the code says which problem it is. */
 export interface Problem {
@@ -96,7 +97,8 @@ function callersFault(thrown: unknown): TuttiError | undefined {
  * caller; for the rest the correlation id leads to the log.
  */
 export function toProblem(thrown: unknown, correlationId: string): Problem {
-  const error = isTuttiError(thrown) ? thrown : callersFault(thrown);
+  const known = unavailable(thrown);
+  const error = isTuttiError(known) ? known : callersFault(thrown);
   const code: ErrorCode = error?.code ?? "internal_error";
   const status = statusOf(error, code);
   const parts = errorsOf(error);

@@ -1,4 +1,3 @@
-import { FlowProducer } from "bullmq";
 import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
@@ -50,11 +49,10 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
     const tutti = new Tutti({ redisUrl, prefix, registry });
     const workers: TuttiWorker[] = [];
     const queues = new ToolQueues(redis, prefix);
-    const producer = new FlowProducer({ connection: redis, prefix });
     await use({
       parts: {
         runs: new Runs(redis, new Keys(prefix)),
-        flows: new Flows(producer, queues, prefix),
+        flows: new Flows(redis, queues, prefix),
         waits: new Waits(redis, new Keys(prefix)),
         gate: new Gate(redis, new Keys(prefix)),
         treeOf,
@@ -95,7 +93,6 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
     });
     await Promise.all(workers.map((worker) => worker.close()));
     await tutti.close();
-    await producer.close();
     await queues.close();
   },
 });

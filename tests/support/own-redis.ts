@@ -22,38 +22,46 @@ export class OwnRedis implements AsyncDisposable {
   /** Where its data are. */
   readonly folder: string;
   readonly #keeps: AppendFsync | undefined;
+  readonly #args: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, keeps: AppendFsync | undefined) {
+  private constructor(port: number, keeps: AppendFsync | undefined, args: readonly string[]) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
     this.folder = mkdtempSync(join(tmpdir(), "tutti-redis-"));
     this.#keeps = keeps;
+    this.#args = args;
   }
 
   /**
    * At a free port.
    *
    * @param options.start False: nobody listens there yet.
+   * @param options.args More arguments of the server.
    * @param options.keeps What it holds survives `stop`, in an append-only file. Default: nothing does.
    */
   static async open({
     start = true,
     keeps,
-  }: { readonly start?: boolean; readonly keeps?: AppendFsync } = {}): Promise<OwnRedis> {
+    args = [],
+  }: {
+    readonly start?: boolean;
+    readonly keeps?: AppendFsync;
+    readonly args?: readonly string[];
+  } = {}): Promise<OwnRedis> {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
     const { port } = probe.address() as AddressInfo;
     probe.close();
     await once(probe, "close");
-    const server = new OwnRedis(port, keeps);
+    const server = new OwnRedis(port, keeps, args);
     if (start) await server.start();
     return server;
   }
 
   async start(): Promise<void> {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", ""];
-    args.push("--dir", this.folder);
+    args.push("--dir", this.folder, ...this.#args);
     if (this.#keeps !== undefined) args.push("--appendonly", "yes", "--appendfsync", this.#keeps);
     // Libraries of a server that was downloaded; a server of the system does not look there for its own.
     const env = { LD_LIBRARY_PATH: resolve("node_modules/.cache/tutti/redis/lib") };

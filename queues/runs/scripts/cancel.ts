@@ -23,6 +23,9 @@ redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. ARGV
 return { state, 'cancelling' }
 `;
 
+/** The canceller has looked at every step. KEYS: record. Returns how many steps still run. */
+export const CANCEL_SETTLED_SCRIPT = `return redis.call('HINCRBY', KEYS[1], 'left', -1)`;
+
 /**
  * Ends the steps that have not begun, or wait for another attempt.
  *

@@ -1,5 +1,5 @@
 import { FAIR } from "./fair.ts";
-import { ADMISSION, SHARED } from "./shared.ts";
+import { ADDING_MS, ADMISSION, SHARED } from "./shared.ts";
 
 /**
  * Writes the record of a new run, once, and admits it when its tenant has room.
@@ -42,6 +42,7 @@ end
 if atOnce then
   for _, word in ipairs({ 'admittedAt', digits(now) }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
+  awaitJobs(prefix, runId, now)
   if not run.parent then redis.call('SADD', counted, runId) end
 end
 redis.call('HSET', KEYS[1], unpack(fields))
@@ -75,4 +76,20 @@ return answer
 export const ADMIT_SCRIPT = `
 ${SHARED}${ADMISSION}
 return pump(ARGV[1], ARGV[2], tonumber(ARGV[3]), clock())
+`;
+
+/**
+ * What cannot wait: runs whose time is over, and runs that were admitted and whose jobs nobody has added. Who asks
+ * has some time to add them before somebody else is told.
+ *
+ * KEYS: open runs, runs whose jobs are being added. ARGV: how many of each at most.
+ * Returns { overdue, without jobs }.
+ */
+export const DUE_SCRIPT = `
+${SHARED}
+local now = clock()
+local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
+local left = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
+for _, runId in ipairs(left) do redis.call('ZADD', KEYS[2], 'XX', digits(now + ${ADDING_MS}), runId) end
+return { overdue, left }
 `;

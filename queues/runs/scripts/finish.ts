@@ -23,6 +23,7 @@ for _, field in ipairs({ 'output', 'error', 'unmet' }) do
 end
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('ZREM', prefix .. '.open', runId)
+redis.call('ZREM', prefix .. '.adding', runId)
 if redis.call('SREM', prefix .. '.admitted:' .. head[3], runId) == 0 then
   redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
 end
@@ -61,7 +62,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('HINCRBY', KEYS[2], 'refs', -1) <= 0 then redis.call('DEL', KEYS[2]) end
 end
 redis.call('UNLINK', KEYS[1], prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)
-for _, set in ipairs({ '.runs', '.open', '.done:' .. ARGV[1], '.failed:' .. ARGV[1] }) do
+for _, set in ipairs({ '.runs', '.open', '.adding', '.done:' .. ARGV[1], '.failed:' .. ARGV[1] }) do
   redis.call('ZREM', prefix .. set, runId)
 end
 return 1

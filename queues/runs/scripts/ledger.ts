@@ -55,7 +55,7 @@ local operations = {}
 -- field, start, epoch, once, group, takes a place, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks')
+  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added')
   local state, abort, text = head[1], head[3] or head[4], head[5]
   if not state then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
@@ -86,6 +86,11 @@ function operations.begin(key, a)
   if state == 'queued' then
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
+    -- Its jobs are there; those of a large run may still have to be let go.
+    if head[8] ~= '1' then
+      local prefix, run = partsOf(key)
+      redis.call('ZREM', prefix .. '.adding', run)
+    end
     local facts = redis.call('HMGET', key, 'tag', 'demand', 'priority')
     if facts[1] then advance(partsOf(key), facts[1], facts[2], facts[3]) end
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
@@ -103,13 +108,18 @@ end
 -- more: { aborts: [[field, JSON]], systemic: [[field, JSON]] (takes hold with the third), call: [tool, ms, failed], dead: 1, undo: 1 } or false
 function operations.commit(key, a)
   local field, start, more = a[2], a[3], a[10] or {}
-  local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width')
+  local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width', 'version')
   if not head[1] then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
   local before = read(head[3])
   local startedAt = stamp
   if before then
-    if OVER[before.letter] then return { 'done', head[3] } end
+    if OVER[before.letter] then
+      -- This very ending, sent again because its answer was lost, is answered as it was then.
+      local own = before.start == start
+      return { 'done', head[3], own and head[4] or '', own and head[5] and head[7] or '',
+        unpack(own and head[6] and grantedBy(key, string.sub(field, 3)) or {}) }
+    end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
   end
@@ -165,6 +175,10 @@ function operations.retry(key, a)
   local before = read(head[5])
   if not before or OVER[before.letter] then return { 'done' } end
   if before.start > a[3] then return { 'fenced' } end
+  -- Sent again.
+  if before.letter == 'B' and before.start == a[3] then
+    return { 'ok', unpack(head[6] and grantedBy(key, string.sub(a[2], 3)) or {}) }
+  end
   write(key, a[2], 'B', a[3], before.startedAt, '', a[6], a[7])
   local granted = {}
   if head[6] then
@@ -177,12 +191,16 @@ end
 -- field, start, epoch, detail, decision field -> status, the decision or the version of the run.
 -- A step that waits for somebody outside.
 function operations.park(key, a)
-  local head = redis.call('HMGET', key, 'state', 'epoch', a[2], a[6])
+  local head = redis.call('HMGET', key, 'state', 'epoch', a[2], a[6], 'version')
   if not head[1] then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
   local before = read(head[3])
-  if not before or before.letter ~= 'R' or before.start > a[3] then return { 'fenced' } end
+  if not before or before.start > a[3] then return { 'fenced' } end
+  -- Sent again: it waits already.
+  local waits = before.letter == 'W' and before.start == a[3]
+  if before.letter ~= 'R' and not waits then return { 'fenced' } end
   if head[4] then return { 'decided', head[4] } end
+  if waits then return { 'ok', head[5] or '0' } end
   write(key, a[2], 'W', a[3], before.startedAt, '', before.attempts, a[5])
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
@@ -190,10 +208,14 @@ end
 -- field, start -> status, slots that got a place. Takes a begin back: nothing was called.
 function operations.undo(key, a)
   local before = read(redis.call('HGET', key, a[2]))
-  if not before or before.letter ~= 'R' or before.start ~= a[3] then return { 'done' } end
+  local limited = redis.call('HEXISTS', key, 'width') == 1
+  -- Sent again, or overtaken: those who got its place are named once more, which does them no harm.
+  if not before or before.letter ~= 'R' or before.start ~= a[3] then
+    return { 'done', unpack(limited and grantedBy(key, string.sub(a[2], 3)) or {}) }
+  end
   redis.call('HDEL', key, a[2])
   tell(key, a[2], '')
-  return { 'ok', unpack(redis.call('HEXISTS', key, 'width') == 1 and leavePlace(key, string.sub(a[2], 3)) or {}) }
+  return { 'ok', unpack(limited and leavePlace(key, string.sub(a[2], 3)) or {}) }
 end
 
 -- fields ... -> the fields

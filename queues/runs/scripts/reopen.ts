@@ -24,7 +24,7 @@ local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'start
   'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd' }
 for _, field in ipairs(asked.fields) do gone[#gone + 1] = field end
 for _, slot in ipairs(asked.steps) do
-  for _, kind in ipairs({ 's:', 'o:', 'd:', 'c:', 'g:', 'w:' }) do gone[#gone + 1] = kind .. slot end
+  for _, kind in ipairs({ 's:', 'o:', 'd:', 'c:', 'g:', 'G:', 'w:' }) do gone[#gone + 1] = kind .. slot end
   gone[#gone + 1] = 's:' .. slot .. '.undo'
   gone[#gone + 1] = 'o:' .. slot .. '.undo'
   redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. slot)

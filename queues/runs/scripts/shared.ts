@@ -1,3 +1,6 @@
+/** Jobs that whoever admitted a run has not added after this time are added by somebody else. Milliseconds. */
+export const ADDING_MS = 3_000;
+
 /** What several scripts begin with. All keys of a deployment share one hash tag, so a script may derive them. */
 export const SHARED = `
 local function clock()
@@ -12,12 +15,19 @@ local function partsOf(key) return string.match(key, '^(.-)%.run:(.*)$') end
 
 /** Admission: which runs of a tenant are at work. Comes behind {@link SHARED}. */
 export const ADMISSION = `
+-- Whoever admits a run adds its jobs. When they are not there after this time, somebody else does. Milliseconds.
+local ADDING_MS = ${ADDING_MS}
+local function awaitJobs(prefix, runId, now)
+  redis.call('ZADD', prefix .. '.adding', digits(now + ADDING_MS), runId)
+end
+
 -- Lets a run begin: its jobs may be added now, and its time counts from now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def')
   redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
+  awaitJobs(prefix, runId, now)
   -- For who samples: how much work of each kind has begun.
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   -- A sub-run works for one that counts already.

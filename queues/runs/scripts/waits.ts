@@ -99,7 +99,7 @@ local admitted = {}
 local after = 'queued'
 if head[2] then
   resumeClock(KEYS[1], now)
-  if head[3] then after = 'running' end
+  if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
 elseif not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
   await(prefix, runId)
   admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)

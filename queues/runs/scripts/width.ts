@@ -4,7 +4,8 @@
  * to the half when the 95th percentile of a tool's calls is more than 1.5 times its best wave, or more
  * than a tenth of the calls failed (AIMD: Chiu and Jain, 1989).
  *
- * Fields of the record: `width`, `busy` (calls underway), `g:<slot>` (who holds a place), `aimd` (the
+ * Fields of the record: `width`, `busy` (calls underway), `g:<slot>` (who holds a place), `G:<slot>` (who
+ * got the place that this one gave back), `aimd` (the
  * wave so far, and what was decided). Who finds no place stands in `<prefix>.width:<run>`.
  */
 export const WIDTH = `
@@ -26,11 +27,16 @@ local function takePlace(key, slot, width)
   return false
 end
 
+-- Who got the place that a slot gave back last: for one that asks again, because the answer was lost.
+local function grantedBy(key, slot)
+  return cjson.decode(redis.call('HGET', key, 'G:' .. slot) or '[]')
+end
+
 -- Gives a place back and hands free ones to those that wait. Returns their slots.
 local function leavePlace(key, slot)
   -- Who ended while it waited, because its group was stopped, must get none: nobody would give it back.
   redis.call('ZREM', placesOf(key), slot)
-  if redis.call('HDEL', key, 'g:' .. slot) == 0 then return {} end
+  if redis.call('HDEL', key, 'g:' .. slot) == 0 then return grantedBy(key, slot) end
   local busy = redis.call('HINCRBY', key, 'busy', -1)
   local width = tonumber(redis.call('HGET', key, 'width'))
   local granted = {}
@@ -41,6 +47,8 @@ local function leavePlace(key, slot)
     busy = redis.call('HINCRBY', key, 'busy', 1)
     granted[#granted + 1] = next
   end
+  if #granted > 0 then redis.call('HSET', key, 'G:' .. slot, cjson.encode(granted))
+  else redis.call('HDEL', key, 'G:' .. slot) end
   return granted
 end
 

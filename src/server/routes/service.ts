@@ -1,6 +1,10 @@
 import { messageOf } from "../../../config/index.ts";
 import { type Route, route } from "./route.ts";
 
+/** A duty that is later than this, and than so many of its passes, is told. Milliseconds. */
+const LATE_MS = 30_000;
+const LATE_PASSES = 3;
+
 /** How the service is. */
 export const serviceRoutes: readonly Route[] = [
   route(
@@ -19,18 +23,31 @@ export const serviceRoutes: readonly Route[] = [
     { method: "get", path: "/ready", summary: "Whether runs can be taken and worked on." },
     async (_request, { tutti }) => {
       const reasons: string[] = [];
+      const warnings: string[] = [];
       let workers = 0;
       try {
         await tutti.ping();
         workers = (await tutti.workers()).length;
         if (workers === 0) reasons.push("no live worker");
+        for (const { name, error, failures, lateMs, everyMs } of await tutti.duties()) {
+          if (error !== null) reasons.push(`the duty ${name} fails: ${error}`);
+          if (failures.length > 0)
+            warnings.push(`the duty ${name} could not do everything: ${failures[0]}`);
+          if (lateMs > Math.max(LATE_MS, LATE_PASSES * everyMs))
+            warnings.push(`the duty ${name} is ${Math.round(lateMs / 1_000)} s late`);
+        }
       } catch (thrown) {
         reasons.push(messageOf(thrown));
       }
       const ready = reasons.length === 0;
       return {
         status: ready ? 200 : 503,
-        body: { status: ready ? "ready" : "not_ready", reasons, workers },
+        body: {
+          status: ready ? "ready" : "not_ready",
+          reasons,
+          workers,
+          ...(warnings.length > 0 ? { warnings } : {}),
+        },
       };
     },
   ),

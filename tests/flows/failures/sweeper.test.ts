@@ -220,6 +220,36 @@ describe("the sweeper", () => {
       expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   });
 
+  test("enters a job again that has finished although its step has not ended", async ({
+    orchestra: { tutti, work, parts },
+    redis,
+    prefix,
+  }) => {
+    await work({ probe: () => 1 });
+    const { runId } = await tutti.submit(
+      workflow([
+        { id: "ask", approval: "Shall I?" },
+        { id: "b", needs: ["ask"] },
+      ]),
+    );
+    await eventually(async () => expect((await tutti.get(runId)).state).toBe("parked"));
+    const job = { queue: "tutti.wait", jobId: `wf.${runId}.0.ask` };
+    // It finds that it has no say, and finishes.
+    const record = (await redis.hget(`${prefix}.run:${runId}`, "s:ask"))!;
+    await parts.runs.note(runId, "s:ask", record.replace(/^W\d+/, "W99"));
+    await parts.flows.promote([job]);
+    await eventually(async () => {
+      expect(await parts.flows.stateOf(job.queue, job.jobId)).toBe("completed");
+    });
+    await parts.runs.note(runId, "s:ask", record);
+    expect((await sweep(parts, 0)).released).toContain(`${runId} ask`);
+    await eventually(async () => {
+      expect(await parts.flows.stateOf(job.queue, job.jobId)).toBe("delayed");
+    });
+    await tutti.approve(runId, "ask");
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
+  });
+
   test("calls the first steps of a run that was held before they began", async ({
     orchestra: { tutti, work, parts },
   }) => {

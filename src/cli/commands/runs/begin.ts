@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 
 import type { Submitted } from "../../../../queues/index.ts";
-import type { RunOptions } from "../../../run-options.ts";
+import { newRunId, type RunOptions } from "../../../run-options.ts";
+import { again } from "../../again.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { type InputFlags, readInput } from "../../document.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
@@ -38,7 +39,9 @@ export async function runOptionsOf(
   cli: Cli,
   flags: BeginFlags,
 ): Promise<{ readonly options: RunOptions; readonly timeoutMs: number | undefined }> {
-  const { runId, key } = flags;
+  const { key } = flags;
+  // Chosen here, so that a submission that has to be repeated is the same run.
+  const runId = flags.runId ?? (key === undefined ? newRunId() : undefined);
   const timeoutMs = waitMs(flags.waitTimeout);
   const input = await readInput(cli, flags);
   const options = {
@@ -62,13 +65,13 @@ export async function beginRun(
   },
 ): Promise<number> {
   if (flags.detach === true) {
-    const { runId, created } = await run.submit();
+    const { runId, created } = await again(cli, run.submit);
     cli.print(flags.output, { runId, created }, () => runId);
     return EXIT.completed;
   }
   await ensureWorkers(cli, session, run.tools);
   cli.signal.throwIfAborted();
-  const { runId } = await run.submit();
+  const { runId } = await again(cli, run.submit);
   const followed = await followRun(cli, session, runId, run.timeoutMs);
   cli.print(flags.output, runResult(followed.run), () => runText(followed.run));
   return followed.exitCode;

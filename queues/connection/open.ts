@@ -1,0 +1,100 @@
+import { Redis, type Command } from "ioredis";
+
+import { REDIS_DEADLINE_MS } from "../../config/index.ts";
+import { wholeOrNothing } from "./scripts.ts";
+import { redisTrouble, type RedisTrouble } from "./trouble.ts";
+
+/** Pauses before a command that was refused is sent again. Milliseconds. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** Told when Redis begins and ceases to refuse what a connection asks for. */
+export interface TroubleReport {
+  refused(trouble: RedisTrouble): void;
+  /** `times`: how many answers were refusals; `ms`: for how long. */
+  over(trouble: RedisTrouble, times: number, ms: number): void;
+}
+
+/**
+ * A connection for workers: it waits for Redis as long as it takes, because a worker that gives up
+ * loses its jobs' locks. That holds for a Redis that is away and for one that cannot work now (its memory
+ * is full, it became a replica, ...): a refused command did nothing, and is sent again until it is not.
+ */
+export function openPatient(url: string, report?: TroubleReport): Redis {
+  return patient(open(url, { maxRetriesPerRequest: null }), report);
+}
+
+/** A connection for submitters: commands fail soon when Redis is away. */
+export function openImpatient(url: string): Redis {
+  return open(url, { maxRetriesPerRequest: 2, connectTimeout: REDIS_DEADLINE_MS });
+}
+
+/** How often each connection has heard of Redis. */
+const heard = new WeakMap<Redis, number>();
+
+/** Grows with every answer of Redis on this connection. Data that come before it can work are none. */
+export function answersOf(redis: Redis): number {
+  return heard.get(redis) ?? 0;
+}
+
+const backOff = (attempt: number): number => Math.min(attempt * 100, 2_000);
+
+function open(
+  url: string,
+  options: { readonly maxRetriesPerRequest: number | null; readonly connectTimeout?: number },
+): Redis {
+  const redis = new Redis(url, {
+    ...options,
+    retryStrategy: backOff,
+    // After a failover the address may lead to another server; this one will not write again.
+    reconnectOnError: (error: Error) => redisTrouble(error) === "READONLY",
+  });
+  // ioredis ends the process on an `error` event nobody hears; the commands themselves report the trouble.
+  redis.on("error", () => {});
+  redis.on("ready", () => {
+    redis.stream.on("data", () => heard.set(redis, answersOf(redis) + 1));
+  });
+  const define = redis.defineCommand.bind(redis);
+  redis.defineCommand = (name, script) =>
+    define(name, { ...script, lua: wholeOrNothing(script.lua) });
+  return redis;
+}
+
+/** Sends commands that Redis refuses because it is in trouble until it takes them. */
+function patient(redis: Redis, report?: TroubleReport): Redis {
+  const send = redis.sendCommand.bind(redis);
+  let now: { readonly trouble: RedisTrouble; readonly sinceMs: number; times: number } | null;
+  now = null;
+  const refused = (trouble: RedisTrouble) => {
+    if (now?.trouble !== trouble) report?.refused(trouble);
+    now ??= { trouble, sinceMs: performance.now(), times: 0 };
+    now.times++;
+  };
+  const over = () => {
+    if (now === null) return;
+    report?.over(now.trouble, now.times, Math.round(performance.now() - now.sinceMs));
+    now = null;
+  };
+  redis.sendCommand = (command: Command, ...rest) => {
+    const { reject } = command;
+    let pauseMs = FIRST_PAUSE_MS;
+    command.reject = (error: Error): void => {
+      const trouble = redisTrouble(error);
+      // A transaction is refused as a whole, and whoever sent it has to send it again.
+      if (trouble === null || command.inTransaction || redis.status === "end") {
+        reject(error);
+        return;
+      }
+      refused(trouble);
+      setTimeout(() => send(command), pauseMs);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    };
+    const { resolve } = command;
+    command.resolve = (result): void => {
+      if (now !== null && pauseMs > FIRST_PAUSE_MS) over();
+      resolve(result);
+    };
+    return send(command, ...rest);
+  };
+  return redis;
+}

@@ -1,0 +1,109 @@
+import type { Redis } from "ioredis";
+
+import { readJson } from "../config/index.ts";
+import type { Keys } from "./names.ts";
+
+/** How a background duty of the workers is. */
+export interface DutyState {
+  readonly name: string;
+  /** How often it is done. Milliseconds. */
+  readonly everyMs: number;
+  /** When its last pass began. Milliseconds since 1970. */
+  readonly beganAtMs: number;
+  /** How long that took. Milliseconds. */
+  readonly tookMs: number;
+  /** Why its last pass failed; null when it did not. */
+  readonly error: string | null;
+  /** Passes in a row that failed. */
+  readonly failedPasses: number;
+  /** What the last pass could not do although it went on: `<run, tenant or lane>: <reason>`, the first 20. */
+  readonly failures: readonly string[];
+}
+
+/** A duty as it is now. */
+export interface DutyView extends DutyState {
+  /** How much later than planned the next pass is; 0 when it is not due. Milliseconds. */
+  readonly lateMs: number;
+}
+
+/** A pass that has not ended holds its duty, and says so at least this often. Milliseconds. */
+const LEASE_MS = 30_000;
+const RENEW_MS = LEASE_MS / 3;
+
+const RENEW_SCRIPT = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`;
+const LEAVE_SCRIPT = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+`;
+
+interface Commands {
+  tuttiRenewDuty(key: string, token: string, leaseMs: number): Promise<number>;
+  tuttiLeaveDuty(key: string, token: string): Promise<number>;
+}
+
+/** Which duties are underway, and how each went last. */
+export class DutyStates {
+  readonly #redis: Redis;
+  readonly #commands: Commands;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    redis.defineCommand("tuttiRenewDuty", { lua: RENEW_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiLeaveDuty", { lua: LEAVE_SCRIPT, numberOfKeys: 1 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** Does a pass, unless another one of this duty is underway somewhere: then the answer is null. */
+  async alone<T>(name: string, token: string, pass: () => Promise<T>): Promise<T | null> {
+    const key = this.#keys.duty(name);
+    if ((await this.#redis.set(key, token, "PX", LEASE_MS, "NX")) === null) {
+      // The same pass, sent again because its answer was lost.
+      if ((await this.#redis.get(key)) !== token) return null;
+    }
+    const renewal = setInterval(() => {
+      this.#commands.tuttiRenewDuty(key, token, LEASE_MS).catch(() => {});
+    }, RENEW_MS);
+    try {
+      return await pass();
+    } finally {
+      clearInterval(renewal);
+      await this.#commands.tuttiLeaveDuty(key, token);
+    }
+  }
+
+  /** How a duty went last; null when it was never done. */
+  async find(name: string): Promise<DutyState | null> {
+    const text = await this.#redis.hget(this.#keys.duties, name);
+    return text === null ? null : readJson<DutyState>(text);
+  }
+
+  async note(state: DutyState): Promise<void> {
+    await this.#redis.hset(this.#keys.duties, state.name, JSON.stringify(state));
+  }
+
+  /** A duty that is not done any more. */
+  async forget(name: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.duties, name);
+  }
+
+  /** All duties, by name. */
+  async all(): Promise<DutyView[]> {
+    const [texts, [seconds]] = await Promise.all([
+      this.#redis.hvals(this.#keys.duties),
+      this.#redis.time(),
+    ]);
+    const nowMs = Number(seconds) * 1_000;
+    return texts
+      .map((text) => readJson<DutyState>(text))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map((state) => ({
+        ...state,
+        lateMs: Math.max(0, nowMs - (state.beganAtMs + Math.max(state.everyMs, state.tookMs))),
+      }));
+  }
+}
