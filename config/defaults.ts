@@ -9,8 +9,13 @@ export const RETRY_BASE_DELAY_MS = 1_000;
 export const RETRY_MAX_DELAY_MS = 30_000;
 /** How long a worker may be silent before its jobs are given to another. Milliseconds. */
 export const LOCK_DURATION_MS = 30_000;
-/** The same for jobs that only join and promote: nothing is lost when they run twice. Milliseconds. */
-export const CONTROL_LOCK_DURATION_MS = 5_000;
+/**
+ * The same for jobs that only join and promote: nothing is lost when they run twice. Renewed at half of it: a worker
+ * that is overloaded for some seconds must not be taken for dead, by itself among others. Milliseconds.
+ */
+export const CONTROL_LOCK_DURATION_MS = 15_000;
+/** How often jobs are looked for whose worker has fallen silent; a lock that is shorter is looked at as often. Milliseconds. */
+export const STALLED_INTERVAL_MS = 5_000;
 /** A step whose worker died this often ends as `worker_lost`: it is probably what kills them. */
 export const MAX_WORKER_LOSSES = 3;
 /** BullMQ's own bound, out of the way of ours. */

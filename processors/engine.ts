@@ -9,6 +9,7 @@ import type {
   StartParts,
   ToolQueues,
   Values,
+  RedisClock,
 } from "../queues/index.ts";
 import type { CallerContext } from "./bindings/call-scope.ts";
 import type { ActiveCalls } from "./calls/active-calls.ts";
@@ -52,6 +53,8 @@ export interface Engine extends StartParts {
   /** @throws TuttiError `secret_missing`. */
   secret(name: string): string;
   readonly log: Logger;
+  /** How this process's clock differs from Redis'. */
+  readonly clock: RedisClock;
   /** Where troubles are told that come again and again. */
   readonly troubles: RepeatedLog;
 }

@@ -1,16 +1,11 @@
-import {
-  createRedisBackend,
-  Worker,
-  type BackendFactory,
-  type Job,
-  type RedisQueueBackend,
-} from "bullmq";
+import { Worker, type BackendFactory, type Job, type RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
   CONTROL_LOCK_DURATION_MS,
   LOCK_DURATION_MS,
   MAX_STALLED_COUNT,
+  STALLED_INTERVAL_MS,
   WORKER_RETRY_MS,
   type Binding,
   type ToolSpec,
@@ -61,7 +56,7 @@ export interface WorkersOptions {
   readonly tools: readonly ToolSpec[];
   /** A worker that is silent this long loses its steps to another. Default 30,000. */
   readonly lockDurationMs?: number;
-  /** The same for control jobs. Default 5,000. */
+  /** The same for control jobs. Default 15,000. */
   readonly controlLockDurationMs?: number;
 }
 
@@ -90,7 +85,11 @@ export class Workers {
   /** Starts to serve. Resolves when every worker listens. */
   async start(): Promise<void> {
     const { tools, controlLockDurationMs = CONTROL_LOCK_DURATION_MS } = this.#options;
-    const control = { concurrency: CONTROL_CONCURRENCY, lockDurationMs: controlLockDurationMs };
+    const control = {
+      concurrency: CONTROL_CONCURRENCY,
+      lockDurationMs: controlLockDurationMs,
+      stalledIntervalMs: STALLED_INTERVAL_MS,
+    };
     this.#workers.push(
       this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control),
       this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control),
@@ -138,8 +137,8 @@ export class Workers {
   #serve<T>(
     name: string,
     processor: (job: Job<T>, token?: string) => Promise<unknown>,
-    options: { concurrency: number; lockDurationMs: number },
-    backend: BackendFactory<RedisQueueBackend> = createRedisBackend,
+    options: { concurrency: number; lockDurationMs: number; stalledIntervalMs?: number },
+    backend: BackendFactory<RedisQueueBackend> = this.#engine.clock.backend,
   ): Closeable {
     const { log, troubles } = this.#engine;
     const worker = new Worker<T>(
@@ -150,7 +149,7 @@ export class Workers {
         prefix: this.#options.prefix,
         concurrency: options.concurrency,
         lockDuration: options.lockDurationMs,
-        stalledInterval: options.lockDurationMs,
+        stalledInterval: Math.min(options.lockDurationMs, options.stalledIntervalMs ?? Infinity),
         maxStalledCount: MAX_STALLED_COUNT,
         runRetryDelay: WORKER_RETRY_MS,
         settings: { backoffStrategy },

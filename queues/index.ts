@@ -42,6 +42,7 @@ export {
   openImpatient,
   openPatient,
   REDIS_TROUBLES,
+  RedisClock,
   redisTrouble,
   settlesWithin,
   unavailable,

@@ -28,7 +28,7 @@ export class Presence {
   async announce(worker: WorkerInfo): Promise<void> {
     await Promise.all([
       this.#redis.hset(this.#keys.workerInfo, worker.id, JSON.stringify(worker)),
-      this.#redis.zadd(this.#keys.workers, Date.now() + ALIVE_MS, worker.id),
+      this.#redis.zadd(this.#keys.workers, (await this.#now()) + ALIVE_MS, worker.id),
     ]);
   }
 
@@ -41,11 +41,16 @@ export class Presence {
 
   /** Workers that were heard of in the last 15 s; the others are forgotten. */
   async alive(): Promise<WorkerInfo[]> {
-    const gone = await this.#redis.zrangebyscore(this.#keys.workers, "-inf", Date.now());
+    const gone = await this.#redis.zrangebyscore(this.#keys.workers, "-inf", await this.#now());
     for (const id of gone) await this.leave(id);
     const ids = await this.#redis.zrange(this.#keys.workers, "0", "-1");
     if (ids.length === 0) return [];
     const infos = await this.#redis.hmget(this.#keys.workerInfo, ...ids);
     return infos.filter((info) => info !== null).map((info) => JSON.parse(info) as WorkerInfo);
+  }
+
+  /** By Redis' clock: those of processes may be wrong. */
+  async #now(): Promise<number> {
+    return Number((await this.#redis.time())[0]) * 1_000;
   }
 }

@@ -50,7 +50,7 @@ export interface StartWorkerOptions {
   readonly sampleIntervalMs?: number;
   /** A worker that is silent this long loses its steps to another. Milliseconds. Default: 30,000. */
   readonly lockDurationMs?: number;
-  /** The same for control jobs. Milliseconds. Default: 5,000. */
+  /** The same for control jobs. Milliseconds. Default: 15,000. */
   readonly controlLockDurationMs?: number;
   /**
    * How often work that a dead process left half done is looked for, in runs older than a third of it; the

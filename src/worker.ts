@@ -55,6 +55,7 @@ import {
   openPatient,
   Presence,
   REDIS_TROUBLES,
+  RedisClock,
   Results,
   Runs,
   Samples,
@@ -125,6 +126,7 @@ class RunningWorker implements TuttiWorker {
   readonly #optimizer: Optimizer;
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
+  readonly #clock: RedisClock;
   readonly #declared: GateChanges;
   #heartbeat: Periodic | undefined;
   #closing: Promise<void> | undefined;
@@ -158,6 +160,7 @@ class RunningWorker implements TuttiWorker {
       );
     this.tools = served.map(({ spec }) => spec.id);
     const runs = new Runs(this.#redis, this.#keys);
+    this.#clock = new RedisClock();
     const queues = new ToolQueues(this.#redis, prefix);
     const learning = options.learning ?? true;
     this.#declared = declaredLimits(registry, learning);
@@ -172,6 +175,7 @@ class RunningWorker implements TuttiWorker {
       leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
       capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
       log,
+      clock: this.#clock,
       ...(learning ? { usage: options.usage ?? new MachineUsage() } : {}),
       onMachines: () => this.#workers.show(),
     });
@@ -200,6 +204,7 @@ class RunningWorker implements TuttiWorker {
       secret,
       log: log.child({ worker: this.id }),
       troubles,
+      clock: this.#clock,
     };
     this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
@@ -266,6 +271,7 @@ class RunningWorker implements TuttiWorker {
   }
 
   async start(): Promise<void> {
+    await this.#clock.measure(this.#redis);
     await this.#listenForAborts();
     await this.#keeper.start(this.#declared);
     await this.#workers.start();
@@ -306,6 +312,7 @@ class RunningWorker implements TuttiWorker {
 
   async #announce(): Promise<void> {
     try {
+      await this.#clock.measure(this.#redis);
       await this.#presence.announce({
         id: this.id,
         machine: this.#machine,

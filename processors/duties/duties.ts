@@ -81,7 +81,7 @@ export class Duties {
     }
     await this.#scheduleCanary(opts);
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
-    this.#worker = new Worker<CanaryJob>(CONTROL_QUEUES.duty, (job) => this.#perform(job), {
+    const options = {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
       concurrency: CONCURRENCY,
@@ -89,7 +89,13 @@ export class Duties {
       stalledInterval: lockDurationMs,
       maxStalledCount: MAX_STALLED_COUNT,
       runRetryDelay: WORKER_RETRY_MS,
-    });
+    };
+    this.#worker = new Worker<CanaryJob>(
+      CONTROL_QUEUES.duty,
+      (job) => this.#perform(job),
+      options,
+      this.#engine.clock.backend,
+    );
     this.#worker.on("error", (error) => {
       this.#engine.troubles.warn({ queue: CONTROL_QUEUES.duty }, error, "worker error");
     });

@@ -38,7 +38,11 @@ type Job = { readonly queue: string; readonly jobId: string };
  * that was decided, a place that was given, a pause that is over, a job that is gone, a root without
  * anything below it. All of it is harmless when nothing is wrong.
  */
-export async function repairRun(parts: RepairParts, runId: string): Promise<Repairs> {
+export async function repairRun(
+  parts: RepairParts,
+  runId: string,
+  nowMs: number,
+): Promise<Repairs> {
   const repairs: Repairs = { released: [], lost: [] };
   const run = await runOf(parts, runId);
   if (run === null) return repairs;
@@ -68,7 +72,7 @@ export async function repairRun(parts: RepairParts, runId: string): Promise<Repa
     if (step.item !== undefined && record.state !== "pending")
       await callFinished(parts, run, step, repairs);
     if (step.item === undefined && isReady(run, step.stepId, records))
-      await repairStep(parts, run, tree, step, record, repairs);
+      await repairStep(parts, run, tree, { step, record, nowMs }, repairs);
   }
   if (open.length === 0) await repairRoot(parts, tree, repairs);
   else if (run.state === "running" && repairs.released.length + repairs.lost.length === 0)
@@ -138,8 +142,7 @@ async function repairStep(
   parts: RepairParts,
   run: FoundRun,
   tree: readonly TreeNode[],
-  step: StepOrItem,
-  record: StepRecord,
+  { step, record, nowMs }: { step: StepOrItem; record: StepRecord; nowMs: number },
   repairs: Repairs,
 ): Promise<void> {
   const { runId, epoch } = run.address;
@@ -166,8 +169,15 @@ async function repairStep(
   const [decision] = await parts.runs.fields(runId, [FIELDS.decision(stepId)]);
   // Nothing keeps it aside: who moved it there died before looking again. In mode adaptive it may stand in line.
   const forgotten = record.state === "pending" && run.definition.width === undefined;
-  if (forgotten || (record.state === "waiting" && decision))
-    await release(parts, [job], stepId, repairs);
+  const isOver = record.state === "waiting" && (decision || endsBy(run, stepId, record) < nowMs);
+  if (forgotten || isOver) await release(parts, [job], stepId, repairs);
+}
+
+/** When a wait is over whatever nobody decides; its job may have been told another time. Milliseconds since 1970. */
+function endsBy(run: FoundRun, stepId: string, { reason = "", startedAtMs }: StepRecord): number {
+  const { wait, timeoutMs } = run.definition.steps[stepId]!;
+  if (wait?.kind === "timer") return Date.parse(reason.replace(/^until /, ""));
+  return timeoutMs > 0 ? (startedAtMs ?? Infinity) + timeoutMs : Infinity;
 }
 
 type FinishedState = "completed" | "failed";

@@ -49,7 +49,7 @@ export async function sweep(parts: RepairParts, quietMs: number = QUIET_MS): Pro
     ...(await eachOf(await parts.runs.open(), async (runId) => {
       const header = await parts.runs.header(runId);
       if (header === null || nowMs - header.submittedAtMs < quietMs) return;
-      await sweepRun(parts, header, report);
+      await sweepRun(parts, header, report, nowMs);
     })),
   );
   return failures.length > 0 ? { ...report, failures } : report;
@@ -59,6 +59,7 @@ async function sweepRun(
   parts: RepairParts,
   { runId, state }: Pick<RunHeader, "runId" | "state">,
   report: Repaired,
+  nowMs: number,
 ): Promise<void> {
   if (state === "cancelling" || state === "running" || state === "parked")
     await tellAgain(parts, runId);
@@ -68,7 +69,7 @@ async function sweepRun(
     return;
   }
   if (await enqueueRun(parts, runId)) report.enqueued.push(runId);
-  const { released, lost } = await repairRun(parts, runId);
+  const { released, lost } = await repairRun(parts, runId, nowMs);
   report.released.push(...released.map((name) => `${runId} ${name}`));
   report.lost.push(...lost.map((name) => `${runId} ${name}`));
 }

@@ -1,4 +1,4 @@
-import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
+import type { BackendFactory, RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
@@ -8,6 +8,7 @@ import {
   type Gate,
   type GateChanges,
   type Grant,
+  RedisClock,
   type StepLimits,
   toolOfQueue,
 } from "../../queues/index.ts";
@@ -28,6 +29,8 @@ const RECHECK_MS = 1_000;
 export interface DoorkeeperOptions extends ReporterOptions {
   /** A connection that listens. */
   readonly subscriber: Redis;
+  /** How this process's clock differs from Redis'. Default: it does not. */
+  readonly clock?: RedisClock;
   /** Processes with the same machine share its capacity. */
   readonly machine: string;
   /** Name of this process; no other has it. */
@@ -115,7 +118,8 @@ export class Doorkeeper implements Gatekeeper {
   /** The backend of the worker that serves a tool's queue, or a lane of it. */
   backendOf(tool: string): BackendFactory<RedisQueueBackend> {
     return (name, options, more) => {
-      const backend = createRedisBackend(name, options, more);
+      const { clock = new RedisClock() } = this.#options;
+      const backend = clock.backend(name, options, more);
       return gated(backend, tool, this);
     };
   }

@@ -71,7 +71,7 @@ export class Starters {
   }
 
   #serve<T>(queue: string, processor: (job: Job<T>) => Promise<object>): void {
-    const worker = new Worker<T>(queue, processor, {
+    const options = {
       connection: this.#options.connection,
       prefix: this.#options.prefix,
       concurrency: CONCURRENCY,
@@ -79,7 +79,8 @@ export class Starters {
       maxStalledCount: MAX_STALLED_COUNT,
       runRetryDelay: WORKER_RETRY_MS,
       settings: { backoffStrategy: controlBackoffMs },
-    });
+    };
+    const worker = new Worker<T>(queue, processor, options, this.#engine.clock.backend);
     worker.on("error", (error) => this.#engine.troubles.warn({ queue }, error, "worker error"));
     this.#workers.push(worker);
   }

@@ -1,4 +1,5 @@
 /** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
+export { RedisClock } from "./clock.ts";
 export { settlesWithin, withinDeadline } from "./deadline.ts";
 export { defineOnce } from "./once.ts";
 export { openImpatient, openPatient, type TroubleReport } from "./open.ts";

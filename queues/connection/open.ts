@@ -1,6 +1,7 @@
 import { Redis, type Command } from "ioredis";
 
 import { REDIS_DEADLINE_MS } from "../../config/index.ts";
+import { byRedisClock } from "./clock.ts";
 import { wholeOrNothing } from "./scripts.ts";
 import { redisTrouble, type RedisTrouble } from "./trouble.ts";
 
@@ -56,7 +57,7 @@ function open(
   });
   const define = redis.defineCommand.bind(redis);
   redis.defineCommand = (name, script) =>
-    define(name, { ...script, lua: wholeOrNothing(script.lua) });
+    define(name, { ...script, lua: wholeOrNothing(byRedisClock(name, script.lua)) });
   return redis;
 }
 

@@ -1,0 +1,82 @@
+import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
+import type { Redis } from "ioredis";
+
+/**
+ * Which argument of a script of BullMQ is the time now, by the name of the script. It is the time of the process
+ * that asks: one with a wrong clock would let what is delayed wait for hours, or go on at once.
+ */
+const NOW_ARGUMENT: Readonly<Record<string, number>> = {
+  addJobScheduler: 7,
+  changeDelay: 2,
+  moveStalledJobsToWait: 3,
+  moveToActive: 2,
+  moveToDelayed: 2,
+  moveToFinished: 2,
+  retryJob: 2,
+  updateJobScheduler: 5,
+};
+
+/** A script of BullMQ by Redis' clock instead of its caller's; any other as it is. */
+export function byRedisClock(name: string, lua: string): string {
+  const [script = "", version] = name.split(":");
+  const argument = version === undefined ? undefined : NOW_ARGUMENT[script];
+  if (argument === undefined) return lua;
+  return `do
+  local time = redis.call('TIME')
+  ARGV[${argument}] = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+${lua}`;
+}
+
+/** Scripts that answer a job, and last when the next delayed one is due. */
+const FETCHING: ReadonlySet<string> = new Set(["moveToActive", "moveToDelayed", "moveToFinished"]);
+
+/**
+ * The same backend, which tells its worker times by the worker's own clock: BullMQ's worker compares them with it,
+ * and would ask all the time, or not at all, if it were wrong.
+ */
+function byOwnClock(backend: RedisQueueBackend, clock: RedisClock): RedisQueueBackend {
+  const run = backend.execCommand.bind(backend);
+  backend.execCommand = async (client, command, args) => {
+    const answer: unknown = await run(client, command, args);
+    if (!FETCHING.has(command) || !Array.isArray(answer)) return answer;
+    const [job, id, limitMs, dueAtMs] = answer as unknown[];
+    return [
+      job,
+      id,
+      limitMs,
+      typeof dueAtMs === "number" && dueAtMs > 0 ? dueAtMs - clock.aheadMs : dueAtMs,
+    ];
+  };
+  const wait = backend.waitForJob.bind(backend);
+  backend.waitForJob = async (timeoutS) => {
+    const marker = await wait(timeoutS);
+    return marker !== null && marker.score > 0
+      ? { ...marker, score: marker.score - clock.aheadMs }
+      : marker;
+  };
+  return backend;
+}
+
+/** How far Redis' clock is ahead of this process's. */
+export class RedisClock {
+  #aheadMs = 0;
+
+  /** Milliseconds; negative when it is behind. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /** Backends of workers whose clock this is. */
+  readonly backend: BackendFactory<RedisQueueBackend> = (name, options, more) =>
+    byOwnClock(createRedisBackend(name, options, more), this);
+
+  /** Asks Redis. What the way there and back may explain is no difference. */
+  async measure(redis: Redis): Promise<void> {
+    const before = Date.now();
+    const [seconds, micros] = await redis.time();
+    const after = Date.now();
+    const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
+    this.#aheadMs = Math.round(Math.max(0, redisMs - after) - Math.max(0, before - redisMs));
+  }
+}
