@@ -116,7 +116,8 @@ export class Doorkeeper implements Gatekeeper {
   backendOf(tool: string): BackendFactory<RedisQueueBackend> {
     return (name, options, more) => {
       const backend = createRedisBackend(name, options, more);
-      return gated(backend, tool, this);
+      const { concurrency = 1 } = options as { readonly concurrency?: number };
+      return gated(backend, tool, this, concurrency);
     };
   }
 
@@ -161,6 +162,16 @@ export class Doorkeeper implements Gatekeeper {
     }
     if (answer.status === "granted") this.#holdings.add(answer.permit, tool, askedMs);
     return answer;
+  }
+
+  async arrange(tool: string, count: number): Promise<number> {
+    try {
+      return await this.gate.arrange(tool, count);
+    } catch (thrown) {
+      // A job has to leave all the same.
+      this.#options.log.warn({ tool, error: messageOf(thrown) }, "a queue was not put in order");
+      return 0;
+    }
   }
 
   async release(permit: string, end: CallEnd): Promise<void> {

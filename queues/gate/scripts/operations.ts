@@ -1,6 +1,7 @@
 import { DECIDE } from "./decide.ts";
 import { LEVEL } from "./level.ts";
 import { LINE } from "./line.ts";
+import { ORDER } from "./order.ts";
 import { PERMITS } from "./permits.ts";
 import { STATE } from "./state.ts";
 import { TROUBLES } from "./troubles.ts";
@@ -13,7 +14,7 @@ import { YIELD } from "./yield.ts";
  * node. ARGV as in STATE. Returns JSON: one answer per operation.
  */
 export const GATE_SCRIPT = `
-${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
+${STATE}${ORDER}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
 local operations = {}
 
 local function leaveClaim(machine, tool, process)
@@ -111,6 +112,19 @@ function operations.swap(a)
   local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
   own = nil
   return answer
+end
+
+-- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
+-- no permits, whose worker takes one job after another.
+function operations.arrange(a)
+  local count = 0
+  while count < a[3] do
+    local head = headOf(a[2])
+    if not head or not head.pick then break end
+    pick(a[2], head)
+    count = count + 1
+  end
+  return count
 end
 
 -- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
@@ -253,7 +267,7 @@ local function forgetLearned()
   end
   for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
     for _, field in ipairs(redis.call('HKEYS', G .. '.machine:' .. name)) do
-      if field == 'hot' or string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
+      if string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
     end
     machines[name] = nil
   end

@@ -1,4 +1,3 @@
-import { FAIR } from "./fair.ts";
 import { ADMISSION, SHARED } from "./shared.ts";
 import { RESUME_CLOCK } from "./waits.ts";
 import { WIDTH } from "./width.ts";
@@ -13,7 +12,7 @@ import { WIDTH } from "./width.ts";
  * client a fraction of what hundreds of arguments and replies do.
  */
 export const LEDGER_SCRIPT = `
-${SHARED}${ADMISSION}${FAIR}${RESUME_CLOCK}${WIDTH}
+${SHARED}${ADMISSION}${RESUME_CLOCK}${WIDTH}
 local now = clock()
 local stamp = digits(now)
 local OVER = { C = true, F = true, S = true, X = true }
@@ -91,8 +90,6 @@ function operations.begin(key, a)
       local prefix, run = partsOf(key)
       redis.call('ZREM', prefix .. '.adding', run)
     end
-    local facts = redis.call('HMGET', key, 'tag', 'demand', 'priority')
-    if facts[1] then advance(partsOf(key), facts[1], facts[2], facts[3]) end
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
   elseif state == 'parked' then
     resumeClock(key, now)

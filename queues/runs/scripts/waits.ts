@@ -101,7 +101,7 @@ if head[2] then
   resumeClock(KEYS[1], now)
   if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
 elseif not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
-  await(prefix, runId)
+  await(prefix, runId, now)
   admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
 end
 redis.call('HSET', KEYS[1], 'state', after)
