@@ -116,8 +116,8 @@ export class Doorkeeper implements Gatekeeper {
   backendOf(tool: string): BackendFactory<RedisQueueBackend> {
     return (name, options, more) => {
       const backend = createRedisBackend(name, options, more);
-      const { concurrency = 1 } = options as { readonly concurrency?: number };
-      return gated(backend, tool, this, concurrency);
+      const jobs = "concurrency" in options ? Number(options.concurrency) : 1;
+      return gated(backend, tool, this, jobs);
     };
   }
 

@@ -214,14 +214,12 @@ function changesOf(learned: {
   for (const machine of report.machines) {
     const background = vectors.background(machine);
     report.background[machine] = background;
-    machines[machine] = {
-      ...Object.fromEntries(
-        Object.entries(background).map(([resource, share]) => [
-          `b:${resource}`,
-          Math.round(share * MACHINE_UNITS),
-        ]),
-      ),
-    };
+    machines[machine] = Object.fromEntries(
+      Object.entries(background).map(([resource, share]) => [
+        `b:${resource}`,
+        Math.round(share * MACHINE_UNITS),
+      ]),
+    );
   }
   return { tools, machines };
 }

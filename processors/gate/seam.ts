@@ -134,6 +134,8 @@ class Seam {
   readonly #concurrency: number;
   /** Jobs that were put in fair order and not taken yet, and when that is looked at again. */
   #arranged = 0;
+  /** It has taken all that it can, and there has been more since. */
+  #isFull = false;
   #arrangeAtMs = 0;
 
   constructor(backend: RedisQueueBackend, tool: string, keeper: Gatekeeper, concurrency: number) {
@@ -211,7 +213,11 @@ class Seam {
   }
 
   #countOpen<T extends FetchAnswer>(taken: T, token: string): T {
-    if (taken?.[0]) this.#open.add(`${token} ${String(taken[1])}`);
+    if (taken?.[0]) {
+      this.#open.add(`${token} ${String(taken[1])}`);
+      if (this.#arranged > 0) this.#arranged--;
+      this.#isFull ||= this.#open.size >= this.#concurrency;
+    } else if (taken !== undefined) this.#isFull = false;
     return taken;
   }
 
@@ -255,12 +261,10 @@ class Seam {
    * gate, many at a time.
    */
   async #arrange(): Promise<void> {
-    if (this.#arranged > 0) this.#arranged--;
-    else if (performance.now() >= this.#arrangeAtMs) {
-      this.#arrangeAtMs = Number.POSITIVE_INFINITY;
-      this.#arranged = await this.#keeper.arrange(this.#tool, ARRANGED);
-      this.#arrangeAtMs = performance.now() + (this.#arranged > 0 ? 0 : ARRANGE_MS);
-    }
+    if (this.#arranged > 0 || performance.now() < this.#arrangeAtMs) return;
+    this.#arrangeAtMs = Number.POSITIVE_INFINITY;
+    this.#arranged = await this.#keeper.arrange(this.#tool, ARRANGED);
+    this.#arrangeAtMs = performance.now() + (this.#arranged > 0 ? 0 : ARRANGE_MS);
   }
 
   /** Every way out of a job gives its permit back. Where BullMQ can fetch the next job with it, it does. */
@@ -320,7 +324,7 @@ class Seam {
     const grant = await this.#keeper.leave(this.#tool, { jobId, token, wants, open });
     if (grant === null) {
       const keep = wants && this.#keeper.isOpen(this.#tool);
-      if (keep && underway >= this.#concurrency) await this.#arrange();
+      if (keep && this.#isFull) await this.#arrange();
       return this.#countOpen(await move(keep ? this.#plain : this.#gated, keep), token);
     }
     let taken: FetchAnswer;

@@ -48,7 +48,10 @@ function operations.acquire(a)
   end
   if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
   local limits = toolOf(tool)
-  if not limits then return { 'open' } end
+  if not limits then
+    pick(tool, head)
+    return { 'open' }
+  end
   local machine = machineOf(name)
   local offered = redis.call('HGET', G .. '.offered:' .. process, tool)
   local permit = offered and permitOf(offered)
@@ -73,6 +76,7 @@ function operations.acquire(a)
   if passing then return { 'free', passing } end
   if #reasons == 0 then
     if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. baseOf(tool)) and not troubleOf('u:' .. limits.upstream) then
+      pick(tool, head)
       return { 'open' }
     end
     leaveClaim(name, tool, process)

@@ -113,7 +113,7 @@ local function age(queue, key)
   redis.call('ZREMRANGEBYSCORE', marks, '-inf', '(' .. digits(now - ${12 * AGE_MS}))
   redis.call('PEXPIRE', marks, ${12 * AGE_MS})
   local reached = {}
-  for spans = 1, ${11} do
+  for spans = 1, 11 do
     local found = redis.call('ZREVRANGEBYSCORE', marks, digits(now - spans * ${AGE_MS}), '-inf', 'LIMIT', 0, 1)[1]
     if not found then break end
     reached[spans] = tonumber(string.match(found, ' (%d+)$')) % PRIORITY
@@ -187,7 +187,7 @@ local function nextIn(queue)
   local promised
   if first.priority == ${PICKED} then
     -- Whoever was let through comes for it soon; if not, the next call gets it.
-    if (now * 16 - first.count) % PRIORITY > ${16 * OFFER_MS} then
+    if (now * 16 + 15 - first.count) % PRIORITY > ${16 * OFFER_MS} then
       first.pick, first.own = true, true
       return first
     end

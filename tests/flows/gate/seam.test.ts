@@ -212,7 +212,7 @@ test.for([-700, 700])(
 test("a worker without room takes the jobs of tenants in turn, although they need no permit", async ({
   gated,
 }) => {
-  const { serve } = await gated.process("m");
+  const { serve } = await gated.process("m", { tools: { plain: takes({}) } });
   const queue = gated.queue("plain");
   const rankOf = (tenant: number) => 16 + tenant * 11 * 190 + 6 * 190;
   const names = ["a", "b", "c"];

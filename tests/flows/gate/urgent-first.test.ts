@@ -17,7 +17,8 @@ const chain = (length: number, tools: readonly string[] = ["solo"]): object =>
       ...(n === 0 ? {} : { needs: [`s${n - 1}`] }),
     })),
   );
-const list = (count: number): string => `\${{ [${Array.from({ length: count }, (_, n) => n)}] }}`;
+const list = (count: number): string =>
+  `\${{ [${Array.from({ length: count }, (_, n) => n).join()}] }}`;
 
 /** What runs look like, and how many calls each makes. */
 const SHAPES: Readonly<Record<string, readonly [object, number]>> = {
