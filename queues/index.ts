@@ -190,7 +190,7 @@ export {
 export { Turns, type Turn } from "./runs/turns.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
-export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";
+export { Waits, type SeenStep, type Decided, type WaitDecision } from "./runs/waits.ts";
 export {
   findServer,
   inspectRedis,

@@ -160,6 +160,12 @@ export class Runs {
     return { existing, rank: null, admitted: [] };
   }
 
+  /** The runs of a tenant that are at work, while others wait for their turn. */
+  async inTheWay(tenant: string): Promise<string[]> {
+    const waiting = await this.#redis.zcard(this.#keys.waiting(tenant));
+    return waiting === 0 ? [] : this.#redis.smembers(this.#keys.admitted(tenant));
+  }
+
   /** Admits waiting runs of a tenant, as far as there is room. Their jobs can be added now. */
   admit(tenant: string, maxRunning: number): Promise<string[]> {
     return this.#commands.tuttiAdmit(this.#keys.prefix, tenant, maxRunning);

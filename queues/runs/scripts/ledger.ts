@@ -54,7 +54,7 @@ local operations = {}
 -- field, start, epoch, once, group, takes a place, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added')
+  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
   local state, abort, text = head[1], head[3] or head[4], head[5]
   if not state then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
@@ -95,6 +95,14 @@ function operations.begin(key, a)
     resumeClock(key, now)
     redis.call('HSET', key, 'state', 'running')
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
+  end
+  if head[9] then
+    -- It, or the run that it works for, gave its place as nothing of it could start.
+    local prefix = partsOf(key)
+    redis.call('HDEL', key, 'away')
+    if redis.call('HDEL', prefix .. '.run:' .. head[9], 'away') == 1 or prefix .. '.run:' .. head[9] == key then
+      redis.call('SADD', prefix .. '.admitted:' .. redis.call('HGET', key, 'tenant'), head[9])
+    end
   end
   if head[7] then redis.call('HINCRBY', key, 'version', 1) end
   return readInto({ status, text, abort }, key, a, 8)
