@@ -8,10 +8,10 @@
  */
 export const TENANTS = 1_000;
 /** Classes 1 to 10, and one above them. */
-export const LEVELS = 11;
+const LEVELS = 11;
 /** Runs of a tenant that are told apart: far more than are at work at once. BullMQ knows 2,097,152 priorities. */
-export const TURNS = 190;
-export const FIRST = 16;
+const TURNS = 190;
+const FIRST = 16;
 /** The rank of who has none. */
 export const LAST_RANK = FIRST + TENANTS * LEVELS * TURNS - 1;
 /** BullMQ's priority of jobs that were picked. */
