@@ -14,6 +14,7 @@ export { Duties } from "./duties/duties.ts";
 export { dropLanes } from "./duties/lanes.ts";
 export { removeExpired, type Retention } from "./duties/retention.ts";
 export type { RepairParts } from "./duties/repair.ts";
+export { givePlaces } from "./duties/places.ts";
 export { sweep, type SweepReport } from "./duties/sweeper.ts";
 export type { Engine } from "./engine.ts";
 export { Meter } from "./samples/meter.ts";

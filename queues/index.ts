@@ -24,7 +24,6 @@ export {
 export { parkAgain, parkIfIdle } from "./lifecycle/park.ts";
 export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
 export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
-export { jobPriority } from "./lifecycle/priority.ts";
 export { reopenRun, type Reopen, type Reopened } from "./lifecycle/reopen.ts";
 export {
   enqueueRun,
@@ -77,6 +76,7 @@ export {
   importanceUnits,
   limitsOfStep,
   MACHINE_UNITS,
+  roomBeside,
   shareUnits,
   type BudgetLimits,
   type GatedLimits,
@@ -94,6 +94,7 @@ export {
 export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { listed, type Shown } from "./gate/tables.ts";
 export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
+export { LAST_RANK } from "./gate/scripts/ranks.ts";
 export {
   levelOf,
   type Health,
@@ -190,7 +191,7 @@ export {
 export { Turns, type Turn } from "./runs/turns.ts";
 export { ToolQueues } from "./tool-queues.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
-export { Waits, type Decided, type WaitDecision } from "./runs/waits.ts";
+export { Waits, type SeenStep, type Decided, type WaitDecision } from "./runs/waits.ts";
 export {
   findServer,
   inspectRedis,

@@ -255,6 +255,7 @@ class RunningWorker implements TuttiWorker {
         failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
       },
       optimizeIntervalMs: options.optimizeIntervalMs ?? PASS_MS,
+      presence: this.#presence,
       level: new ServiceLevel(this.#redis, this.#keys, gate),
       ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
       ...(options.optimizer === false ? {} : { optimizer: this.#optimizer }),

@@ -15,7 +15,6 @@ import {
   type Scenario,
   type ScenarioTool,
 } from "./definitions.ts";
-import { FairOrder } from "./fair.ts";
 import { Machines } from "./machines.ts";
 
 /** `equal`: as many calls of each tool at once; `requirement`: as many as fit one machine; `gate`: ours. */
@@ -43,9 +42,6 @@ export interface Played {
 
 interface Course {
   readonly template: number;
-  /** Its place in the fair order. */
-  readonly tag: number;
-  begun: boolean;
   readonly sinceMs: number;
   endedMs?: number;
   /** Calls that are left of each step. */
@@ -63,6 +59,13 @@ interface Call {
 const EPOCH_MS = 1_000_000_000_000;
 const LEARN_MS = 5_000;
 
+/**
+ * What the product gives the steps of a run (queues/gate/scripts/ranks.ts): each class is a tenant, its runs have the usual
+ * priority and their turn.
+ */
+const rankOf = (template: number, run: number): number =>
+  16 + template * 11 * 190 + 6 * 190 + (run % 190);
+
 let sequence = Date.now() % 1_000_000;
 
 /** Plays a scenario once on BullMQ queues: four machines in this process, and one arm's workers on them. */
@@ -75,7 +78,6 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
   const queues = tools.map(({ id }) => new Queue(id, { connection, prefix }));
   const [arrivalRandom, timeRandom] = [randomFrom(seed), randomFrom(seed + 7_919)];
   const courses: Course[] = [];
-  const fair = new FairOrder(scenario);
 
   const release = async (run: number, step: number): Promise<void> => {
     const course = courses[run]!;
@@ -87,7 +89,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
       // What the product gives the steps of a run.
       opts: {
         removeOnComplete: true,
-        ...(arm === "gate" ? { priority: FairOrder.priority(course.tag) } : {}),
+        ...(arm === "gate" ? { priority: rankOf(course.template, run) } : {}),
       },
     }));
     await queues[tool]!.addBulk(jobs);
@@ -117,12 +119,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
       };
       const server = arm === "gate" ? await gatedServer(own) : bareServer(own);
       await serve(server, scenario, tools, arm === "equal" ? options.equal : undefined, {
-        call: (tool, { ms, run }) => {
-          const course = courses[run]!;
-          if (!course.begun) fair.begins(course.template, course.tag);
-          course.begun = true;
-          return machines.call(machine, tool, ms);
-        },
+        call: (tool, { ms }) => machines.call(machine, tool, ms),
         ended,
       });
       return { server, connection: own.connection };
@@ -146,7 +143,7 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
       const run = courses.length;
       const { steps } = scenario.classes[template]!;
       const left = steps.map(({ times }) => times);
-      courses.push({ template, tag: fair.tag(template), begun: false, sinceMs: dueMs, left });
+      courses.push({ template, sinceMs: dueMs, left });
       for (const [index, { needs }] of steps.entries())
         if (needs.length === 0) void release(run, index);
     }

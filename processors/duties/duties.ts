@@ -9,7 +9,12 @@ import {
   messageOf,
   WORKER_RETRY_MS,
 } from "../../config/index.ts";
-import { CONTROL_QUEUES, type Canaries, type DutyStates } from "../../queues/index.ts";
+import {
+  CONTROL_QUEUES,
+  type Canaries,
+  type DutyStates,
+  type Presence,
+} from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
@@ -19,6 +24,7 @@ import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "./canary.ts";
 import { DUE_INTERVAL_MS, doWhatIsDue } from "./due.ts";
 import type { Failure } from "./each-of.ts";
 import { dropLanes } from "./lanes.ts";
+import { givePlaces, PLACES_INTERVAL_MS } from "./places.ts";
 import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
 import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
@@ -45,6 +51,8 @@ interface DutiesOptions {
   readonly canaries: Canaries;
   /** How often. Milliseconds. Default: 60,000. */
   readonly canaryIntervalMs?: number;
+  /** Which workers are alive. */
+  readonly presence: Presence;
   /** Decides at which level the deployment works. */
   readonly level: ServiceLevel;
   /** A worker that is silent this long loses its pass to another. Milliseconds. Default: 30,000. */
@@ -113,6 +121,7 @@ export class Duties {
     return {
       retention: RETENTION_INTERVAL_MS,
       sweeper: this.#sweepIntervalMs,
+      places: PLACES_INTERVAL_MS,
       level: LEVEL_INTERVAL_MS,
       learner: learner === undefined ? null : LEARN_INTERVAL_MS,
       optimizer: optimizer === undefined ? null : optimizeIntervalMs,
@@ -164,6 +173,8 @@ export class Duties {
         return removeExpired(this.#engine, this.#options.retention);
       case "sweeper":
         return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
+      case "places":
+        return givePlaces(this.#engine, this.#options.presence);
       case "level":
         return this.#options.level.pass();
       case "learner":

@@ -120,7 +120,8 @@ export class Doorkeeper implements Gatekeeper {
     return (name, options, more) => {
       const { clock = new RedisClock() } = this.#options;
       const backend = clock.backend(name, options, more);
-      return gated(backend, tool, this);
+      const jobs = "concurrency" in options ? Number(options.concurrency) : 1;
+      return gated(backend, tool, this, jobs);
     };
   }
 
@@ -165,6 +166,16 @@ export class Doorkeeper implements Gatekeeper {
     }
     if (answer.status === "granted") this.#holdings.add(answer.permit, tool, askedMs);
     return answer;
+  }
+
+  async arrange(tool: string, count: number): Promise<number> {
+    try {
+      return await this.gate.arrange(tool, count);
+    } catch (thrown) {
+      // A job has to leave all the same.
+      this.#options.log.warn({ tool, error: messageOf(thrown) }, "a queue was not put in order");
+      return 0;
+    }
   }
 
   async release(permit: string, end: CallEnd): Promise<void> {

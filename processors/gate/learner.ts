@@ -25,9 +25,6 @@ import {
 
 /** How often what happened is learned from. Milliseconds. */
 export const LEARN_INTERVAL_MS = 5_000;
-/** A machine under strategy `unlimited` takes nothing more above this use or this pressure. */
-const HOT_USE = 0.98;
-const HOT_PRESSURE = 0.2;
 
 /** What is kept between two passes. */
 interface Kept {
@@ -95,7 +92,6 @@ export class Learner {
       services,
       vectors,
       knees,
-      seen,
       report,
     });
     await this.#gate.configure(changes);
@@ -186,7 +182,6 @@ function changesOf(learned: {
   readonly services: ServiceTimes;
   readonly vectors: VectorLearner;
   readonly knees: Knees;
-  readonly seen: Observed;
   readonly report: {
     readonly machines: readonly string[];
     readonly needs: Record<string, Shares>;
@@ -194,7 +189,7 @@ function changesOf(learned: {
     readonly background: Record<string, Shares>;
   };
 }): GateChanges {
-  const { declared, layers, effective, services, vectors, knees, seen, report } = learned;
+  const { declared, layers, effective, services, vectors, knees, report } = learned;
   const tools: Record<string, { learned: Partial<GatedLimits> }> = {};
   for (const [tool, limits] of declared) {
     const needs = vectors.needsOf(tool);
@@ -219,16 +214,12 @@ function changesOf(learned: {
   for (const machine of report.machines) {
     const background = vectors.background(machine);
     report.background[machine] = background;
-    const word = readJson<UsageWord>(seen.usage[machine]!);
-    machines[machine] = {
-      hot: isHot(word) ? 1 : 0,
-      ...Object.fromEntries(
-        Object.entries(background).map(([resource, share]) => [
-          `b:${resource}`,
-          Math.round(share * MACHINE_UNITS),
-        ]),
-      ),
-    };
+    machines[machine] = Object.fromEntries(
+      Object.entries(background).map(([resource, share]) => [
+        `b:${resource}`,
+        Math.round(share * MACHINE_UNITS),
+      ]),
+    );
   }
   return { tools, machines };
 }
@@ -236,10 +227,4 @@ function changesOf(learned: {
 function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...names].every((name) => a[name] === b[name]);
-}
-
-function isHot({ usage, pressure }: UsageWord): boolean {
-  const above = (values: object, limit: number): boolean =>
-    Object.values(values).some((value) => typeof value === "number" && value > limit);
-  return above(usage, HOT_USE) || above(pressure, HOT_PRESSURE);
 }

@@ -12,6 +12,10 @@ type FetchAnswer = unknown[] | void;
 
 /** A process that the gate does not know, although it has just registered, asks again after this time. Milliseconds. */
 const UNKNOWN_MS = 100;
+/** Jobs that are put in fair order at once, where none needs a permit. */
+const ARRANGED = 16;
+/** When none had to be, it is looked at again after this time. Milliseconds. */
+const ARRANGE_MS = 100;
 /** How the call of a job ended that did not make it. */
 export const UNUSED: CallEnd = { class: "none", unused: true };
 
@@ -20,6 +24,8 @@ export interface Gatekeeper {
   /** Whether the jobs of a tool need no permit at this moment. */
   isOpen(tool: string): boolean;
   acquire(tool: string): Promise<Acquired>;
+  /** Puts the next jobs of a queue in fair order; says how many were put there. Never fails. */
+  arrange(tool: string, count: number): Promise<number>;
   release(permit: string, end: CallEnd): Promise<void>;
   amend(permit: string, take: StepLimits | null): Promise<Grant | null>;
   /** A job that was let pass without one has come. */
@@ -51,8 +57,9 @@ export function gated(
   backend: RedisQueueBackend,
   tool: string,
   keeper: Gatekeeper,
+  concurrency: number,
 ): RedisQueueBackend {
-  new Seam(backend, tool, keeper).decorate();
+  new Seam(backend, tool, keeper, concurrency).decorate();
   return backend;
 }
 
@@ -123,8 +130,17 @@ class Seam {
   /** Jobs underway without a permit: `<token> <job>`. */
   readonly #open = new Set<string>();
 
-  constructor(backend: RedisQueueBackend, tool: string, keeper: Gatekeeper) {
+  /** Jobs that its worker takes at once. */
+  readonly #concurrency: number;
+  /** Jobs that were put in fair order and not taken yet, and when that is looked at again. */
+  #arranged = 0;
+  /** It has taken all that it can, and there has been more since. */
+  #isFull = false;
+  #arrangeAtMs = 0;
+
+  constructor(backend: RedisQueueBackend, tool: string, keeper: Gatekeeper, concurrency: number) {
     this.#backend = backend;
+    this.#concurrency = concurrency;
     this.#tool = tool;
     this.#keeper = keeper;
     const blind = blindfolded(backend);
@@ -197,7 +213,11 @@ class Seam {
   }
 
   #countOpen<T extends FetchAnswer>(taken: T, token: string): T {
-    if (taken?.[0]) this.#open.add(`${token} ${String(taken[1])}`);
+    if (taken?.[0]) {
+      this.#open.add(`${token} ${String(taken[1])}`);
+      if (this.#arranged > 0) this.#arranged--;
+      this.#isFull ||= this.#open.size >= this.#concurrency;
+    } else if (taken !== undefined) this.#isFull = false;
     return taken;
   }
 
@@ -234,6 +254,17 @@ class Seam {
   async #return(jobId: string, token: string): Promise<unknown[]> {
     await this.#gated.moveJobFromActiveToWait(jobId, token);
     return NOTHING;
+  }
+
+  /**
+   * Where jobs need no permit and the worker has no room for more, its own fetches decide the order: they get it from the
+   * gate, many at a time.
+   */
+  async #arrange(): Promise<void> {
+    if (this.#arranged > 0 || performance.now() < this.#arrangeAtMs) return;
+    this.#arrangeAtMs = Number.POSITIVE_INFINITY;
+    this.#arranged = await this.#keeper.arrange(this.#tool, ARRANGED);
+    this.#arrangeAtMs = performance.now() + (this.#arranged > 0 ? 0 : ARRANGE_MS);
   }
 
   /** Every way out of a job gives its permit back. Where BullMQ can fetch the next job with it, it does. */
@@ -293,6 +324,7 @@ class Seam {
     const grant = await this.#keeper.leave(this.#tool, { jobId, token, wants, open });
     if (grant === null) {
       const keep = wants && this.#keeper.isOpen(this.#tool);
+      if (keep && this.#isFull) await this.#arrange();
       return this.#countOpen(await move(keep ? this.#plain : this.#gated, keep), token);
     }
     let taken: FetchAnswer;

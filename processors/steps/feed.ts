@@ -6,7 +6,7 @@ import {
   FIELDS,
   jobIds,
   jobOf,
-  jobPriority,
+  LAST_RANK,
   readKeys,
   type RunDefinition,
   type RunPlaces,
@@ -51,7 +51,7 @@ export function plainData({
 }
 
 /** What says where items go and how urgent they are: a job that is underway does not hear of a change. */
-export const ABOUT = ["tag", FIELDS.lanes];
+export const ABOUT = ["rank", FIELDS.lanes];
 
 export interface About {
   readonly priority: number;
@@ -60,9 +60,9 @@ export interface About {
 
 export function aboutOf(
   { tenant }: StepJob,
-  [tag, lanes]: readonly (string | null | undefined)[],
+  [rank, lanes]: readonly (string | null | undefined)[],
 ): About {
-  return { priority: jobPriority(Number(tag ?? 0)), keys: readKeys(tenant, lanes) };
+  return { priority: rank ? Number(rank) : LAST_RANK, keys: readKeys(tenant, lanes) };
 }
 
 /** Adds items of a forEach as children of the control job that waits for them. Adding twice is harmless. */

@@ -7,7 +7,7 @@ export type Layer = "declared" | "learned" | "tuned" | "set";
 export interface GateChanges {
   readonly tools?: Readonly<Record<string, Partial<Record<Layer, Partial<GatedLimits> | false>>>>;
   readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
-  /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths; `hot`. */
+  /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths. */
   readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** What was learned so far of tools and machines holds no more, and calls are not kept to be learned from. */
   readonly forget?: true;

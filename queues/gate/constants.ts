@@ -2,16 +2,27 @@
 
 /** A grant that was pushed to a process is taken back when the process has not come for it. Milliseconds. */
 export const OFFER_MS = 1_000;
+/**
+ * Neighbors never take more of a machine from its calls than leaves them this share of its capacity: the kernel gives each
+ * its part, and what is held back entirely helps nobody. Memory is not given back, so that little is left of it.
+ */
+export const FLOOR_SHARE = 0.5;
+export const MEMORY_FLOOR_SHARE = 0.1;
 /** A machine is kept free for a big job whose tool has waited this long, or three times its service time. Milliseconds. */
 export const STARVED_MS = 3_000;
 /** Share of a machine above which a job is big: small ones get their turn without help. */
 export const BIG_SHARE = 0.3;
 /** A drained machine goes back to all when the big job has not come. Milliseconds. */
 export const DRAIN_MS = 30_000;
-/** Runs whose fair tags differ by less are served in the order of their submission (packs better). Seconds of virtual time. */
-export const FAIR_BUCKET_S = 5;
-/** Buckets of BullMQ priorities in one second of virtual time. */
-export const PRIORITIES_PER_S = 100;
+/**
+ * Who has waited this long goes like the next more urgent class of its tenant, after twice as long like the one after
+ * that: nobody starves behind urgent work that never ends. Milliseconds.
+ */
+export const AGE_MS = 60_000;
+/** Turns at a queue, a budget or a machine are forgotten when no two tenants have met there for this long. Milliseconds. */
+export const TURNS_KEPT_MS = 60_000;
+/** Tenants of a queue that are compared for one call, one after another if there are more. */
+export const TENANTS_COMPARED = 64;
 /**
  * A call reaches its service some time after it was let through, and a window has to hold there. Until it
  * has ended it counts as if it came this much later: so much of the window, within bounds. Milliseconds.

@@ -7,9 +7,10 @@ export interface Taken {
   readonly b: ToolLimits["budgets"] | Readonly<Record<string, never>>;
 }
 
-/** A place in the fair order: the smaller bucket first, then who was added earlier. */
+/** A place in the fair order: fewer calls of its tenant before it, then the smaller order, then who was added earlier. */
 export interface Rank {
-  readonly bucket: number;
+  readonly turn: number;
+  readonly order: number;
   readonly at: number;
 }
 

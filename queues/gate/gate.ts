@@ -102,6 +102,11 @@ export class Gate {
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
+  /** Puts the next jobs of a queue in fair order; says how many were put there, 0 when they stand so by themselves. */
+  arrange(queue: string, count: number): Promise<number> {
+    return this.#do("arrange", queue, count);
+  }
+
   /** Changes a permit to what its job says it takes; null when that does not fit, and the permit is gone. */
   async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
     const answer = await this.#do<GrantAnswer | ["refused"]>("amend", permit, take ?? false);

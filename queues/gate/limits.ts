@@ -7,9 +7,16 @@ import {
   type ToolSpec,
 } from "../../config/index.ts";
 import type { BudgetTake, StepLimits } from "../definition.ts";
+import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "./constants.ts";
 
 /** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;
+
+/** What calls may hold of a resource of a machine beside its neighbors, as the gate reckons. In the unit of both. */
+export function roomBeside(resource: string, capacity: number, background: number): number {
+  const share = resource === "memory" ? MEMORY_FLOOR_SHARE : FLOOR_SHARE;
+  return Math.max(capacity - background, capacity * share);
+}
 
 /** What a call of a tool takes, as the gate reads it. */
 export interface ToolLimits {

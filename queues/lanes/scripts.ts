@@ -23,6 +23,8 @@ local function clean(lane)
   for _, what in ipairs({ 'meta', 'meta:gated', 'events', 'id', 'marker', 'stalled', 'stalled-check', 'limiter', 'pc' }) do
     redis.call('UNLINK', keyOf(lane, what))
   end
+  -- What the gate knows of the order there.
+  redis.call('UNLINK', prefix .. '.gate.marks:' .. lane, prefix .. '.gate.turns:q:' .. lane, prefix .. '.gate.turns:lane:' .. lane)
 end
 `;
 

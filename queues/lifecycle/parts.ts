@@ -14,7 +14,6 @@ import {
 } from "../runs/run-record.ts";
 import type { Runs } from "../runs/runs.ts";
 import type { Waits } from "../runs/waits.ts";
-import { jobPriority } from "./priority.ts";
 
 /** The steps of an epoch of a run that was resumed; the others have ended before. */
 export interface ReopenedSteps {
@@ -90,7 +89,7 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     hash,
     state,
     abort: abort ? (JSON.parse(abort) as Abort) : null,
-    priority: jobPriority(header.tag),
+    priority: header.rank,
     ...(parent === undefined ? {} : { parent }),
     ...(reopened ? { reopened: reopenedOf(reopened) } : {}),
   };

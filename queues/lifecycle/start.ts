@@ -14,7 +14,6 @@ import { CONTROL_QUEUES, jobIds } from "../names.ts";
 import { FIELDS, type ParentStep } from "../runs/run-record.ts";
 import { storedForm } from "../runs/values.ts";
 import { runOf, treeOfRun, type RunParts } from "./parts.ts";
-import { jobPriority } from "./priority.ts";
 
 /** A run that is to be. */
 export interface RunStart {
@@ -85,15 +84,15 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     ...(definition.keyed === true ? { lanes: keys.steps } : {}),
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
-  const { existing, tag, admitted } = await parts.runs.create(run, parts.maxRunning);
+  const { existing, rank, admitted } = await parts.runs.create(run, parts.maxRunning);
   if (existing === null) {
     const add = async () => {
-      if (tag !== null) {
+      if (rank !== null) {
         const tree = parts.treeOf(definition, hash, {
           address: { workflowId: definition.workflow.id, runId, epoch: 0 },
           keys,
           identity,
-          priority: jobPriority(tag),
+          priority: rank,
           ...(parent === undefined ? {} : { parent }),
         });
         await addJobs(parts, runId, tree);

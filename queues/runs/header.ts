@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { DEFAULT_PRIORITY, readJson } from "../../config/index.ts";
+import { LAST_RANK } from "../gate/scripts/ranks.ts";
 import type { Identity } from "../jobs.ts";
 import type { ParentStep, RunHeader, RunState, StepError } from "./run-record.ts";
 
@@ -22,7 +23,7 @@ const HEADER = [
   "error",
   "unmet",
   "priority",
-  "tag",
+  "rank",
   "parent",
   "width",
 ] as const;
@@ -45,7 +46,7 @@ export async function readHeader(
     error,
     unmet,
     priority,
-    tag,
+    rank,
     parent,
     width,
   ] = await redis.hmget(key, ...HEADER);
@@ -63,7 +64,7 @@ export async function readHeader(
     ...(error ? { error: readJson<StepError>(error) } : {}),
     ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
     priority: Number(priority ?? DEFAULT_PRIORITY),
-    tag: Number(tag ?? 0),
+    rank: rank ? Number(rank) : LAST_RANK,
     ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
     ...(width ? { width: Number(width) } : {}),
   };

@@ -155,8 +155,8 @@ export interface RunHeader extends Identity {
   readonly unmetCriteria?: readonly string[];
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
-  /** Its place in the fair order: the smaller goes first. Virtual seconds. */
-  readonly tag: number;
+  /** BullMQ's priority of its jobs: whose they are, how urgent, and its turn. Known when it has begun. */
+  readonly rank: number;
   /** The step of another run that this one works for. */
   readonly parent?: ParentStep;
   /** Calls that may be underway, in mode `adaptive`. */

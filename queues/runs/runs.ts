@@ -118,8 +118,8 @@ export class Runs {
     maxRunning: number,
   ): Promise<{
     readonly existing: ExistingRun | null;
-    /** Place of this run in the fair order; null when it waits for its turn. */
-    readonly tag: number | null;
+    /** BullMQ's priority of its jobs; null when it waits for its turn. */
+    readonly rank: number | null;
     readonly admitted: readonly string[];
   }> {
     const { tenant, actor, correlationId, definition, parent, lanes } = run;
@@ -152,12 +152,18 @@ export class Runs {
     let answer = await send("");
     if (answer[0] === "define") answer = await send(JSON.stringify(definition));
     if (answer[0] === "created") {
-      const [, tag, ...admitted] = answer;
-      return { existing: null, tag: tag ? Number(tag) : null, admitted };
+      const [, rank, ...admitted] = answer;
+      return { existing: null, rank: rank ? Number(rank) : null, admitted };
     }
     const [, definitionHash = "", inputHash = "", state = "", epoch = "0"] = answer;
     const existing = { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
-    return { existing, tag: null, admitted: [] };
+    return { existing, rank: null, admitted: [] };
+  }
+
+  /** The runs of a tenant that are at work, while others wait for their turn. */
+  async inTheWay(tenant: string): Promise<string[]> {
+    const waiting = await this.#redis.zcard(this.#keys.waiting(tenant));
+    return waiting === 0 ? [] : this.#redis.smembers(this.#keys.admitted(tenant));
   }
 
   /** Admits waiting runs of a tenant, as far as there is room. Their jobs can be added now. */

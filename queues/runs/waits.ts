@@ -9,6 +9,7 @@ import { listOf } from "./runs.ts";
 import {
   CALLED_BACK_SCRIPT,
   DECIDE_SCRIPT,
+  GIVE_PLACE_SCRIPT,
   PARK_RUN_SCRIPT,
   PAUSE_RUN_SCRIPT,
   UNPAUSE_RUN_SCRIPT,
@@ -23,6 +24,13 @@ export interface WaitDecision {
   readonly data: Json;
 }
 
+/** A step as somebody saw it; its run is the one in question, or one that works for it. */
+export interface SeenStep {
+  readonly runId: string;
+  readonly field: string;
+  readonly record: string | null;
+}
+
 /** What became of a decision. */
 export interface Decided {
   /**
@@ -34,6 +42,7 @@ export interface Decided {
 
 interface Commands {
   tuttiDecide(...args: string[]): Promise<[Decided["status"], RunState?]>;
+  tuttiGivePlace(...args: (string | number)[]): Promise<string[] | null>;
   tuttiParkRun(...args: (string | number)[]): Promise<string[] | null>;
   tuttiPauseRun(...args: (string | number)[]): Promise<string | null>;
   tuttiUnpauseRun(...args: (string | number)[]): Promise<string | null>;
@@ -56,6 +65,7 @@ export class Waits {
     const once = (name: keyof Commands, lua: string) =>
       defineOnce(redis, keys.prefix, name, { lua, numberOfKeys: 1 });
     once("tuttiDecide", DECIDE_SCRIPT);
+    once("tuttiGivePlace", GIVE_PLACE_SCRIPT);
     once("tuttiParkRun", PARK_RUN_SCRIPT);
     once("tuttiPauseRun", PAUSE_RUN_SCRIPT);
     once("tuttiUnpauseRun", UNPAUSE_RUN_SCRIPT);
@@ -77,6 +87,19 @@ export class Waits {
   /** Parks a run, unless something of it has moved since `version`. Returns the runs that got its place. */
   async parkRun(runId: string, version: string, maxRunning: number): Promise<string[] | null> {
     return this.#commands.tuttiParkRun(this.#keys.run(runId), version, maxRunning);
+  }
+
+  /**
+   * Takes a run out of those that are at work, unless one of these steps has begun meanwhile. Returns the runs that got its
+   * place; null when it keeps it.
+   */
+  async givePlace(
+    runId: string,
+    seen: readonly SeenStep[],
+    maxRunning: number,
+  ): Promise<string[] | null> {
+    const steps = seen.flatMap((step) => [step.runId, step.field, step.record ?? ""]);
+    return this.#commands.tuttiGivePlace(this.#keys.run(runId), maxRunning, ...steps);
   }
 
   /** Holds a run. Null when there is none. */

@@ -44,7 +44,7 @@ test("the defaults", () => {
     logLevel: "info",
     graceMs: 30_000,
     lockDurationMs: 30_000,
-    controlLockDurationMs: 5_000,
+    controlLockDurationMs: 15_000,
     redisDeadlineMs: 5_000,
     maxRunning: 10,
     retainRuns: 1_000,

@@ -1,7 +1,7 @@
 /**
  * The one decision of the gate: what keeps a call of a tool from starting on a machine. No reason means
  * that it may start. Who asks for a permit and who asks "why does it wait?" get the answer here.
- * Comes behind STATE, WINDOWS and TROUBLES.
+ * Comes behind ORDER, WINDOWS and TROUBLES.
  *
  * Reasons: degraded, breaker, cool_down, ramp, knee, exceeds, slots, rate, behind, resource, drain. Those
  * that pass with time carry `untilMs`, those that pass when somebody gives something back the `line` in
@@ -11,25 +11,16 @@ export const DECIDE = `
 -- Who stands first in the line for a budget: { tool, rank }.
 local first = {}
 
--- Whether one head goes before another: the fair bucket first, then who was added earlier.
-local function goesBefore(a, b)
-  if a.bucket ~= b.bucket then return a.bucket < b.bucket end
-  return a.at < b.at
-end
-
 local function fits(machine, take, tool, no)
   -- Alone on a machine everything runs, or what was over-estimated would never start.
   local alone = (machine.n or 0) == 0
-  if machine['c:*'] and machine['c:*'] < 0 then
-    if machine.hot == 1 and not alone then no({ kind = 'resource', resource = 'pressure', machine = machine.name }) end
-    return
-  end
+  if machine['c:*'] and machine['c:*'] < 0 then return end
   local drain = machine.drain
   if drain and (drain.tool == tool or now > drain.at + drain.ms) then drain = nil end
   if alone and not drain then return end
   for r, amount in pairs(take.n) do
     if amount > 0 then
-      local capacity = (machine['c:' .. r] or machine['c:*'] or 1000000) - (machine['b:' .. r] or 0)
+      local capacity = roomOf(machine, r)
       local held = machine['u:' .. r] or 0
       if not alone and held + amount > capacity then
         no({ kind = 'resource', resource = r, machine = machine.name, need = amount, free = math.max(0, capacity - held) })
@@ -64,7 +55,7 @@ local function decide(tool, limits, take, machine, rank)
         end
       end
       local other = first[name]
-      if other and other.tool ~= tool and rank and goesBefore(other.rank, rank) then
+      if other and other.tool ~= tool and rank and goesBefore(other.rank, rank, name) then
         no({ kind = 'behind', budget = name, line = name, tool = other.tool })
       end
     end

@@ -1,4 +1,4 @@
-import { BIG_SHARE, DRAIN_MS, FAIR_BUCKET_S, PRIORITIES_PER_S, STARVED_MS } from "../constants.ts";
+import { BIG_SHARE, DRAIN_MS, STARVED_MS } from "../constants.ts";
 
 /**
  * Who waits, and who is next. A claim stands for a tool that was refused on a machine, with the processes
@@ -93,10 +93,6 @@ dropClaims = function(machine)
   for tool in pairs(claimsOf(machine, true)) do dropClaim(machine, tool) end
 end
 
-local function rankOf(head)
-  return { bucket = math.floor(head.priority / ${FAIR_BUCKET_S * PRIORITIES_PER_S}), at = head.at }
-end
-
 -- Whether a claim that slots of several budgets keep has waited so long that those that come free are kept
 -- for it: they may never be free at the same time. Now and then they are not, as one may be held for hours.
 local function keepsFree(claim, limits, take, reasons)
@@ -132,7 +128,7 @@ local function lineUp(machine, tool, claim, limits, take, reasons, rank)
   for _, line in ipairs(lines) do
     redis.call('SADD', G .. '.line:' .. line, member)
     local front = first[line]
-    if not front or front.tool == tool or goesBefore(rank, front.rank) then first[line] = { tool = tool, rank = rank } end
+    if not front or front.tool == tool or goesBefore(rank, front.rank, line) then first[line] = { tool = tool, rank = rank } end
   end
 end
 
@@ -183,15 +179,16 @@ local own
 
 -- Offers a claim what it fits: one offer for each process that waits. Returns what keeps the rest.
 local function serveClaim(machineName, tool, claim)
-  local limits, machine, head = toolOf(tool), machineOf(machineName), headOf(tool)
-  if not head or not limits then
-    -- Nothing to do for it: whoever waits for room goes back to waiting for jobs.
-    for _, process in ipairs(claim.p) do tell('wake:' .. process, tool) end
-    dropClaim(machineName, tool)
-    return {}
-  end
-  local take, rank = takeOf(limits, head.take), rankOf(head)
+  local limits, machine = toolOf(tool), machineOf(machineName)
   while true do
+    local head = headOf(tool)
+    if not head or not limits then
+      -- Nothing to do for it: whoever waits for room goes back to waiting for jobs.
+      for _, process in ipairs(claim.p) do tell('wake:' .. process, tool) end
+      dropClaim(machineName, tool)
+      return {}
+    end
+    local take, rank = takeOf(limits, head.take), rankOf(head)
     local reasons = decide(tool, limits, take, machine, rank)
     if #reasons > 0 then
       if claim.s then
@@ -229,12 +226,12 @@ local function serveClaim(machineName, tool, claim)
   end
 end
 
-local function sortedByRank(list)
+local function sortedByRank(list, place)
   table.sort(list, function(a, b)
     if not a.rank or not b.rank then return a.rank ~= nil and b.rank == nil end
-    if goesBefore(a.rank, b.rank) then return true end
+    if goesBefore(a.rank, b.rank, place) then return true end
     -- Of two in the same place the one that has waited longer.
-    return not goesBefore(b.rank, a.rank) and a.since < b.since
+    return not goesBefore(b.rank, a.rank, place) and a.since < b.since
   end)
   return list
 end
@@ -273,7 +270,7 @@ local function serveLine(name)
       if one[1] == name then line[#line + 1] = ranked({ machine = own.machine, tool = own.tool }) end
     end
   end
-  for _, entry in ipairs(sortedByRank(line)) do
+  for _, entry in ipairs(sortedByRank(line, name)) do
     local claim = claimOf(entry.machine, entry.tool) or (isOwn(entry.machine, entry.tool) and { p = NOBODY })
     for _, reason in ipairs(claim and serveClaim(entry.machine, entry.tool, claim) or NOBODY) do
       if reason.line == name then return end
@@ -286,7 +283,7 @@ local function serveMachine(name, all)
   local list = {}
   for tool, claim in pairs(claimsOf(name, all)) do list[#list + 1] = ranked({ tool = tool, since = claim.s }) end
   if own and own.machine == name and not claimOf(name, own.tool) then list[#list + 1] = ranked({ tool = own.tool }) end
-  for _, entry in ipairs(sortedByRank(list)) do
+  for _, entry in ipairs(sortedByRank(list, 'm:' .. name)) do
     local limits = toolOf(entry.tool)
     for _, one in ipairs(limits and limits.budgets or NOBODY) do serveLine(one[1]) end
     local claim = claimOf(name, entry.tool) or (isOwn(name, entry.tool) and { p = NOBODY })

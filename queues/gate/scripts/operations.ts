@@ -1,6 +1,7 @@
 import { DECIDE } from "./decide.ts";
 import { LEVEL } from "./level.ts";
 import { LINE } from "./line.ts";
+import { ORDER } from "./order.ts";
 import { PERMITS } from "./permits.ts";
 import { STATE } from "./state.ts";
 import { TROUBLES } from "./troubles.ts";
@@ -13,7 +14,7 @@ import { YIELD } from "./yield.ts";
  * node. ARGV as in STATE. Returns JSON: one answer per operation.
  */
 export const GATE_SCRIPT = `
-${STATE}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
+${STATE}${ORDER}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
 local operations = {}
 
 local function leaveClaim(machine, tool, process)
@@ -47,7 +48,10 @@ function operations.acquire(a)
   end
   if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
   local limits = toolOf(tool)
-  if not limits then return { 'open' } end
+  if not limits then
+    pick(tool, head)
+    return { 'open' }
+  end
   local machine = machineOf(name)
   local offered = redis.call('HGET', G .. '.offered:' .. process, tool)
   local permit = offered and permitOf(offered)
@@ -72,6 +76,7 @@ function operations.acquire(a)
   if passing then return { 'free', passing } end
   if #reasons == 0 then
     if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. baseOf(tool)) and not troubleOf('u:' .. limits.upstream) then
+      pick(tool, head)
       return { 'open' }
     end
     leaveClaim(name, tool, process)
@@ -111,6 +116,19 @@ function operations.swap(a)
   local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
   own = nil
   return answer
+end
+
+-- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
+-- no permits, whose worker takes one job after another.
+function operations.arrange(a)
+  local count = 0
+  while count < a[3] do
+    local head = headOf(a[2])
+    if not head or not head.pick then break end
+    pick(a[2], head)
+    count = count + 1
+  end
+  return count
 end
 
 -- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
@@ -253,7 +271,7 @@ local function forgetLearned()
   end
   for _, name in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
     for _, field in ipairs(redis.call('HKEYS', G .. '.machine:' .. name)) do
-      if field == 'hot' or string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
+      if string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
     end
     machines[name] = nil
   end

@@ -41,9 +41,19 @@ local function nextId()
   return id
 end
 
+-- A call counts as its tenant's turn wherever others wait as well.
+local function countTurns(take, machine, head)
+  local tenant = head.priority and tenantOf(head.priority) or -1
+  if tenant < 0 or next(met) == nil then return end
+  for _, one in ipairs(take.b) do if met[one[1]] then countTurn(one[1], tenant) end end
+  if met['m:' .. machine.name] then countTurn('m:' .. machine.name, tenant) end
+end
+
 -- 'underwayMs': the call has been underway that long, and was counted in its windows when it went out.
 local function grant(tool, limits, take, machine, process, head, offered, underwayMs)
   local id = nextId()
+  pick(tool, head)
+  countTurns(take, machine, head)
   local key = G .. '.machine:' .. machine.name
   for r, amount in pairs(take.n) do
     if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
@@ -148,8 +158,7 @@ local function stillFits(permit)
   local machine = machineOf(permit.m)
   if (machine.n or 0) > 1 and not (machine['c:*'] and machine['c:*'] < 0) then
     for r, amount in pairs(permit.n) do
-      local capacity = (machine['c:' .. r] or machine['c:*'] or 1000000) - (machine['b:' .. r] or 0)
-      if amount > 0 and (machine['u:' .. r] or 0) > capacity then return false end
+      if amount > 0 and (machine['u:' .. r] or 0) > roomOf(machine, r) then return false end
     end
   end
   for _, one in ipairs(permit.b) do

@@ -1,4 +1,10 @@
-import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "../constants.ts";
+import {
+  FLOOR_SHARE,
+  GUARD_MAX_MS,
+  GUARD_MIN_MS,
+  GUARD_SHARE,
+  MEMORY_FLOOR_SHARE,
+} from "../constants.ts";
 
 /**
  * What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is
@@ -82,6 +88,13 @@ local function machineOf(name)
   return found
 end
 
+-- What calls may hold of a resource of a machine, beside its neighbors.
+local function roomOf(machine, r)
+  local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
+  local share = r == 'memory' and ${MEMORY_FLOOR_SHARE} or ${FLOOR_SHARE}
+  return math.max(capacity - (machine['b:' .. r] or 0), math.floor(capacity * share))
+end
+
 local function usedOf(field)
   local found = used[field]
   if found == nil then
@@ -114,35 +127,6 @@ local function sayingOf(text)
   if not string.find(text, '"take":', 1, true) then return nil end
   local read, data = pcall(cjson.decode, text)
   if read and type(data) == 'table' and isTake(data.take) then return data.take end
-end
-
--- Bull's priority of a job has its place in the order in the low half of its score.
-local PRIORITY = 4294967296
--- The job of a tool's queue that would be fetched next; false when none would.
-local function headOf(tool)
-  local found = heads[tool]
-  if found ~= nil then return found end
-  local queue = P .. ':' .. tool .. ':'
-  local job, priority, isDue = redis.call('LINDEX', queue .. 'wait', -1), 0, false
-  if not job then
-    local first = redis.call('ZRANGE', queue .. 'prioritized', 0, 0, 'WITHSCORES')
-    if first[1] then job, priority = first[1], math.floor(tonumber(first[2]) / PRIORITY) end
-  end
-  if not job then
-    local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
-    if due[1] and math.floor(tonumber(due[2]) / 4096) <= now then
-      job, priority, isDue = due[1], tonumber(redis.call('HGET', queue .. due[1], 'priority') or '0'), true
-    end
-  end
-  found = false
-  if job then
-    found = { job = job, priority = priority, due = isDue }
-    local facts = redis.call('HMGET', queue .. job, 'timestamp', 'data')
-    found.at = tonumber(facts[1] or stamp)
-    found.take = facts[2] and sayingOf(facts[2]) or nil
-  end
-  heads[tool] = found
-  return found
 end
 
 -- What a call takes: what its tool says, with what the job says instead.

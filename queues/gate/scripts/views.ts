@@ -92,22 +92,81 @@ function operations.sample()
   return seen
 end
 
--- The ranks of the first jobs of a queue, in their order; the last is that of 'job' when it is among them.
+-- The ranks of the first jobs of a queue, in their order; the last is that of 'job' when it is among them. 'turn' is how
+-- many calls of the tenant come before, where several wait.
 local LOOKED_AT = 50
 local function ranksOf(tool, job)
   local queue, ranks = P .. ':' .. tool .. ':', {}
-  local function add(id, priority)
+  local function add(id, priority, turn)
     local at = tonumber(redis.call('HGET', queue .. id, 'timestamp') or stamp)
-    ranks[#ranks + 1] = rankOf({ priority = priority, at = at })
-    return id == job
+    local rank = rankOf({ priority = priority, at = at })
+    rank.job, rank.turn = id, turn
+    ranks[#ranks + 1] = rank
   end
   local plain = redis.call('LRANGE', queue .. 'wait', -LOOKED_AT, -1)
-  for i = #plain, 1, -1 do if add(plain[i], 0) then return ranks end end
-  local urgent = redis.call('ZRANGE', queue .. 'prioritized', 0, LOOKED_AT - 1, 'WITHSCORES')
-  for i = 1, #urgent, 2 do
-    if add(urgent[i], math.floor(tonumber(urgent[i + 1]) / PRIORITY)) then return ranks end
+  for i = #plain, 1, -1 do add(plain[i], 0, 0) end
+  local key = queue .. 'prioritized'
+  local first = firstIn(key, from(FIRST), '+inf')
+  local rivals = first and rivalsIn(tool, key, first)
+  local function addAll(least, most)
+    local found = redis.call('ZRANGEBYSCORE', key, least, most, 'WITHSCORES', 'LIMIT', 0, LOOKED_AT)
+    for i = 1, #found, 2 do add(found[i], math.floor(tonumber(found[i + 1]) / PRIORITY), rivals and (i - 1) / 2 or 0) end
   end
-  return ranks
+  addAll('-inf', below(FIRST))
+  if rivals then
+    for _, rival in ipairs(rivals) do
+      local least = FIRST + rival.tenant * PER_TENANT
+      addAll(from(least), below(least + PER_TENANT))
+    end
+  else
+    addAll(from(FIRST), '+inf')
+  end
+  table.sort(ranks, function(a, b)
+    if a.turn ~= b.turn then return a.turn < b.turn end
+    if goesBefore(a, b, 'q:' .. tool) then return true end
+    return not goesBefore(b, a, 'q:' .. tool) and a.job < b.job
+  end)
+  local shown = {}
+  for i, rank in ipairs(ranks) do
+    if i > LOOKED_AT then break end
+    shown[i] = rank
+    if not rivals then rank.turn = i - 1 end
+    if rank.job == job then break end
+  end
+  for _, rank in ipairs(shown) do rank.job = nil end
+  return shown
+end
+
+-- Jobs of a queue that come before one with this score: all of its tenant that do, and of each other tenant as many.
+local function countAhead(tool, score)
+  local key = P .. ':' .. tool .. ':prioritized'
+  local priority = math.floor(score / PRIORITY)
+  if priority < FIRST then return redis.call('ZCOUNT', key, '-inf', '(' .. digits(score)) end
+  local tenant = tenantOf(priority)
+  local function least(of) return from(FIRST + of * PER_TENANT) end
+  local mine = redis.call('ZCOUNT', key, least(tenant), '(' .. digits(score))
+  local ahead = mine + redis.call('ZCOUNT', key, '-inf', below(FIRST))
+  local first = firstIn(key, from(FIRST), '+inf')
+  for _, rival in ipairs(first and rivalsIn(tool, key, first) or {}) do
+    if rival.tenant ~= tenant then
+      local theirs = redis.call('ZCOUNT', key, least(rival.tenant), '(' .. least(rival.tenant + 1))
+      local turn = goesBefore({ tenant = rival.tenant }, { tenant = tenant }, 'q:' .. tool) and 1 or 0
+      ahead = ahead + math.min(theirs, mine + turn)
+    end
+  end
+  return ahead
+end
+
+-- Tenants take turns only where there are several.
+local function keepTurns(lists)
+  local tenant
+  for _, ranks in ipairs(lists) do
+    for _, rank in ipairs(ranks) do
+      if tenant and rank.tenant ~= tenant then return end
+      tenant = rank.tenant
+    end
+  end
+  for _, ranks in ipairs(lists) do for _, rank in ipairs(ranks) do rank.turn = 0 end end
 end
 
 -- The other tools that stand in line, with the ranks of their jobs.
@@ -123,9 +182,9 @@ local function othersThan(tool)
   return others
 end
 
-local function countBefore(ranks, rank)
+local function countBefore(ranks, rank, place)
   local count = 0
-  for _, one in ipairs(ranks) do if goesBefore(one, rank) then count = count + 1 end end
+  for _, one in ipairs(ranks) do if goesBefore(one, rank, place) then count = count + 1 end end
   return count
 end
 
@@ -138,7 +197,7 @@ local function ratesOf(take, calls, others, rank)
     local before = 0
     for _, claim in ipairs(others) do
       for _, other in ipairs(claim.take.b) do
-        if other[1] == name then before = before + countBefore(claim.ranks, rank) * other[3] end
+        if other[1] == name then before = before + countBefore(claim.ranks, rank, name) * other[3] end
       end
     end
     for _, window in ipairs(budget and budget.rates or {}) do
@@ -160,6 +219,7 @@ end
 -- tool, job or '' -> what keeps the next job of the tool, on each machine that is there, decided as for a
 -- worker that asks; where the job stands in its queue, or until when it stands aside.
 function operations.explain(a)
+  asking = true
   local tool, job = a[2], a[3]
   local queue = P .. ':' .. tool .. ':'
   local head, limits = headOf(tool), toolOf(tool)
@@ -175,8 +235,8 @@ function operations.explain(a)
     local at = redis.call('LPOS', queue .. 'wait', job)
     local ahead = at and waiting - 1 - at
     if not ahead then
-      local rank = redis.call('ZRANK', queue .. 'prioritized', job)
-      ahead = rank and waiting + rank
+      local score = redis.call('ZSCORE', queue .. 'prioritized', job)
+      ahead = score and waiting + countAhead(tool, tonumber(score))
     end
     answer.ahead = ahead
     answer.free = redis.call('ZSCORE', G .. '.free', job) ~= false
@@ -193,9 +253,9 @@ function operations.explain(a)
       for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. one[1])) do
         local machine, other = string.match(member, '^(.*)\\n(.*)$')
         local ahead = headOf(other)
-        if ahead and other ~= tool and rank and goesBefore(rankOf(ahead), rank) then
+        if ahead and other ~= tool and rank and goesBefore(rankOf(ahead), rank, one[1]) then
           local front = first[one[1]]
-          if not front or goesBefore(rankOf(ahead), front.rank) then first[one[1]] = { tool = other, rank = rankOf(ahead) } end
+          if not front or goesBefore(rankOf(ahead), front.rank, one[1]) then first[one[1]] = { tool = other, rank = rankOf(ahead) } end
         end
       end
     end
@@ -206,6 +266,10 @@ function operations.explain(a)
     answer.ranks = ranksOf(tool, job == '' and head and head.job or job)
     answer.rates = ratesOf(take, (answer.ahead or 0) + 1, answer.others, answer.ranks[#answer.ranks] or rank)
   end
+  local lists = { answer.ranks }
+  for _, other in ipairs(answer.others) do lists[#lists + 1] = other.ranks end
+  keepTurns(lists)
+  asking, heads = false, {}
   return answer
 end
 `;

@@ -1,4 +1,4 @@
-import { FAIR } from "./fair.ts";
+import { DEMAND } from "./demand.ts";
 import { ADDING_MS, ADMISSION, SHARED } from "./shared.ts";
 
 /**
@@ -6,11 +6,11 @@ import { ADDING_MS, ADMISSION, SHARED } from "./shared.ts";
  *
  * KEYS: record, definition. ARGV: JSON of the run's facts, the definition's JSON or '', the input, the
  * large input or ''.
- * Returns { 'created', its fair tag or '' when it waits, other runs that were admitted ... } | { 'exists', definition hash, input hash, state, epoch }
+ * Returns { 'created', its rank or '' when it waits, other runs that were admitted ... } | { 'exists', definition hash, input hash, state, epoch }
  * | { 'define' } when the definition has to be sent along.
  */
 export const CREATE_RUN_SCRIPT = `
-${SHARED}${ADMISSION}${FAIR}
+${SHARED}${ADMISSION}${DEMAND}
 local existing = redis.call('HMGET', KEYS[1], 'def', 'inputHash', 'state', 'epoch')
 if existing[1] then return { 'exists', existing[1], existing[2], existing[3], existing[4] } end
 if ARGV[2] == '' and redis.call('HEXISTS', KEYS[2], 'json') == 0 then return { 'define' } end
@@ -28,11 +28,17 @@ local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
   'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
 -- Nobody is there to compare with: counting begins again.
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
-local demand = demandOf(prefix, run.calls)
--- What works for another run is a part of it.
-local tag = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'tag')
-  or tagFor(prefix, { tenant = run.tenant, workflow = run.workflowId, priority = run.priority, demand = demand })
-for _, word in ipairs({ 'tag', tag, 'demand', string.format('%.6f', demand) }) do fields[#fields + 1] = word end
+-- What works for another run is a part of it. Who waits for its turn gets a rank when it begins.
+local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
+  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority)))
+if rank then
+  fields[#fields + 1] = 'rank'
+  fields[#fields + 1] = rank
+end
+if not atOnce then
+  fields[#fields + 1] = 'demand'
+  fields[#fields + 1] = string.format('%.6f', demandOf(prefix, run.calls))
+end
 for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width' }) do
   if run[field] then
     fields[#fields + 1] = field
@@ -53,7 +59,7 @@ end
 redis.call('ZADD', prefix .. '.runs', digits(now), runId)
 redis.call('ZADD', prefix .. '.open', atOnce and digits(now + run.timeoutMs) or '+inf', runId)
 redis.call('SADD', prefix .. '.tenants', run.tenant)
-if atOnce then return { 'created', tag } end
+if atOnce then return { 'created', rank or '' } end
 if run.serial then
   local holder = prefix .. '.serial'
   if redis.call('HSETNX', holder, run.serial, runId) == 0 then
@@ -61,10 +67,10 @@ if run.serial then
     return { 'created', '' }
   end
 end
-await(prefix, runId)
+await(prefix, runId, now)
 local answer = { 'created', '' }
 for _, admitted in ipairs(pump(prefix, run.tenant, run.cap, now)) do
-  if admitted == runId then answer[2] = tag else answer[#answer + 1] = admitted end
+  if admitted == runId then answer[2] = redis.call('HGET', KEYS[1], 'rank') else answer[#answer + 1] = admitted end
 end
 return answer
 `;

@@ -38,7 +38,7 @@ if head[4] then
     if next then
       redis.call('HSET', holder, head[4], next)
       -- Who is held, or being stopped, has its turn and no use for it yet.
-      if redis.call('HGET', prefix .. '.run:' .. next, 'state') == 'queued' then await(prefix, next) end
+      if redis.call('HGET', prefix .. '.run:' .. next, 'state') == 'queued' then await(prefix, next, now) end
     else
       redis.call('HDEL', holder, head[4])
     end

@@ -1,4 +1,3 @@
-import { FAIR } from "./fair.ts";
 import { ADMISSION, SHARED } from "./shared.ts";
 import { RESUME_CLOCK } from "./waits.ts";
 import { WIDTH } from "./width.ts";
@@ -13,7 +12,7 @@ import { WIDTH } from "./width.ts";
  * client a fraction of what hundreds of arguments and replies do.
  */
 export const LEDGER_SCRIPT = `
-${SHARED}${ADMISSION}${FAIR}${RESUME_CLOCK}${WIDTH}
+${SHARED}${ADMISSION}${RESUME_CLOCK}${WIDTH}
 local now = clock()
 local stamp = digits(now)
 local OVER = { C = true, F = true, S = true, X = true }
@@ -55,7 +54,7 @@ local operations = {}
 -- field, start, epoch, once, group, takes a place, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added')
+  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
   local state, abort, text = head[1], head[3] or head[4], head[5]
   if not state then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
@@ -91,13 +90,19 @@ function operations.begin(key, a)
       local prefix, run = partsOf(key)
       redis.call('ZREM', prefix .. '.adding', run)
     end
-    local facts = redis.call('HMGET', key, 'tag', 'demand', 'priority')
-    if facts[1] then advance(partsOf(key), facts[1], facts[2], facts[3]) end
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
   elseif state == 'parked' then
     resumeClock(key, now)
     redis.call('HSET', key, 'state', 'running')
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
+  end
+  if head[9] then
+    -- It, or the run that it works for, gave its place as nothing of it could start.
+    local prefix = partsOf(key)
+    redis.call('HDEL', key, 'away')
+    if redis.call('HDEL', prefix .. '.run:' .. head[9], 'away') == 1 or prefix .. '.run:' .. head[9] == key then
+      redis.call('SADD', prefix .. '.admitted:' .. redis.call('HGET', key, 'tenant'), head[9])
+    end
   end
   if head[7] then redis.call('HINCRBY', key, 'version', 1) end
   return readInto({ status, text, abort }, key, a, 8)

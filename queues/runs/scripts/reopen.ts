@@ -1,4 +1,3 @@
-import { FAIR } from "./fair.ts";
 import { ADMISSION, SHARED } from "./shared.ts";
 
 /**
@@ -11,7 +10,7 @@ import { ADMISSION, SHARED } from "./shared.ts";
  * { reopened: epoch, admitted } otherwise; nil when there is no such run.
  */
 export const REOPEN_SCRIPT = `
-${SHARED}${ADMISSION}${FAIR}
+${SHARED}${ADMISSION}
 local head = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'tenant', 'epochs', 'finishedAt', 'serial')
 if not head[1] then return nil end
 local asked = cjson.decode(ARGV[1])
@@ -21,7 +20,7 @@ end
 local prefix, runId = partsOf(KEYS[1])
 local now = clock()
 local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'added', 'admittedAt',
-  'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd' }
+  'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away' }
 for _, field in ipairs(asked.fields) do gone[#gone + 1] = field end
 for _, slot in ipairs(asked.steps) do
   for _, kind in ipairs({ 's:', 'o:', 'd:', 'c:', 'g:', 'G:', 'w:' }) do gone[#gone + 1] = kind .. slot end
@@ -44,15 +43,11 @@ redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\nqueued')
 for _, event in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'listens') or '[]')) do
   redis.call('SADD', prefix .. '.listeners:' .. event, runId)
 end
-local facts = redis.call('HMGET', KEYS[1], 'workflow', 'priority', 'demand')
-redis.call('HSET', KEYS[1], 'tag', tagFor(prefix, {
-  tenant = head[3], workflow = facts[1], priority = facts[2] or '5', demand = tonumber(facts[3] or '0')
-}))
 local answer = { reopened = asked.epoch + 1, admitted = {} }
 if head[6] and redis.call('HSETNX', prefix .. '.serial', head[6], runId) == 0 then
   redis.call('RPUSH', prefix .. '.serial:' .. head[6], runId)
 else
-  await(prefix, runId)
+  await(prefix, runId, now)
   answer.admitted = pump(prefix, head[3], asked.cap, now)
 end
 return cjson.encode(answer)

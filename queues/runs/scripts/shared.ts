@@ -1,3 +1,6 @@
+import { AGE_MS } from "../../gate/constants.ts";
+import { RANKS, TENANTS } from "../../gate/scripts/ranks.ts";
+
 /** Jobs that whoever admitted a run has not added after this time are added by somebody else. Milliseconds. */
 export const ADDING_MS = 3_000;
 
@@ -13,7 +16,12 @@ local ENDED = { completed = true, completed_with_unmet_criteria = true, partial 
 local function partsOf(key) return string.match(key, '^(.-)%.run:(.*)$') end
 `;
 
-/** Admission: which runs of a tenant are at work. Comes behind {@link SHARED}. */
+/**
+ * Admission: which runs of a tenant are at work, and in which order the others get their turn. The more urgent class goes
+ * first; who has waited for AGE_MS goes like the class above. Inside a class the workflows of the tenant share: a run is
+ * tagged with the virtual time at which it would be done if they were served side by side (self-clocked fair
+ * queueing, Golestani 1994), so that a flood of one workflow does not hold up another. Comes behind {@link SHARED}.
+ */
 export const ADMISSION = `
 -- Whoever admits a run adds its jobs. When they are not there after this time, somebody else does. Milliseconds.
 local ADDING_MS = ${ADDING_MS}
@@ -21,17 +29,96 @@ local function awaitJobs(prefix, runId, now)
   redis.call('ZADD', prefix .. '.adding', digits(now + ADDING_MS), runId)
 end
 
+${RANKS}
+-- The number of a tenant, as its jobs carry it. Of more than ${TENANTS} since the deployment was last idle some share one.
+local function numberOf(prefix, tenant)
+  local fair = prefix .. '.fair'
+  local number = redis.call('HGET', fair, 's:' .. tenant)
+  if not number then
+    number = (redis.call('HINCRBY', fair, 'tenants', 1) - 1) % ${TENANTS}
+    redis.call('HSET', fair, 's:' .. tenant, number)
+  end
+  return tonumber(number)
+end
+
+-- The rank of a run that begins: behind all of its class that began before it.
+local function rankFor(prefix, tenant, priority)
+  local number = numberOf(prefix, tenant)
+  local turn = redis.call('HINCRBY', prefix .. '.fair', 'c:' .. number, 1) % PER_LEVEL
+  return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
+end
+
 -- Lets a run begin: its jobs may be added now, and its time counts from now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
-  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def')
+  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority')
   redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
   -- For who samples: how much work of each kind has begun.
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
-  -- A sub-run works for one that counts already.
-  if not facts[3] then redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId) end
+  -- A sub-run works for one that counts already, and has its rank.
+  if facts[3] then return end
+  redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId)
+  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5')))
+end
+
+local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
+local CLASS = TAGS * TURNS
+
+-- A class that has not asked for long has no claim to what it did not use: its finish is forgotten.
+local function forgetClasses(fair)
+  if redis.call('HLEN', fair) < 5000 then return end
+  local flat, found = redis.call('HGETALL', fair), {}
+  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+  for field, value in pairs(found) do
+    local class = string.match(field, '^f:(.*) [^ ]*$')
+    if class and tonumber(value) <= tonumber(found['v:' .. class] or '0') then redis.call('HDEL', fair, field) end
+  end
+end
+
+-- A run that is ready waits in its class by its tag; behind those with the same that came before it.
+local function await(prefix, runId, now)
+  local key, fair = prefix .. '.run:' .. runId, prefix .. '.fair'
+  local facts = redis.call('HMGET', key, 'tenant', 'priority', 'workflow', 'demand')
+  local priority = facts[2] or '5'
+  local class = facts[1] .. ' ' .. priority
+  local flow = 'f:' .. class .. ' ' .. facts[3]
+  local before = redis.call('HMGET', fair, 'v:' .. class, flow)
+  -- However small, a run is a step: those of a class keep their order.
+  local length = math.max(tonumber(facts[4] or '0'), 1 / HUNDREDTHS)
+  local tag = math.max(tonumber(before[1] or '0'), tonumber(before[2] or '0')) + length
+  redis.call('HSET', fair, flow, string.format('%.6f', tag))
+  forgetClasses(fair)
+  local turn = redis.call('HINCRBY', fair, 'turns', 1) % TURNS
+  local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
+  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(score), runId)
+  redis.call('HSET', key, 'awaits', digits(now))
+end
+
+-- Takes the next run out of those that wait; false when nobody does.
+local function nextWaiting(prefix, tenant, now)
+  local key = prefix .. '.waiting:' .. tenant
+  local best
+  local from = '-inf'
+  while true do
+    local found = redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    if not found[1] then break end
+    local score = tonumber(found[2])
+    local class = math.floor(score / CLASS)
+    local since = tonumber(redis.call('HGET', prefix .. '.run:' .. found[1], 'awaits') or '0')
+    local risen = class - math.floor(math.max(0, now - since) / ${AGE_MS})
+    if not best or risen < best.risen or (risen == best.risen and since < best.since) then
+      best = { run = found[1], risen = risen, since = since, class = class, score = score }
+    end
+    from = digits((class + 1) * CLASS)
+  end
+  if not best then return false end
+  redis.call('ZREM', key, best.run)
+  local v = 'v:' .. tenant .. ' ' .. digits(10 - best.class)
+  local tag = math.floor(best.score % CLASS / TURNS) / HUNDREDTHS
+  if tag > tonumber(redis.call('HGET', prefix .. '.fair', v) or '0') then redis.call('HSET', prefix .. '.fair', v, tag) end
+  return best.run
 end
 
 -- Admits as many waiting runs of a tenant as there is room for, and names them.
@@ -40,21 +127,12 @@ local function pump(prefix, tenant, cap, now)
   if redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then return admitted end
   local free = cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant)
   while free > 0 do
-    local found = redis.call('ZPOPMIN', prefix .. '.waiting:' .. tenant)
-    if not found[1] then break end
-    admit(prefix, found[1], now)
-    admitted[#admitted + 1] = found[1]
+    local found = nextWaiting(prefix, tenant, now)
+    if not found then break end
+    admit(prefix, found, now)
+    admitted[#admitted + 1] = found
     free = free - 1
   end
   return admitted
-end
-
-local HUNDREDTHS, TURNS = 100, 67108864
--- A run that is ready waits by its fair tag; behind those with the same that came before it.
-local function await(prefix, runId)
-  local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'tag')
-  local turn = redis.call('HINCRBY', prefix .. '.fair', 'turns', 1) % TURNS
-  local score = math.floor(tonumber(facts[2] or '0') * HUNDREDTHS) * TURNS + turn
-  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(score), runId)
 end
 `;

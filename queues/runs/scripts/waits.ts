@@ -11,6 +11,7 @@ local function resumeClock(key, now)
     redis.call('HDEL', key, 'remainingMs')
   end
   if not facts[3] then redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId) end
+  redis.call('HDEL', key, 'away')
 end
 
 -- Stops its time and gives its place to another.
@@ -44,6 +45,29 @@ local tenant = stopClock(KEYS[1], now)
 redis.call('HSET', KEYS[1], 'state', 'parked')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\nparked')
 return pump(prefix, tenant, tonumber(ARGV[2]), now)
+`;
+
+/**
+ * A run of which nothing runs and nothing can start gives its place, unless something has moved since the caller looked.
+ * Its time goes on; with the first step that begins it counts as at work again.
+ *
+ * KEYS: record. ARGV: cap, then the run (this one, or one that works for it), the field and the record of each step
+ * that would be the next, '' for none.
+ * Returns the runs that were admitted in its place, or nil when it keeps it.
+ */
+export const GIVE_PLACE_SCRIPT = `
+${SHARED}${ADMISSION}
+local head = redis.call('HMGET', KEYS[1], 'state', 'tenant')
+if head[1] ~= 'running' and head[1] ~= 'queued' then return nil end
+local now = clock()
+local prefix, runId = partsOf(KEYS[1])
+for i = 2, #ARGV, 3 do
+  if (redis.call('HGET', prefix .. '.run:' .. ARGV[i], ARGV[i + 1]) or '') ~= ARGV[i + 2] then return nil end
+end
+if redis.call('SREM', prefix .. '.admitted:' .. head[2], runId) == 0 then return nil end
+redis.call('HSET', KEYS[1], 'away', runId)
+for i = 2, #ARGV, 3 do redis.call('HSET', prefix .. '.run:' .. ARGV[i], 'away', runId) end
+return pump(prefix, head[2], tonumber(ARGV[1]), now)
 `;
 
 /**
@@ -101,7 +125,7 @@ if head[2] then
   resumeClock(KEYS[1], now)
   if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
 elseif not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
-  await(prefix, runId)
+  await(prefix, runId, now)
   admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
 end
 redis.call('HSET', KEYS[1], 'state', after)

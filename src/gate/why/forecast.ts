@@ -54,10 +54,10 @@ export interface Forecast {
 }
 
 /** A place before all others. */
-const FIRST: Rank = { bucket: -1, at: 0 };
+const FIRST: Rank = { turn: -1, order: 0, at: 0 };
 
 const goesBefore = (a: Rank, b: Rank): boolean =>
-  a.bucket === b.bucket ? a.at < b.at : a.bucket < b.bucket;
+  a.turn === b.turn ? (a.order === b.order ? a.at < b.at : a.order < b.order) : a.turn < b.turn;
 
 /** Starts that are played; what is behind them follows at the same pace. */
 const MAX_STARTS = 5_000;

@@ -37,7 +37,7 @@ export class RunQuestion {
   }
 
   async run(): Promise<Why> {
-    const { runId, state, startedAtMs } = this.#facts.header;
+    const { runId, state, startedAtMs, tenant } = this.#facts.header;
     const nowMs = this.#moment.shown.now;
     const subject = `run ${runId}`;
     const told = (outlook: Outlook, steps?: readonly Why[]): Why => ({
@@ -64,16 +64,22 @@ export class RunQuestion {
     const etas = waiting.map(({ eta }) => eta).filter(({ atMs }) => atMs !== null);
     const names = waiting.map(({ step = "" }) => step);
     const outlook = {
-      reasons: [{ kind: "steps", steps: names }] as const,
+      reasons: [
+        { kind: "steps", steps: names } as const,
+        ...(this.#facts.isAway ? [{ kind: "away", tenant } as const] : []),
+      ],
       holders: waiting.flatMap(({ holders }) => holders).slice(0, MAX_STEPS),
       // It goes on with the first of them.
       eta: etas.toSorted((a, b) => a.atMs! - b.atMs!)[0] ?? waiting[0]!.eta,
     };
     const sentences = waiting.slice(0, 3).map(({ sentence }) => sentence.replace(/\.$/, ""));
     const more = waiting.length > 3 ? `; and ${waiting.length - 3} more` : "";
+    const away = this.#facts.isAway
+      ? ` Its place among the runs of ${tenant} that are at work went to another, as nothing of it can start.`
+      : "";
     return {
       ...told(outlook, steps),
-      sentence: `${subject} waits: ${sentences.join("; ")}${more}.`,
+      sentence: `${subject} waits: ${sentences.join("; ")}${more}.${away}`,
     };
   }
 

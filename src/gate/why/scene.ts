@@ -2,6 +2,7 @@ import { readJson } from "../../../config/index.ts";
 import {
   BREAKER_PROBES,
   listed,
+  roomBeside,
   MACHINE_UNITS,
   toolOfQueue,
   type BudgetLimits,
@@ -182,10 +183,8 @@ function machineScene(
   return {
     capacity: (resource) =>
       others < 0
-        ? field("hot") === 1
-          ? 0
-          : Infinity
-        : (field(`c:${resource}`) ?? others) - (field(`b:${resource}`) ?? 0),
+        ? Infinity
+        : roomBeside(resource, field(`c:${resource}`) ?? others, field(`b:${resource}`) ?? 0),
     ...(drain === undefined || nowMs > drain.at + drain.ms
       ? {}
       : { drain: { tool: drain.tool, needs: drain.n } }),

@@ -13,6 +13,8 @@ export type WhyReason =
       readonly ahead: number;
       readonly atWork: number;
     }
+  /** Nothing of the run can start, so that its place among those at work went to another; it takes one with its first call. */
+  | { readonly kind: "away"; readonly tenant: string }
   /** Runs with the same word go one after another. */
   | {
       readonly kind: "serial";

@@ -59,6 +59,8 @@ function phraseOf(reason: WhyReason): string {
       return `${reason.resource} of machine ${reason.machine}, which is kept for ${reason.tool}`;
     case "admission":
       return `its turn among the runs of ${reason.tenant}: ${reason.atWork} are at work, ${reason.ahead} wait before it`;
+    case "away":
+      return `something of it that can start: its place among the runs of ${reason.tenant} went to another`;
     case "serial":
       return `its turn among the runs with the word ${JSON.stringify(reason.word)}: ${reason.ahead} wait before it`;
     case "dependency":

@@ -1,3 +1,4 @@
+import { roomBeside } from "../../../queues/index.ts";
 import type { Recording } from "../simulation/recording.ts";
 import { fill } from "./fill.ts";
 import { GOALS, type Goal, type Target } from "./goals.ts";
@@ -164,7 +165,7 @@ function capacityOf(
     for (const machine of each) {
       const own = machine?.capacity[name] ?? machine?.others ?? null;
       if (own === null) sum = Infinity;
-      else sum += Math.max(0, own - (machine?.background[name] ?? 0));
+      else sum += roomBeside(name, own, machine?.background[name] ?? 0);
     }
     if (Number.isFinite(sum)) capacity[name] = sum;
   }

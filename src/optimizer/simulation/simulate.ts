@@ -1,4 +1,4 @@
-import { Durations } from "../../../queues/index.ts";
+import { Durations, roomBeside } from "../../../queues/index.ts";
 import { seeded } from "./random.ts";
 import type { ModelMachine, ModelTool, Recording } from "./recording.ts";
 
@@ -242,7 +242,8 @@ function isRoom({ model, used }: MachineState, { needs }: ModelTool): boolean {
   return Object.entries(needs).every(([name, share]) => {
     const capacity = model.capacity[name] ?? model.others;
     if (capacity === null || share === 0) return true;
-    const free = capacity - (model.background[name] ?? 0) - (used.get(name) ?? 0);
+    const room = roomBeside(name, capacity, model.background[name] ?? 0);
+    const free = room - (used.get(name) ?? 0);
     return share <= free + HAIR;
   });
 }

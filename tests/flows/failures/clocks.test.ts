@@ -49,8 +49,9 @@ test.for(CLOCKS)(
             prefix,
             String(skew),
           ]);
-    await using _one = open(first!);
-    await using _two = open(second);
+    await using one = open(first!);
+    await using two = open(second);
+    expect([one !== null, two !== null]).toEqual([true, skews.length > 1]);
     await eventually(async () => expect(await tutti.workers()).toHaveLength(skews.length));
     // More runs than one worker would take by itself.
     const runs = await Promise.all(Array.from({ length: 6 }, () => tutti.start("wf")));

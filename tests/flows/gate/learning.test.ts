@@ -60,7 +60,7 @@ test("a deployment that stops to learn goes by its catalogue again", async ({
   await gate.observe();
   await gate.configure({
     tools: { heavy: { learned: { needs: { cpu: 900_000 }, serviceMs: 5 } } },
-    machines: { m1: { "b:cpu": 400_000, hot: 1 } },
+    machines: { m1: { "b:cpu": 400_000 } },
   });
   await learning.close();
   await work({ heavy: () => null }, { learning: false });
@@ -68,7 +68,6 @@ test("a deployment that stops to learn goes by its catalogue again", async ({
   expect(JSON.parse(tools["heavy"]!)).toMatchObject({ needs: { cpu: 600_000 } });
   expect(Object.keys(toolLayers).filter((name) => name.startsWith("learned:"))).toEqual([]);
   expect(machines["m1"]).not.toHaveProperty(["b:cpu"]);
-  expect(machines["m1"]).not.toHaveProperty("hot");
   expect(await learners()).toBe(0);
   await submit("after", "heavy");
   expect((await tutti.result("after", { timeoutMs: 20_000 })).state).toBe("completed");

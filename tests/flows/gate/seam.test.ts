@@ -208,3 +208,29 @@ test.for([-700, 700])(
     expect(calls).toBeLessThan(30);
   },
 );
+
+test("a worker without room takes the jobs of tenants in turn, although they need no permit", async ({
+  gated,
+}) => {
+  const { serve } = await gated.process("m", { tools: { plain: takes({}) } });
+  const queue = gated.queue("plain");
+  const rankOf = (tenant: number) => 16 + tenant * 11 * 190 + 6 * 190;
+  const names = ["a", "b", "c"];
+  for (const [tenant, name] of names.entries())
+    await queue.addBulk(
+      Array.from({ length: 40 }, () => ({ name, data: {}, opts: { priority: rankOf(tenant) } })),
+    );
+  const order: string[] = [];
+  serve(
+    "plain",
+    (job) => {
+      order.push(job.name);
+      return Promise.resolve(null);
+    },
+    2,
+  );
+  await eventually(() => expect(order).toHaveLength(120));
+  // Two were fetched before it was full.
+  for (const name of names)
+    expect(order.slice(0, 60).filter((one) => one === name).length).toBeGreaterThan(15);
+});

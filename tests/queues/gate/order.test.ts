@@ -12,12 +12,10 @@ const waiting = fc.record({
   cpu: fc.integer({ min: 1, max: 100 }),
   memory: fc.integer({ min: 0, max: 100 }),
   slots: fc.integer({ min: 0, max: 3 }),
-  priority: fc.integer({ min: 1, max: 20_000 }),
+  /** All of one tenant: its classes, and its runs in them. */
+  priority: fc.integer({ min: 16, max: 16 + 11 * 190 - 1 }),
   addedAt: fc.integer({ min: 1, max: 1_000_000 }),
 });
-
-/** Buckets of the fair order: 5 virtual seconds of 100 priorities each. */
-const bucketOf = (priority: number): number => Math.floor(priority / 500);
 
 test("what is given back goes to who waits in fair order, and to nobody whom it does not fit", async ({
   redis,
@@ -58,7 +56,7 @@ test("what is given back goes to who waits in fair order, and to nobody whom it 
 
         const order = ids.toSorted((a, b) => {
           const [one, other] = [tools[ids.indexOf(a)]!, tools[ids.indexOf(b)]!];
-          return bucketOf(one.priority) - bucketOf(other.priority) || one.addedAt - other.addedAt;
+          return one.priority - other.priority || one.addedAt - other.addedAt;
         });
         const expected: string[] = [];
         const held = { cpu: 0, memory: 0, slots: 0 };

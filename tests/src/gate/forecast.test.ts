@@ -75,7 +75,7 @@ test("nobody overtakes at a budget, but at a machine whoever fits", () => {
 });
 
 test("who was added earlier goes first, job by job", () => {
-  const rank = (...times: number[]) => times.map((at) => ({ bucket: 0, at }));
+  const rank = (...times: number[]) => times.map((at) => ({ turn: 0, order: 0, at }));
   const one = { slots: { b: 2 }, count: 2 };
   const ask = (...mine: number[]) =>
     forecast(
@@ -91,8 +91,8 @@ test("who was added earlier goes first, job by job", () => {
 
 test("who comes later takes what is too small for the one before", () => {
   const line = [
-    waiting("small", { needs: { cpu: 400 }, count: 5, ranks: [{ bucket: 1, at: 0 }] }),
-    waiting("a", { needs: { cpu: 600 }, ranks: [{ bucket: 0, at: 0 }] }),
+    waiting("small", { needs: { cpu: 400 }, count: 5, ranks: [{ turn: 0, order: 1, at: 0 }] }),
+    waiting("a", { needs: { cpu: 600 }, ranks: [{ turn: 0, order: 0, at: 0 }] }),
   ];
   const held = [running(30, { needs: { cpu: 500 } }), running(60, { needs: { cpu: 500 } })];
   // At 30 a small one starts beside the other; at 60 there is room for 600 again.

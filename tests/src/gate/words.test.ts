@@ -11,6 +11,10 @@ const root = { subject: "ok", sentence: "ok waits for an approval (Sure?); unkno
 /** One of each kind, with what it is in words. */
 const REASONS: { readonly [K in WhyReason["kind"]]: [Extract<WhyReason, { kind: K }>, string] } = {
   degraded: [{ kind: "degraded", level: 1 }, "the deployment to leave level reduced"],
+  away: [
+    { kind: "away", tenant: "acme" },
+    "something of it that can start: its place among the runs of acme went to another",
+  ],
   breaker: [
     { kind: "breaker", state: "open", untilMs },
     "its breaker, which is open until 2026-01-02 03:04:05 UTC",
