@@ -26,6 +26,10 @@ export const INLINE_VALUE_BYTES = 256_000;
 export const MAX_VALUE_BYTES = 16_000_000;
 /** A workflow document may not be larger. Bytes. */
 export const MAX_DOCUMENT_BYTES = 5_000_000;
+/** Steps that the expressions of one template may take together. A step takes some 50 to 100 ns. */
+export const MAX_EXPRESSION_STEPS = 1_000_000;
+/** What the expressions of one template may yield together, and the longest text on the way. Bytes. */
+export const MAX_EXPRESSION_BYTES = MAX_VALUE_BYTES;
 /** A tree of more jobs than this is added in batches of this size. */
 export const ENQUEUE_BATCH_JOBS = 1_000;
 /** forEach items that wait or run at once, unless `maxParallel` says otherwise. */

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   // --- the input and the run ---------------------------------------------------------------
   input_invalid: { family: "terminal", status: 422 },
   payload_too_large: { family: "terminal", status: 413 },
+  work_limit_exceeded: { family: "terminal", status: 422 },
   run_not_found: { family: "terminal", status: 404 },
   run_conflict: { family: "terminal", status: 409 },
   queue_full: { family: "retryable", status: 503 },

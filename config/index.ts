@@ -21,6 +21,7 @@ export {
   type ErrorDetails,
   type Issue,
 } from "./errors.ts";
+export { Budget } from "./expressions/budget.ts";
 export {
   isItemName,
   parseExpression,

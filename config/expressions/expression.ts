@@ -1,7 +1,12 @@
-import { Environment, EvaluationError, type ParseResult } from "@marcbachmann/cel-js";
+import { Environment } from "@marcbachmann/cel-js";
 
 import type { Json } from "../documents/json.ts";
 import { messageOf, TuttiError } from "../errors.ts";
+import { Budget, LimitExceeded } from "./budget.ts";
+import { compileTree, isNode, type Evaluate, type Node } from "./evaluate.ts";
+import { ADDED_SIGNATURES } from "./functions.ts";
+import { withPlainLiterals } from "./literals.ts";
+import { Fault, fault, toJson } from "./values.ts";
 
 /** Names an expression may use, by the place where it stands. */
 export type Scope = "step" | "item" | "result" | "check" | "undo" | "key" | "binding" | "usage";
@@ -38,29 +43,23 @@ const LIMITS = {
 const MAX_EXPRESSION_CHARS = 10_000;
 
 /**
- * JSON has one kind of number and CEL has two, so `count + 1` would be refused when `count` came
- * from JSON. Mixed arithmetic yields a double, as JSON would.
+ * The checker has to know what the evaluator can do. Both operators and functions are called by the evaluator
+ * of this folder alone; the handlers given here only have the signatures.
  */
-function withMixedArithmetic(environment: Environment): Environment {
-  const operators: Record<string, (a: number, b: number) => number> = {
-    "+": (a, b) => a + b,
-    "-": (a, b) => a - b,
-    "*": (a, b) => a * b,
-    "/": (a, b) => a / b,
-    "%": (a, b) => a % b,
-  };
-  for (const [sign, apply] of Object.entries(operators)) {
-    const mixed = (a: number | bigint, b: number | bigint) => apply(Number(a), Number(b));
-    environment.registerOperator(`double ${sign} int`, mixed);
-    environment.registerOperator(`int ${sign} double`, mixed);
+function withAdditions(environment: Environment): Environment {
+  const never = (): never => fault("not evaluated here");
+  for (const sign of ["+", "-", "*", "/", "%"]) {
+    environment.registerOperator(`double ${sign} int`, never);
+    environment.registerOperator(`int ${sign} double`, never);
   }
   // CEL has no `%` for doubles, yet every number of a JSON document is one.
-  environment.registerOperator("double % double", (a: number, b: number) => a % b);
+  environment.registerOperator("double % double", never);
+  for (const signature of ADDED_SIGNATURES) environment.registerFunction(signature, never);
   return environment;
 }
 
 function environmentFor(scope: Scope, itemName: string): Environment {
-  const environment = withMixedArithmetic(
+  const environment = withAdditions(
     new Environment({
       unlistedVariablesAreDyn: false,
       homogeneousAggregateLiterals: false,
@@ -88,15 +87,6 @@ function cachedEnvironment(scope: Scope, itemName: string): Environment {
   return environment;
 }
 
-interface Node {
-  readonly op: string;
-  readonly args: unknown;
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === "object" && value !== null && "op" in value && "args" in value;
-}
-
 /** What an expression reads of the world outside itself. */
 export interface References {
   readonly steps: ReadonlySet<string>;
@@ -105,10 +95,15 @@ export interface References {
   readonly readsInput: boolean;
 }
 
-/** An expression that was parsed and checked; evaluating it cannot loop. */
+/** An expression that was parsed and checked. */
 export interface Expression extends References {
   readonly source: string;
-  evaluate(variables: Readonly<Record<string, unknown>>): Json;
+  /**
+   * `budget` is shared by expressions that belong together.
+   *
+   * @throws TuttiError `reference_missing`, `work_limit_exceeded`.
+   */
+  evaluate(variables: Readonly<Record<string, unknown>>, budget?: Budget): Json;
 }
 
 /** The name in `root.name` or `root["name"]`, when `node` is such an access. */
@@ -160,6 +155,8 @@ function collect(root: unknown): References {
   return found;
 }
 
+const shortened = (source: string) => source.trim().slice(0, 200);
+
 /** A reason of ours to refuse an expression, as opposed to one of the parser's. */
 class Refused extends Error {
   override readonly name = "Refused";
@@ -168,29 +165,6 @@ class Refused extends Error {
 /** The first line of the parser's message; the rest is a drawing of the source. */
 function reasonOf(thrown: unknown): string {
   return messageOf(thrown).split("\n", 1)[0] ?? "";
-}
-
-/** CEL's values as JSON: integers that fit, times as ISO text, bytes as base64. */
-function toJson(value: unknown, source: string): Json {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (typeof value === "bigint" && Number.isSafeInteger(Number(value))) return Number(value);
-  if (Array.isArray(value)) return value.map((one) => toJson(one, source));
-  if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  if (value instanceof Map) return toJson(Object.fromEntries(value), source);
-  if (
-    typeof value === "object" &&
-    (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
-  ) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, one]) => [key, toJson(one, source)]),
-    );
-  }
-  throw new TuttiError(
-    "reference_missing",
-    `\${{ ${source} }} yields a value that JSON cannot hold`,
-  );
 }
 
 /** Whether a forEach may call its item so: a plain word that means nothing else. */
@@ -215,20 +189,19 @@ const RESERVED: ReadonlySet<string> = new Set([
  */
 export function parseExpression(source: string, scope: Scope, itemName = "item"): Expression {
   const fail = (reason: string, cause?: unknown): never => {
-    throw new TuttiError(
-      "expression_invalid",
-      `\${{ ${source.trim().slice(0, 200)} }}: ${reason}`,
-      { cause },
-    );
+    throw new TuttiError("expression_invalid", `\${{ ${shortened(source)} }}: ${reason}`, {
+      cause,
+    });
   };
   if (source.length > MAX_EXPRESSION_CHARS) fail(`longer than ${MAX_EXPRESSION_CHARS} characters`);
-  let parsed: ParseResult;
+  let evaluate: Evaluate;
   let references: References;
   try {
-    parsed = cachedEnvironment(scope, itemName).parse(source);
+    const parsed = cachedEnvironment(scope, itemName).parse(withPlainLiterals(source));
     references = collect(parsed.ast);
     const check = parsed.check();
     if (!check.valid) return fail(reasonOf(check.error), check.error);
+    evaluate = compileTree(parsed.ast);
   } catch (thrown) {
     if (thrown instanceof TuttiError) throw thrown;
     return fail(reasonOf(thrown), thrown);
@@ -236,16 +209,25 @@ export function parseExpression(source: string, scope: Scope, itemName = "item")
   return {
     source: source.trim(),
     ...references,
-    evaluate(variables) {
+    evaluate(variables, budget = new Budget()) {
       try {
-        return toJson(parsed(variables), source.trim());
+        return toJson(evaluate(variables, budget), budget);
       } catch (thrown) {
-        if (thrown instanceof TuttiError) throw thrown;
-        const missing = thrown instanceof EvaluationError ? reasonOf(thrown) : messageOf(thrown);
-        throw new TuttiError("reference_missing", `\${{ ${source.trim()} }}: ${missing}`, {
-          cause: thrown,
-        });
+        throw toTuttiError(thrown, source);
       }
     },
   };
+}
+
+/** Why an expression has no value, as an error of ours. What is a fault of ours stays what it is. */
+function toTuttiError(thrown: unknown, source: string): unknown {
+  const place = `\${{ ${shortened(source)} }}`;
+  if (thrown instanceof LimitExceeded)
+    return new TuttiError("work_limit_exceeded", `${place}: ${thrown.message}`, {
+      cause: thrown,
+      details: { limit: thrown.limit, max: thrown.max },
+    });
+  if (thrown instanceof Fault)
+    return new TuttiError("reference_missing", `${place}: ${thrown.message}`, { cause: thrown });
+  return thrown;
 }

@@ -1,6 +1,8 @@
 import type { Json } from "../documents/json.ts";
 import { TuttiError } from "../errors.ts";
+import { Budget } from "./budget.ts";
 import { parseExpression, type Expression, type References, type Scope } from "./expression.ts";
+import { literalAt } from "./literals.ts";
 
 /** A JSON value in which any text may hold `${{ expression }}`. */
 export interface Template extends References {
@@ -10,9 +12,11 @@ export interface Template extends References {
    * Fills the expressions in. Text that is one whole expression keeps the type of its value; inside
    * longer text the value is written out.
    *
-   * @throws TuttiError `reference_missing` when a value does not exist.
+   * `budget` bounds the work of all its expressions; templates that are filled in together share one.
+   *
+   * @throws TuttiError `reference_missing` when a value does not exist, `work_limit_exceeded`.
    */
-  render(variables: Readonly<Record<string, unknown>>): Json;
+  render(variables: Readonly<Record<string, unknown>>, budget?: Budget): Json;
 }
 
 const OPEN = "${{";
@@ -24,14 +28,15 @@ type Part = string | Expression;
 /** Where the expression that starts at `from` ends: the first `}}` outside quotes and inner braces. */
 function endOfExpression(text: string, from: number): number {
   let depth = 0;
-  let quote = "";
   for (let at = from; at < text.length; at++) {
+    const literal = literalAt(text, at);
+    if (literal === null) return -1;
+    if (literal !== undefined) {
+      at = literal.end - 1;
+      continue;
+    }
     const char = text[at];
-    if (quote !== "") {
-      if (char === "\\") at++;
-      else if (char === quote) quote = "";
-    } else if (char === '"' || char === "'") quote = char;
-    else if (char === "{") depth++;
+    if (char === "{") depth++;
     else if (char === "}") {
       if (depth === 0 && text[at + 1] === "}") return at;
       depth--;
@@ -75,7 +80,7 @@ export type WriteValue = (value: Json) => string;
 
 const written: WriteValue = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
-type Render = (variables: Readonly<Record<string, unknown>>) => Json;
+type Render = (variables: Readonly<Record<string, unknown>>, budget: Budget) => Json;
 
 interface Collected {
   readonly scope: Scope;
@@ -99,11 +104,15 @@ function compileText(text: string, found: Collected): Render {
   const [only] = parts;
   if (only !== text) found.dynamic = true;
   if (parts.length === 1 && only !== undefined) {
-    return typeof only === "string" ? () => only : (variables) => only.evaluate(variables);
+    return typeof only === "string"
+      ? () => only
+      : (variables, budget) => only.evaluate(variables, budget);
   }
-  return (variables) =>
+  return (variables, budget) =>
     parts
-      .map((part) => (typeof part === "string" ? part : found.write(part.evaluate(variables))))
+      .map((part) =>
+        typeof part === "string" ? part : found.write(part.evaluate(variables, budget)),
+      )
       .join("");
 }
 
@@ -114,12 +123,13 @@ function compileValue(value: Json, found: Collected, depth: number): Render {
   if (value === null || typeof value !== "object") return () => value;
   if (Array.isArray(value)) {
     const items = value.map((one: Json) => compileValue(one, found, depth + 1));
-    return (variables) => items.map((render) => render(variables));
+    return (variables, budget) => items.map((render) => render(variables, budget));
   }
   const fields = Object.entries(value).map(
     ([key, one]) => [key, compileValue(one, found, depth + 1)] as const,
   );
-  return (variables) => Object.fromEntries(fields.map(([key, render]) => [key, render(variables)]));
+  return (variables, budget) =>
+    Object.fromEntries(fields.map(([key, render]) => [key, render(variables, budget)]));
 }
 
 /**
@@ -146,7 +156,13 @@ export function compileTemplate(
   };
   const render = compileValue(value, found, 0);
   const { steps, secrets, dynamic, readsInput } = found;
-  return { steps, secrets, dynamic, readsInput, render: dynamic ? render : () => value };
+  return {
+    steps,
+    secrets,
+    dynamic,
+    readsInput,
+    render: dynamic ? (variables, budget = new Budget()) => render(variables, budget) : () => value,
+  };
 }
 
 /** A condition: `${{ expression }}`, or the bare expression. */

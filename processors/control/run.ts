@@ -1,6 +1,7 @@
 import type { Job } from "bullmq";
 
 import {
+  Budget,
   compileCondition,
   compileTemplate,
   messageOf,
@@ -94,6 +95,8 @@ class Results {
   readonly #engine: Engine;
   readonly #job: RunJob;
   readonly #records: ReadonlyMap<string, StepRecord>;
+  /** One for all of them: a run has as many criteria as it likes. */
+  readonly #budget = new Budget();
 
   constructor(engine: Engine, job: RunJob, records: ReadonlyMap<string, StepRecord>) {
     this.#engine = engine;
@@ -105,7 +108,7 @@ class Results {
     if (source === undefined) return {};
     try {
       const template = compileTemplate(source, "result");
-      const value = template.render(await this.#variables(template));
+      const value = template.render(await this.#variables(template), this.#budget);
       return { value: await this.#engine.values.put(this.#job.runId, "output", value) };
     } catch (thrown) {
       return { error: stepError(thrown) };
@@ -118,7 +121,8 @@ class Results {
     for (const criterion of criteria) {
       try {
         const condition = compileCondition(criterion, "result");
-        if (condition.render(await this.#variables(condition)) !== true) unmet.push(criterion);
+        const holds = condition.render(await this.#variables(condition), this.#budget);
+        if (holds !== true) unmet.push(criterion);
       } catch (thrown) {
         unmet.push(`${criterion} (${messageOf(thrown)})`);
       }

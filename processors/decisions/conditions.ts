@@ -1,12 +1,13 @@
-import { messageOf, type Json } from "../../config/index.ts";
+import { Budget, messageOf, type Json } from "../../config/index.ts";
 import type { StepError } from "../../queues/index.ts";
 import type { CompiledCondition, CompiledStep } from "../steps/definitions.ts";
 import type { Found } from "../steps/inputs.ts";
 
 /** The precondition that does not hold, as the error of its step; null when all hold (R51). */
 export function preconditionError(step: CompiledStep, found: Found): StepError | null {
+  const budget = new Budget();
   for (const condition of step.preconditions) {
-    const reason = established(condition, found) ?? checked(condition, found.variables);
+    const reason = established(condition, found) ?? checked(condition, found.variables, budget);
     if (reason !== null) return errorOf("precondition_failed", condition, reason);
   }
   return null;
@@ -18,8 +19,10 @@ export function postconditionError(
   found: Found,
   output: Json,
 ): StepError | null {
+  const budget = new Budget();
+  const variables = { ...found.variables, output };
   for (const condition of step.postconditions) {
-    const reason = checked(condition, { ...found.variables, output });
+    const reason = checked(condition, variables, budget);
     if (reason !== null) return errorOf("postcondition_failed", condition, reason);
   }
   return null;
@@ -48,10 +51,11 @@ function established({ definition }: CompiledCondition, found: Found): string | 
 function checked(
   { check }: CompiledCondition,
   variables: Readonly<Record<string, unknown>>,
+  budget: Budget,
 ): string | null {
   if (check === undefined) return null;
   try {
-    const holds = check.render(variables);
+    const holds = check.render(variables, budget);
     return holds === true ? null : `its check yields ${JSON.stringify(holds)?.slice(0, 80)}`;
   } catch (thrown) {
     return messageOf(thrown);

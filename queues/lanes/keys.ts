@@ -1,4 +1,5 @@
 import {
+  Budget,
   compileTemplate,
   readJson,
   ValidationError,
@@ -62,10 +63,11 @@ export function keysOfSteps(
 ): Readonly<Record<string, string>> {
   if (definition.keyed !== true) return {};
   const variables = { input, run: { id: runId, workflow: definition.workflow.id } };
+  const budget = new Budget();
   const issues: Issue[] = [];
   const keys: [string, string][] = [];
   for (const [stepId, template] of templatesOf(definition)) {
-    const found = keyOf(template, variables);
+    const found = keyOf(template, variables, budget);
     if ("key" in found) keys.push([stepId, found.key]);
     else
       issues.push({
@@ -81,10 +83,11 @@ export function keysOfSteps(
 function keyOf(
   template: Template,
   variables: Readonly<Record<string, unknown>>,
+  budget: Budget,
 ): { readonly key: string } | { readonly instead: string } {
   let value: unknown;
   try {
-    value = template.render(variables);
+    value = template.render(variables, budget);
   } catch (thrown) {
     return { instead: thrown instanceof Error ? thrown.message : String(thrown) };
   }
