@@ -31,7 +31,7 @@ export {
 } from "./expressions/expression.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";
-export type { JsonSchema } from "./tools/json-schema.ts";
+export type { JsonSchema } from "./schemas/json-schema.ts";
 export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
 export { checkPlainData, DANGEROUS_KEYS, MAX_DATA_DEPTH } from "./documents/plain-data.ts";
@@ -53,7 +53,7 @@ export {
 } from "./tools/limits.ts";
 export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
-export { compileSchema, type SchemaCheck, type SchemaProblem } from "./tools/schema-check.ts";
+export { compileSchema, type SchemaCheck, type SchemaProblem } from "./schemas/schema-check.ts";
 export { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./tools/synergy.ts";
 export { orderTools, type ToolOrder } from "./tools/tool-order.ts";
 export {

@@ -19,7 +19,7 @@ function numeric(value: unknown): number | bigint | undefined {
 }
 
 /** Whether two values are equal, by content; values of different kinds are not. */
-export function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
+function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
   budget.spend(1);
   if (a === b) return true;
   const kind = kindOf(a);
@@ -68,7 +68,7 @@ function areOptionalsEqual(a: Optional, b: Optional, budget: Budget): boolean {
   return isEqual(a.value(), b.value(), budget);
 }
 
-export function isIn(value: unknown, of: unknown, budget: Budget): boolean {
+function isIn(value: unknown, of: unknown, budget: Budget): boolean {
   if (Array.isArray(of)) return of.some((one) => isEqual(value, one, budget));
   if (isMap(of)) return valueAt(of, value) !== undefined;
   return refuse(value, "in", of);

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { parseDocument, type Position, type SourceDocument } from "../documents/yaml.ts";
 import { issuesOf } from "../documents/zod-issues.ts";
 import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts";
+import { compileSchema } from "../schemas/schema-check.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
 import { checkToolLimits, type BudgetSpec } from "./limits.ts";
 import { ToolRegistry, type ToolEntry } from "./registry.ts";
-import { compileSchema } from "./schema-check.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
 /** Fewer tools than this mean that the shipped catalogue is not whole (R20). */

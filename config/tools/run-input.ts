@@ -2,7 +2,7 @@ import { MAX_VALUE_BYTES } from "../defaults.ts";
 import { isJsonObject, type JsonObject } from "../documents/json.ts";
 import { checkPlainData } from "../documents/plain-data.ts";
 import { ValidationError } from "../errors.ts";
-import { compileSchema } from "./schema-check.ts";
+import { compileSchema } from "../schemas/schema-check.ts";
 
 /**
  * Checks the input of a run against the workflow's `inputs` and fills in their defaults.

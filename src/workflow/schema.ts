@@ -237,10 +237,10 @@ export const workflowSchema = z
       .optional()
       .meta({ description: "What people read instead of the id." }),
     description: z.string().optional(),
-    inputs: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .meta({ description: "JSON Schema (2020-12) of the run's input; defaults are filled in." }),
+    inputs: z.record(z.string(), z.unknown()).optional().meta({
+      description:
+        "JSON Schema (draft-07, 2019-09 or 2020-12) of the run's input; defaults are filled in.",
+    }),
     mode: z
       .enum(["parallel", "sequential", "adaptive", "pipeline", "auto"])
       .default("parallel")

@@ -1,0 +1,201 @@
+import { Ajv, type Options } from "ajv";
+import addFormats from "ajv-formats";
+import { Ajv2019 } from "ajv/dist/2019.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { _, Name } from "ajv/dist/compile/codegen/index.js";
+import { LRUCache } from "lru-cache";
+
+import type { Json } from "../documents/json.ts";
+import { WORK, type Work } from "./counted.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import { meter } from "./meter.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
+
+export type Draft = "2020-12" | "2019-09" | "draft-07";
+
+const DRAFTS: ReadonlyMap<string, Draft> = new Map(
+  Object.entries({
+    "json-schema.org/schema": "2020-12",
+    "json-schema.org/draft/2020-12/schema": "2020-12",
+    "json-schema.org/draft/2019-09/schema": "2019-09",
+    "json-schema.org/draft-07/schema": "draft-07",
+    // Draft-06 has less than draft-07 and nothing else.
+    "json-schema.org/draft-06/schema": "draft-07",
+  } as const),
+);
+
+/**
+ * The draft that a schema says it is written in; without `$schema` it is the newest.
+ *
+ * @throws Error when it is none that is read.
+ */
+export function draftOf({ $schema }: JsonSchema): Draft {
+  if ($schema === undefined) return "2020-12";
+  const said = typeof $schema === "string" ? $schema : JSON.stringify($schema);
+  const draft = DRAFTS.get(said.replace(/^https?:\/\//, "").replace(/#$/, ""));
+  if (draft !== undefined) return draft;
+  throw new Error(
+    `expected $schema to be draft-07, 2019-09 or 2020-12, got: ${said.slice(0, 200)}`,
+  );
+}
+
+const CLASSES = { "2020-12": Ajv2020, "2019-09": Ajv2019, "draft-07": Ajv } as const;
+
+/** An instance keeps something of each schema that it compiled; after so many it is replaced. */
+const SCHEMAS_PER_INSTANCE = 200;
+
+type Instance = InstanceType<(typeof CLASSES)[Draft]>;
+
+/** Compilers of one draft, one of which is in use. `all`: its checks go on after the first problem. */
+class Compilers {
+  readonly #draft: Draft;
+  readonly #all: boolean;
+  #instance: Instance | undefined;
+  #used = 0;
+
+  constructor(draft: Draft, all: boolean) {
+    this.#draft = draft;
+    this.#all = all;
+  }
+
+  take(): Instance {
+    if (this.#instance === undefined || this.#used++ >= SCHEMAS_PER_INSTANCE) {
+      this.#instance = create(this.#draft, this.#all);
+      this.#used = 0;
+    }
+    return this.#instance;
+  }
+}
+
+const compilers = new Map<string, Compilers>();
+
+export function compilerOf(draft: Draft, all: boolean): Instance {
+  const name = `${draft} ${all}`;
+  let found = compilers.get(name);
+  if (found === undefined) compilers.set(name, (found = new Compilers(draft, all)));
+  return found.take();
+}
+
+const MAX_KNOWN_PATTERNS = 5_000;
+const known = new LRUCache<string, Pattern>({ max: MAX_KNOWN_PATTERNS });
+
+/** @throws SyntaxError */
+function knownPattern(source: string): Pattern {
+  let pattern = known.get(source);
+  if (pattern === undefined) known.set(source, (pattern = compilePattern(source)));
+  return pattern;
+}
+
+/** What compiled schemas test their patterns with. */
+const patterns = { test: (source: string, text: string) => knownPattern(source).test(text) };
+
+/** Patterns of `patternProperties`; `code` is for compilers to files, which we do not use. */
+const regExp = Object.assign(
+  (source: string) => {
+    knownPattern(source);
+    return {
+      test: (text: string) => knownPattern(source).test(text),
+      toString: () => `/${source}/`,
+    };
+  },
+  { code: "compilePattern" },
+);
+
+/** Where compiled code counts the problems that it has found. */
+const PROBLEMS = new Name("errors");
+
+function create(draft: Draft, all: boolean): Instance {
+  // Not strict: schemas come from MCP servers and users, with keywords of their own. Verbose: errors
+  // bring the schema's known fields along, for suggestions.
+  const options: Options = {
+    strict: false,
+    allErrors: all,
+    verbose: all,
+    useDefaults: true,
+    // What is called for each use of a reference is compiled once.
+    inlineRefs: false,
+    code: { optimize: false, regExp },
+    logger: false,
+  };
+  const ajv = new CLASSES[draft](options);
+  addFormats.default(ajv);
+  limitFormats(ajv);
+  ajv.removeKeyword("pattern");
+  ajv.addKeyword({
+    keyword: "pattern",
+    type: "string",
+    schemaType: "string",
+    error: {
+      message: ({ schema }) => `must match pattern "${String(schema)}"`,
+      params: ({ schemaCode }) => _`{pattern: ${schemaCode}}`,
+    },
+    code(context) {
+      const { gen, data } = context;
+      const source = String(context.schema);
+      knownPattern(source);
+      // One table for all: each value of its own makes a schema of many patterns the square of them to compile.
+      const table = gen.scopeValue("obj", { ref: patterns });
+      context.fail(_`!${table}.test(${source}, ${data})`);
+    },
+  });
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    validate: (wanted: boolean, items: readonly Json[]) => !wanted || areUnique(items),
+    error: { message: "must NOT have duplicate items" },
+  });
+  ajv.addKeyword({
+    keyword: WORK,
+    schemaType: "array",
+    code(context) {
+      const { gen, data } = context;
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by counted.ts alone
+      const [steps, perKey] = context.schema as Work;
+      const counter = gen.scopeValue("obj", { ref: meter });
+      gen.code(_`${counter}.visit(${steps}, ${perKey}, ${data}, ${PROBLEMS})`);
+    },
+  });
+  return ajv;
+}
+
+/** What it takes to write a value out and to look it up. */
+const UNIQUE_STEPS = 10;
+
+/** Equal values have the same text. Unlike JSON it may hold anything between its parts. */
+function written(value: Json): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(written).join()}]`;
+  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, one]) => `${JSON.stringify(key)}:${written(one)}`).join()}}`;
+}
+
+/** Whether no two are equal. Linear: each is written out once, with its keys in order. */
+function areUnique(items: readonly Json[]): boolean {
+  const seen = new Set<string>();
+  for (const item of items) {
+    const text = written(item);
+    meter.spend(UNIQUE_STEPS + text.length);
+    if (seen.has(text)) return false;
+    seen.add(text);
+  }
+  return true;
+}
+
+/** Addresses of pages that are longer are no addresses; the pattern of `url` takes the square of their length. */
+const MAX_URL_CHARS = 2_048;
+
+function limitFormats(ajv: Instance): void {
+  const url = ajv.formats["url"];
+  if (url instanceof RegExp)
+    ajv.addFormat("url", (text: string) => text.length <= MAX_URL_CHARS && url.test(text));
+  ajv.addFormat("regex", (text: string) => {
+    try {
+      compilePattern(text);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
