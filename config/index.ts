@@ -29,12 +29,18 @@ export {
   type References,
   type Scope,
 } from "./expressions/expression.ts";
+export { findTextProblem, parseJson } from "./documents/json-text.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";
 export type { JsonSchema } from "./schemas/json-schema.ts";
 export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
-export { checkPlainData, DANGEROUS_KEYS, MAX_DATA_DEPTH } from "./documents/plain-data.ts";
+export {
+  checkPlainData,
+  DANGEROUS_KEYS,
+  MAX_DATA_DEPTH,
+  REFUSED_VALUE_KEYS,
+} from "./documents/plain-data.ts";
 export {
   amountsOf,
   BUDGET_NAME,

@@ -11,6 +11,9 @@ export const DANGEROUS_KEYS: ReadonlySet<string> = new Set([
   "prototype",
 ]);
 
+/** The one key that inputs, outputs and events may not have: assigned, it becomes the prototype of what is copied. */
+export const REFUSED_VALUE_KEYS: ReadonlySet<string> = new Set(["__proto__"]);
+
 /** After this many problems nobody reads on. */
 const MAX_ISSUES = 100;
 

@@ -12,11 +12,13 @@ import {
   parseDocument as parseYaml,
   type Document,
   type Pair,
+  type Scalar,
   type YAMLMap,
 } from "yaml";
 
 import { MAX_DOCUMENT_BYTES } from "../defaults.ts";
 import { messageOf, ValidationError, type Issue } from "../errors.ts";
+import { isExactInteger } from "./json-text.ts";
 import { checkPlainData, MAX_DATA_DEPTH } from "./plain-data.ts";
 
 /** A place in a source text, counted from 1. */
@@ -93,12 +95,24 @@ class Inspection {
       if (this.anchors === MAX_ANCHORS + 1)
         this.add(`expected at most ${MAX_ANCHORS} anchors and aliases, got: more`, node);
     }
+    if (isScalar(node) && typeof node.value === "number") this.visitNumber(node);
     if (isMap(node)) this.visitKeys(node);
     if (isCollection(node)) for (const item of node.items) this.visit(item);
     if (isPair(node)) {
       this.visit(node.key);
       this.visit(node.value);
     }
+  }
+
+  /** Read as a number, a long integer would become another. */
+  private visitNumber(node: Scalar): void {
+    const digits = node.source?.replace(/^\+/, "") ?? "";
+    const shown = digits.length > 40 ? `${digits.slice(0, 40)}...` : digits;
+    if (/^(-?\d+|0[xo][0-9a-fA-F]+)$/.test(digits) && !isExactInteger(digits))
+      this.add(
+        `expected integers that a number holds exactly, got: ${shown}; write it as a text`,
+        node,
+      );
   }
 
   private visitKeys(map: YAMLMap): void {
@@ -148,20 +162,24 @@ function refuse(message: string, code: Issue["code"], position: Position): never
  * @throws ValidationError with every problem: `document_syntax`, `document_invalid` or
  * `document_too_large` (over 5 MB, as text or after its aliases are written out).
  */
-export function parseDocument(text: string, file: string): SourceDocument {
+export function parseDocument(
+  text: string,
+  file: string,
+  options: { readonly refusedKeys?: ReadonlySet<string> } = {},
+): SourceDocument {
   const start = { file, line: 1, column: 1 };
   if (Buffer.byteLength(text) > MAX_DOCUMENT_BYTES)
     refuse(`expected at most ${MAX_DOCUMENT_BYTES} bytes, got: more`, "document_too_large", start);
   try {
     checkTokens(text, start);
-    return parse(text, file);
+    return parse(text, file, options.refusedKeys);
   } catch (thrown) {
     if (thrown instanceof ValidationError) throw thrown;
     return refuse(messageOf(thrown), "document_syntax", start);
   }
 }
 
-function parse(text: string, file: string): SourceDocument {
+function parse(text: string, file: string, refusedKeys?: ReadonlySet<string>): SourceDocument {
   const lines = new LineCounter();
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.max(0, offset));
@@ -199,7 +217,7 @@ function parse(text: string, file: string): SourceDocument {
   const data: unknown = document.toJS({ maxAliasCount: -1 });
   const positionOf = (path: readonly PropertyKey[], part: "key" | "value" = "value") =>
     at(locate(document, path, part));
-  const issues = checkPlainData(data);
+  const issues = checkPlainData(data, MAX_DOCUMENT_BYTES, refusedKeys);
   if (issues.length > 0)
     throw new ValidationError(
       issues.map((issue) => Object.assign(issue, { position: positionOf(issue.path, "key") })),

@@ -1,7 +1,9 @@
 import { Optional } from "@marcbachmann/cel-js";
 import { UnsignedInt } from "@marcbachmann/cel-js/evaluator";
 
-import type { Budget } from "./budget.ts";
+import { parseJson } from "../documents/json-text.ts";
+import { messageOf } from "../errors.ts";
+import { type Budget, LimitExceeded } from "./budget.ts";
 import { checkedInt, checkedTime } from "./operators.ts";
 import { firstPlace, lastPlace, placesOf } from "./search.ts";
 import {
@@ -171,12 +173,25 @@ function textOf(budget: Budget, bytes: Uint8Array): string {
   }
 }
 
+/** Bytes of JSON that are read in one step. */
+const BYTES_PER_STEP = 8;
+
 define("string", ["bytes"], textOf);
 define(".string", ["bytes"], textOf);
 define("bytes", ["bytes"], (_budget, bytes) => bytes);
 define("bytes", ["string"], (budget, text) => {
   budget.checkLength(text.length);
   return new Uint8Array(Buffer.from(text));
+});
+define(".json", ["bytes"], (budget, bytes) => {
+  budget.checkLength(bytes.length);
+  budget.spend(bytes.length / BYTES_PER_STEP);
+  try {
+    return parseJson(textOf(budget, bytes), "reference_missing");
+  } catch (thrown) {
+    if (thrown instanceof LimitExceeded) throw thrown;
+    return fault(`json(): ${messageOf(thrown)}`);
+  }
 });
 define(".hex", ["bytes"], (budget, bytes) => {
   budget.checkLength(2 * bytes.length);

@@ -1,6 +1,6 @@
 import { MAX_VALUE_BYTES } from "../defaults.ts";
 import { isJsonObject, type JsonObject } from "../documents/json.ts";
-import { checkPlainData } from "../documents/plain-data.ts";
+import { checkPlainData, REFUSED_VALUE_KEYS } from "../documents/plain-data.ts";
 import { ValidationError } from "../errors.ts";
 import { compileSchema } from "../schemas/schema-check.ts";
 
@@ -13,7 +13,7 @@ export function completeRunInput(
   schema: Readonly<Record<string, unknown>> | undefined,
   input: JsonObject,
 ): JsonObject {
-  const strange = checkPlainData(input, MAX_VALUE_BYTES);
+  const strange = checkPlainData(input, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
   if (strange.length > 0) {
     throw new ValidationError(
       strange.map((issue) => ({

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 
 import {
   compileTemplate,
+  parseJson,
   isCommandAllowed,
   isTuttiError,
   messageOf,
@@ -33,8 +34,7 @@ function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: st
   if (parse === "text") return text;
   if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
   try {
-    const value: Json = JSON.parse(text);
-    return value;
+    return parseJson(text, "tool_output_invalid");
   } catch (thrown) {
     throw new TuttiError(
       "tool_output_invalid",

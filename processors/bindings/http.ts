@@ -2,6 +2,7 @@ import { request, type Dispatcher } from "undici";
 
 import {
   compileTemplate,
+  parseJson,
   isTuttiError,
   messageOf,
   TuttiError,
@@ -90,15 +91,14 @@ function exchangeFailure(thrown: unknown, host: string, maxBytes: number): Tutti
 
 function parseBody(bytes: Buffer, contentType: unknown, host: string): Json {
   if (bytes.length === 0) return null;
-  let text: string;
+  const isJson = /[/+]json\b/i.test(String(contentType));
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (!/[/+]json\b/i.test(String(contentType))) return text;
-    const value: Json = JSON.parse(text);
-    return value;
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return isJson ? parseJson(text, "tool_output_invalid") : text;
   } catch (thrown) {
     const message = `${host} answered with what is neither text nor valid JSON`;
-    throw new TuttiError("tool_output_invalid", message, { cause: thrown });
+    const reason = isTuttiError(thrown) ? `: ${messageOf(thrown)}` : "";
+    throw new TuttiError("tool_output_invalid", message + reason, { cause: thrown });
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   checkPlainData,
+  REFUSED_VALUE_KEYS,
   compileSchema,
   MAX_VALUE_BYTES,
   TuttiError,
@@ -40,9 +41,6 @@ export interface CallOptions {
   readonly secrets?: Iterable<string>;
 }
 
-/** Harmless in data that is only read, yet never needed. Others, such as `constructor`, occur in real outputs. */
-const REFUSED_OUTPUT_KEYS = new Set(["__proto__"]);
-
 interface Bound {
   readonly entry: ToolEntry;
   readonly tool: BoundTool;
@@ -80,7 +78,7 @@ function checkedOutput(spec: ToolSpec, output: Json): Json {
     new TuttiError("tool_output_invalid", `the output of ${spec.id}: ${message}`, {
       details: { tool: spec.id, ...details },
     });
-  const [problem] = checkPlainData(output, MAX_VALUE_BYTES, REFUSED_OUTPUT_KEYS);
+  const [problem] = checkPlainData(output, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
   if (problem) throw fail(problem.message, { path: problem.path });
   if (!spec.output) return output;
   const checked = compileSchema(spec.output)(output);

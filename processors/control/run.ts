@@ -27,6 +27,7 @@ import {
 import type { Engine } from "../engine.ts";
 import { stepError } from "../steps/finish.ts";
 import { view } from "../steps/inputs.ts";
+import { lossesOf } from "../steps/lost.ts";
 import { factsOf, stateOf } from "./endings.ts";
 
 /**
@@ -36,7 +37,8 @@ import { factsOf, stateOf } from "./endings.ts";
 export function runProcessor(
   engine: Engine,
 ): (job: Job<RunJob | UndoingJob>) => Promise<{ state: RunState | "gone" }> {
-  return async ({ data }) => {
+  return async (bullJob) => {
+    const { data } = bullJob;
     assertPayload(data);
     if ("undoing" in data) return { state: (await concludeUndone(engine, data.runId)) ?? "gone" };
     const workflow = await engine.definitions.get(data.definition);
@@ -56,7 +58,8 @@ export function runProcessor(
     if (state === "cancelling" || state === "compensating") return { state };
     const records = new Map(ids.map((id, index) => [id, parseStepRecord(texts[index])]));
     const abort = abortText ? readJson<Abort>(abortText) : null;
-    const ending = await endingOf(engine, data, definition, records, abort);
+    const lost = lossesOf(bullJob, "computed the output of this run");
+    const ending = await endingOf(engine, data, definition, records, { abort, lost });
     return {
       state: (await conclude(engine, { address: data, definition, abort }, ending)) ?? "gone",
     };
@@ -68,12 +71,12 @@ async function endingOf(
   job: RunJob,
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
-  abort: Abort | null,
+  { abort, lost }: { readonly abort: Abort | null; readonly lost: StepError | null },
 ): Promise<RunEnding> {
   const { facts, error } = factsOf(definition, records, abort);
   const results = new Results(engine, job, records);
-  const output = await results.output(definition.output);
-  const value = output.value === undefined ? {} : { output: output.value };
+  const output = lost === null ? await results.output(definition.output) : { error: lost };
+  const value = "value" in output ? { output: output.value } : {};
   const sound = stateOf(facts) === "completed";
   const unmetCriteria =
     sound && output.error === undefined ? await results.unmet(definition.success) : [];

@@ -19,7 +19,7 @@ import type { CompiledStep } from "./definitions.ts";
 import { addItems, stagesBehind } from "./feed.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
-import { LAST_START } from "./lost.ts";
+import { LAST_START, lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */
@@ -80,7 +80,9 @@ async function advance(work: Candidate, values: readonly (string | null)[]): Pro
   const { engine, job, step } = work;
   const known = values.at(-1);
   let count: number;
+  const lost = lossesOf(job, "began this forEach or put its results together");
   if (known === null || known === undefined) {
+    if (lost !== null) return failure(work, lost);
     let items: readonly Json[];
     try {
       const found = await sortOut(engine, job.data, step, values);
@@ -108,7 +110,7 @@ async function advance(work: Candidate, values: readonly (string | null)[]): Pro
   } else {
     count = Number(known);
   }
-  return join(work, count);
+  return join(work, count, lost);
 }
 
 function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
@@ -129,7 +131,7 @@ function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
 }
 
 /** Waits until every item has ended, then puts their outputs together. */
-async function join(work: Candidate, count: number): Promise<Ending> {
+async function join(work: Candidate, count: number, lost: StepError | null): Promise<Ending> {
   const { engine, job, step, workflow, token } = work;
   const { runId, stepId, epoch } = job.data;
   const all = Array.from({ length: count }, (_, item) => item);
@@ -154,6 +156,7 @@ async function join(work: Candidate, count: number): Promise<Ending> {
   // The last items may still be in a later stage; their jobs are children of this one.
   if (stagesBehind(workflow.definition, stepId, epoch).length > 0 && token !== undefined)
     if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+  if (lost !== null) return failure(work, lost);
   const bad = records.filter((record) => record.state === "failed");
   const cut = records.find((record) => record.state === "cancelled");
   if (cut !== undefined && bad.length === 0)

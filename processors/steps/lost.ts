@@ -1,9 +1,29 @@
-import { FIELDS, jobOf, parseStepRecord, placesOf, type StepJob } from "../../queues/index.ts";
+import type { Job } from "bullmq";
+
+import { MAX_WORKER_LOSSES } from "../../config/index.ts";
+import {
+  FIELDS,
+  jobOf,
+  parseStepRecord,
+  placesOf,
+  type StepError,
+  type StepJob,
+} from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledDefinition } from "./definitions.ts";
 
 /** Outranks every start of a job. */
 export const LAST_START = 1_000_000_000;
+
+/**
+ * The error of a control job that so many workers died with that it is probably what kills them; null when it
+ * may be tried (again). What such a job reads and computes comes from a document.
+ */
+export function lossesOf(job: Job, what: string): StepError | null {
+  const losses = job.stalledCounter;
+  if (losses < MAX_WORKER_LOSSES) return null;
+  return { code: "worker_lost", message: `${losses} workers died while they ${what}` };
+}
 
 /**
  * Ends a step whose job somebody removed before it ended: nothing else will, and its dependents

@@ -27,6 +27,7 @@ import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut } from "./inputs.ts";
+import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
 /**
@@ -65,6 +66,8 @@ async function endingOf(
   const { engine, job } = work;
   const childId = subRunId(job.data, job.data.stepId);
   const child = await engine.runs.header(childId);
+  const lost = lossesOf(job, "began this sub-run or read its output");
+  if (lost !== null && (child === null || !isOpen(child.state))) return failure(work, lost);
   if (child === null) {
     if (abort !== undefined) return { outcome: "cancelled", attempts: 0, reason: abort.reason };
     const ending = await begin(work, values, childId);
@@ -85,7 +88,7 @@ async function begin(
   values: readonly (string | null)[],
   runId: string,
 ): Promise<Ending | null> {
-  const { engine, job, step, workflow, address } = work;
+  const { engine, job, step } = work;
   const { tenant, actor, correlationId, stepId } = job.data;
   try {
     const found = await sortOut(engine, job.data, step, values);
@@ -124,15 +127,14 @@ async function begin(
     return null;
   } catch (thrown) {
     if (thrown instanceof DelayedError) throw thrown;
-    const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
-    return {
-      outcome: "failed",
-      attempts: 0,
-      error: stepError(thrown),
-      dead: true,
-      ...consequences,
-    };
+    return failure(work, stepError(thrown));
   }
+}
+
+/** A sub-run that could not begin, or whose end cannot be read. */
+function failure({ workflow, address }: Candidate, error: StepError): Ending {
+  const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
+  return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
 }
 
 /** What stops a group stops the whole run behind a step of it; that has groups of its own. */

@@ -17,6 +17,7 @@ import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
 /** What a wait is about, and until when. */
@@ -64,6 +65,8 @@ async function endingOf(
 ): Promise<Ending | null> {
   if (abort !== undefined) return { outcome: "cancelled", attempts: 0, reason: abort.reason };
   const { engine, job, step } = work;
+  const lost = lossesOf(job, "began this wait");
+  if (lost !== null) return failure(work, lost);
   let waiting: Waiting;
   try {
     const found = await sortOut(engine, job.data, step, values);

@@ -1,14 +1,14 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 
-import { parse } from "yaml";
-
 import {
   isJsonObject,
   type Json,
   type JsonObject,
   MAX_DOCUMENT_BYTES,
   messageOf,
+  parseDocument,
+  parseJson,
   TuttiError,
 } from "../../config/index.ts";
 import type { Cli } from "./cli.ts";
@@ -82,12 +82,7 @@ export async function readInput(cli: Cli, flags: InputFlags): Promise<JsonObject
 export async function readValue(cli: Cli, text: string): Promise<Json> {
   if (!text.startsWith("@")) return asValue(text);
   const source = await readSource(cli, text.slice(1));
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- YAML's core schema yields JSON values
-    return parse(source.text, { maxAliasCount: 100 }) as Json;
-  } catch (thrown) {
-    throw wrongUse(`expected ${source.file} to be JSON or YAML: ${messageOf(thrown)}`);
-  }
+  return parseValue(source.text, source.file);
 }
 
 /**
@@ -114,17 +109,20 @@ export async function readEdits(
 }
 
 function asObject(text: string, name: string): JsonObject {
-  let value: unknown;
+  const value = parseValue(text, name);
+  if (!isJsonObject(value))
+    throw wrongUse(`expected ${name} to be an object, got: ${JSON.stringify(value)?.slice(0, 80)}`);
+  return value;
+}
+
+/** JSON or YAML, read as exactly as a document is. */
+function parseValue(text: string, name: string): Json {
   try {
-    value = parse(text, { maxAliasCount: 100 });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a document is JSON data
+    return parseDocument(text, name, { refusedKeys: new Set() }).data as Json;
   } catch (thrown) {
     throw wrongUse(`expected ${name} to be JSON or YAML: ${messageOf(thrown)}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw wrongUse(`expected ${name} to be an object, got: ${JSON.stringify(value)}`);
-  }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- YAML's core schema yields JSON values
-  return value as JsonObject;
 }
 
 function asPair(text: string): [string, JsonObject[string]] {
@@ -135,9 +133,10 @@ function asPair(text: string): [string, JsonObject[string]] {
 
 function asValue(text: string): JsonObject[string] {
   try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON.parse yields JSON values
-    return JSON.parse(text) as JsonObject[string];
+    JSON.parse(text);
   } catch {
     return text;
   }
+  // It is JSON, so it is not taken for a text when it cannot be kept as it is.
+  return parseJson(text, "request_invalid");
 }

@@ -1,5 +1,6 @@
 import {
   checkPlainData,
+  REFUSED_VALUE_KEYS,
   INLINE_VALUE_BYTES,
   readJson,
   TuttiError,
@@ -198,7 +199,7 @@ const isGone = (decided: Decided | null): boolean => decided === null || decided
 
 /** @throws TuttiError `payload_too_large`, `request_invalid`. */
 function checkData(data: Json): void {
-  const [problem] = checkPlainData(data, INLINE_VALUE_BYTES);
+  const [problem] = checkPlainData(data, INLINE_VALUE_BYTES, REFUSED_VALUE_KEYS);
   if (problem === undefined) return;
   const tooLarge = problem.code === "document_too_large";
   throw new TuttiError(

@@ -1,6 +1,7 @@
 import {
   canonicalJson,
   checkPlainData,
+  REFUSED_VALUE_KEYS,
   completeRunInput,
   compileSchema,
   contentHash,
@@ -76,7 +77,7 @@ function problemsOfEdit(
     return [refuse(`expected a step with one input; ${id} ${what}`, "with", id)];
   }
   const at = ["with", id];
-  const strange = checkPlainData(value, MAX_VALUE_BYTES);
+  const strange = checkPlainData(value, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
   if (strange.length > 0)
     return strange.map((issue) => ({
       ...issue,

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import {
   checkPlainData,
+  REFUSED_VALUE_KEYS,
   INLINE_VALUE_BYTES,
   TuttiError,
   ValidationError,
@@ -92,7 +93,7 @@ export class TriggerDoor {
     }
     const { hash, ...rest } = checkForm(triggerForm, form, more);
     const spec = { ...rest, ...(hash === undefined ? {} : { hash }) };
-    const issues = checkPlainData(spec.input, INLINE_VALUE_BYTES);
+    const issues = checkPlainData(spec.input, INLINE_VALUE_BYTES, REFUSED_VALUE_KEYS);
     if (issues.length > 0)
       throw new ValidationError(
         issues.map((one) => ({ ...one, code: "input_invalid", path: ["input", ...one.path] })),
@@ -161,7 +162,7 @@ export class EventDoor {
       z.strictObject({ name: eventName, key: z.string().min(1).max(MAX_KEY_CHARS).optional() }),
       { name, ...(key === undefined ? {} : { key }) },
     );
-    const issues = checkPlainData(data, INLINE_VALUE_BYTES);
+    const issues = checkPlainData(data, INLINE_VALUE_BYTES, REFUSED_VALUE_KEYS);
     if (issues.some((one) => one.code === "document_too_large")) {
       throw new TuttiError(
         "payload_too_large",

@@ -2,6 +2,7 @@ import express, { type ErrorRequestHandler, type Express, type Response } from "
 import helmet from "helmet";
 
 import {
+  findTextProblem,
   isTuttiError,
   MAX_DOCUMENT_BYTES,
   MAX_VALUE_BYTES,
@@ -39,7 +40,7 @@ export function createApp(
     board(BOARD_PATH, () => services.tutti.shownQueues()),
   );
 
-  const json = express.json({ limit: MAX_BODY_BYTES });
+  const json = express.json({ limit: MAX_BODY_BYTES, verify: checkBody });
   for (const route of routes) {
     const parsers = route.body === undefined ? [] : [json];
     app[route.method](route.path, ...parsers, async (request, response) => {
@@ -61,6 +62,19 @@ export function createApp(
   });
   app.use(answerError(options.reportError));
   return app;
+}
+
+/**
+ * Looks at a body before it is parsed: a parser that follows millions of levels holds everybody up, and one that
+ * reads long integers changes them.
+ *
+ * @throws Error
+ */
+function checkBody(_request: unknown, _response: unknown, body: Buffer, encoding: string): void {
+  const problem = findTextProblem(new TextDecoder(encoding || "utf-8").decode(body));
+  if (problem !== undefined)
+    // A plain one: the parser writes a status of its own on it, which an error of ours does not take.
+    throw new Error(`the body: ${problem.message} (at character ${problem.offset})`);
 }
 
 /** Four parameters, or express does not take it for an error handler. */

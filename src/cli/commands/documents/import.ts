@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
-import { messageOf, TuttiError } from "../../../../config/index.ts";
+import { messageOf, parseJson, TuttiError } from "../../../../config/index.ts";
 import { toNative } from "../../../prepare.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
@@ -22,7 +22,7 @@ export function addImport(program: Command, cli: Cli): void {
       cli.action(async (command, path) => {
         const flags = command.optsWithGlobals<GlobalOptions & { readonly scale: number }>();
         const { text, file } = await readSource(cli, path, MAX_RECORDING_BYTES);
-        const workflow = fromWfCommons(parseJson(text, file), { scale: flags.scale });
+        const workflow = fromWfCommons(parseTrace(text, file), { scale: flags.scale });
         cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
         return EXIT.completed;
       }),
@@ -45,9 +45,9 @@ export function addImport(program: Command, cli: Cli): void {
     );
 }
 
-function parseJson(text: string, file: string): unknown {
+function parseTrace(text: string, file: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, "document_syntax");
   } catch (thrown) {
     throw new TuttiError("document_syntax", `expected ${file} to be JSON: ${messageOf(thrown)}`);
   }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-import type { Json } from "../../../../config/index.ts";
+import { messageOf, parseJson, type Json } from "../../../../config/index.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { type InputFlags, readInput } from "../../document.ts";
 import { EXIT, wrongUse } from "../../failure.ts";
@@ -142,9 +142,8 @@ function addList(triggers: Command, cli: Cli): void {
 function asJson(text: string | undefined): Json {
   if (text === undefined) return null;
   try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON.parse yields JSON values
-    return JSON.parse(text) as Json;
-  } catch {
-    throw wrongUse(`expected --data to be JSON, got: ${text.slice(0, 80)}`);
+    return parseJson(text, "request_invalid");
+  } catch (thrown) {
+    throw wrongUse(`expected --data to be JSON, got: ${text.slice(0, 80)} (${messageOf(thrown)})`);
   }
 }
