@@ -1,5 +1,5 @@
 import { messageOf, TuttiError } from "../errors.ts";
-import type { Json } from "./json.ts";
+import { readJson, type Json } from "./json.ts";
 import { MAX_DATA_DEPTH } from "./plain-data.ts";
 
 /** Why a text is refused though it may be JSON, and where. */
@@ -85,7 +85,7 @@ export function parseJson(text: string, code: TuttiError["code"]): Json {
   if (problem !== undefined)
     throw new TuttiError(code, `${problem.message} (${placeOf(text, problem.offset)})`);
   try {
-    return JSON.parse(text) as Json;
+    return readJson<Json>(text);
   } catch (thrown) {
     throw new TuttiError(code, messageOf(thrown), { cause: thrown });
   }

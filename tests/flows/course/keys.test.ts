@@ -17,7 +17,7 @@ const KEYS = [
 test("objects are read and handed on whatever their keys, in inputs and outputs", async ({
   orchestra: { tutti, work },
 }) => {
-  await work({ probe: (input) => (input as JsonObject)["value"] ?? null });
+  await work({ probe: (input) => input["value"] ?? null });
   const odd = Object.fromEntries(
     KEYS.map((key) => [key, { [key]: [{ [key]: 7 }], other: 1 }]),
   ) as JsonObject;

@@ -1,8 +1,20 @@
 import { expect } from "vitest";
 
-import { MAX_EXPRESSION_STEPS } from "../../../config/index.ts";
-import { post, problemOf, test } from "../../support/served.ts";
+import { MAX_EXPRESSION_STEPS, toolSpec } from "../../../config/index.ts";
+import { post, problemOf, registry, test } from "../../support/served.ts";
 import { ownSpeed } from "../../support/speed.ts";
+
+registry.register({
+  spec: toolSpec.parse({
+    id: "test.keyed",
+    name: "Keyed",
+    category: "foundation",
+    capabilities: ["testing"],
+    limits: { perKey: { by: "step", concurrency: 1 } },
+    binding: { type: "in_process" },
+  }),
+  allow: { commands: [], hosts: [], privateHosts: [] },
+});
 
 const step = { id: "a", tool: "core.echo", with: { value: 1 } };
 const document = (more: object) =>
@@ -74,7 +86,13 @@ const bodies: [string, string, string, string][] = [
       workflow: {
         tutti: 1,
         id: "w",
-        steps: [{ ...step, key: "${{ input.l.all(x, input.l.all(y, input.l.all(z, true))) }}" }],
+        steps: [
+          {
+            ...step,
+            tool: "test.keyed",
+            key: "${{ input.l.all(x, input.l.all(y, input.l.all(z, true))) }}",
+          },
+        ],
       },
       input: { l: Array.from({ length: 1_000 }, (_, n) => n) },
     }),
