@@ -168,8 +168,10 @@ export {
   type TickJob,
 } from "./schedules/arm.ts";
 export { CATCH_UPS, type CatchUp } from "./schedules/catch-up.ts";
-export { cronProblem, isTimeZone, nextTime } from "./schedules/due.ts";
-export { fireDue, fireNow, type FireParts } from "./schedules/fire.ts";
+export { cronProblem } from "./schedules/cron.ts";
+export { isTimeZone, nextTime, nextTimes } from "./schedules/due.ts";
+export { fireDue, fireNow, fireOverdue, type FireParts } from "./schedules/fire.ts";
+export { WAKING } from "./schedules/waking.ts";
 export {
   OVERLAPS,
   Schedules,

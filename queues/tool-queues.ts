@@ -4,7 +4,8 @@ import { LRUCache } from "lru-cache";
 
 import { FAR_MS } from "./flows.ts";
 import { EVENTS_KEPT, Lanes } from "./lanes/lanes.ts";
-import { isLane, Keys } from "./names.ts";
+import { CONTROL_QUEUES, isLane, Keys } from "./names.ts";
+import { WAKING } from "./schedules/waking.ts";
 
 /** Lanes that are open here at the same time; they come and go. */
 const LANES_OPEN = 500;
@@ -37,6 +38,7 @@ export class ToolQueues {
         streams: { events: { maxLen: EVENTS_KEPT } },
         // Who looks at a lane that was dropped must not leave anything there.
         skipMetasUpdate: isLane(name),
+        ...(name === CONTROL_QUEUES.schedule ? { settings: WAKING } : {}),
       });
       // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
       queue.on("error", () => {});

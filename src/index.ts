@@ -37,6 +37,7 @@ export {
 export { prepare } from "./prepare.ts";
 export type { EpochView, WidthChange } from "./run-course.ts";
 export type { RunSummary, RunView } from "./run-view.ts";
+export type { PlannedTimesForm } from "./registry/planned-times.ts";
 export type { ScheduleForm } from "./registry/schedule-form.ts";
 export type {
   FiringView,

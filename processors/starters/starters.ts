@@ -10,11 +10,13 @@ import {
   CONTROL_QUEUES,
   controlBackoffMs,
   fireDue,
+  fireOverdue,
   pullTrigger,
   REARM,
   rearmSchedules,
   Schedules,
   Triggers,
+  WAKING,
   type FireParts,
   type PullParts,
   type TickJob,
@@ -25,7 +27,7 @@ import type { Engine } from "../engine.ts";
 /** Schedules and triggers that one worker process looks at at once: they only wait for Redis. */
 const CONCURRENCY = 50;
 /** How often schedules that nobody wakes are looked for. Milliseconds. */
-const REARM_INTERVAL_MS = 60_000;
+const REARM_INTERVAL_MS = 15_000;
 /** Reports of that which are kept for Bull Board. */
 const REPORTS_KEPT = 20;
 
@@ -78,7 +80,7 @@ export class Starters {
       lockDuration: this.#options.lockDurationMs ?? CONTROL_LOCK_DURATION_MS,
       maxStalledCount: MAX_STALLED_COUNT,
       runRetryDelay: WORKER_RETRY_MS,
-      settings: { backoffStrategy: controlBackoffMs },
+      settings: { backoffStrategy: controlBackoffMs, ...WAKING },
     };
     const worker = new Worker<T>(queue, processor, options, this.#engine.clock.backend);
     worker.on("error", (error) => this.#engine.troubles.warn({ queue }, error, "worker error"));
@@ -91,8 +93,10 @@ export class Starters {
 
   async #wake(job: Job<TickJob>): Promise<object> {
     const nowMs = await this.#parts.runs.now();
-    if (job.name === REARM)
-      return rearmSchedules(this.#engine.queues, this.#parts.schedules, nowMs);
+    if (job.name === REARM) {
+      const rearmed = await rearmSchedules(this.#engine.queues, this.#parts.schedules, nowMs);
+      return { ...rearmed, overdue: await fireOverdue(this.#parts, nowMs) };
+    }
     const { scheduleId } = job.data;
     return { firings: await fireDue(this.#parts, scheduleId, Math.max(nowMs, wakesAt(job))) };
   }

@@ -1,6 +1,4 @@
-import { CronExpressionParser } from "cron-parser";
-
-import { messageOf } from "../../config/index.ts";
+import { cronTimes } from "./cron.ts";
 
 /** When a schedule fires: by a cron expression, or every so many milliseconds after its anchor. */
 export type Timing =
@@ -32,27 +30,18 @@ export function dueTimes(timing: Timing, afterMs: number, untilMs: number, keep:
     : dueByInterval(timing, afterMs, untilMs, keep);
 }
 
+/** The first firings after a time. Milliseconds since 1970. */
+export function nextTimes(timing: Timing, afterMs: number, count: number): number[] {
+  if ("cron" in timing) return timesUntil(timing, afterMs, Number.POSITIVE_INFINITY, count);
+  const first = multipleAfter(timing, afterMs);
+  return Array.from({ length: count }, (_, index) => first + index * timing.everyMs);
+}
+
 /** The first firing after a time. Null when there is none. Milliseconds since 1970. */
 export function nextTime(timing: Timing, afterMs: number): number | null {
   if (!("cron" in timing)) return multipleAfter(timing, afterMs);
-  const [first] = cronTimes(timing, afterMs, Number.POSITIVE_INFINITY, 1);
+  const [first] = timesUntil(timing, afterMs, Number.POSITIVE_INFINITY, 1);
   return first ?? null;
-}
-
-/** What is wrong with a cron expression; null when nothing is. */
-export function cronProblem(cron: string): string | null {
-  const fields = cron.trim().split(/\s+/);
-  const alias = fields.length === 1 && cron.startsWith("@");
-  if (!alias && fields.length !== 5 && fields.length !== 6)
-    return `expected 5 fields, or 6 with seconds, got: ${cron.trim() === "" ? 0 : fields.length}`;
-  // The parser would draw a random number each time it reads one.
-  if (!alias && /(^|[\s,/])H/.test(cron)) return "H is not supported";
-  try {
-    CronExpressionParser.parse(cron, { tz: "UTC" }).next();
-    return null;
-  } catch (thrown) {
-    return messageOf(thrown);
-  }
 }
 
 /** Whether this system knows a time zone. */
@@ -95,50 +84,28 @@ function dueByCron(
   untilMs: number,
   keep: number,
 ): Due {
-  const counted = cronTimes(timing, afterMs, untilMs, MAX_COUNTED + keep);
+  const counted = timesUntil(timing, afterMs, untilMs, MAX_COUNTED + keep);
   if (counted.length < MAX_COUNTED + keep) {
     const earlier = Math.max(0, counted.length - keep);
     return { times: counted.slice(earlier), earlier };
   }
   // After a very long time: look back from its end, further and further, until enough are found.
   for (let backMs = FIRST_LOOK_BACK_MS; ; backMs *= 2) {
-    const times = cronTimes(timing, Math.max(afterMs, untilMs - backMs), untilMs);
+    const times = timesUntil(timing, Math.max(afterMs, untilMs - backMs), untilMs);
     if (times.length >= keep) return { times: times.slice(-keep), earlier: MAX_COUNTED };
   }
 }
 
-function cronTimes(
+function timesUntil(
   { cron, timeZone }: { readonly cron: string; readonly timeZone: string },
   afterMs: number,
   untilMs: number,
   limit = Number.POSITIVE_INFINITY,
 ): number[] {
   const times: number[] = [];
-  let fromMs = afterMs;
-  for (let stuck = 0; stuck < MAX_STUCK; stuck++) {
-    const expression = CronExpressionParser.parse(cron, {
-      tz: timeZone,
-      currentDate: new Date(fromMs),
-    });
-    for (let time = nextOf(expression); time !== null; time = nextOf(expression)) {
-      if (time > untilMs || times.length >= limit) return times;
-      times.push(time);
-      fromMs = time;
-    }
-    fromMs += HOUR_MS;
+  for (const time of cronTimes(cron, timeZone, afterMs)) {
+    if (time > untilMs || times.length >= limit) break;
+    times.push(time);
   }
   return times;
-}
-
-const HOUR_MS = 3_600_000;
-/** Times that a parser which lost its way is set down an hour later. */
-const MAX_STUCK = 48;
-
-/** Null when the parser gives up: where a clock changes by half an hour (Lord Howe) it does not find its way. */
-function nextOf(expression: { next(): { getTime(): number } }): number | null {
-  try {
-    return expression.next().getTime();
-  } catch {
-    return null;
-  }
 }

@@ -3,8 +3,11 @@ import { cancelRun } from "../lifecycle/cancel.ts";
 import { startRegistered, type StartParts } from "../registry/start.ts";
 import { isOpen } from "../runs/run-record.ts";
 import { MAX_CAUGHT_UP, planCatchUp } from "./catch-up.ts";
-import { dueTimes } from "./due.ts";
+import { dueTimes, nextTime } from "./due.ts";
 import type { Decision, FiringRecord, Schedules, ScheduleState } from "./schedules.ts";
+
+/** A waking may be so late without being lost. Milliseconds. */
+const OVERDUE_MS = 2_000;
 
 /** What firing schedules needs. */
 export interface FireParts extends StartParts {
@@ -37,6 +40,22 @@ export async function fireDue(
   for (const { plannedMs, covers } of firings)
     await decideAndDo(parts, id, done, (now) => decide(parts, now, { plannedMs, covers }));
   return done;
+}
+
+/**
+ * Fires the schedules whose time has come and that nobody has woken: their waking was lost, or planned by a clock
+ * that is wrong. Returns their ids.
+ */
+export async function fireOverdue(parts: FireParts, nowMs: number): Promise<string[]> {
+  const fired: string[] = [];
+  for (const id of await parts.schedules.ids()) {
+    const state = await parts.schedules.find(id);
+    if (state === null || state.paused) continue;
+    const next = nextTime(state.timing, state.handledMs);
+    if (next === null || next > nowMs - OVERDUE_MS) continue;
+    if ((await fireDue(parts, id, nowMs)).length > 0) fired.push(id);
+  }
+  return fired;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type ScheduleState,
   type ToolQueues,
 } from "../../queues/index.ts";
+import { plannedTimes, type PlannedTimesForm } from "./planned-times.ts";
 import { checkSchedule, type ScheduleForm } from "./schedule-form.ts";
 
 /** What became of a firing. Times are ISO 8601 with milliseconds. */
@@ -83,6 +84,15 @@ export class ScheduleDoor {
     const state = await fire.schedules.require(spec.id);
     if (!state.paused) await armSchedule(queues, state, await fire.runs.now());
     return { id: spec.id, created };
+  }
+
+  /**
+   * When a schedule with a cron expression would fire: see {@link plannedTimes}. Needs no Redis.
+   *
+   * @throws ValidationError `request_invalid` with every problem of the form.
+   */
+  plannedTimes(form: PlannedTimesForm): string[] {
+    return plannedTimes(form);
   }
 
   /** All schedules, by id. */

@@ -1,12 +1,34 @@
 import { z } from "zod";
 
+import { plannedTimes, type PlannedTimesForm } from "../../registry/planned-times.ts";
 import { type ScheduleForm } from "../../registry/schedule-form.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 const address = z.object({ id: z.string().min(1).max(200) });
 
+const plannedQuery = z.object({
+  cron: z.string().max(200).default(""),
+  timeZone: z.string().max(200).optional(),
+  from: z.string().max(100).optional(),
+  count: z.string().max(20).optional(),
+});
+
 /** Workflows that start at planned times. */
 export const scheduleRoutes: readonly Route[] = [
+  route(
+    {
+      method: "get",
+      path: "/v1/planned-times",
+      summary: "When a schedule with a cron expression would fire.",
+      query: plannedQuery,
+    },
+    ({ query }) => {
+      const given = Object.entries(query).filter(([, value]) => value !== undefined);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its own form checks it, with all problems at once
+      const form = Object.fromEntries(given) as PlannedTimesForm;
+      return { status: 200, body: { times: plannedTimes(form) } };
+    },
+  ),
   route(
     {
       method: "post",

@@ -19,13 +19,8 @@ import {
   ON_TIME_MS,
   planCatchUp,
 } from "../../../queues/schedules/catch-up.ts";
-import {
-  cronProblem,
-  dueTimes,
-  isTimeZone,
-  nextTime,
-  type Timing,
-} from "../../../queues/schedules/due.ts";
+import { cronProblem } from "../../../queues/schedules/cron.ts";
+import { dueTimes, isTimeZone, nextTime, type Timing } from "../../../queues/schedules/due.ts";
 
 const DAY_MS = 86_400_000;
 const START_MS = Date.parse("2026-03-20T00:00:00Z");

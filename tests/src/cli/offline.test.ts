@@ -267,3 +267,34 @@ test("doctor reports what it could check, and ends with 3 without Redis", async 
   expect(failed).toEqual(["redis"]);
   expect(checks.find((check) => check.id === "catalogue")?.ok).toBe(true);
 });
+
+test("the times of a cron expression are told, also where the clocks change", async () => {
+  const next = (...more: string[]) =>
+    tutti("schedules", "next", "--cron", "30 2 * * *", "--zone", "Europe/Berlin", ...more);
+  const told = await next("--from", "2026-03-28", "--count", "3", "-o", "json");
+  expect({ ...told, stdout: JSON.parse(told.stdout) as unknown }).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: ["2026-03-28T01:30:00.000Z", "2026-03-29T01:30:00.000Z", "2026-03-30T00:30:00.000Z"],
+  });
+  expect((await next("--from", "2026-10-25T00:00+02:00", "--count", "1")).stdout).toBe(
+    "2026-10-25T00:30:00.000Z\n",
+  );
+  const refused = await tutti(
+    "schedules",
+    "next",
+    "--cron",
+    "* *",
+    "--zone",
+    "Mars",
+    "--from",
+    "x",
+  );
+  expect(refused.code).toBe(2);
+  expect(
+    refused.stderr
+      .trim()
+      .split("\n")
+      .map((line) => line.split(":")[0]),
+  ).toEqual(["cron", "timeZone", "from"]);
+});

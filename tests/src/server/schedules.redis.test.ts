@@ -53,3 +53,18 @@ test("a schedule is refused with all problems", async ({ tutti }) => {
   const unknown = await post("/v1/schedules", { ...HOURLY, workflowId: "none" });
   expect(await problemOf(unknown)).toMatchObject({ status: 404, code: "workflow_not_found" });
 });
+
+test("planned times are told without a schedule", async () => {
+  const query = new URLSearchParams({
+    cron: "@daily",
+    timeZone: "Asia/Beirut",
+    from: "2026-03-28T12:00:00Z",
+    count: "2",
+  });
+  expect(await (await get(`/v1/planned-times?${query.toString()}`)).json()).toEqual({
+    times: ["2026-03-28T22:00:00.000Z", "2026-03-29T21:00:00.000Z"],
+  });
+  const problem = await problemOf(await get("/v1/planned-times?timeZone=Mars&count=0"));
+  expect(problem).toMatchObject({ status: 400, code: "request_invalid" });
+  expect((problem["errors"] as unknown[]).length).toBe(3);
+});

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 
 import { CATCH_UPS, OVERLAPS, type CatchUp, type Overlap } from "../../../../queues/index.ts";
+import { plannedTimes } from "../../../registry/planned-times.ts";
 import type { FiringView, ScheduleSummary } from "../../../registry/schedules.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { type InputFlags, readInput } from "../../document.ts";
@@ -21,6 +22,7 @@ export function addSchedules(program: Command, cli: Cli): void {
   addPause(schedules, cli, "resume", "fire again; what was planned meanwhile is not made up for");
   addRunNow(schedules, cli);
   addRemove(schedules, cli);
+  addNext(schedules, cli);
 }
 
 interface AddFlags extends GlobalOptions, InputFlags {
@@ -187,6 +189,39 @@ function addRemove(schedules: Command, cli: Cli): void {
           cli.print(flags.output, { id, removed: true }, () => `${id} removed`);
           return EXIT.completed;
         });
+      }),
+    );
+}
+
+interface NextFlags extends GlobalOptions {
+  readonly cron: string;
+  readonly zone?: string;
+  readonly from?: string;
+  readonly count?: number;
+}
+
+function addNext(schedules: Command, cli: Cli): void {
+  schedules
+    .command("next")
+    .description("tell when a cron expression fires; needs no Redis")
+    .requiredOption(
+      "--cron <expression>",
+      "five fields, or six with seconds first; or @hourly, @daily, ...",
+    )
+    .option("--zone <name>", "zone that --cron is read in; default: UTC")
+    .option("--from <time>", "firings after this time, as ISO 8601; default: now")
+    .option("--count <number>", "how many, up to 1,000; default: 10", wholeNumber)
+    .action(
+      cli.action((command) => {
+        const { output, cron, zone, from, count } = command.optsWithGlobals<NextFlags>();
+        const times = plannedTimes({
+          cron,
+          ...(zone === undefined ? {} : { timeZone: zone }),
+          ...(from === undefined ? {} : { from }),
+          ...(count === undefined ? {} : { count }),
+        });
+        cli.print(output, times, () => times.join("\n"));
+        return Promise.resolve(EXIT.completed);
       }),
     );
 }
