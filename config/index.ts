@@ -10,6 +10,12 @@ export {
   type CatalogueParts,
 } from "./tools/catalogue.ts";
 export * from "./defaults.ts";
+export {
+  parseRedisAddress,
+  REDIS_ADDRESS_RULE,
+  shownRedisAddress,
+  type RedisAddress,
+} from "./redis-address.ts";
 export * from "./optimization.ts";
 export { environmentSecrets, loadConfig, type Config, type ConfigOverrides } from "./env.ts";
 export { ERROR_CODES, type ErrorCode } from "./error-codes.ts";

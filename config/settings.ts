@@ -12,6 +12,7 @@ import {
   RETAIN_RUNS,
   STRATEGY_NAMES,
 } from "./defaults.ts";
+import { parseRedisAddress, REDIS_ADDRESS_RULE } from "./redis-address.ts";
 
 /** The levels of the log, quietest last. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -41,10 +42,6 @@ function text(error: string, pattern = /\S/) {
   return z.string({ error }).regex(pattern, { error });
 }
 
-function isRedisUrl(value: string): boolean {
-  return URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol);
-}
-
 /**
  * There is no identity yet, so whoever reaches the API may do anything: it listens to this machine only.
  * `localhost` counts, because it names the loopback interface by definition (RFC 6761).
@@ -65,8 +62,8 @@ const CANARY = "the id of a workflow, or false";
  * A schema's error text completes the sentence "expected NAME to be ...".
  */
 export const configSchema = z.strictObject({
-  redisUrl: text("a redis:// or rediss:// URL")
-    .refine(isRedisUrl, { error: "a redis:// or rediss:// URL" })
+  redisUrl: text(REDIS_ADDRESS_RULE)
+    .refine((value) => parseRedisAddress(value) !== null, { error: REDIS_ADDRESS_RULE })
     .optional()
     .describe("The Redis (or Valkey) to use. Without it an embedded server is started."),
   home: text("the path of a folder").describe(

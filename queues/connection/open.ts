@@ -1,7 +1,8 @@
-import { Redis, type Command } from "ioredis";
+import type { Cluster, Command, Redis } from "ioredis";
 
 import { REDIS_DEADLINE_MS } from "../../config/index.ts";
 import { byRedisClock } from "./clock.ts";
+import { dial } from "./dial.ts";
 import { wholeOrNothing } from "./scripts.ts";
 import { redisTrouble, type RedisTrouble } from "./trouble.ts";
 
@@ -44,7 +45,7 @@ function open(
   url: string,
   options: { readonly maxRetriesPerRequest: number | null; readonly connectTimeout?: number },
 ): Redis {
-  const redis = new Redis(url, {
+  const redis = dial(url, {
     ...options,
     retryStrategy: backOff,
     // After a failover the address may lead to another server; this one will not write again.
@@ -52,13 +53,22 @@ function open(
   });
   // ioredis ends the process on an `error` event nobody hears; the commands themselves report the trouble.
   redis.on("error", () => {});
-  redis.on("ready", () => {
-    redis.stream.on("data", () => heard.set(redis, answersOf(redis) + 1));
-  });
+  listen(redis, redis);
+  if (redis.isCluster)
+    (redis as unknown as Cluster).on("+node", (node: Redis) => listen(redis, node));
   const define = redis.defineCommand.bind(redis);
   redis.defineCommand = (name, script) =>
     define(name, { ...script, lua: wholeOrNothing(byRedisClock(name, script.lua)) });
   return redis;
+}
+
+/** Counts what a connection, or one to a node of its cluster, hears. */
+function listen(redis: Redis, node: Redis): void {
+  const hear = () => {
+    node.stream?.on("data", () => heard.set(redis, answersOf(redis) + 1));
+  };
+  node.on("ready", hear);
+  if (node.status === "ready") hear();
 }
 
 /** Sends commands that Redis refuses because it is in trouble until it takes them. */

@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
 import { silence } from "../connection/deadline.ts";
+import { dial, type DialOptions } from "../connection/dial.ts";
 
 /** What a server says about itself. */
 export interface ServerFacts {
@@ -54,7 +55,6 @@ export async function askRedis<T>(
 ): Promise<T> {
   const { timeoutMs, url, ...rest } = options;
   const settings = {
-    ...rest,
     lazyConnect: true,
     connectTimeout: timeoutMs,
     retryStrategy: () => null,
@@ -64,8 +64,8 @@ export async function askRedis<T>(
     enableOfflineQueue: false,
     // Its timer also runs for a socket that is closed already, and keeps the process alive.
     disconnectTimeout: 50,
-  } satisfies RedisOptions;
-  const client = url === undefined ? new Redis(settings) : new Redis(url, settings);
+  } satisfies DialOptions;
+  const client = url === undefined ? new Redis({ ...rest, ...settings }) : dial(url, settings);
   // The promise says only "Connection is closed."; the event says why.
   let reason: Error | undefined;
   client.on("error", (error: Error) => {

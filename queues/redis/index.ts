@@ -1,5 +1,5 @@
 /** The door of queues/redis/: a Redis to work on, whether one was given or not. */
-import { messageOf, TuttiError, type Config } from "../../config/index.ts";
+import { messageOf, shownRedisAddress, TuttiError, type Config } from "../../config/index.ts";
 import { askRedis } from "./connection-check.ts";
 import { fetchServer } from "./fetch.ts";
 import { makeRedisFolder, type RedisFolder } from "./folder.ts";
@@ -42,13 +42,12 @@ function once(work: () => Promise<void>): () => Promise<void> {
 const closeNothing = () => Promise.resolve();
 
 async function openUrl(url: string, deadlineMs: number): Promise<OpenRedis> {
-  const { host, pathname } = new URL(url);
   try {
     await askRedis({ url, timeoutMs: deadlineMs }, (client) => client.ping());
   } catch (error) {
     throw new TuttiError(
       "redis_unavailable",
-      `the Redis of REDIS_URL (${host}${pathname}) cannot be used: ${messageOf(error)}`,
+      `the Redis of REDIS_URL (${shownRedisAddress(url)}) cannot be used: ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -23,14 +23,27 @@ export class OwnRedis implements AsyncDisposable {
   readonly folder: string;
   readonly #keeps: AppendFsync | undefined;
   readonly #args: readonly string[];
+  readonly #config: readonly string[] | undefined;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, keeps: AppendFsync | undefined, args: readonly string[]) {
+  private constructor(
+    port: number,
+    {
+      keeps,
+      args = [],
+      config,
+    }: {
+      readonly keeps?: AppendFsync | undefined;
+      readonly args?: readonly string[];
+      readonly config?: readonly string[] | undefined;
+    },
+  ) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
     this.folder = mkdtempSync(join(tmpdir(), "tutti-redis-"));
     this.#keeps = keeps;
     this.#args = args;
+    this.#config = config;
   }
 
   /**
@@ -38,30 +51,30 @@ export class OwnRedis implements AsyncDisposable {
    *
    * @param options.start False: nobody listens there yet.
    * @param options.args More arguments of the server.
+   * @param options.config Lines of its configuration file, which it may write.
    * @param options.keeps What it holds survives `stop`, in an append-only file. Default: nothing does.
    */
   static async open({
     start = true,
-    keeps,
-    args = [],
+    ...options
   }: {
     readonly start?: boolean;
     readonly keeps?: AppendFsync;
     readonly args?: readonly string[];
+    readonly config?: readonly string[];
   } = {}): Promise<OwnRedis> {
-    const probe = createServer().listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    const { port } = probe.address() as AddressInfo;
-    probe.close();
-    await once(probe, "close");
-    const server = new OwnRedis(port, keeps, args);
+    const server = new OwnRedis(await freePort(), options);
     if (start) await server.start();
     return server;
   }
 
   async start(): Promise<void> {
-    const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", ""];
+    const file = join(this.folder, "redis.conf");
+    if (this.#config !== undefined) writeFileSync(file, this.#config.join("\n"));
+    const args = this.#config === undefined ? [] : [file];
+    args.push("--port", String(this.port), "--bind", "127.0.0.1");
     args.push("--dir", this.folder, ...this.#args);
+    if (!this.#args.includes("--sentinel")) args.push("--save", "");
     if (this.#keeps !== undefined) args.push("--appendonly", "yes", "--appendfsync", this.#keeps);
     // Libraries of a server that was downloaded; a server of the system does not look there for its own.
     const env = { LD_LIBRARY_PATH: resolve("node_modules/.cache/tutti/redis/lib") };
@@ -96,6 +109,16 @@ export class OwnRedis implements AsyncDisposable {
     await this.stop();
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** A port of this machine that nobody listens at. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
 }
 
 /** The server that this machine has. */

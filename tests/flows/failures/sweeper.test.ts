@@ -212,7 +212,11 @@ describe("the sweeper", () => {
     await gate.holds(1);
     await parts.waits.pause(paused.runId, "me", 10);
     gate.open();
-    await eventually(async () => expect(await parts.waits.heldBack(paused.runId)).toEqual(["b"]));
+    await eventually(async () => {
+      expect(await parts.waits.heldBack(paused.runId)).toEqual(["b"]);
+      // Until its job stands aside, its worker may see that the run goes on.
+      expect(await parts.flows.stateOf("probe", `wf.${paused.runId}.0.b`)).toBe("delayed");
+    });
     await parts.waits.unpause(paused.runId, 10);
     const { released } = await sweep(parts, 0);
     expect(released.toSorted()).toEqual([`${waiting.runId} ask`, `${paused.runId} b`].toSorted());

@@ -127,7 +127,9 @@ describe("a registered workflow", () => {
     expect(await tutti.workflows.remove("greet", { hash })).toMatchObject({ removed: 1, left: 1 });
     expect(await redis.keys(`${prefix}.def:*`)).toHaveLength(1);
     await tutti.workflows.remove("greet");
-    expect(await redis.keys(`${prefix}*`)).toEqual([]);
+    // What calls were answered is kept for a minute, in case they are sent again.
+    const left = await redis.keys(`${prefix}*`);
+    expect(left.filter((key) => !key.startsWith(`${prefix}.sent:`))).toEqual([]);
   });
 
   test("goes back to the version added last when its current one is removed", async ({

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+
+import {
+  parseRedisAddress,
+  REDIS_ADDRESS_RULE,
+  TuttiError,
+  type RedisAddress,
+} from "../../config/index.ts";
+
+/** The answers of Redis as they are. */
+type Options = Omit<RedisOptions, "replyMapping">;
+
+/** How a connection behaves, whatever it leads to. */
+export type DialOptions = Pick<
+  Options,
+  | "connectTimeout"
+  | "disconnectTimeout"
+  | "enableOfflineQueue"
+  | "enableReadyCheck"
+  | "lazyConnect"
+  | "maxRetriesPerRequest"
+  | "protocol"
+  | "reconnectOnError"
+> & {
+  /** Pause before another try to connect; null: none is made. Milliseconds. */
+  readonly retryStrategy: (attempt: number) => number | null;
+};
+
+/**
+ * A connection to the Redis of an address: a server, the master that sentinels name, or a cluster. With sentinels
+ * every attempt to connect asks them anew, and a name is resolved anew: neither goes by an address of before.
+ *
+ * @throws TuttiError `config_invalid` when it is no address, or a file that it names cannot be read.
+ */
+export function dial(url: string, options: DialOptions): Redis {
+  const address = parseRedisAddress(url);
+  if (address === null)
+    throw new TuttiError("config_invalid", `expected REDIS_URL to be ${REDIS_ADDRESS_RULE}`);
+  const shared = { ...options, ...loginOf(address), ...tlsOf(address) } as Options;
+  switch (address.kind) {
+    case "server":
+      return quiet(new Redis({ ...shared, ...address.nodes[0]! }));
+    case "sentinel":
+      return quiet(
+        new Redis({
+          ...shared,
+          sentinels: [...address.nodes],
+          name: address.master!,
+          ...(address.sentinelUsername === undefined
+            ? {}
+            : { sentinelUsername: address.sentinelUsername }),
+          ...(address.sentinelPassword === undefined
+            ? {}
+            : { sentinelPassword: address.sentinelPassword }),
+          sentinelRetryStrategy: options.retryStrategy,
+          // The one that was the master may come back, as a replica.
+          failoverDetector: true,
+          enableTLSForSentinelMode: address.isEncrypted,
+        }),
+      );
+    case "cluster": {
+      const { lazyConnect, enableOfflineQueue, retryStrategy, ...rest } = shared;
+      // It does what a connection does.
+      const cluster = new Cluster([...address.nodes], {
+        clusterRetryStrategy: options.retryStrategy,
+        ...(lazyConnect === undefined ? {} : { lazyConnect }),
+        ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
+        redisOptions: rest,
+      });
+      cluster.on("+node", quiet);
+      return cluster as unknown as Redis;
+    }
+  }
+}
+
+/**
+ * ioredis hears the first error of a socket. A TLS connection that it refuses has a second one, which would end the
+ * process.
+ */
+function quiet(redis: Redis): Redis {
+  const { connector } = redis as unknown as {
+    connector: { connect(...args: unknown[]): Promise<NodeJS.EventEmitter> };
+  };
+  const connect = connector.connect.bind(connector);
+  connector.connect = async (...args) => (await connect(...args)).on("error", () => {});
+  // BullMQ makes a connection of its own out of this one, for a worker that waits.
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => quiet(duplicate(override));
+  return redis;
+}
+
+function loginOf({ username, password, db }: RedisAddress): Options {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(db === 0 ? {} : { db }),
+  };
+}
+
+function tlsOf(address: RedisAddress): Options {
+  if (!address.isEncrypted) return {};
+  const files = (["ca", "cert", "key"] as const).flatMap((one) => {
+    const path = address[one];
+    return path === undefined ? [] : [[one, contentOf(path)] as const];
+  });
+  return {
+    tls: {
+      ...Object.fromEntries(files),
+      ...(address.servername === undefined ? {} : { servername: address.servername }),
+    },
+  };
+}
+
+function contentOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (thrown) {
+    throw new TuttiError("config_invalid", `a file that REDIS_URL names cannot be read: ${path}`, {
+      cause: thrown,
+    });
+  }
+}
