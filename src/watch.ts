@@ -7,6 +7,9 @@ import {
 } from "../queues/index.ts";
 import { stepView, type RunView } from "./run-view.ts";
 
+/** How long nothing is heard of a run before its record is read again. Milliseconds. */
+const LOOK_MS = 30_000;
+
 /** What happens to a run. Steps come without their outputs. */
 export type RunEvent =
   /** The run as it stood when the watch began, or after the connection was away. */
@@ -27,17 +30,21 @@ export class RunWatch implements AsyncIterable<RunEvent> {
   readonly #runId: string;
   readonly #read: () => Promise<RunView>;
   readonly #signal: AbortSignal | undefined;
+  readonly #lookMs: number;
 
+  /** `lookMs`: after this time without an event the record is read again. Milliseconds. */
   constructor(
     events: RunEvents,
     runId: string,
     read: () => Promise<RunView>,
     signal: AbortSignal | undefined,
+    lookMs = LOOK_MS,
   ) {
     this.#events = events;
     this.#runId = runId;
     this.#read = read;
     this.#signal = signal;
+    this.#lookMs = lookMs;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
@@ -57,11 +64,20 @@ export class RunWatch implements AsyncIterable<RunEvent> {
       while (this.#signal?.aborted !== true) {
         const next = waiting.shift();
         if (next === undefined) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-            if (waiting.length > 0 || this.#signal?.aborted === true) resolve();
+          const heard = await new Promise<boolean>((resolve) => {
+            const timer = setTimeout(() => resolve(false), this.#lookMs).unref();
+            wake = () => {
+              clearTimeout(timer);
+              resolve(true);
+            };
+            if (waiting.length > 0 || this.#signal?.aborted === true) wake();
           });
-          continue;
+          if (heard) continue;
+          // An event may be lost on its way: the record knows.
+          const now = await this.#read();
+          if (isOpen(now.state)) continue;
+          yield { type: "snapshot", run: now };
+          return;
         }
         const event = await this.#eventOf(next);
         yield event;

@@ -100,7 +100,13 @@ export const bindingSpec = z.discriminatedUnion("type", [
 
 /** Something callable: what it can do, what it needs, how it is reached (R21-R23). */
 export const toolSpec = z.strictObject({
-  id: z.string().max(100).regex(TOOL_ID),
+  id: z
+    .string()
+    .max(100)
+    .regex(TOOL_ID)
+    .refine((id) => !id.startsWith("tutti."), {
+      error: "expected an id that does not begin with tutti.: queues of that name are our own",
+    }),
   name: z.string().min(1),
   description: z.string().optional(),
   category: z.enum(CATEGORIES),

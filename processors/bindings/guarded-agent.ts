@@ -24,6 +24,8 @@ const NOT_PUBLIC: readonly (readonly [network: string, prefix: number])[] = [
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
+  // Relays of 6to4, deprecated.
+  ["192.88.99.0", 24],
   ["192.168.0.0", 16],
   ["198.18.0.0", 15],
   ["198.51.100.0", 24],
@@ -33,12 +35,18 @@ const NOT_PUBLIC: readonly (readonly [network: string, prefix: number])[] = [
   // Unspecified, loopback and the old "compatible" form of IPv4.
   ["::", 96],
   // Forms that carry an IPv4 address inside and may lead to a private one.
+  ["::ffff:0:0:0", 96],
   ["64:ff9b::", 96],
   ["64:ff9b:1::", 48],
   ["2001::", 32],
   ["2002::", 16],
+  // ORCHIDv2: names of hosts, not addresses.
+  ["2001:20::", 28],
   ["100::", 64],
   ["2001:db8::", 32],
+  ["3fff::", 20],
+  // Segments of SRv6.
+  ["5f00::", 16],
   ["fc00::", 7],
   ["fe80::", 10],
   ["fec0::", 10],

@@ -21,6 +21,8 @@ export interface OpenRedisOptions {
   readonly onTalk?: (line: string) => void;
   /** Folders that are looked through after PATH. Default: those of this platform. */
   readonly knownFolders?: readonly string[];
+  /** Ends the waiting for another process that starts or stops the embedded server. */
+  readonly signal?: AbortSignal;
   /** Whether a server may be downloaded when none is found. Default: true. */
   readonly mayFetch?: boolean;
 }
@@ -88,7 +90,7 @@ export async function openRedis(
   if (config.redisUrl !== undefined) return openUrl(config.redisUrl, config.redisDeadlineMs);
   const { onTalk = () => {} } = options;
   const folder = await makeRedisFolder(config.home);
-  return withLock(folder.lock, async () => {
+  const open = async (): Promise<OpenRedis> => {
     const running = await adoptServer(folder, config.redisDeadlineMs);
     const server =
       running ?? (await startServer(folder, await obtainBinary(config, folder, options)));
@@ -111,7 +113,8 @@ export async function openRedis(
       close,
       [Symbol.asyncDispose]: close,
     };
-  });
+  };
+  return withLock(folder.lock, open, options.signal);
 }
 
 export { installHint } from "./install-hint.ts";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, rm, writeFile } from "node:fs/promises";
+import { link, rm, stat, writeFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { TuttiError } from "../../config/index.ts";
@@ -10,6 +10,9 @@ import { isAlive, isProcessMark, ownMark } from "./process-identity.ts";
 const POLL_MS = 20;
 /** Longest wait. Long enough for the holder to download a server. Milliseconds. */
 const WAIT_MS = 240_000;
+
+/** Content that cannot be read for so long is not being written. Milliseconds. */
+const UNREADABLE_MS = 2_000;
 
 /** Takes the lock in one step, together with its content. */
 async function take(path: string): Promise<boolean> {
@@ -26,9 +29,16 @@ async function take(path: string): Promise<boolean> {
   }
 }
 
+/** What is no lock of a process is nobody's, unless somebody is just writing it: our own are there at once. */
 async function isStale(path: string): Promise<boolean> {
   const mark = await readJson(path);
-  return isProcessMark(mark) && !(await isAlive(mark));
+  if (isProcessMark(mark)) return !(await isAlive(mark));
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > UNREADABLE_MS;
+  } catch {
+    // It is gone.
+    return false;
+  }
 }
 
 /**
@@ -49,9 +59,14 @@ async function removeStale(path: string): Promise<void> {
  * Does the work while no other process of this machine does work under the same lock file. The lock
  * of a process that died is taken over.
  *
+ * @param signal ends the waiting, with its reason.
  * @throws TuttiError `redis_unavailable` when the lock is not free within four minutes.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
   // Each turn needs the one before it.
   // oxlint-disable no-await-in-loop
@@ -59,7 +74,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     if (await isStale(path)) await removeStale(path);
     else if (Date.now() > deadline) {
       throw new TuttiError("redis_unavailable", `another process holds ${path} and does not end`);
-    } else await pause(POLL_MS);
+    } else await pause(POLL_MS, undefined, signal === undefined ? {} : { signal });
   }
   // oxlint-enable no-await-in-loop
   try {

@@ -73,7 +73,7 @@ export async function withSession<T>(
   const closers: (() => Promise<void>)[] = [];
   try {
     const onTalk = (line: string) => cli.say(cli.colors.dim(line));
-    const redis = await again(cli, () => openRedis(config, { onTalk }));
+    const redis = await again(cli, () => openRedis(config, { onTalk, signal: cli.signal }));
     closers.push(() => redis.close());
     const redisUrl = redis.url;
     const tutti = new Tutti({ ...config, redisUrl, registry });

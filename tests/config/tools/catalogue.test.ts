@@ -185,3 +185,13 @@ tools:
     ]);
   });
 });
+
+test("no tool has the name of a queue of ours", () => {
+  const text = `tutti: 1
+tools:
+  - { id: tutti.run, name: Run, category: foundation, capabilities: [x] }
+  - { id: tuttifrutti, name: Fruit, category: foundation, capabilities: [x] }
+`;
+  expect(() => parseCatalogue(text, "c.yaml")).toThrow("does not begin with tutti.");
+  expect(parseCatalogue(text.replace("tutti.run", "other.run"), "c.yaml")).toHaveLength(2);
+});

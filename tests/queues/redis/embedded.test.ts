@@ -1,10 +1,19 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 
 import { openRedis } from "../../../queues/index.ts";
+import { withLock } from "../../../queues/redis/lock.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Lag } from "../../support/lag.ts";
 import { freshConfig, onRedis, serversOf, spawnUser, startUser } from "./user.ts";
@@ -142,6 +151,21 @@ describe.skipIf(!inject("canEmbed"))("the embedded Redis", () => {
     const users = await Promise.all([startUser(config), startUser(config)]);
     expect(serversOf(config.home)).toHaveLength(1);
     await Promise.all(users.map((user) => user.leave()));
+  });
+
+  test("does not wait for a lock that nobody can read, and ends its waiting when it is told", async () => {
+    const config = freshConfig();
+    const lock = join(config.home, "redis/start.lock");
+    mkdirSync(join(config.home, "redis"), { recursive: true });
+    writeFileSync(lock, "{ not a lock");
+    utimesSync(lock, new Date(0), new Date(0));
+    const user = await startUser(config);
+    await user.leave();
+    // One that a living process holds.
+    await withLock(lock, async () => {
+      const stop = AbortSignal.timeout(50);
+      await expect(openRedis(config, { signal: stop })).rejects.toThrow();
+    });
   });
 
   test("is one, also when its starter dies in the middle of the start", async () => {
