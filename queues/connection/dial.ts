@@ -61,7 +61,7 @@ export function dial(url: string, options: DialOptions): Redis {
         }),
       );
     case "cluster": {
-      const { lazyConnect, enableOfflineQueue, retryStrategy, ...rest } = shared;
+      const { lazyConnect, enableOfflineQueue, retryStrategy: _, ...rest } = shared;
       // It does what a connection does.
       const cluster = new Cluster([...address.nodes], {
         clusterRetryStrategy: options.retryStrategy,
