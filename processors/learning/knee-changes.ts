@@ -1,3 +1,4 @@
+import { kneeAt, quietMs } from "./knee-belief.ts";
 import { rateOf } from "./knee-calls.ts";
 import type { KneeChange, KneeState } from "./knee-state.ts";
 
@@ -5,8 +6,8 @@ import type { KneeChange, KneeState } from "./knee-state.ts";
 const CHANGES_KEPT = 100;
 const MEASURED_MS = 60_000;
 
-type Made = Omit<KneeChange, "number" | "beforePerS" | "afterPerS" | "verdict">;
-type Log = Pick<KneeState, "changes" | "tenure" | "lookMs">;
+type Made = Pick<KneeChange, "atMs" | "from" | "to" | "reason">;
+type Log = Pick<KneeState, "changes" | "tenure" | "lookMs" | "belief" | "found">;
 
 /** Writes down that the cap was moved, and what the move before did. */
 export function noteChange(log: Log, made: Made): void {
@@ -16,6 +17,7 @@ export function noteChange(log: Log, made: Made): void {
   if (last !== undefined) judge(log, !isLook && isBack(last, made.to) ? "taken_back" : "kept");
   const change: KneeChange = {
     ...made,
+    ...kneeOf(log),
     number: (last?.number ?? 0) + 1,
     beforePerS: rateOf(log.tenure),
     afterPerS: null,
@@ -47,4 +49,11 @@ function judge(log: Log, verdict: "kept" | "taken_back"): void {
 function isBack({ from, to }: KneeChange, next: number | null): boolean {
   const logOf = (cap: number | null): number => Math.log(cap ?? Number.MAX_SAFE_INTEGER);
   return Math.abs(logOf(next) - logOf(from)) < Math.abs(logOf(next) - logOf(to));
+}
+
+/** From how many calls at once on a service is slower, and what a call takes below that; null: not seen yet. */
+function kneeOf({ belief, found }: Log): Pick<KneeChange, "knee" | "quietMs"> {
+  if (belief === null) return { knee: null, quietMs: null };
+  const knee = found ? Math.round(kneeAt(belief, 0.5)) : null;
+  return { knee, quietMs: Math.round(quietMs(belief)) };
 }

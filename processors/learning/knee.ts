@@ -6,7 +6,6 @@ import {
   kneeAt,
   learnStretch,
   quietMs,
-  readBelief,
   type KneeBelief,
 } from "./knee-belief.ts";
 import { NO_CALLS, plus, stretchOf, sumsOf, varianceOf, type Sums } from "./knee-calls.ts";
@@ -382,26 +381,9 @@ export class KneeControl {
     change();
     const after = this.decision;
     if (after.cap === before.cap) return null;
-    noteChange(state, {
-      atMs,
-      from: before.cap,
-      to: after.cap,
-      reason: after.reason,
-      ...kneeOf(state),
-    });
+    noteChange(state, { atMs, from: before.cap, to: after.cap, reason: after.reason });
     return after;
   }
-}
-
-/** From how many calls at once on a service is slower, and what a call takes below that; null: not seen yet. */
-function kneeOf(known: Pick<KneeState, "belief" | "found">): {
-  readonly knee: number | null;
-  readonly quietMs: number | null;
-} {
-  const belief = readBelief(known.belief);
-  if (belief === null) return { knee: null, quietMs: null };
-  const knee = known.found ? Math.round(kneeAt(belief, 0.5)) : null;
-  return { knee, quietMs: Math.round(quietMs(belief)) };
 }
 
 /** Whether a stretch is so far from what was foretold that the service must have changed. */

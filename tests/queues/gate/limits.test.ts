@@ -202,7 +202,8 @@ describe("how far the optimizer may raise a concurrency", () => {
       idempotent: true,
       max: "fit",
     },
-  ])("$name", ({ name: _, max, ...fields }) => {
+  ])("$name", ({ max, limits, resources = {}, idempotent = false }) => {
+    const fields = { limits, resources, idempotent };
     expect(compileLimits(spec(fields)).own?.maxSlots).toBe(max);
   });
 });
