@@ -108,7 +108,7 @@ function thinking(count: number, calls: number, rounds: number): number[] {
   const shapes = shapesOf(Object.keys(tools));
   const admitted = Object.fromEntries(Object.keys(shapes).map((hash) => [hash, 3]));
   const caps = Object.fromEntries(
-    Object.keys(tools).map((name) => [name, { cap: 8, reason: "at_knee", knee: 8, quietMs: 900 }]),
+    Object.keys(tools).map((name) => [name, { cap: 8, changes: [] }]),
   );
   let state: OptimizerState = NOTHING_KNOWN;
   return Array.from({ length: rounds }, (_, pass) => {
@@ -120,7 +120,9 @@ function thinking(count: number, calls: number, rounds: number): number[] {
       };
     });
     const from = performance.now();
-    state = think(state, kept, { room: {}, shapes, canary: null, caps })?.state ?? state;
+    state =
+      think(state, kept, { intervalMs: 5_000, room: {}, shapes, canary: null, caps })?.state ??
+      state;
     return performance.now() - from;
   });
 }

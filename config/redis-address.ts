@@ -23,11 +23,6 @@ export interface RedisAddress {
 export const REDIS_ADDRESS_RULE =
   "a redis:// or rediss:// URL, redis+sentinel://HOST:PORT,.../MASTER[/DB] or redis+cluster://HOST:PORT,...";
 
-const KINDS = {
-  redis: "server",
-  "redis+sentinel": "sentinel",
-  "redis+cluster": "cluster",
-} as const;
 const PORTS = { server: 6_379, sentinel: 26_379, cluster: 6_379 } as const;
 const PARAMETERS = [
   "ca",
@@ -49,7 +44,7 @@ export function parseRedisAddress(text: string): RedisAddress | null {
     )?.groups;
   if (found === undefined) return null;
   const { scheme = "", user = "", nodes: hosts = "", path = "", query = "" } = found;
-  const kind = KINDS[scheme.replace(/^rediss/, "redis") as keyof typeof KINDS];
+  const kind = kindOf(scheme);
   const nodes = hosts.split(",").map((host) => nodeOf(host, PORTS[kind]));
   if (nodes.some((node) => node === null) || (kind === "server" && nodes.length > 1)) return null;
   const [first = "", second] = path.split("/");
@@ -80,6 +75,11 @@ export function parseRedisAddress(text: string): RedisAddress | null {
     // A `%` that escapes nothing.
     return null;
   }
+}
+
+function kindOf(scheme: string): RedisAddress["kind"] {
+  if (scheme.endsWith("+sentinel")) return "sentinel";
+  return scheme.endsWith("+cluster") ? "cluster" : "server";
 }
 
 function nodeOf(text: string, defaultPort: number): { host: string; port: number } | null {

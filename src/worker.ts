@@ -214,6 +214,7 @@ class RunningWorker implements TuttiWorker {
       keys: this.#keys,
       samples,
       gate,
+      intervalMs: options.optimizeIntervalMs ?? PASS_MS,
       show: (ids) => showLimits(this.#redis, this.#keys, queues, ids),
       announce: announceAlerts(
         { ...this.#engine, triggers: new Triggers(this.#redis, this.#keys) },

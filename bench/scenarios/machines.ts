@@ -40,7 +40,7 @@ export class Machines {
   readonly #running = new Set<Running>();
   readonly #used: number[][];
   readonly #integrals: Integrals[];
-  readonly #knees = new Map<string, number>();
+  readonly #knees = new Map<string, { readonly knee: number; readonly power: number }>();
   #sinceMs = performance.now();
   #overMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -68,8 +68,9 @@ export class Machines {
     return { ms, used: meanOf(used), waited: meanOf(waited) };
   }
 
-  setKnee(tool: string, knee: number): void {
-    this.#knees.set(tool, knee);
+  /** @param power Beyond the knee calls take (calls at once / knee) ^ power as long. */
+  setKnee(tool: string, knee: number, power = KNEE_POWER): void {
+    this.#knees.set(tool, { knee, power });
     this.#turn();
   }
 
@@ -89,8 +90,8 @@ export class Machines {
     return this.#overMs;
   }
 
-  #kneeOf({ id, knee }: ScenarioTool): number | undefined {
-    return this.#knees.get(id) ?? knee;
+  #kneeOf({ id, knee }: ScenarioTool): { knee: number; power: number } | undefined {
+    return this.#knees.get(id) ?? (knee === undefined ? undefined : { knee, power: KNEE_POWER });
   }
 
   #turn(): void {
@@ -137,7 +138,7 @@ export class Machines {
           slowdown = Math.max(slowdown, slowdownAt(this.#used[machine]![resource]!, resource));
       const knee = this.#kneeOf(tool);
       const calls = atService.get(tool.id) ?? 0;
-      if (knee !== undefined && calls > knee) slowdown *= (calls / knee) ** KNEE_POWER;
+      if (knee !== undefined && calls > knee.knee) slowdown *= (calls / knee.knee) ** knee.power;
       call.slowdown = slowdown;
       nextMs = Math.min(nextMs, call.leftMs * slowdown);
     }

@@ -18,6 +18,7 @@ import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
 import { gated, UNUSED, type Gatekeeper } from "./seam.ts";
+import { UsageLog } from "./usage-log.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
@@ -70,6 +71,7 @@ export class Doorkeeper implements Gatekeeper {
   readonly #held = new Map<string, Held>();
   readonly #holdings = new Holdings();
   readonly #reporter: Reporter;
+  readonly #usage: UsageLog | undefined;
   #declared: GateChanges = {};
   #lease: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
@@ -79,7 +81,9 @@ export class Doorkeeper implements Gatekeeper {
     this.#options = options;
     this.gate = options.gate;
     this.#openness = new Openness(options.redis, options.keys);
-    this.#reporter = new Reporter(options);
+    const usage = options.usage === undefined ? undefined : new UsageLog(options.usage);
+    this.#usage = usage;
+    this.#reporter = new Reporter(usage === undefined ? options : { ...options, usage });
   }
 
   /** Makes the limits known and begins to listen. */
@@ -104,6 +108,7 @@ export class Doorkeeper implements Gatekeeper {
     this.#lease = setInterval(() => void this.#renew(), Math.max(50, leaseMs / 3));
     this.#lease.unref();
     this.#reporter.start();
+    this.#usage?.start(() => this.#held.size > 0);
   }
 
   /** Gives everything back. Jobs that still run lose their permits. */
@@ -111,6 +116,7 @@ export class Doorkeeper implements Gatekeeper {
     this.#closed = true;
     clearInterval(this.#lease);
     this.#reporter.stop();
+    this.#usage?.stop();
     this.#room.close();
     await this.gate.leave(this.#options);
   }
@@ -235,7 +241,7 @@ export class Doorkeeper implements Gatekeeper {
     const key = `${leaving.token} ${leaving.jobId}`;
     const held = this.#held.get(key);
     this.#held.delete(key);
-    const end = held?.end ?? { class: "ok" };
+    const end = this.#classified(held);
     if (held === undefined || held.grant === null) {
       if (leaving.open !== null) await this.#endOpen(tool, end, leaving.open);
       return null;
@@ -253,6 +259,15 @@ export class Doorkeeper implements Gatekeeper {
       this.#options.log.warn({ error: messageOf(thrown) }, "a permit was not given back");
       return null;
     }
+  }
+
+  /** How a call ended; one that went well may have been slow because this machine is full. */
+  #classified(held: Held | undefined): CallEnd {
+    const end = held?.end ?? { class: "ok" };
+    if (end.class !== "ok" || held === undefined || held.grant === null) return end;
+    return this.#usage?.wasFull(held.atMs, performance.now()) === true
+      ? { ...end, own: true }
+      : end;
   }
 
   /** This process serves a lane no more. */

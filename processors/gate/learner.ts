@@ -7,6 +7,7 @@ import {
   MACHINE_UNITS,
   shareUnits,
   USAGE_STALE_MS,
+  type BudgetLimits,
   type Gate,
   type GatedLimits,
   type GateChanges,
@@ -15,6 +16,7 @@ import {
   type UsageWord,
 } from "../../queues/index.ts";
 import { KneeControl, type KneeDecision } from "../learning/knee.ts";
+import { isFull } from "../learning/pressure.ts";
 import { ServiceTimes, type ServiceTimeState } from "../learning/service-time.ts";
 import {
   VectorLearner,
@@ -24,7 +26,10 @@ import {
 } from "../learning/vectors.ts";
 
 /** How often what happened is learned from. Milliseconds. */
-export const LEARN_INTERVAL_MS = 5_000;
+export const LEARN_INTERVAL_MS = 2_500;
+
+/** More of the calls of a tool were slow because their machine was full: then none of them is learned from. */
+const OWN_SHARE = 0.2;
 
 /** What is kept between two passes. */
 interface Kept {
@@ -65,10 +70,11 @@ export class Learner {
 
   async pass(): Promise<LearnReport> {
     const { learned, gate: prefix } = this.#keys;
-    const [text, layers, effective] = await Promise.all([
+    const [text, layers, effective, budgets] = await Promise.all([
       this.#redis.get(learned),
       this.#redis.hgetall(`${prefix}.layers:tools`),
       this.#redis.hgetall(`${prefix}.tools`),
+      this.#redis.hgetall(`${prefix}.budgets`),
     ]);
     const seen = await this.#gate.observe();
     const kept = readJson<Kept>(text ?? "{}");
@@ -82,7 +88,9 @@ export class Learner {
       );
     const vectors = new VectorLearner((tool) => sharesOf(declared.get(tool)?.needs), kept.vectors);
     const said = watchMachines(vectors, kept, seen);
-    const knees = turnKnees(declared, kept, byTool, seen);
+    const limitOf = (tool: string): number | undefined =>
+      readJson<BudgetLimits>(budgets[`tool:${tool}`] ?? "{}").slots;
+    const knees = turnKnees(declared, kept, byTool, seen, limitOf);
     const machines = Object.keys(said);
     const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
     const changes = changesOf({
@@ -158,20 +166,53 @@ function turnKnees(
   kept: Kept,
   byTool: ReadonlyMap<string, Observed["calls"]>,
   seen: Observed,
+  limitOf: (tool: string) => number | undefined,
 ): Knees {
   const knees = new Map<string, { control: KneeControl; decision: KneeDecision | null }>();
+  const crowded = fullFor(seen);
   for (const [tool, { external, cap }] of declared) {
     if (external !== true) continue;
+    const limit = limitOf(tool);
     // It begins with the cap that it was declared with.
-    const control = new KneeControl(cap ? { startCap: cap } : {}, kept.knees?.[tool]);
+    const options = {
+      ...(cap ? { startCap: cap } : {}),
+      ...(limit === undefined ? {} : { ceiling: limit }),
+    };
+    const control = new KneeControl(options, kept.knees?.[tool]);
+    const calls = byTool.get(tool) ?? [];
     let decision: KneeDecision | null = null;
-    for (const { ms, concurrency, bound, limited, atMs } of byTool.get(tool) ?? []) {
+    for (const { limited, atMs } of calls)
       if (limited) decision = control.throttled(atMs) ?? decision;
-      else control.sample({ concurrency, latencyMs: ms, atMs, bound });
+    const good = calls.filter(({ limited }) => !limited);
+    const own = good.filter(({ own: isOwn }) => isOwn).length;
+    if (own > OWN_SHARE * good.length) {
+      // What is slow because a machine is full says nothing about the service.
+      knees.set(tool, {
+        control,
+        decision: control.blind(seen.now, good.some(isBound)) ?? decision,
+      });
+      continue;
     }
-    knees.set(tool, { control, decision: control.decide(seen.now) ?? decision });
+    for (const { ms, concurrency, bound, atMs } of good)
+      control.sample({ concurrency, latencyMs: ms, atMs, bound });
+    const underway = crowded.has(tool) ? 0 : (seen.running[tool] ?? 0);
+    knees.set(tool, { control, decision: control.decide(seen.now, underway) ?? decision });
   }
   return knees;
+}
+
+const isBound = ({ bound }: Observed["calls"][number]): boolean => bound;
+
+/** Tools that ran on a machine that said of itself that it is full. */
+function fullFor({ usage, now }: Observed): ReadonlySet<string> {
+  // A worker of an older version does not say what ran.
+  type Word = Omit<UsageWord, "running"> & Partial<UsageWord>;
+  const words = Object.values(usage).map((text) => readJson<Word>(text));
+  return new Set(
+    words
+      .filter((word) => now - word.atMs <= USAGE_STALE_MS && isFull(word))
+      .flatMap(({ running = {} }) => Object.keys(running)),
+  );
 }
 
 /** What the gate has to be told, and the same for people. */

@@ -1,44 +1,65 @@
-import { expectedShare, information, type KneeBelief } from "./knee-belief.ts";
+import { expectedShares, information, type KneeBelief } from "./knee-belief.ts";
 
-/** What a nat is worth, in parts of what may be gained by knowing the knee; and how far from the best cap to look. */
-const WORTH_OF_KNOWING = 1;
-const LOOK = { below: 0.75, above: 1.5 };
-/** A cap that is off by less stays; a small one moves by single calls. */
-const DEAD_ZONE = { share: 0.08, from: 8 };
-/** Caps are tried one by one up to here, further up in steps of 3 %: it keeps 500 calls at once cheap. */
+/** Caps are tried one by one up to here, further up in steps of 2 %: it keeps 500 calls at once cheap. */
 const FINE = 64;
-const COARSE_STEP = 1.03;
+const COARSE_STEP = 1.02;
+/** A look above goes no farther than this, and is to cost no more of the best throughput while it lasts. */
+const LOOK = { under: 0.85, below: 0.75, above: 1.5, cost: 0.12 };
 
 /** A number of calls at once, and what part of the best throughput it is believed to bring. */
-interface Try {
+export interface Try {
   readonly cap: number;
   readonly share: number;
 }
 
-/** The cap with most throughput, and the one that is worth most with what is seen there. */
-export function chooseCap(
-  belief: KneeBelief,
-  most: number,
-  variance: number,
-): { readonly best: Try; readonly chosen: number } {
-  const tries: Try[] = [];
+/** Caps up to one, with what each is believed to bring. */
+export function triesOf(belief: KneeBelief, most: number): readonly Try[] {
+  const caps: number[] = [];
   for (let cap = 1; cap <= most; cap = cap < FINE ? cap + 1 : Math.ceil(cap * COARSE_STEP))
-    tries.push({ cap, share: expectedShare(belief, cap) });
-  const best = tries.reduce((a, b) => (b.share > a.share ? b : a));
-  // With little to gain there is little to know.
-  const worth = WORTH_OF_KNOWING * (1 - best.share);
-  const valued = tries
-    .filter(({ cap }) => cap >= Math.floor(LOOK.below * best.cap))
-    .filter(({ cap }) => cap <= Math.max(best.cap + 2, LOOK.above * best.cap))
-    .map(({ cap, share }) => ({
-      cap,
-      value: share + worth * information(belief, cap, variance),
-    }));
-  return { best, chosen: valued.reduce((a, b) => (b.value > a.value ? b : a)).cap };
+    caps.push(cap);
+  if (caps.at(-1)! < most) caps.push(most);
+  const shares = expectedShares(belief, caps);
+  return caps.map((cap, at) => ({ cap, share: shares[at]! }));
 }
 
-/** Whether a cap is as good as the one before it. */
-export function isNear(cap: number, before: number): boolean {
-  const least = before < DEAD_ZONE.from ? 0 : Math.max(1, DEAD_ZONE.share * before);
-  return Math.abs(cap - before) <= least;
+export const bestOf = (tries: readonly Try[]): Try =>
+  tries.reduce((a, b) => (b.share > a.share ? b : a));
+
+/** A cap that is tried to see what it tells. */
+export interface Look {
+  readonly cap: number;
+  /** What part of the throughput that costs while it lasts, and how much longer calls take then. */
+  readonly cost: number;
+  readonly slowness: number;
+}
+
+/** A little below: whether calls are as slow there says whether they are slow for all, or crowded. */
+export function lookBelow(belief: KneeBelief, cap: number): Look {
+  const below = Math.min(cap - 1, Math.round(LOOK.under * cap));
+  const [own, there] = expectedShares(belief, [cap, below]);
+  return { cap: below, cost: Math.max(0, 1 - there! / own!), slowness: 1 };
+}
+
+/** Where most is to be seen at a bearable price, above or below; one more or less is bearable at any. */
+export function lookFrom(
+  belief: KneeBelief,
+  cap: number,
+  variance: number,
+  calls: number,
+  ceiling: number,
+): Look {
+  const caps: number[] = [];
+  const most = Math.min(ceiling, Math.max(cap + 1, Math.floor(LOOK.above * cap)));
+  for (let n = Math.max(1, Math.min(cap - 1, Math.ceil(LOOK.below * cap))); n <= most; n++)
+    caps.push(n);
+  const shares = expectedShares(belief, caps);
+  const told = information(belief, caps, variance, calls);
+  const own = shares[caps.indexOf(cap)]!;
+  let best = Math.min(cap + 1, ceiling);
+  for (const [at, n] of caps.entries()) {
+    const isBearable = Math.abs(n - cap) === 1 || shares[at]! >= (1 - LOOK.cost) * own;
+    if (n !== cap && isBearable && told[at]! > told[caps.indexOf(best)]!) best = n;
+  }
+  const cost = Math.max(0, 1 - shares[caps.indexOf(best)]! / own);
+  return { cap: best, cost, slowness: Math.max(1, best / cap / (1 - cost)) };
 }

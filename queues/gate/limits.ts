@@ -46,8 +46,8 @@ export interface GatedLimits extends ToolLimits {
 /** What a budget has, as the gate reads it. */
 export interface BudgetLimits {
   readonly slots?: number;
-  /** How far the optimizer may raise them. Default: not at all. */
-  readonly maxSlots?: number;
+  /** How far the optimizer may raise them; `fit`: as far as machines carry what a call needs. Default: not at all. */
+  readonly maxSlots?: number | "fit";
   readonly rates?: readonly (readonly [max: number, durationMs: number])[];
 }
 
@@ -96,13 +96,22 @@ export function compileLimits(spec: ToolSpec): {
     ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
-  const { maxConcurrency } = spec.limits;
+  const maxSlots = spec.limits.maxConcurrency ?? boundOf(spec, limits.needs);
   const own = {
     ...ownBudget(spec.limits),
-    ...(maxConcurrency === undefined ? {} : { maxSlots: maxConcurrency }),
+    ...(concurrency === undefined || maxSlots === undefined ? {} : { maxSlots }),
   };
   const first = take(`tool:${spec.id}`, { slots: 1, cost });
   return { limits: { ...limits, budgets: [first, ...budgets] }, own };
+}
+
+/**
+ * A tool that says what its calls need may be raised as far as that fits. One call at a time may be what keeps calls
+ * apart that must not meet: only those that may be repeated may meet, too.
+ */
+function boundOf(spec: ToolSpec, needs: ToolLimits["needs"]): "fit" | undefined {
+  const isAlone = spec.limits.concurrency === 1 && !spec.idempotent;
+  return isAlone || Object.keys(needs).length === 0 ? undefined : "fit";
 }
 
 /** The private budget of whoever has a concurrency, a rate or both. */

@@ -49,8 +49,12 @@ export interface Observed {
     readonly bound: boolean;
     /** It was sent away with a 429. */
     readonly limited: boolean;
+    /** Its machine was full meanwhile: that it was slow says nothing about its service. */
+    readonly own: boolean;
     readonly atMs: number;
   }[];
+  /** Calls that are underway, by tool. */
+  readonly running: Readonly<Record<string, number>>;
 }
 
 type CallSample = [
@@ -60,16 +64,22 @@ type CallSample = [
   bound: number,
   end: string,
   atMs: number,
+  own: number,
 ];
 /** {@link Observed} as the script answers it. */
-export type ObservedTexts = Omit<Observed, "calls"> & { readonly calls: readonly string[] };
+export type ObservedTexts = Omit<Observed, "calls" | "running"> & {
+  readonly calls: readonly string[];
+  readonly running: Readonly<Record<string, string>>;
+};
 
-export function observedOf({ calls, ...seen }: ObservedTexts): Observed {
+export function observedOf({ calls, running, ...seen }: ObservedTexts): Observed {
   return {
     ...seen,
+    running: Object.fromEntries(Object.entries(running).map(([tool, n]) => [tool, Number(n)])),
     calls: Object.values(calls).map((text) => {
-      const [tool, ms, concurrency, bound, end, atMs] = readJson<CallSample>(text);
-      return { tool, ms, concurrency, bound: bound === 1, limited: end === "limited", atMs };
+      const [tool, ms, concurrency, bound, end, atMs, own] = readJson<CallSample>(text);
+      const limited = end === "limited";
+      return { tool, ms, concurrency, bound: bound === 1, limited, own: own === 1, atMs };
     }),
   };
 }

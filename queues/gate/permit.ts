@@ -18,6 +18,8 @@ export interface CallEnd {
   readonly retryAfterMs?: number;
   /** Units really used, by budget. */
   readonly actual?: Readonly<Record<string, number>>;
+  /** It went well, and was slow for this reason: its machine was full. */
+  readonly own?: boolean;
   /** The call was not made: what it took of rates is given back. */
   readonly unused?: boolean;
 }

@@ -78,8 +78,19 @@ type TrendName = "responseTimeMs" | "errorRate" | "throughputPerS";
 /** A tool to which less comes in a window is not foretold. */
 const LEAST_LEVEL = 0.001;
 
+/** Passes that come after so many times their interval are late, and so is what leaves out more than one. */
+const LATE = 2;
+
+/** How late a pass was. Milliseconds. */
+interface Lateness {
+  /** Since the pass before. */
+  readonly afterMs: number;
+  /** What of that no sample tells of. */
+  readonly unseenMs: number;
+}
+
 /** Reports of another version are not read: what they do not have nobody has to think of. */
-export const REPORT_VERSION = 2;
+export const REPORT_VERSION = 3;
 
 /** What one pass of the optimizer saw; the return value of its job. */
 export interface OptimizerReport {
@@ -88,6 +99,8 @@ export interface OptimizerReport {
   readonly windowMs: number;
   readonly samples: number;
   readonly metrics: Metrics;
+  /** The pass came late, or not all of the time before it was looked at; null: neither. */
+  readonly late: Lateness | null;
   /** How many times as long calls take as within the last hour; null: less than ten minutes of it are known. */
   readonly degradation: number | null;
   /** What the canary says; null: there is none, or nothing is known of it yet. */
@@ -119,6 +132,8 @@ export interface OptimizerReport {
 
 /** What a pass has to know beside the samples. */
 export interface Facts extends Bounds {
+  /** How often passes come. Milliseconds. */
+  readonly intervalMs: number;
   /** Shapes of the workflows whose runs were admitted lately, by the hash of their definition. */
   readonly shapes: Shapes;
   /** Null: there is none, or nothing is known of it yet. */
@@ -155,7 +170,7 @@ export function think(
     state: caps,
     lastId,
     ...moved
-  } = watchCaps(state.caps ?? NO_CAPS, facts.caps, found.state.windows, tuning.lastId);
+  } = watchCaps(state.caps ?? NO_CAPS, facts.caps, digest.atMs, tuning.lastId);
   const alerts = judgeAlerts(state.alerts, metrics, { degradation, canary: facts.canary });
   const { responseTimeMs, errorRate, throughputPerS, utilization } = metrics;
   const past = { responseTimeMs, errorRate, throughputPerS, utilization };
@@ -183,6 +198,7 @@ export function think(
       windowMs: window.ms,
       samples: window.samples,
       metrics,
+      late: latenessOf(state.findings.windows.at(-1), digest, facts.intervalMs),
       degradation: degradation.ratio,
       canary: facts.canary,
       health: healthScore({ ...metrics, bottlenecks: found.findings.length }),
@@ -204,6 +220,17 @@ export function think(
       },
     },
   };
+}
+
+function latenessOf(
+  before: Digest | undefined,
+  { atMs, ms }: Digest,
+  intervalMs: number,
+): Lateness | null {
+  if (before === undefined) return null;
+  const afterMs = atMs - before.atMs;
+  const unseenMs = Math.max(0, afterMs - ms);
+  return afterMs > LATE * intervalMs || unseenMs > intervalMs ? { afterMs, unseenMs } : null;
 }
 
 function trendsOf(history: readonly Past[]): Record<TrendName, Trend | null> {

@@ -149,7 +149,7 @@ async function fall({ redisUrl, seed }: CourseOrders): Promise<Coursed> {
 function auditLine(entry: AuditEntry): string {
   const { tool, what, from, to } = entry.adjustment;
   const said =
-    entry.event === "measured"
+    entry.event === "measured" && entry.effect !== null
       ? `${entry.effect.beforePerS.toFixed(1)} -> ${entry.effect.afterPerS.toFixed(1)} calls a second`
       : entry.adjustment.why;
   return `${entry.event} by ${entry.by}: ${what} of ${tool} ${from ?? "none"} -> ${to ?? "none"}, ${said}`;

@@ -91,7 +91,7 @@ export async function playPredictions(
       } satisfies WorldOrders);
       if (one.foretold !== undefined) onPlayed(predictedOf(index, one, other, one.foretold.after));
     });
-  await severalAtOnce(2, plays);
+  await severalAtOnce({ size: 2 }, plays);
 }
 
 function predictedOf(change: number, before: Fared, after: Fared, foretold: Fared): Predicted {

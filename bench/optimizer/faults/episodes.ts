@@ -24,8 +24,12 @@ export interface EpisodesOptions extends EpisodeTimes {
   /** Episodes that were played before. */
   readonly isPlayed: (what: EpisodeClass, seed: number) => boolean;
   readonly onPlayed: (played: Played) => void;
+  /** It could not hold its time, and is played once more. */
+  readonly onVoid: (played: Played) => void;
 }
 
+/** How often an episode is played until it holds its time. */
+const TRIES = 3;
 const PLAYER = new URL("player.js", import.meta.url);
 
 /** So many episodes of each class, each in a process of its own. */
@@ -47,6 +51,11 @@ export function episodesOf(options: EpisodesOptions): Task[] {
     .flat()
     .filter(({ what, seed }) => !isPlayed(what, seed));
   return orders.map((order) => async () => {
-    options.onPlayed(await inProcess<Played>(PLAYER, order));
+    let played = await inProcess<Played>(PLAYER, order);
+    for (let tries = 1; played.pace?.isVoid === true && tries < TRIES; tries++) {
+      options.onVoid(played);
+      played = await inProcess<Played>(PLAYER, order);
+    }
+    options.onPlayed(played);
   });
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Tutti } from "../../../src/index.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
 import { deploy } from "../world/deployment.ts";
+import { Pace } from "../world/pace.ts";
 import { Stage } from "../world/stage.ts";
 import { ancestorsOf } from "../world/workload.ts";
 import { draw, RATE_WINDOW_MS, type Fault } from "./draw.ts";
@@ -38,6 +39,7 @@ async function play({
   });
   const tutti = await deploy(stage, redisUrl, `{${what}-${seed}}`, MACHINES, workload.classes);
   const startMs = performance.now();
+  const pace = new Pace();
   let shift = 1;
   const arrivals = Promise.all(
     workload.perS.map(async (perS, index) => {
@@ -56,6 +58,7 @@ async function play({
     for (let atMs = LOOK_MS; atMs <= endMs; atMs += LOOK_MS) {
       await pause(Math.max(0, startMs + atMs - performance.now()));
       const report = await tutti.optimizer.report();
+      pace.passed(report === null || report.late !== null);
       if (report === null) continue;
       looks.push({
         atMs: performance.now() - startMs,
@@ -78,6 +81,7 @@ async function play({
   await Promise.all([arrivals, looking]);
   const before = ancestorsOf(workload);
   return played({
+    pace: pace.end(),
     what,
     seed,
     faultMs,

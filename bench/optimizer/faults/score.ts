@@ -1,3 +1,4 @@
+import type { PaceKept } from "../world/pace.ts";
 import type { EpisodeClass, Expected, Fault, FaultKind } from "./draw.ts";
 
 /** What the optimizer said at a moment. */
@@ -12,6 +13,7 @@ export interface Look {
 }
 
 interface Seen {
+  readonly pace: PaceKept;
   readonly what: EpisodeClass;
   readonly seed: number;
   readonly faultMs: number;
@@ -41,6 +43,8 @@ export interface Outcome {
 
 /** What came of an episode. */
 export interface Played {
+  /** None: it was played by an older version. */
+  readonly pace?: PaceKept;
   readonly what: EpisodeClass;
   readonly seed: number;
   readonly faults: readonly Fault[];
@@ -81,6 +85,7 @@ export function played(seen: Seen): Played {
     ({ atMs }) => atMs > STARTING_MS && (what === "healthy" || atMs < faultMs),
   );
   return {
+    pace: seen.pace,
     what,
     seed,
     faults,

@@ -23,11 +23,18 @@ export function inProcess<Answer>(program: URL, orders: object): Promise<Answer>
 /** Something that is yet to be played. */
 export type Task = () => Promise<void>;
 
-/** Plays so many at the same time, in their order. */
-export async function severalAtOnce(atOnce: number, tasks: readonly Task[]): Promise<void> {
+/** Plays so many at the same time, in their order; fewer from when the crew is made smaller. */
+export async function severalAtOnce(
+  crew: { readonly size: number },
+  tasks: readonly Task[],
+): Promise<void> {
   const left = [...tasks];
-  const hands = Array.from({ length: atOnce }, async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift())
+  const hands = Array.from({ length: crew.size }, async (_, hand) => {
+    for (
+      let next = left.shift();
+      next !== undefined;
+      next = hand < crew.size ? left.shift() : undefined
+    )
       // oxlint-disable-next-line no-await-in-loop -- so many at once
       await next();
   });

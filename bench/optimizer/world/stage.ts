@@ -19,6 +19,8 @@ interface StageOptions {
   readonly maxConcurrency?: ReadonlyMap<number, number>;
   /** Called when a step of a run begins to call its tool. */
   readonly onBegun?: (runId: string) => void;
+  /** Called when a call of a tool begins; what it returns is called when that has had its time. */
+  readonly onCalled?: (tool: WorkTool) => () => void;
   /** Called when a call of a tool has had its time. */
   readonly onEnded?: (tool: WorkTool) => void;
   /** What its calls mean to those who wait for them. Default: essential. */
@@ -37,6 +39,8 @@ export class Stage {
   readonly machines: Machines;
   /** Share of the calls of a tool that fail. */
   readonly failing = new Map<string, number>();
+  /** What the calls of a tool take in the place of what it says itself. */
+  readonly times = new Map<string, Pick<WorkTool, "seconds" | "spread">>();
   /** Machines on which the calls of a tool do not come back. */
   readonly stuck = new Map<string, string>();
   readonly #options: StageOptions;
@@ -121,8 +125,11 @@ export class Stage {
 
   /** Resolves when a call of a tool has had its time. */
   async call(tool: WorkTool, machine: number): Promise<void> {
-    const { random, onEnded } = this.#options;
-    await this.machines.call(machine, tool, 1_000 * logNormal(random, tool.seconds, tool.spread));
+    const { random, onEnded, onCalled } = this.#options;
+    const { seconds, spread } = this.times.get(tool.id) ?? tool;
+    const onOver = onCalled?.(tool);
+    await this.machines.call(machine, tool, 1_000 * logNormal(random, seconds, spread));
+    onOver?.();
     onEnded?.(tool);
   }
 

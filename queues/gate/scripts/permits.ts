@@ -141,9 +141,12 @@ local function giveBack(id, permit, call)
       mean = mean + (math.max(0, now - permit.s) - mean) / math.min(count, ${SERVICE_WINDOW})
       redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
     end
-    if learns and (call.class == 'ok' or call.class == 'limited') then
+    -- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
+    -- nothing of how much it carries.
+    local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
+    if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
       local beside = besideOf(permit, endedMs, runningBefore)
-      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now }))
+      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 }))
       redis.call('LTRIM', G .. '.samples', -${SAMPLES_KEPT}, -1)
     end
     redis.call('HINCRBY', G .. '.outcomes', base .. '\\n' .. call.class, 1)

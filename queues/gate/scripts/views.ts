@@ -57,7 +57,7 @@ end
 -- What has happened since the last call, for who learns from it.
 function operations.observe()
   redis.call('HSET', G, 'learns', 1)
-  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage') }
+  local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage'), running = hash(G .. '.running') }
   redis.call('DEL', G .. '.samples')
   return seen
 end

@@ -36,8 +36,8 @@ export function eventsOf({ adjustments, caps }: OptimizerReport): AuditEvent[] {
     ...(judged === undefined ? [] : [{ event: "judged" as const, by: ITSELF, ...judged }]),
     ...declined.map((one) => ({ event: "declined" as const, by: ITSELF, ...one })),
     ...(made === undefined ? [] : [{ event: "made" as const, by, adjustment: made }]),
-    ...caps.measured.map((one) => ({ event: "measured" as const, by: LEARNER, ...one })),
     ...caps.learned.map((adjustment) => ({ event: "learned" as const, by: LEARNER, adjustment })),
+    ...caps.measured.map((one) => ({ event: "measured" as const, by: LEARNER, ...one })),
   ];
 }
 

@@ -1,24 +1,29 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../../config/index.ts";
-import { kneeOf, type KneeState } from "../../../processors/index.ts";
+import type { KneeState } from "../../../processors/index.ts";
 import type { Gate, Keys } from "../../../queues/index.ts";
 import type { CapState, LearnedCap } from "../tuning/caps.ts";
-
-/** What the learner keeps of a service, as far as it is told here. */
-type KeptKnee = Pick<KneeState, "cap" | "reason" | "belief" | "found">;
 
 /** How many calls at once services carry, as the learner of the gate says. */
 export async function readCaps(redis: Redis, keys: Keys): Promise<Record<string, LearnedCap>> {
   const text = await redis.get(keys.learned);
-  const { knees = {} } = readJson<{ readonly knees?: Record<string, KeptKnee> }>(text ?? "{}");
+  const { knees = {} } = readJson<{
+    readonly knees?: Record<string, Pick<KneeState, "cap"> & Partial<KneeState>>;
+  }>(text ?? "{}");
   return Object.fromEntries(
-    Object.entries(knees)
+    Object.entries(knees).flatMap(([tool, { cap, changes }]) =>
       // What an older version kept is none of ours; the learner replaces it with its next pass.
-      .filter(([, knee]) => "belief" in knee)
-      .map(([tool, knee]) => [tool, { cap: knee.cap, reason: knee.reason, ...kneeOf(knee) }]),
+      changes === undefined ? [] : [[tool, { cap: heldOf(cap, changes), changes }]],
+    ),
   );
 }
+
+/** The cap that holds: with what 429s leave of it. */
+const heldOf = (cap: number | null, changes: KneeState["changes"]): number | null => {
+  const last = changes.at(-1);
+  return last === undefined ? cap : last.to;
+};
 
 /**
  * Lets the gate go by caps that somebody took back, and by no others. Told again with every pass, so that what was decided

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { TuttiError } from "../../../config/index.ts";
+import { PASS_MS, TuttiError } from "../../../config/index.ts";
 import {
   Canaries,
   OptimizerStore,
@@ -47,6 +47,8 @@ interface OptimizerParts {
   readonly keys: Keys;
   readonly samples: Samples;
   readonly gate: Gate;
+  /** How often passes come. Milliseconds; default: as shipped. */
+  readonly intervalMs?: number;
   /** Lets Bull Board, and workers without a gate, go by the limits of tools as they are now. */
   readonly show: (tools: readonly string[]) => Promise<void>;
   /** Says that an alert was raised or resolved. Default: it stands in the report only. */
@@ -61,13 +63,16 @@ export class Optimizer {
   readonly #gate: Gate;
   readonly #show: OptimizerParts["show"];
   readonly #announce: Announce | undefined;
+  readonly #intervalMs: number;
   readonly #recorder: Recorder;
   readonly #runs: Runs;
   readonly #shapes: ShapeReader;
   readonly #canaries: Canaries;
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
-  constructor({ redis, keys, samples, gate, show, announce }: OptimizerParts) {
+  constructor(parts: OptimizerParts) {
+    const { redis, keys, samples, gate, show, announce, intervalMs = PASS_MS } = parts;
+    this.#intervalMs = intervalMs;
     this.#show = show;
     this.#announce = announce;
     this.#redis = redis;
@@ -93,7 +98,8 @@ export class Optimizer {
     const shapes = await this.#shapes.of(known, samples);
     const canary = canaryOf(await this.#canaries.read(), await this.#runs.now());
     const caps = await readCaps(this.#redis, this.#keys);
-    const facts = { room, shapes, canary, caps, dryRun: known.dryRun ?? false };
+    const intervalMs = this.#intervalMs;
+    const facts = { intervalMs, room, shapes, canary, caps, dryRun: known.dryRun ?? false };
     let thought = think(known, samples, facts);
     const idea = thought?.report.adjustments.made ?? thought?.report.adjustments.proposed;
     // Thinking costs little: once more, with what the model says of the idea.

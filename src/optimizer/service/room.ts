@@ -1,14 +1,29 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../../config/index.ts";
-import type { BudgetLimits, Gate, Keys } from "../../../queues/index.ts";
+import {
+  MACHINE_UNITS,
+  type BudgetLimits,
+  type Gate,
+  type GatedLimits,
+  type Keys,
+} from "../../../queues/index.ts";
 import type { Room, ToolRoom } from "../tuning/adjustment.ts";
 
 const OWN = "tool:";
 
-/** The room of the tools that have a concurrency of their own, as the gate knows it. */
+/**
+ * The room of the tools that have a concurrency of their own, as the gate knows it. The bound is what the catalogue says,
+ * or as many calls as fit all machines by what each needs, as declared or learned, beside what else runs there.
+ */
 export async function readRoom(redis: Redis, keys: Keys): Promise<Room> {
-  const layers = await redis.hgetall(`${keys.gate}.layers:budgets`);
+  const { gate } = keys;
+  const [layers, limits, names] = await Promise.all([
+    redis.hgetall(`${gate}.layers:budgets`),
+    redis.hgetall(`${gate}.tools`),
+    redis.smembers(`${gate}.machines`),
+  ]);
+  const machines = await Promise.all(names.map((name) => redis.hgetall(`${gate}.machine:${name}`)));
   const slotsOf = (layer: string, tool: string): number | undefined => {
     const text = layers[`${layer}:${OWN}${tool}`];
     return text === undefined ? undefined : readJson<BudgetLimits>(text).slots;
@@ -22,15 +37,35 @@ export async function readRoom(redis: Redis, keys: Keys): Promise<Room> {
     if (declared === undefined) continue;
     const set = slotsOf("set", tool);
     const tuned = slotsOf("tuned", tool);
+    const known = readJson<Partial<GatedLimits>>(limits[tool] ?? "{}");
+    const max = maxSlots === "fit" ? Math.max(declared, fitOf(known, machines)) : maxSlots;
     room[tool] = {
       concurrency: set ?? tuned ?? declared,
       ...(tuned === undefined ? {} : { tuned }),
       declared,
-      max: maxSlots ?? declared,
+      max: max ?? declared,
       isSet: set !== undefined,
     };
   }
   return room;
+}
+
+type Machine = Readonly<Record<string, string>>;
+
+/** Calls that fit all machines at once; no more than the service behind the tool was seen to carry. */
+function fitOf({ needs = {}, cap }: Partial<GatedLimits>, machines: readonly Machine[]): number {
+  const fits = machines.map((machine) =>
+    Math.min(
+      ...Object.entries(needs).map(([resource, units]) => {
+        const capacity = Number(machine[`c:${resource}`] ?? machine["c:*"] ?? MACHINE_UNITS);
+        // A machine without a bound of its own is not to be filled beyond what it has.
+        const whole = capacity < 0 ? MACHINE_UNITS : capacity;
+        return Math.max(0, Math.floor((whole - Number(machine[`b:${resource}`] ?? 0)) / units));
+      }),
+    ),
+  );
+  const fit = fits.reduce((sum, one) => sum + one, 0);
+  return Number.isFinite(fit) ? Math.min(fit, cap || Infinity) : 0;
 }
 
 /**

@@ -1,23 +1,30 @@
-import type { Digest } from "../findings/digest.ts";
 import type { Effect } from "./adjustment.ts";
-import { effectAfter, measure, together, type Measured } from "./judge.ts";
-import { windowsBefore } from "./raise.ts";
 
 /** A learned cap that is taken back by hand stays so for so long. Milliseconds. */
 const PINNED_MS = 1_800_000;
-/** A cap that moves by less is the same: the learner looks above and below it again and again. */
-const LEAST_CHANGE = 0.2;
-/** Reasons for a cap that is meant to stay. */
-const SETTLED = new Set(["at_knee", "no_knee"]);
+
+/** A cap that the learner has moved, and what that did, as the learner says. */
+export interface LearnedChange {
+  /** Counts up. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly reason: string;
+  readonly knee: number | null;
+  readonly quietMs: number | null;
+  readonly beforePerS: number | null;
+  readonly afterPerS: number | null;
+  /** Null: it is still being measured. */
+  readonly verdict: "kept" | "taken_back" | null;
+}
 
 /** What the learner says of how many calls at once a service carries. */
 export interface LearnedCap {
   /** Null: it has shown no bound. */
   readonly cap: number | null;
-  readonly reason: string;
-  /** From how many calls at once on it is slower, and what a call takes below that; null: not seen yet. */
-  readonly knee: number | null;
-  readonly quietMs: number | null;
+  /** The last changes, the oldest first. */
+  readonly changes: readonly LearnedChange[];
 }
 
 /** A cap that the learner of the gate has moved. */
@@ -33,23 +40,27 @@ export interface CapChange {
   readonly atMs: number;
 }
 
-/** What a cap that the learner moved did; it watches that itself, so nothing follows from it. */
+/** What a cap that the learner moved did; it watches that itself, so nothing follows from it here. */
 export interface MeasuredCap {
   readonly adjustment: CapChange;
-  readonly effect: Omit<Effect, "bar">;
-}
-
-interface CapTrial {
-  readonly adjustment: CapChange;
-  readonly before: Measured;
-  readonly after: readonly Measured[];
+  /** Calls that ended in a second while more waited; null: none did. */
+  readonly effect: Pick<Effect, "beforePerS" | "afterPerS" | "gain"> | null;
+  /** Taken back: the learner went back towards what was before. */
+  readonly verdict: "kept" | "taken_back";
 }
 
 /** What is remembered of caps: plain JSON. */
 export interface CapState {
-  /** By tool, the cap that was told last, and the change whose effect is being measured. */
+  /** By tool, the cap that was told last, the number of the last change, and those whose effect is not told yet. */
   readonly told: Readonly<
-    Record<string, { readonly cap: number | null; readonly trial?: CapTrial }>
+    Record<
+      string,
+      {
+        readonly cap: number | null;
+        readonly number?: number;
+        readonly open?: readonly { readonly number: number; readonly adjustment: CapChange }[];
+      }
+    >
   >;
   /** Caps that somebody took back, and until when they stay so. Redis' clock, milliseconds. */
   readonly pins: Readonly<
@@ -67,40 +78,50 @@ export interface WatchedCaps {
   readonly measured: readonly MeasuredCap[];
 }
 
-/** Tells which caps the learner has moved to stay since the last time, and what the moves before did. */
+/**
+ * Tells of each cap that the learner has moved since the last time, and of each move what it did. While somebody has taken
+ * a cap back the learner's moves have no effect, and are not told.
+ */
 export function watchCaps(
   state: CapState,
   caps: Readonly<Record<string, LearnedCap>>,
-  windows: readonly Digest[],
+  nowMs: number,
   lastId: number,
 ): WatchedCaps {
-  const last = windows.at(-1);
-  const nowMs = last?.atMs ?? 0;
   const told: Record<string, CapState["told"][string]> = {};
   const learned: CapChange[] = [];
   const measured: MeasuredCap[] = [];
   let id = lastId;
-  for (const [tool, seen] of Object.entries(caps)) {
-    const before = state.told[tool] ?? { cap: seen.cap };
-    told[tool] = before;
-    const pin = state.pins[tool];
-    if (pin !== undefined && pin.untilMs > nowMs) continue;
-    if (isMoved(before.cap, seen)) {
-      const [from, to, why] = [before.cap, seen.cap, whyOf(seen)];
-      const adjustment: CapChange = { id: ++id, tool, what: "cap", from, to, why, atMs: nowMs };
+  for (const [tool, { cap, changes }] of Object.entries(caps)) {
+    const before = state.told[tool] ?? { cap };
+    const last = before.number ?? 0;
+    // Who learns anew counts anew.
+    const since = last > (changes.at(-1)?.number ?? 0) ? 0 : last;
+    const isPinned = (state.pins[tool]?.untilMs ?? 0) > nowMs;
+    const open = isPinned ? [] : [...(before.open ?? [])];
+    for (const change of isPinned ? [] : changes) {
+      if (change.number <= since) continue;
+      const { from, to, atMs } = change;
+      const adjustment: CapChange = {
+        id: ++id,
+        tool,
+        what: "cap",
+        from,
+        to,
+        why: whyOf(change),
+        atMs,
+      };
       learned.push(adjustment);
-      const old = windowsBefore(windows, 0).map((one) => measure(one, tool));
-      told[tool] = { cap: to, trial: { adjustment, before: together(old), after: [] } };
-    } else if (before.trial !== undefined && last !== undefined) {
-      const { trial } = before;
-      const after = [...trial.after, measure(last, tool)];
-      const effect = effectAfter(trial.before, after);
-      if (effect === null) told[tool] = { cap: before.cap, trial: { ...trial, after } };
-      else {
-        measured.push({ adjustment: trial.adjustment, effect });
-        told[tool] = { cap: before.cap };
-      }
+      open.push({ number: change.number, adjustment });
     }
+    const left = open.filter(({ number, adjustment }) => {
+      const change = changes.find((one) => one.number === number);
+      if (change?.verdict != null)
+        measured.push({ adjustment, effect: effectOf(change), verdict: change.verdict });
+      return change !== undefined && change.verdict === null;
+    });
+    const number = changes.at(-1)?.number ?? since;
+    told[tool] = { cap: isPinned ? before.cap : cap, number, open: left };
   }
   const pins = Object.fromEntries(
     Object.entries(state.pins).filter(([, { untilMs }]) => untilMs > nowMs),
@@ -116,18 +137,22 @@ export function pinCap(
 ): CapState | null {
   if (state.told[tool] === undefined || state.told[tool].cap !== to) return null;
   return {
-    told: { ...state.told, [tool]: { cap: from } },
+    told: { ...state.told, [tool]: { ...state.told[tool], cap: from, open: [] } },
     pins: { ...state.pins, [tool]: { cap: from, untilMs: nowMs + PINNED_MS } },
   };
 }
 
-function isMoved(before: number | null, { cap, reason }: LearnedCap): boolean {
-  if (!SETTLED.has(reason) || before === cap) return false;
-  return before === null || cap === null || Math.abs(cap - before) > LEAST_CHANGE * before;
+function effectOf({ beforePerS, afterPerS }: LearnedChange): MeasuredCap["effect"] {
+  if (beforePerS === null || afterPerS === null) return null;
+  return { beforePerS, afterPerS, gain: beforePerS === 0 ? 1 : afterPerS / beforePerS };
 }
 
-function whyOf({ cap, knee, quietMs }: LearnedCap): string {
-  if (cap === null || knee === null) return "the service showed no bound";
+function whyOf({ to, reason, knee, quietMs }: LearnedChange): string {
+  if (reason === "throttled") return "the service answered 429 again and again";
+  if (reason === "look_above") return "to see whether it carries more";
+  if (reason === "look_below") return "to see whether it is crowded, or slow for everybody";
+  if (reason === "slow_start") return "nothing is known of how many calls at once it carries";
+  if (to === null || knee === null) return "the service showed no bound";
   const quiet = quietMs === null ? "" : `; with fewer a call takes ${Math.round(quietMs)} ms`;
   return `the service becomes slower from ${knee} calls at once on${quiet}`;
 }

@@ -86,17 +86,6 @@ function missedOf(before: Measured, now: Measured): string | null {
   return busy(now) > busy(before) + MISSED ? "jobs wait that did not wait before" : null;
 }
 
-/** What a change that nobody has to judge did; null: too early to say. */
-export function effectAfter(
-  before: Measured,
-  after: readonly Measured[],
-): Omit<Effect, "bar"> | null {
-  const windows = after.slice(settlingOf(before, after));
-  if (windows.length < JUDGED_WINDOWS) return null;
-  const { bar: _, ...effect } = effectOf(before, together(windows), windows.length, true);
-  return effect;
-}
-
 /** Whether a gain could be told from chance after as many windows as are judged. */
 export function canProve(before: Measured, windows: number, gain: number): boolean {
   const ended = (before.ended * gain * JUDGED_WINDOWS) / Math.max(1, windows);

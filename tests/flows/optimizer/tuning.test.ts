@@ -224,6 +224,32 @@ test(
   },
 );
 
+test(
+  "a plain deployment is rebalanced as far as machines carry what a call needs, and the audit says so",
+  { timeout: 120_000 },
+  async ({ tuned: { flood, history, slots } }) => {
+    // Nobody has said how far: four calls of a quarter fit.
+    await flood("{ concurrency: 2 }, resources: { cpu: 0.25 }", () =>
+      pause(CALL_MS).then(() => null),
+    );
+    expect(await slots()).toBe(2);
+    const entries = await eventually(
+      async () => {
+        const all = lasting(await history());
+        expect(all.at(-1)).toMatchObject({ event: "judged", adjustment: { to: 4 } });
+        return all;
+      },
+      { timeoutMs: 90_000 },
+    );
+    expect(await slots()).toBe(4);
+    for (const entry of entries) expect(entry.adjustment.to).toBeLessThanOrEqual(4);
+    const last = entries.at(-1)!;
+    if (last.event !== "judged") throw new Error("it was not judged");
+    expect(last).toMatchObject({ by: "optimizer", verdict: "kept" });
+    expect(last.effect.gain).toBeGreaterThan(1);
+  },
+);
+
 test("a limit of the catalogue is a limit", async ({ tuned: { client, flood, slots } }) => {
   await flood("{ concurrency: 1 }", () => pause(CALL_MS).then(() => null));
   await eventually(

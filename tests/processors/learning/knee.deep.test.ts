@@ -21,7 +21,7 @@ interface World extends Partial<ServiceSetting> {
 
 const SEEDS = Array.from({ length: 32 }, (_, at) => SEED + 17 * at);
 /** Share of what a known knee would do, and turns of the cap a minute. */
-const BARS = { geometric: 0.9, reversals: 1.5 };
+const BARS = { geometric: 0.9, reversals: 2 };
 
 const there = (knee: number, back: number): readonly ServicePhase[] => [
   { fromS: 0, knee },

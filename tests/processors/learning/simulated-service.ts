@@ -31,7 +31,11 @@ export interface ServiceSetting {
 export interface ServiceCourse {
   /** When calls ended. Seconds. */
   readonly ends: readonly number[];
-  readonly caps: readonly { readonly atS: number; readonly cap: number | null }[];
+  readonly caps: readonly {
+    readonly atS: number;
+    readonly cap: number | null;
+    readonly reason: string;
+  }[];
 }
 
 /** As often as the learner decides. Seconds. */
@@ -49,7 +53,7 @@ interface Call {
 export function simulateService(setting: ServiceSetting): ServiceCourse {
   const { chance, phases, control } = setting;
   const ends: number[] = [];
-  const caps: { atS: number; cap: number | null }[] = [];
+  const caps: { atS: number; cap: number | null; reason: string }[] = [];
   let running: Call[] = [];
   let [atS, work, waiting, phase] = [0, 0, 0, phases[0]!];
   let [callS, passAtS] = [0, PASS_S];
@@ -72,8 +76,8 @@ export function simulateService(setting: ServiceSetting): ServiceCourse {
       running.push({ doneAt: work + needs, startS: atS, beganS: callS });
     }
   };
-  const note = (decision: { cap: number | null } | null) => {
-    if (decision !== null) caps.push({ atS, cap: decision.cap });
+  const note = (decision: { cap: number | null; reason: string } | null) => {
+    if (decision !== null) caps.push({ atS, ...decision });
   };
   fill();
   while (atS < setting.seconds) {
@@ -120,9 +124,11 @@ export function throughput({ ends }: ServiceCourse, fromS: number, toS: number):
   return ends.filter((endS) => endS > fromS && endS <= toS).length / (toS - fromS);
 }
 
-/** How often the cap turned from rising to falling or back, by minute. */
+/** How often the cap turned from rising to falling or back, by minute, but for looks: they come and go. */
 export function reversals({ caps }: ServiceCourse, fromS: number, toS: number): number {
-  const between = caps.filter(({ atS }) => atS > fromS && atS <= toS);
+  const between = caps.filter(
+    ({ atS, reason }) => atS > fromS && atS <= toS && !reason.startsWith("look"),
+  );
   const signs = between
     .slice(1)
     .map(({ cap }, at) => Math.sign((cap ?? 1_000) - (between[at]!.cap ?? 1_000)))

@@ -177,3 +177,33 @@ describe("what a step says", () => {
     expect(compileStepLimits(tool, { budgets: { gpu: 2 } })).toEqual({ budgets: [["gpu", 2, 2]] });
   });
 });
+
+describe("how far the optimizer may raise a concurrency", () => {
+  test.each([
+    { name: "as far as it says", limits: { concurrency: 2, maxConcurrency: 8 }, max: 8 },
+    {
+      name: "not at all",
+      limits: { concurrency: 2, maxConcurrency: 2 },
+      resources: { cpu: 0.1 },
+      max: 2,
+    },
+    { name: "as far as it fits", limits: { concurrency: 2 }, resources: { cpu: 0.1 }, max: "fit" },
+    { name: "nobody knows how far", limits: { concurrency: 2 }, max: undefined },
+    {
+      name: "not from one, which may keep calls apart",
+      limits: { concurrency: 1 },
+      resources: { cpu: 0.1 },
+      max: undefined,
+    },
+    {
+      name: "from one, where calls may be repeated",
+      limits: { concurrency: 1 },
+      resources: { cpu: 0.1 },
+      idempotent: true,
+      max: "fit",
+    },
+  ])("$name", ({ max, limits, resources = {}, idempotent = false }) => {
+    const fields = { limits, resources, idempotent };
+    expect(compileLimits(spec(fields)).own?.maxSlots).toBe(max);
+  });
+});

@@ -164,7 +164,7 @@ describe.skipIf(!inject("canEmbed"))("the embedded Redis", () => {
     // One that a living process holds.
     await withLock(lock, async () => {
       const stop = AbortSignal.timeout(50);
-      await expect(openRedis(config, { signal: stop })).rejects.toThrow();
+      await expect(openRedis(config, { signal: stop })).rejects.toThrow("abort");
     });
   });
 

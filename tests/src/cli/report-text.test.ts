@@ -20,6 +20,7 @@ const REPORT: OptimizerReport = {
     throughputPerS: 8,
     waitP95Ms: 200,
   },
+  late: null,
   health: { score: 0.7, level: "acceptable" },
   bottlenecks: [
     {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../../../src/optimizer/think.ts";
 import { sampleOf, toolOf } from "../../support/samples.ts";
 
-const FACTS = { room: {}, shapes: {}, canary: null, caps: {} };
+const FACTS = { intervalMs: 5_000, room: {}, shapes: {}, canary: null, caps: {} };
 const kept = (n: number, ms: number) => ({
   id: `${n}-0`,
   sample: sampleOf({
@@ -30,6 +30,26 @@ test("a pass remembers where it was, and tells metrics, health and what the old 
   });
   // 0.3 + 0.2 x 0.9 + 0.2 x 0.5 + 0.2 + 0.1, as times are off by 1 % at most.
   expect(first.report.health!.score).toBeCloseTo(0.88, 2);
+});
+
+test("a pass that comes late says so, and what of the time nobody has looked at", () => {
+  const passes = [[5], [10], [21, 22, 23, 24], [36]];
+  let state: OptimizerState = NOTHING_KNOWN;
+  const late = passes.map((seconds) => {
+    const thought = think(
+      state,
+      seconds.map((n) => kept(n, 1_000)),
+      FACTS,
+    )!;
+    state = thought.state;
+    return thought.report.late;
+  });
+  expect(late).toEqual([
+    null,
+    null,
+    { afterMs: 14_000, unseenMs: 10_000 },
+    { afterMs: 12_000, unseenMs: 11_000 },
+  ]);
 });
 
 test("times that grow are a trend, for the old rule a degradation, and at last an alert", () => {

@@ -23,6 +23,7 @@ export function reportText(report: OptimizerReport | null): string {
       ? `health unknown: ${metrics.calls === 0 ? "no call has ended" : "no use of any machine is known"} in the last ${duration(windowMs)}`
       : `health ${health.score.toFixed(3)} (${health.level})`,
     callsLine(report),
+    ...lateLines(report.late),
     ...(uses === "" ? [] : [`use of the busiest machine: ${uses}`]),
     ...canaryLines(report.canary),
     ...bottleneckLines(report.bottlenecks),
@@ -46,6 +47,13 @@ function callsLine({ metrics, degradation, windowMs }: OptimizerReport): string 
   const usual =
     degradation === null ? "" : ` (${degradation.toFixed(2)} times as long as in the last hour)`;
   return `${calls} calls in ${duration(windowMs)}: ${percent(successRate)} went well, mean ${time(responseTimeMs)}${usual}${soon}`;
+}
+
+function lateLines(late: OptimizerReport["late"]): string[] {
+  if (late === null) return [];
+  const { afterMs, unseenMs } = late;
+  const unseen = unseenMs > 0 ? `; ${duration(unseenMs)} of that were not looked at` : "";
+  return [`this pass came late, ${duration(afterMs)} after the one before${unseen}`];
 }
 
 function canaryLines(canary: OptimizerReport["canary"]): string[] {
@@ -121,7 +129,7 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
     case "learned":
       return ["learned", entry.adjustment.why];
     case "measured":
-      return ["measured", `${ratesOf(entry.effect)}, gain ${entry.effect.gain.toFixed(2)}`];
+      return [entry.verdict === "kept" ? "measured" : "taken back", effectText(entry.effect)];
     case "rolled_back":
       return ["rolled back", `by ${entry.by}`];
     case "judged": {
@@ -133,6 +141,11 @@ function storyOf(entry: AuditEntry): [what: string, why: string] {
     }
   }
 }
+
+const effectText = (effect: Extract<AuditEntry, { event: "measured" }>["effect"]): string =>
+  effect === null
+    ? "no call ended in its time"
+    : `${ratesOf(effect)}, gain ${effect.gain.toFixed(2)}`;
 
 const ratesOf = ({
   beforePerS,
