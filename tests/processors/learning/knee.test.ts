@@ -187,8 +187,8 @@ describe("the cap of an external tool", () => {
   it("reads what the version before kept, and goes on from there", () => {
     const knees = Array.from({ length: 68 }, (_, index) => 1.1 ** index);
     // It was nearly sure of 16 calls at once, of 2 s each.
-    const chance = knees.map((knee) => Math.exp(-50 * Math.log(knee / 16) ** 2));
-    const sum = chance.reduce((all, one) => all + one, 0);
+    const weights = knees.map((knee) => Math.exp(-50 * Math.log(knee / 16) ** 2));
+    const sum = weights.reduce((all, one) => all + one, 0);
     const before = {
       cap: 15,
       reason: "at_knee",
@@ -196,7 +196,7 @@ describe("the cap of an external tool", () => {
       throttledMs: null,
       buffer: { sinceMs: 1, calls: 2, bound: 2, concurrency: 20, log: 15, logSquares: 112 },
       belief: {
-        chance: chance.map((one) => one / sum),
+        chance: weights.map((one) => one / sum),
         logBase: knees.map(() => Math.log(2_000)),
         doubt: knees.map(() => 0.001),
       },
