@@ -16,7 +16,7 @@ import { repairRun, type RepairParts } from "./repair.ts";
 /** How often half-done work is looked for. Milliseconds. */
 export const SWEEP_INTERVAL_MS = 30_000;
 /** A pass takes no more runs after this time. Milliseconds. */
-const BUDGET_MS = 700;
+const BUDGET_MS = 500;
 /** Runs of each kind that are taken together. */
 const RUNS_AT_ONCE = 200;
 /** Runs that are looked at together: their commands go to Redis without waiting for each other's answers. */

@@ -1,15 +1,37 @@
 import { readJson, type Json } from "../../config/index.ts";
-import { FIELDS, parseStepRecord, type StepJob, type StepRecord } from "../../queues/index.ts";
+import {
+  FIELDS,
+  isReference,
+  parseStepRecord,
+  type StepJob,
+  type StepRecord,
+} from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledStep } from "./definitions.ts";
 
-/** What a step reads of its run's record before it decides anything, in one call. */
-export function fieldsOf(step: CompiledStep): string[] {
+/**
+ * What a step reads of its run's record before it decides anything, in one call. The items of a forEach read the same
+ * values, so those are not among it: {@link sortOut} gets them once for all.
+ */
+export function fieldsOf(step: CompiledStep, { item }: Pick<StepJob, "item">): string[] {
   return [
     ...step.definition.needs.map((need) => FIELDS.record(need)),
+    FIELDS.submittedAt,
+    ...(item === undefined ? valueFields(step) : []),
+  ];
+}
+
+/** Where the values stand that a step's expressions read. */
+function valueFields(step: CompiledStep): string[] {
+  return [
     ...step.reads.map((stepId) => FIELDS.output(stepId)),
     ...(step.readsRunInput ? [FIELDS.input] : []),
   ];
+}
+
+/** What replaces a step's own input, when it was resumed with another one. Items have their own. */
+export function editedOf({ stepId, epoch, item }: StepJob): string[] {
+  return epoch > 0 && item === undefined ? [FIELDS.edited(stepId)] : [];
 }
 
 /** The values of {@link fieldsOf}, sorted out. */
@@ -29,27 +51,38 @@ export async function sortOut(
   read: readonly (string | null)[],
 ): Promise<Found> {
   const { needs } = step.definition;
+  const { runId, epoch, item } = job;
   const dependencies = new Map(needs.map((need, index) => [need, parseStepRecord(read[index])]));
-  const steps: Record<string, unknown> = {};
-  for (const [index, stepId] of step.reads.entries()) {
-    const output = await engine.values.get(
-      job.runId,
-      FIELDS.output(stepId),
-      read[needs.length + index],
+  const isItem = item !== undefined;
+  const run = { runId, epoch, submittedAt: read[needs.length] ?? "" };
+  const fields = valueFields(step);
+  const at = needs.length + 1;
+  const values: (Json | undefined)[] = [];
+  for (const [index, field] of fields.entries()) {
+    if (isItem) {
+      values.push(await engine.values.shared(run, field));
+      continue;
+    }
+    const stored = read[at + index];
+    const isLarge = typeof stored === "string" && isReference(stored);
+    // What is made of it for a call is a copy, so others may have the same: the next step is likely to read it too.
+    values.push(
+      isLarge
+        ? await engine.values.shared(run, field, stored)
+        : await engine.values.get(runId, field, stored),
     );
-    steps[stepId] = view(dependencies.get(stepId), output);
   }
-  const input = step.readsRunInput
-    ? await engine.values.get(job.runId, FIELDS.input, read[needs.length + step.reads.length])
-    : undefined;
-  const at = needs.length + step.reads.length + (step.readsRunInput ? 1 : 0);
-  const edited = job.epoch > 0 && read[at] ? readJson<Json>(read[at]) : undefined;
+  const steps: Record<string, unknown> = {};
+  for (const [index, stepId] of step.reads.entries())
+    steps[stepId] = view(dependencies.get(stepId), values[index]);
+  const input = step.readsRunInput ? values[step.reads.length] : undefined;
+  const replacing = isItem || epoch === 0 ? null : read[at + fields.length];
   return {
     dependencies,
-    ...(edited === undefined || job.item !== undefined ? {} : { edited }),
+    ...(replacing ? { edited: readJson<Json>(replacing) } : {}),
     variables: {
       steps,
-      run: { id: job.runId, workflow: job.workflowId },
+      run: { id: runId, workflow: job.workflowId },
       ...(input === undefined ? {} : { input }),
     },
   };
@@ -57,7 +90,7 @@ export async function sortOut(
 
 /** Reads once more what a step reads, after something about its dependencies has changed. */
 export async function readAgain(engine: Engine, job: StepJob, step: CompiledStep): Promise<Found> {
-  return sortOut(engine, job, step, await engine.ledger.read(job.runId, fieldsOf(step)));
+  return sortOut(engine, job, step, await engine.ledger.read(job.runId, fieldsOf(step, job)));
 }
 
 /** What `steps.<id>` holds: the output only when there is one, so that reading a missing one is an error. */
