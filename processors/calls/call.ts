@@ -11,7 +11,7 @@ import { postconditionError } from "../decisions/conditions.ts";
 import { consequencesOf } from "../decisions/policy.ts";
 import { endOfFailure } from "../decisions/upstream.ts";
 import type { Candidate } from "../steps/admit.ts";
-import { editedOf, fieldsOf, sortOut, type Found } from "../steps/inputs.ts";
+import { editedOf, fieldsOf, ownCopy, sortOut, type Found } from "../steps/inputs.ts";
 import type { CancelSource } from "./cancellation.ts";
 import { keepResult, recall } from "./recall.ts";
 
@@ -130,6 +130,7 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
           input: (await engine.values.shared(run, FIELDS.input)) ?? {},
           output: (await engine.values.get(runId, FIELDS.output(stepId, item), output)) ?? null,
         },
+        shared: true,
       };
     },
     async bind(found, endUnknown) {
@@ -207,11 +208,11 @@ async function bind(
   { engine, job, step }: Candidate,
   template: Template,
   source: Json,
-  { variables: found }: Found,
+  found: Found,
 ): Promise<JsonObject> {
   if (!template.dynamic) return asObject(source);
   const { runId, stepId, item } = job.data;
-  const variables: Record<string, unknown> = { ...found };
+  const variables: Record<string, unknown> = { ...found.variables };
   const redactor = new Redactor();
   if (template.secrets.size > 0) {
     const secret = redactor.watch((name) => engine.secret(name));
@@ -224,7 +225,7 @@ async function bind(
     variables["index"] = item;
   }
   try {
-    return asObject(template.render(variables));
+    return ownCopy(found, asObject(template.render(variables)));
   } catch (thrown) {
     // An expression that fails tells what it was given.
     throw redactor.error(thrown);

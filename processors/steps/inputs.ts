@@ -39,6 +39,8 @@ export interface Found {
   readonly dependencies: ReadonlyMap<string, StepRecord>;
   /** Variables for the step's expressions, secrets and item aside. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Others read the same values: what a call gets of them has to be a copy, see {@link ownCopy}. */
+  readonly shared?: true;
   /** The input that was given when the run was resumed, instead of the step's own. */
   readonly edited?: Json;
 }
@@ -58,6 +60,7 @@ export async function sortOut(
   const fields = valueFields(step);
   const at = needs.length + 1;
   const values: (Json | undefined)[] = [];
+  let isShared = isItem;
   for (const [index, field] of fields.entries()) {
     if (isItem) {
       values.push(await engine.values.shared(run, field));
@@ -65,7 +68,8 @@ export async function sortOut(
     }
     const stored = read[at + index];
     const isLarge = typeof stored === "string" && isReference(stored);
-    // What is made of it for a call is a copy, so others may have the same: the next step is likely to read it too.
+    // The next step is likely to read it too.
+    isShared ||= isLarge;
     values.push(
       isLarge
         ? await engine.values.shared(run, field, stored)
@@ -85,7 +89,13 @@ export async function sortOut(
       run: { id: runId, workflow: job.workflowId },
       ...(input === undefined ? {} : { input }),
     },
+    ...(isShared ? { shared: true } : {}),
   };
+}
+
+/** What was made of shared values for one call: expressions yield parts of them, and a tool may change its input. */
+export function ownCopy<T extends Json>({ shared }: Found, made: T): T {
+  return shared === true ? structuredClone(made) : made;
 }
 
 /** Reads once more what a step reads, after something about its dependencies has changed. */

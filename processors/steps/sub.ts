@@ -26,7 +26,7 @@ import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
-import { editedOf, fieldsOf, sortOut } from "./inputs.ts";
+import { editedOf, fieldsOf, ownCopy, sortOut } from "./inputs.ts";
 import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
@@ -103,7 +103,7 @@ async function begin(
       );
     }
     const { hash, definition } = await engine.registry.resolve(step.definition.workflow ?? "");
-    const given = found.edited ?? step.input.render(found.variables);
+    const given = found.edited ?? ownCopy(found, step.input.render(found.variables));
     const input = completeRunInput(definition.inputs, isJsonObject(given) ? given : {});
     const { timeoutMs } = step.definition;
     const { added } = await startRun(engine, {

@@ -10,7 +10,7 @@ import type { Keys } from "../names.ts";
 const REFERENCE = "@";
 
 /** Values that a process keeps at hand, because others are likely to read them. Characters of their JSON. */
-export const VALUES_KEPT_CHARS = 32_000_000;
+const VALUES_KEPT_CHARS = 32_000_000;
 
 /** A run as it cannot come again: neither its next epoch nor a later run with its id has this address. */
 export interface RunAsOf {

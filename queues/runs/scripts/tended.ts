@@ -1,5 +1,5 @@
 /** How far the kinds are from each other: more than any time in milliseconds. */
-export const KIND_SPAN = 10_000_000_000_000;
+const KIND_SPAN = 10_000_000_000_000;
 
 /**
  * Who looks after runs finds those that may need it in one index, so that runs which only wait for their turn cost

@@ -1,6 +1,8 @@
 import { describe, expect } from "vitest";
 
 import type { JsonObject } from "../../../config/index.ts";
+import { forgetRun } from "../../../queues/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { test as onShared, type Orchestra } from "../../support/orchestra.ts";
 import { OwnRedis } from "../../support/own-redis.ts";
 import { workflow } from "../../support/workflows.ts";
@@ -11,6 +13,7 @@ const test = onShared.extend<{
   redisUrl: string;
   bytesOut: () => Promise<number>;
 }>({
+  // oxlint-disable-next-line no-empty-pattern
   server: async ({}, use) => {
     await using server = await OwnRedis.open();
     await use(server);
@@ -92,4 +95,53 @@ describe("what the items of a forEach read", () => {
       );
     },
   );
+
+  test("is each item's own to change", async ({ orchestra: { tutti, work } }) => {
+    await work({
+      probe: ({ list }) => {
+        const own = list as number[];
+        own.pop();
+        return own.length;
+      },
+    });
+    const { runId } = await tutti.submit(
+      workflow([
+        { id: "e", forEach: "[0, 1, 2, 3]", maxParallel: 1, with: { list: "${{ input.list }}" } },
+      ]),
+      { input: { list: [1, 2, 3] } },
+    );
+    const { steps } = await tutti.result(runId, { timeoutMs: 20_000 });
+    expect(steps["e"]?.output).toEqual([2, 2, 2, 2]);
+  });
+
+  test("is that of the run, also when its id was used before, or its input was replaced", async ({
+    orchestra: { tutti, work, parts },
+  }) => {
+    let fails = false;
+    await work({
+      probe: ({ value }) => {
+        if (fails) throw new Error("no");
+        return value ?? null;
+      },
+    });
+    const document = workflow([
+      {
+        id: "e",
+        forEach: "[0, 1]",
+        with: { value: "${{ input.value }}" },
+        retry: { maxAttempts: 1 },
+      },
+    ]);
+    const outputOf = async () =>
+      (await tutti.result("r", { timeoutMs: 20_000 })).steps["e"]?.output;
+    await tutti.submit(document, { runId: "r", input: { value: "first" } });
+    expect(await outputOf()).toEqual(["first", "first"]);
+    await eventually(async () => expect(await forgetRun(parts, "r")).toBe(true));
+    fails = true;
+    await tutti.submit(document, { runId: "r", input: { value: "second" } });
+    expect((await tutti.result("r", { timeoutMs: 20_000 })).state).toBe("failed");
+    fails = false;
+    await tutti.resume("r", { input: { value: "third" } });
+    expect(await outputOf()).toEqual(["third", "third"]);
+  });
 });
