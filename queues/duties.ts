@@ -18,6 +18,8 @@ export interface DutyState {
   readonly failedPasses: number;
   /** What the last pass could not do although it went on: `<run, tenant or lane>: <reason>`, the first 20. */
   readonly failures: readonly string[];
+  /** What was due when its last pass ended and is still to be done, such as runs to be removed. */
+  readonly behind?: number;
 }
 
 /** A duty as it is now. */

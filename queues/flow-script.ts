@@ -21,6 +21,8 @@ interface Client {
   defineCommand(name: string, script: { readonly lua: string; numberOfKeys: number }): void;
   /** Null when the flow was there. */
   tuttiAddFlow?: (args: readonly unknown[]) => Promise<unknown[] | null>;
+  /** How many could not be removed. */
+  tuttiRemoveJobs?: (args: readonly string[]) => Promise<number>;
 }
 
 type Call = readonly [script: string, args: readonly unknown[]];
@@ -106,5 +108,46 @@ while at <= #ARGV do
   at = at + 3 + given
 end
 return answers
+`;
+}
+
+/** The script of BullMQ that removes a job, as it is named without its version. */
+const REMOVING = "removeJob";
+
+/**
+ * Removes jobs with one script, in the order given, each by itself. False when some are locked by a worker. Jobs that are
+ * gone cost nothing: BullMQ would look for them in lists that may be long. None of them is passed by the gate any more.
+ *
+ * @param free the key of the jobs that the gate lets pass.
+ * @param jobs with how the keys of their queue begin.
+ */
+export async function removeTogether(
+  connection: object,
+  free: string,
+  jobs: readonly { readonly prefix: string; readonly jobId: string }[],
+): Promise<boolean> {
+  const client = connection as Client;
+  if (client.tuttiRemoveJobs === undefined) {
+    const name = Object.keys(client.scriptsSet).find((one) => one.split(":")[0] === REMOVING);
+    const lua = removeScript(client.scriptsSet[name!]!.lua);
+    client.defineCommand("tuttiRemoveJobs", { lua, numberOfKeys: 1 });
+  }
+  const args = jobs.flatMap(({ prefix, jobId }) => [prefix, jobId]);
+  return (await client.tuttiRemoveJobs!([free, ...args])) === 0;
+}
+
+function removeScript(text: string): string {
+  return `local remove = function(KEYS, ARGV)
+${text}
+end
+local locked = 0
+for at = 1, #ARGV, 2 do
+  local prefix, job = ARGV[at], ARGV[at + 1]
+  redis.call("ZREM", KEYS[1], job)
+  if redis.call("EXISTS", prefix .. job) == 1 and remove({ prefix .. job, prefix .. "repeat" }, { job, "0", prefix }) ~= 1 then
+    locked = locked + 1
+  end
+end
+return locked
 `;
 }

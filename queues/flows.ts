@@ -2,9 +2,9 @@ import { FlowProducer, type FlowJob } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS } from "../config/index.ts";
-import { flowBackend } from "./flow-script.ts";
+import { flowBackend, removeTogether } from "./flow-script.ts";
 import type { EdgeJob, RunJob } from "./jobs.ts";
-import { CONTROL_QUEUES } from "./names.ts";
+import { CONTROL_QUEUES, Keys } from "./names.ts";
 import type { ToolQueues } from "./tool-queues.ts";
 
 /** A job of a compiled tree. */
@@ -30,8 +30,10 @@ export const FAR_MS = 315_360_000_000;
 export const BACKOFF = "tutti";
 /** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
 const WITHOUT_LIMIT = 1_000_000;
-/** Jobs promoted or removed at the same time. */
+/** Jobs promoted at the same time. */
 const CHUNK = 200;
+/** Jobs that one call removes; keeps Redis free for others in between. */
+const REMOVED_PER_CALL = 100;
 
 /**
  * How long a control job pauses before its next attempt: it is tried without limit, so it must not spin.
@@ -78,6 +80,7 @@ export class Flows {
   readonly #producer: FlowProducer;
   readonly #queues: ToolQueues;
   readonly #prefix: string;
+  readonly #keys: Keys;
 
   constructor(connection: Redis, queues: ToolQueues, prefix: string) {
     this.#producer = new FlowProducer({ connection, prefix }, flowBackend);
@@ -85,6 +88,7 @@ export class Flows {
     this.#producer.on("error", () => {});
     this.#queues = queues;
     this.#prefix = prefix;
+    this.#keys = new Keys(prefix);
   }
 
   /**
@@ -195,18 +199,15 @@ export class Flows {
   async remove(
     jobs: readonly { readonly queue: string; readonly jobId: string }[],
   ): Promise<boolean> {
+    if (jobs.length === 0) return true;
+    const { client } = this.#queues.get(jobs[0]!.queue).getBackend();
     let all = true;
-    for (let from = 0; from < jobs.length; from += CHUNK) {
-      const removed = await Promise.all(
-        jobs.slice(from, from + CHUNK).map(async ({ queue, jobId }) => {
-          const bull = this.#queues.get(queue);
-          return (
-            (await bull.remove(jobId, { removeChildren: false })) === 1 ||
-            (await bull.getJob(jobId)) === undefined
-          );
-        }),
-      );
-      all &&= removed.every(Boolean);
+    for (let from = 0; from < jobs.length; from += REMOVED_PER_CALL) {
+      const some = jobs.slice(from, from + REMOVED_PER_CALL).map(({ queue, jobId }) => ({
+        prefix: `${this.#queues.qualified(queue)}:`,
+        jobId,
+      }));
+      all = (await removeTogether(await client, this.#keys.free, some)) && all;
     }
     await this.#queues.lanes.tidy(jobs.map(({ queue }) => queue));
     return all;

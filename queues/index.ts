@@ -26,6 +26,7 @@ export { pauseRun, unpauseRun } from "./lifecycle/pause.ts";
 export { counts, policyOf, type Policy } from "./lifecycle/policy.ts";
 export { reopenRun, type Reopen, type Reopened } from "./lifecycle/reopen.ts";
 export {
+  enqueueFound,
   enqueueRun,
   enqueueRuns,
   startRun,
@@ -192,6 +193,7 @@ export {
 } from "./triggers/triggers.ts";
 export { Turns, type Turn } from "./runs/turns.ts";
 export { ToolQueues } from "./tool-queues.ts";
+export type { Expiry, Page, Tending } from "./runs/tending.ts";
 export { isReference, storedForm, Values } from "./runs/values.ts";
 export { Waits, type SeenStep, type Decided, type WaitDecision } from "./runs/waits.ts";
 export {

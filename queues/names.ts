@@ -153,6 +153,18 @@ export class Keys {
   waiting(tenant: string): string {
     return `${this.prefix}.waiting:${tenant}`;
   }
+  /** Tenants with runs that wait for their turn; one of which none waits any more may still be here. */
+  get lines(): string {
+    return `${this.prefix}.lines`;
+  }
+  /** Open runs that may need somebody, by what they are at and when they were looked at last: see scripts/tended.ts. */
+  get tended(): string {
+    return `${this.prefix}.tended`;
+  }
+  /** How far the duties are that do not look at everything in one pass: a hash by name. */
+  get cursors(): string {
+    return `${this.prefix}.cursors`;
+  }
   /** Runs of a tenant that are at work. */
   admitted(tenant: string): string {
     return `${this.prefix}.admitted:${tenant}`;
@@ -216,6 +228,10 @@ export class Keys {
   /** What the gate keeps once for all; its other keys start with this one. */
   get gate(): string {
     return `${this.prefix}.gate`;
+  }
+  /** Jobs that it lets pass, because they will not call their tool. */
+  get free(): string {
+    return `${this.gate}.free`;
   }
   /** What was learned of tools and machines. */
   get learned(): string {

@@ -176,10 +176,14 @@ function judgeDuties(duties: readonly DutyView[]): Finding {
   if (duties.length === 0) return { ok: true, detail: "none was done yet: no worker has run" };
   const failing = duties.filter(({ error }) => error !== null);
   const partly = duties.filter(({ error, failures }) => error === null && failures.length > 0);
+  const behind = duties.filter((duty) => (duty.behind ?? 0) > 0);
   const latest = Math.max(...duties.map(({ lateMs }) => lateMs));
-  const told = [...failing, ...partly].map(
-    ({ name, error, failures }) => `${name}: ${error ?? failures[0]}`,
-  );
+  const told = [
+    ...[...failing, ...partly].map(
+      ({ name, error, failures }) => `${name}: ${error ?? failures[0]}`,
+    ),
+    ...behind.map((duty) => `${duty.name} is behind: ${duty.behind} are due and not done`),
+  ];
   if (told.length > 0) {
     const fix = "see the logs of the workers";
     return { ok: failing.length > 0 ? false : null, detail: told.join("; "), fix };

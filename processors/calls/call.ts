@@ -11,7 +11,7 @@ import { postconditionError } from "../decisions/conditions.ts";
 import { consequencesOf } from "../decisions/policy.ts";
 import { endOfFailure } from "../decisions/upstream.ts";
 import type { Candidate } from "../steps/admit.ts";
-import { fieldsOf, sortOut, type Found } from "../steps/inputs.ts";
+import { editedOf, fieldsOf, ownCopy, sortOut, type Found } from "../steps/inputs.ts";
 import type { CancelSource } from "./cancellation.ts";
 import { keepResult, recall } from "./recall.ts";
 
@@ -59,13 +59,13 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
     retry: called.retry,
     adaptive: policyOf(workflow.definition, stepId).onError === "adaptive",
     signal,
-    fields: [...fieldsOf(step), ...(job.data.epoch > 0 ? [FIELDS.edited(stepId)] : [])],
+    fields: [...fieldsOf(step, job.data), ...editedOf(job.data)],
     sortOut: (values) => sortOut(engine, job.data, step, values),
     async bind(found, endUnknown) {
       const input =
         other?.with === undefined
           ? await ownInput(candidate, found)
-          : await bind(candidate, template, other.with, found.variables);
+          : await bind(candidate, template, other.with, found);
       if (endUnknown) throw unknownEffect(called.tool);
       return input;
     },
@@ -110,7 +110,7 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
 function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
   const { engine, job, step } = candidate;
   const { compensate } = step.definition;
-  const { runId, workflowId, stepId, item } = job.data;
+  const { runId, workflowId, epoch, stepId, item } = job.data;
   if (compensate === undefined || step.undo === undefined)
     throw new TuttiError("internal_error", `${stepId} has no compensation`);
   const template = step.undo;
@@ -120,19 +120,21 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
     retry: compensate.retry,
     adaptive: false,
     signal,
-    fields: [FIELDS.output(stepId, item), FIELDS.input],
-    async sortOut([output, input]) {
+    fields: [FIELDS.output(stepId, item), FIELDS.submittedAt],
+    async sortOut([output, submittedAt]) {
+      const run = { runId, epoch, submittedAt: submittedAt ?? "" };
       return {
         dependencies: new Map(),
         variables: {
           run: { id: runId, workflow: workflowId },
-          input: (await engine.values.get(runId, FIELDS.input, input)) ?? {},
+          input: (await engine.values.shared(run, FIELDS.input)) ?? {},
           output: (await engine.values.get(runId, FIELDS.output(stepId, item), output)) ?? null,
         },
+        shared: true,
       };
     },
     async bind(found, endUnknown) {
-      const input = await bind(candidate, template, compensate.with, found.variables);
+      const input = await bind(candidate, template, compensate.with, found);
       if (endUnknown) throw unknownEffect(compensate.tool);
       return input;
     },
@@ -197,7 +199,7 @@ async function callTool(
 export async function ownInput(candidate: Candidate, found: Found): Promise<JsonObject> {
   const { definition, input } = candidate.step;
   return found.edited === undefined
-    ? bind(candidate, input, definition.with, found.variables)
+    ? bind(candidate, input, definition.with, found)
     : asObject(found.edited);
 }
 
@@ -206,11 +208,11 @@ async function bind(
   { engine, job, step }: Candidate,
   template: Template,
   source: Json,
-  found: Readonly<Record<string, unknown>>,
+  found: Found,
 ): Promise<JsonObject> {
   if (!template.dynamic) return asObject(source);
   const { runId, stepId, item } = job.data;
-  const variables: Record<string, unknown> = { ...found };
+  const variables: Record<string, unknown> = { ...found.variables };
   const redactor = new Redactor();
   if (template.secrets.size > 0) {
     const secret = redactor.watch((name) => engine.secret(name));
@@ -223,7 +225,7 @@ async function bind(
     variables["index"] = item;
   }
   try {
-    return asObject(template.render(variables));
+    return ownCopy(found, asObject(template.render(variables)));
   } catch (thrown) {
     // An expression that fails tells what it was given.
     throw redactor.error(thrown);

@@ -71,6 +71,8 @@ export class Duties {
   readonly #sweepIntervalMs: number;
   #worker: Worker | undefined;
   #due: Periodic | undefined;
+  /** Passes that take long end early when this worker is to. */
+  readonly #closing = new AbortController();
 
   constructor(engine: Engine, options: DutiesOptions) {
     this.#engine = engine;
@@ -111,6 +113,7 @@ export class Duties {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#due?.stop();
     await this.#worker?.close();
   }
@@ -138,7 +141,7 @@ export class Duties {
       const everyMs = this.#intervals()[name] ?? job.data.everyMs ?? 0;
       const beganAtMs = await this.#engine.runs.now();
       const since = performance.now();
-      const note = async (error: string | null, failures: readonly Failure[] = []) => {
+      const note = async (error: string | null, { failures = [], behind = 0 }: Told = {}) => {
         const failedPasses =
           error === null ? 0 : ((await states.find(name))?.failedPasses ?? 0) + 1;
         await states.note({
@@ -148,15 +151,16 @@ export class Duties {
           tookMs: Math.round(performance.now() - since),
           error,
           failedPasses,
+          behind,
           failures: failures.map((one) => `${one.id}: ${one.error}`),
         });
       };
       try {
         const done = await this.#pass(job);
-        const failures = failuresOf(done);
-        for (const one of failures)
+        const told: Told = done;
+        for (const one of told.failures ?? [])
           troubles.warn({ duty: name }, one.error, "a part of a duty failed");
-        await note(null, failures);
+        await note(null, told);
         return done;
       } catch (thrown) {
         troubles.warn({ duty: name }, thrown, "a duty failed");
@@ -170,7 +174,7 @@ export class Duties {
   async #pass(job: Job<CanaryJob>): Promise<object> {
     switch (job.name) {
       case "retention":
-        return removeExpired(this.#engine, this.#options.retention);
+        return removeExpired(this.#engine, this.#options.retention, this.#closing.signal);
       case "sweeper":
         return sweep(this.#engine, this.#sweepIntervalMs * QUIET_SHARE);
       case "places":
@@ -217,8 +221,9 @@ export class Duties {
   }
 }
 
-/** What a pass says that it could not do. */
-function failuresOf(report: object): readonly Failure[] {
-  const { failures = [] }: { readonly failures?: readonly Failure[] } = report;
-  return failures;
+/** What a pass says that it did not do. */
+interface Told {
+  readonly failures?: readonly Failure[];
+  /** What was due and is still to be done. */
+  readonly behind?: number;
 }

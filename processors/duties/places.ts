@@ -15,10 +15,16 @@ import {
   type StepOrItem,
   type StepRecord,
 } from "../../queues/index.ts";
+import { eachOf, keptOf, type Failure } from "./each-of.ts";
+import { eachPage } from "./each-page.ts";
 import type { RepairParts } from "./repair.ts";
 
 /** How often runs of which nothing can start are looked for. Milliseconds. */
 export const PLACES_INTERVAL_MS = 5_000;
+/** A pass takes no more tenants after this time. Milliseconds. */
+const BUDGET_MS = 500;
+/** Runs that are looked at together. */
+const AT_ONCE = 16;
 /** What a call waits for no longer than this is no reason to give a place away. Milliseconds. */
 const SOON_MS = 5_000;
 
@@ -28,6 +34,8 @@ export interface PlacesReport {
   readonly gave: readonly string[];
   /** Runs that got one. */
   readonly admitted: readonly string[];
+  /** Runs that could not be looked at in this pass; missing when there were none. */
+  readonly failures?: readonly Failure[];
 }
 
 /** What can be started where, found out once in a pass. */
@@ -48,18 +56,25 @@ export async function givePlaces(parts: RepairParts, presence: Presence): Promis
   const workers = await presence.alive();
   const served = new Set(workers.flatMap(({ tools }) => tools));
   const reach: Reach = { parts, served, queues: new Map() };
-  for (const tenant of await parts.runs.tenants()) {
-    for (const runId of await parts.runs.inTheWay(tenant)) {
-      const seen = await stuckSteps(reach, runId);
-      if (seen === null) continue;
-      const admitted = await parts.waits.givePlace(runId, seen, parts.maxRunning);
-      if (admitted === null) continue;
-      report.gave.push(runId);
-      report.admitted.push(...admitted);
-      await enqueueRuns(parts, admitted);
-    }
-  }
-  return report;
+  const look = async (runId: string): Promise<void> => {
+    const seen = await stuckSteps(reach, runId);
+    if (seen === null) return;
+    const admitted = await parts.waits.givePlace(runId, seen, parts.maxRunning);
+    if (admitted === null) return;
+    report.gave.push(runId);
+    report.admitted.push(...admitted);
+    await enqueueRuns(parts, admitted);
+  };
+  const { tending } = parts.runs;
+  const untilMs = performance.now() + BUDGET_MS;
+  const failures = await eachPage(
+    tending,
+    "places",
+    (from) => tending.lines(from),
+    () => performance.now() >= untilMs,
+    async (tenants) => eachOf(await tending.inTheWay(tenants), look, AT_ONCE),
+  );
+  return failures.length > 0 ? { ...report, failures: keptOf(failures) } : report;
 }
 
 /** The steps that would be the next to begin, here or in runs that work for it; null when something runs or can start. */

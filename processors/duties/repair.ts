@@ -5,7 +5,6 @@ import {
   jobsOf,
   parkAgain,
   parseStepRecord,
-  runOf,
   slot,
   stepsOf,
   treeOfRun,
@@ -31,6 +30,9 @@ export interface Repairs {
   readonly lost: string[];
 }
 
+/** Jobs whose states are asked for together. */
+const STATES_AT_ONCE = 100;
+
 type Job = { readonly queue: string; readonly jobId: string };
 
 /**
@@ -40,12 +42,11 @@ type Job = { readonly queue: string; readonly jobId: string };
  */
 export async function repairRun(
   parts: RepairParts,
-  runId: string,
+  run: FoundRun,
   nowMs: number,
 ): Promise<Repairs> {
   const repairs: Repairs = { released: [], lost: [] };
-  const run = await runOf(parts, runId);
-  if (run === null) return repairs;
+  const { runId } = run.address;
   if (run.state === "compensating") {
     await enqueueUndo(parts, runId);
     const able = Object.entries(run.definition.steps).filter(([, step]) => step.compensate);
@@ -60,21 +61,34 @@ export async function repairRun(
   const fields = steps.map(({ stepId, item }) => FIELDS.record(stepId, item));
   const texts = await parts.runs.fields(runId, fields);
   const records = new Map(fields.map((field, index) => [field, parseStepRecord(texts[index])]));
-  const tree = treeOfRun(parts, run);
   const open = steps.filter(
     ({ stepId, item }) => records.get(FIELDS.record(stepId, item))!.finishedAtMs === null,
   );
   await keepLanes(parts, run, open);
   await callAside(parts, run, repairs);
   await callPlaced(parts, run, steps, records, repairs);
-  for (const step of open) {
+  const looked = open.flatMap((step) => {
     const record = records.get(FIELDS.record(step.stepId, step.item))!;
-    if (step.item !== undefined && record.state !== "pending")
-      await callFinished(parts, run, step, repairs);
-    if (step.item === undefined && isReady(run, step.stepId, records))
-      await repairStep(parts, run, tree, { step, record, nowMs }, repairs);
+    const mayBeStuck =
+      step.item === undefined ? isReady(run, step.stepId, records) : record.state !== "pending";
+    return mayBeStuck ? [{ step, record }] : [];
+  });
+  for (let from = 0; from < looked.length; from += STATES_AT_ONCE) {
+    const some = looked.slice(from, from + STATES_AT_ONCE);
+    const states = await Promise.all(
+      some.map(({ step }) => {
+        const { queue, jobId } = jobOf(run, step);
+        return parts.flows.stateOf(queue, jobId);
+      }),
+    );
+    for (const [index, { step, record }] of some.entries()) {
+      const state = states[index]!;
+      if (step.item === undefined)
+        await repairStep(parts, run, { step, record, state, nowMs }, repairs);
+      else if (isFinished(state)) await callFinished(parts, run, step, repairs);
+    }
   }
-  if (open.length === 0) await repairRoot(parts, tree, repairs);
+  if (open.length === 0) await repairRoot(parts, treeOfRun(parts, run), repairs);
   else if (run.state === "running" && repairs.released.length + repairs.lost.length === 0)
     await parkAgain(parts, run.definition, runId);
   return repairs;
@@ -107,6 +121,7 @@ function isReady(
 async function callAside(parts: RepairParts, run: FoundRun, repairs: Repairs): Promise<void> {
   const { runId } = run.address;
   const slots = await parts.waits.heldBack(runId);
+  if (slots.length === 0) return;
   await parts.flows.promote(jobsOf(run, slots));
   await parts.waits.calledBack(runId, slots);
   repairs.released.push(...slots);
@@ -141,14 +156,17 @@ async function callPlaced(
 async function repairStep(
   parts: RepairParts,
   run: FoundRun,
-  tree: readonly TreeNode[],
-  { step, record, nowMs }: { step: StepOrItem; record: StepRecord; nowMs: number },
+  {
+    step,
+    record,
+    state,
+    nowMs,
+  }: { step: StepOrItem; record: StepRecord; state: string; nowMs: number },
   repairs: Repairs,
 ): Promise<void> {
   const { runId, epoch } = run.address;
   const { stepId } = step;
   const job = jobOf(run, step);
-  const state = await parts.flows.stateOf(job.queue, job.jobId);
   if (state === "unknown") {
     const ending = {
       outcome: "failed",
@@ -161,7 +179,7 @@ async function repairStep(
     return;
   }
   if (state === "waiting-children" && record.state === "pending") {
-    await release(parts, heldUnder(tree, job), stepId, repairs);
+    await release(parts, heldUnder(treeOfRun(parts, run), job), stepId, repairs);
     return;
   }
   if (isFinished(state)) await callFinished(parts, run, step, repairs);

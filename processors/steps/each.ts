@@ -40,7 +40,7 @@ export function eachProcessor(
     const step = workflow?.step(stepId);
     if (workflow === undefined || step === undefined) return { state: "gone" };
     const address = addressOf(job, step.definition.group);
-    const fields = [...fieldsOf(step), FIELDS.count(stepId)];
+    const fields = [...fieldsOf(step, job.data), FIELDS.count(stepId)];
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
     if (begun.status === "paused" || begun.status === "full")

@@ -26,7 +26,7 @@ import type { Engine } from "../engine.ts";
 import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
-import { fieldsOf, sortOut } from "./inputs.ts";
+import { editedOf, fieldsOf, ownCopy, sortOut } from "./inputs.ts";
 import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
@@ -45,7 +45,7 @@ export function subProcessor(
     const step = workflow?.step(stepId);
     if (workflow === undefined || step === undefined) return { state: "gone" };
     const address = addressOf(job, step.definition.group);
-    const fields = [...fieldsOf(step), ...(job.data.epoch > 0 ? [FIELDS.edited(stepId)] : [])];
+    const fields = [...fieldsOf(step, job.data), ...editedOf(job.data)];
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
     if (begun.status === "paused" || begun.status === "full")
@@ -103,7 +103,7 @@ async function begin(
       );
     }
     const { hash, definition } = await engine.registry.resolve(step.definition.workflow ?? "");
-    const given = found.edited ?? step.input.render(found.variables);
+    const given = found.edited ?? ownCopy(found, step.input.render(found.variables));
     const input = completeRunInput(definition.inputs, isJsonObject(given) ? given : {});
     const { timeoutMs } = step.definition;
     const { added } = await startRun(engine, {

@@ -194,9 +194,7 @@ async function removeJobs(
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
   const kept = new Set((options.except ?? []).flatMap((step) => jobsOfStep(run, step).map(name)));
   const all = [...nodes, ...holdJobs(tree), ...ours];
-  const gone = all.filter((job) => !kept.has(name(job)));
-  await parts.gate.passed(gone.filter(isOfTool).map(({ jobId }) => jobId));
-  return parts.flows.remove(gone);
+  return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
 }
 
 /** Removes the jobs that undid an epoch of a run. */

@@ -66,20 +66,27 @@ export interface FoundRun extends RunPlaces {
   readonly abort: Abort | null;
   /** BullMQ's priority of its steps. */
   readonly priority: number;
+  /** Whether its turn has come. */
+  readonly admitted: boolean;
+  /** How far the jobs of a large tree are: see {@link FIELDS.added}. */
+  readonly added: string | null;
   readonly parent?: ParentStep;
   readonly reopened?: ReopenedSteps;
 }
 
 /** What is known of a run; null when there is none. */
 export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun | null> {
-  const header = await runs.header(runId);
-  const definition = header === null ? null : await runs.definition(header.hash);
-  if (header === null || definition === null) return null;
-  const [abort, reopened, lanes] = await runs.fields(runId, [
+  const found = await runs.headerAnd(runId, [
     FIELDS.abort,
     FIELDS.reopened,
     FIELDS.lanes,
+    FIELDS.added,
+    FIELDS.admittedAt,
   ]);
+  const definition = found === null ? null : await runs.definition(found.header.hash);
+  if (found === null || definition === null) return null;
+  const { header } = found;
+  const [abort, reopened, lanes, added, admittedAt] = found.more;
   const { tenant, actor, correlationId, hash, state, epoch, workflowId, parent } = header;
   return {
     address: { workflowId, runId, epoch },
@@ -90,6 +97,8 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     state,
     abort: abort ? (JSON.parse(abort) as Abort) : null,
     priority: header.rank,
+    admitted: Boolean(admittedAt),
+    added: added ?? null,
     ...(parent === undefined ? {} : { parent }),
     ...(reopened ? { reopened: reopenedOf(reopened) } : {}),
   };
@@ -125,6 +134,11 @@ export async function stepsOf(
   const each = Object.keys(definition.steps).filter(
     (id) => definition.steps[id]?.forEach !== undefined,
   );
+  const own = Object.keys(definition.steps).map((stepId) => ({
+    stepId,
+    force: definition.steps[stepId]?.forEach !== undefined,
+  }));
+  if (each.length === 0) return own;
   const read = async (field: (id: string) => string): Promise<number[]> =>
     (await runs.fields(runId, each.map(field))).map((text) => Number(text ?? 0));
   const counts = await read((id) => FIELDS.count(id));
@@ -135,13 +149,7 @@ export async function stepsOf(
       item,
     })),
   );
-  return [
-    ...Object.keys(definition.steps).map((stepId) => ({
-      stepId,
-      force: definition.steps[stepId]?.forEach !== undefined,
-    })),
-    ...items,
-  ];
+  return [...own, ...items];
 }
 
 /** The job of a step, of one item of it, or of what undoes it. */

@@ -13,7 +13,7 @@ import { keysOfSteps, type RunKeys } from "../lanes/keys.ts";
 import { CONTROL_QUEUES, jobIds } from "../names.ts";
 import { FIELDS, type ParentStep } from "../runs/run-record.ts";
 import { storedForm } from "../runs/values.ts";
-import { runOf, treeOfRun, type RunParts } from "./parts.ts";
+import { runOf, treeOfRun, type FoundRun, type RunParts } from "./parts.ts";
 
 /** A run that is to be. */
 export interface RunStart {
@@ -131,9 +131,15 @@ async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]
  */
 export async function enqueueRun(parts: RunParts, runId: string): Promise<boolean> {
   const run = await runOf(parts, runId);
-  if (run === null || (run.state !== "queued" && run.state !== "running")) return false;
-  const [added, admittedAt] = await parts.runs.fields(runId, [FIELDS.added, FIELDS.admittedAt]);
-  if (!admittedAt || added === "2" || (run.state === "running" && added !== "1")) return false;
+  return run === null ? false : enqueueFound(parts, run);
+}
+
+/** The same for a run that was just read. */
+export async function enqueueFound(parts: RunParts, run: FoundRun): Promise<boolean> {
+  const { added, admitted } = run;
+  const { runId } = run.address;
+  if (run.state !== "queued" && run.state !== "running") return false;
+  if (!admitted || added === "2" || (run.state === "running" && added !== "1")) return false;
   const tree = treeOfRun(parts, run);
   if (added === "1") {
     await parts.flows.release(tree);

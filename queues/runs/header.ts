@@ -28,12 +28,13 @@ const HEADER = [
   "width",
 ] as const;
 
-/** Reads what a run is; null when there is nothing under the key. */
+/** Reads what a run is, and more fields of its record; null when there is nothing under the key. */
 export async function readHeader(
   redis: Redis,
   key: string,
   runId: string,
-): Promise<RecordHeader | null> {
+  fields: readonly string[],
+): Promise<{ readonly header: RecordHeader; readonly more: readonly (string | null)[] } | null> {
   const [
     state,
     hash,
@@ -49,9 +50,10 @@ export async function readHeader(
     rank,
     parent,
     width,
-  ] = await redis.hmget(key, ...HEADER);
+    ...more
+  ] = await redis.hmget(key, ...HEADER, ...fields);
   if (!state || !hash || !workflowId || !identity) return null;
-  return {
+  const header = {
     runId,
     workflowId,
     hash,
@@ -68,4 +70,5 @@ export async function readHeader(
     ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
     ...(width ? { width: Number(width) } : {}),
   };
+  return { header, more };
 }

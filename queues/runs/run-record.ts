@@ -180,6 +180,8 @@ export const FIELDS = {
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
+  /** When the run was submitted: tells it from an earlier one with the same id. */
+  submittedAt: "submittedAt",
   /** What the `key` of each step that has one has yielded: JSON by step. */
   lanes: "lanes",
   /** The same for an epoch, and those before it, when another input has led elsewhere since. */

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { LRUCache } from "lru-cache";
 
 import { readJson } from "../../config/index.ts";
 import { defineOnce } from "../connection/index.ts";
@@ -15,11 +16,12 @@ import {
   type StepError,
 } from "./run-record.ts";
 import { CANCEL_RUN_SCRIPT, CANCEL_SETTLED_SCRIPT, CANCEL_STEPS_SCRIPT } from "./scripts/cancel.ts";
-import { ADMIT_SCRIPT, CREATE_RUN_SCRIPT, DUE_SCRIPT } from "./scripts/create.ts";
+import { CREATE_RUN_SCRIPT, DUE_SCRIPT } from "./scripts/create.ts";
 import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "./scripts/finish.ts";
 import { PRIORITY_SCRIPT } from "./scripts/priority.ts";
 import { REOPEN_SCRIPT } from "./scripts/reopen.ts";
 import { BEGIN_UNDO_SCRIPT } from "./scripts/undo.ts";
+import { Tending } from "./tending.ts";
 
 /** What is written when a run is submitted. */
 export interface NewRun extends Identity {
@@ -70,7 +72,6 @@ export interface Finished {
 interface Commands {
   tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
   tuttiDue(...args: (string | number)[]): Promise<[string[], string[]]>;
-  tuttiAdmit(...args: (string | number)[]): Promise<string[]>;
   tuttiFinishRun(...args: (string | number)[]): Promise<string | null>;
   tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
   tuttiCancelSettled(key: string): Promise<number>;
@@ -81,23 +82,32 @@ interface Commands {
   tuttiForgetRun(...args: (string | number)[]): Promise<number>;
 }
 
+/** Definitions that are kept at hand. Characters of their JSON. */
+const DEFINITIONS_CHARS = 32_000_000;
+
 /** Steps that one call ends when a run is cancelled; keeps Redis free for others in between. */
 const CANCEL_CHUNK = 500;
+
+/** Steps and items that one call forgets when a run is removed. */
+const FORGET_CHUNK = 500;
 
 /** The records of runs: the truth about them (D12). */
 export class Runs {
   readonly #redis: Redis;
   readonly #commands: Commands;
   readonly #keys: Keys;
+  readonly #definitions = new LRUCache<string, RunDefinition>({ maxSize: DEFINITIONS_CHARS });
+  /** Which runs need somebody to look at them. */
+  readonly tending: Tending;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
+    this.tending = new Tending(redis, keys);
     const once = (name: keyof Commands, lua: string, numberOfKeys: number) =>
       defineOnce(redis, keys.prefix, name, { lua, numberOfKeys });
     once("tuttiCreateRun", CREATE_RUN_SCRIPT, 2);
     redis.defineCommand("tuttiDue", { lua: DUE_SCRIPT, numberOfKeys: 2 });
-    once("tuttiAdmit", ADMIT_SCRIPT, 0);
     once("tuttiFinishRun", FINISH_RUN_SCRIPT, 1);
     once("tuttiCancelRun", CANCEL_RUN_SCRIPT, 1);
     once("tuttiCancelSettled", CANCEL_SETTLED_SCRIPT, 1);
@@ -160,26 +170,31 @@ export class Runs {
     return { existing, rank: null, admitted: [] };
   }
 
-  /** The runs of a tenant that are at work, while others wait for their turn. */
-  async inTheWay(tenant: string): Promise<string[]> {
-    const waiting = await this.#redis.zcard(this.#keys.waiting(tenant));
-    return waiting === 0 ? [] : this.#redis.smembers(this.#keys.admitted(tenant));
-  }
-
-  /** Admits waiting runs of a tenant, as far as there is room. Their jobs can be added now. */
-  admit(tenant: string, maxRunning: number): Promise<string[]> {
-    return this.#commands.tuttiAdmit(this.#keys.prefix, tenant, maxRunning);
-  }
-
-  /** The definition with this content hash; null when no run uses it any more. */
+  /**
+   * The definition with this content hash; null when no run uses it any more. What a hash names never changes, so those
+   * that were read are kept for a while.
+   */
   async definition(hash: string): Promise<RunDefinition | null> {
+    const kept = this.#definitions.get(hash);
+    if (kept !== undefined) return kept;
     const text = await this.#redis.hget(this.#keys.definition(hash), "json");
-    return text === null ? null : (JSON.parse(text) as RunDefinition);
+    if (text === null) return null;
+    const definition = JSON.parse(text) as RunDefinition;
+    this.#definitions.set(hash, definition, { size: text.length });
+    return definition;
   }
 
   /** What a run is; null when there is none of this id. */
-  header(runId: string): Promise<RecordHeader | null> {
-    return readHeader(this.#redis, this.#keys.run(runId), runId);
+  async header(runId: string): Promise<RecordHeader | null> {
+    return (await this.headerAnd(runId, []))?.header ?? null;
+  }
+
+  /** The same, and more fields of its record, in one command. */
+  headerAnd(
+    runId: string,
+    fields: readonly string[],
+  ): Promise<{ readonly header: RecordHeader; readonly more: readonly (string | null)[] } | null> {
+    return readHeader(this.#redis, this.#keys.run(runId), runId, fields);
   }
 
   /** Fields of a record, in the order asked for. */
@@ -346,26 +361,6 @@ export class Runs {
     return this.#redis.zrange(this.#keys.open, "0", "-1");
   }
 
-  /** Ended runs of a tenant that are past their time or beyond the number to keep. */
-  async expired(
-    tenant: string,
-    kept: "done" | "failed",
-    beforeMs: number,
-    keep: number,
-    limit: number,
-  ): Promise<string[]> {
-    const key = this.#keys.ended(tenant, kept);
-    const old = await this.#redis.zrangebyscore(key, "-inf", beforeMs, "LIMIT", 0, limit);
-    const surplus = (await this.#redis.zcard(key)) - keep;
-    const oldest =
-      surplus > 0 ? await this.#redis.zrange(key, "0", String(Math.min(surplus, limit) - 1)) : [];
-    return [...new Set([...old, ...oldest])];
-  }
-
-  tenants(): Promise<string[]> {
-    return this.#redis.smembers(this.#keys.tenants);
-  }
-
   /** Redis' clock, in milliseconds since 1970. */
   async now(): Promise<number> {
     const [seconds, micros] = await this.#redis.time();
@@ -383,22 +378,21 @@ export class Runs {
       slots: readonly string[];
     },
   ): Promise<void> {
-    const keys = [
-      ...facts.forEachSteps.map((step) => this.#keys.items(runId, step)),
-      ...["input", "output"].map((field) => this.#keys.value(runId, field)),
-      ...facts.slots.map((slot) => this.#keys.value(runId, `o:${slot}`)),
-    ];
-    for (let from = 0; from < keys.length; from += 500)
-      await this.#redis.unlink(...keys.slice(from, from + 500));
-    const dead = facts.slots.map((slot) => `${runId} ${slot}`);
-    for (const key of [this.#keys.dead(), this.#keys.dead(facts.tenant)])
-      for (let from = 0; from < dead.length; from += 500)
-        await this.#redis.zrem(key, ...dead.slice(from, from + 500));
-    await this.#commands.tuttiForgetRun(
-      this.#keys.run(runId),
-      this.#keys.definition(facts.hash),
-      facts.tenant,
-    );
+    const { hash, tenant, forEachSteps, slots } = facts;
+    for (let from = 0; from === 0 || from < slots.length; from += FORGET_CHUNK) {
+      const isLast = from + FORGET_CHUNK >= slots.length;
+      const each = isLast ? forEachSteps : [];
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#commands.tuttiForgetRun(
+        this.#keys.run(runId),
+        this.#keys.definition(hash),
+        tenant,
+        isLast ? "1" : "0",
+        each.length,
+        ...each,
+        ...slots.slice(from, from + FORGET_CHUNK),
+      );
+    }
   }
 }
 

@@ -1,12 +1,36 @@
 import { randomBytes } from "node:crypto";
 
 import type { Redis } from "ioredis";
+import { LRUCache } from "lru-cache";
 
 import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES, TuttiError, type Json } from "../../config/index.ts";
 import type { Keys } from "../names.ts";
 
 /** Stands in the record for a value that is kept beside it. JSON never starts like this. */
 const REFERENCE = "@";
+
+/** Values that a process keeps at hand, because others are likely to read them. Characters of their JSON. */
+const VALUES_KEPT_CHARS = 32_000_000;
+
+/** A run as it cannot come again: neither its next epoch nor a later run with its id has this address. */
+export interface RunAsOf {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly submittedAt: string;
+}
+
+interface Kept {
+  readonly value: Json;
+  readonly chars: number;
+}
+
+/** What is read when a value is not at hand. */
+interface Wanted {
+  readonly runId: string;
+  readonly field: string;
+  /** What stands in the field, when that is known. */
+  readonly stored?: string;
+}
 
 /** A value whose step never says that it ended is gone after this time. Milliseconds. */
 const DRAFT_MS = 3_600_000;
@@ -18,10 +42,16 @@ const DRAFT_MS = 3_600_000;
 export class Values {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #kept: LRUCache<string, Kept, Wanted>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#kept = new LRUCache<string, Kept, Wanted>({
+      maxSize: VALUES_KEPT_CHARS,
+      sizeCalculation: ({ chars }) => Math.max(1, chars),
+      fetchMethod: (_key, _old, { context }) => this.#read(context),
+    });
   }
 
   /**
@@ -56,9 +86,26 @@ export class Values {
     stored: string | null | undefined,
   ): Promise<Json | undefined> {
     if (stored === null || stored === undefined) return undefined;
-    if (!stored.startsWith(REFERENCE)) return JSON.parse(stored) as Json;
-    const text = await this.#redis.get(this.#keys.value(runId, field));
-    return text === null ? undefined : (JSON.parse(text) as Json);
+    return (await this.#read({ runId, field, stored }))?.value;
+  }
+
+  /**
+   * The value in `field` of a run; undefined when there is none. It is read once for all who ask for it at about the same
+   * time, such as the items of a forEach, so it must not be changed. Only for what stays as it is within an epoch: the
+   * input, outputs of steps that have ended.
+   */
+  async shared(run: RunAsOf, field: string, stored?: string): Promise<Json | undefined> {
+    const { runId, epoch, submittedAt } = run;
+    const context = { runId, field, ...(stored === undefined ? {} : { stored }) };
+    const key = `${runId} ${submittedAt} ${epoch} ${field}`;
+    return (await this.#kept.fetch(key, { context }))?.value;
+  }
+
+  async #read({ runId, field, stored }: Wanted): Promise<Kept | undefined> {
+    const found = stored ?? (await this.#redis.hget(this.#keys.run(runId), field));
+    if (found === null) return undefined;
+    const text = isReference(found) ? await this.#redis.get(this.#keys.value(runId, field)) : found;
+    return text === null ? undefined : { value: JSON.parse(text) as Json, chars: text.length };
   }
 }
 

@@ -17,6 +17,7 @@ local abort = cjson.decode(ARGV[1])
 -- What a policy has begun to stop is undone whatever else stops it.
 local before = redis.call('HGET', KEYS[1], 'abort')
 if before and cjson.decode(before).compensate then abort.compensate = true end
+tend(prefix, runId, STOPPING, clock())
 redis.call('HSET', KEYS[1], 'state', 'cancelling', 'abort', cjson.encode(abort), 'left', '1')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncancelling')
 redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. ARGV[1])

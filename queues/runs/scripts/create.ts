@@ -49,6 +49,7 @@ if atOnce then
   for _, word in ipairs({ 'admittedAt', digits(now) }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   awaitJobs(prefix, runId, now)
+  tend(prefix, runId, AT_WORK, now)
   if not run.parent then redis.call('SADD', counted, runId) end
 end
 redis.call('HSET', KEYS[1], unpack(fields))
@@ -76,12 +77,22 @@ return answer
 `;
 
 /**
- * Admits waiting runs of a tenant. KEYS: none. ARGV: prefix, tenant, how many may be at work.
- * Returns the ids of the runs.
+ * Admits waiting runs of tenants. KEYS: none. ARGV: prefix, how many runs of a tenant may be at work, how many this call
+ * may admit, tenants. Returns the ids of the runs.
  */
 export const ADMIT_SCRIPT = `
 ${SHARED}${ADMISSION}
-return pump(ARGV[1], ARGV[2], tonumber(ARGV[3]), clock())
+local prefix, now, most = ARGV[1], clock(), tonumber(ARGV[3])
+local admitted = {}
+for i = 4, #ARGV do
+  local some = pump(prefix, ARGV[i], tonumber(ARGV[2]), now, most - #admitted)
+  for _, runId in ipairs(some) do admitted[#admitted + 1] = runId end
+  -- The last of its line may have been cancelled or held.
+  if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. ARGV[i]) == 0 then
+    redis.call('SREM', prefix .. '.lines', ARGV[i])
+  end
+end
+return admitted
 `;
 
 /**

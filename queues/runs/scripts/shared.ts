@@ -1,5 +1,6 @@
 import { AGE_MS } from "../../gate/constants.ts";
 import { RANKS, TENANTS } from "../../gate/scripts/ranks.ts";
+import { TENDED } from "./tended.ts";
 
 /** Jobs that whoever admitted a run has not added after this time are added by somebody else. Milliseconds. */
 export const ADDING_MS = 3_000;
@@ -14,7 +15,7 @@ local function digits(number) return string.format('%.0f', number) end
 local ENDED = { completed = true, completed_with_unmet_criteria = true, partial = true, failed = true, cancelled = true, timed_out = true }
 -- The prefix of the deployment and the run, out of the key of a record.
 local function partsOf(key) return string.match(key, '^(.-)%.run:(.*)$') end
-`;
+${TENDED}`;
 
 /**
  * Admission: which runs of a tenant are at work, and in which order the others get their turn. The more urgent class goes
@@ -55,6 +56,7 @@ local function admit(prefix, runId, now)
   redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
+  tend(prefix, runId, AT_WORK, now)
   -- For who samples: how much work of each kind has begun.
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   -- A sub-run works for one that counts already, and has its rank.
@@ -93,6 +95,7 @@ local function await(prefix, runId, now)
   local turn = redis.call('HINCRBY', fair, 'turns', 1) % TURNS
   local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
   redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(score), runId)
+  redis.call('SADD', prefix .. '.lines', facts[1])
   redis.call('HSET', key, 'awaits', digits(now))
 end
 
@@ -121,11 +124,12 @@ local function nextWaiting(prefix, tenant, now)
   return best.run
 end
 
--- Admits as many waiting runs of a tenant as there is room for, and names them.
-local function pump(prefix, tenant, cap, now)
+-- Admits as many waiting runs of a tenant as there is room for, and names them; with most: so many in one call.
+local function pump(prefix, tenant, cap, now, most)
   local admitted = {}
-  if redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then return admitted end
-  local free = cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant)
+  local line = prefix .. '.waiting:' .. tenant
+  if redis.call('EXISTS', line) == 0 then return admitted end
+  local free = math.min(cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant), most or math.huge)
   while free > 0 do
     local found = nextWaiting(prefix, tenant, now)
     if not found then break end
@@ -133,6 +137,7 @@ local function pump(prefix, tenant, cap, now)
     admitted[#admitted + 1] = found
     free = free - 1
   end
+  if admitted[1] and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
   return admitted
 end
 `;

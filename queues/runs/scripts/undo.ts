@@ -14,6 +14,7 @@ if ENDED[head[1]] or head[1] == 'compensating' or head[2] ~= ARGV[1] then return
 local prefix, runId = partsOf(KEYS[1])
 redis.call('HSET', KEYS[1], 'state', 'compensating', 'ending', ARGV[2], 'undoing', ARGV[3])
 redis.call('ZADD', prefix .. '.open', '+inf', runId)
+tend(prefix, runId, STOPPING, clock())
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncompensating')
 return 'compensating'
 `;

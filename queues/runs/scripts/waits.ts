@@ -11,6 +11,7 @@ local function resumeClock(key, now)
     redis.call('HDEL', key, 'remainingMs')
   end
   if not facts[3] then redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId) end
+  tend(prefix, runId, AT_WORK, now)
   redis.call('HDEL', key, 'away')
 end
 
@@ -24,6 +25,7 @@ local function stopClock(key, now)
     redis.call('ZADD', prefix .. '.open', '+inf', runId)
   end
   redis.call('SREM', prefix .. '.admitted:' .. tenant, runId)
+  tend(prefix, runId, ASIDE, now)
   return tenant
 end
 `;
@@ -124,9 +126,12 @@ local after = 'queued'
 if head[2] then
   resumeClock(KEYS[1], now)
   if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
-elseif not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
-  await(prefix, runId, now)
-  admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
+else
+  untend(prefix, runId)
+  if not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
+    await(prefix, runId, now)
+    admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
+  end
 end
 redis.call('HSET', KEYS[1], 'state', after)
 redis.call('HDEL', KEYS[1], 'pausedBy')

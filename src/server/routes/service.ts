@@ -29,10 +29,12 @@ export const serviceRoutes: readonly Route[] = [
         await tutti.ping();
         workers = (await tutti.workers()).length;
         if (workers === 0) reasons.push("no live worker");
-        for (const { name, error, failures, lateMs, everyMs } of await tutti.duties()) {
+        for (const { name, error, failures, behind, lateMs, everyMs } of await tutti.duties()) {
           if (error !== null) reasons.push(`the duty ${name} fails: ${error}`);
           if (failures.length > 0)
             warnings.push(`the duty ${name} could not do everything: ${failures[0]}`);
+          if (behind !== undefined && behind > 0)
+            warnings.push(`the duty ${name} is behind: ${behind} are due and not done`);
           if (lateMs > Math.max(LATE_MS, LATE_PASSES * everyMs))
             warnings.push(`the duty ${name} is ${Math.round(lateMs / 1_000)} s late`);
         }

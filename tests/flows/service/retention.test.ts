@@ -2,8 +2,10 @@ import type { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { removeExpired, type RepairParts } from "../../../processors/index.ts";
-import { forgetRun } from "../../../queues/index.ts";
+import { DutyStates, forgetRun, Keys } from "../../../queues/index.ts";
+import { startServer } from "../../../src/server/index.ts";
 import { eventually } from "../../support/eventually.ts";
+import { commandsOf, copyEnded } from "../../support/open-runs.ts";
 import { test } from "../../support/orchestra.ts";
 import { workflow } from "../../support/workflows.ts";
 
@@ -17,7 +19,7 @@ async function leftovers(redis: Redis, prefix: string): Promise<string[]> {
   return keys
     .filter(
       (key) =>
-        !/:(meta(:gated)?|events|stalled-check|marker|id)$|\.tenants$|tutti\.(duty|schedule|trigger):|\.workers$|\.worker-info$|\.samples(\.\w+)?$|\.optimizer(\.\w+)?$|\.admissions$|\.gate$|\.fair$|\.gate\.(tools|budgets|layers:\w+|machines?(:.*)?|processe?s(-info)?|process-info|busy:.*|service|outcomes|blocked|failures:.*|samples|learned|usage|counted|audit)$/.test(
+        !/:(meta(:gated)?|events|stalled-check|marker|id)$|\.tenants$|\.duties$|\.sent:|tutti\.(duty|schedule|trigger):|\.workers$|\.worker-info$|\.samples(\.\w+)?$|\.optimizer(\.\w+)?$|\.admissions$|\.gate$|\.fair$|\.gate\.(tools|budgets|layers:\w+|machines?(:.*)?|processe?s(-info)?|process-info|busy:.*|marks:.*|service|outcomes|blocked|failures:.*|samples|learned|usage|counted|audit)$/.test(
           key,
         ),
     )
@@ -182,5 +184,56 @@ describe("retention", () => {
     expect(await ids()).toEqual(["bad"]);
     expect(await removeExpired(parts, { ...forever, failedMs: -1 })).toEqual({ removed: 1 });
     expect(await removeExpired(parts, forever)).toEqual({ removed: 0 });
+  });
+
+  test("costs few commands a run, ends when it is told to, and says how far it is behind", async ({
+    orchestra: { tutti, work, parts },
+    redis,
+    prefix,
+  }) => {
+    await work({ probe: () => 1 });
+    const { runId } = await tutti.submit(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]), {
+      runId: "ended",
+    });
+    expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
+    await copyEnded(redis, prefix, runId, { count: 1_500, name: "copy" });
+    const keep = { runs: 1, ms: 60_000, failedMs: 60_000 };
+    expect(await removeExpired(parts, keep, AbortSignal.abort())).toEqual({
+      removed: 0,
+      behind: 1_500,
+    });
+    let report = { removed: 0, behind: 0 };
+    const commands = await commandsOf(redis, async () => {
+      report = { behind: 0, ...(await removeExpired(parts, keep)) };
+    });
+    expect(report.removed + report.behind).toBe(1_500);
+    // More than a pass of a minute once removed, also where little can be done in a pass.
+    expect(report.removed).toBeGreaterThan(500);
+    expect(commands).toBeLessThan(4 * report.removed + 100);
+    await eventually(async () => {
+      await removeExpired(parts, keep);
+      expect(await tutti.list({ limit: 10 })).toHaveLength(1);
+    });
+    expect((await redis.keys(`${prefix}*copy*`)).length).toBe(0);
+  });
+
+  test("what it is behind is told by /ready", async ({ orchestra: { tutti }, redis, prefix }) => {
+    const states = new DutyStates(redis, new Keys(prefix));
+    await states.note({
+      name: "retention",
+      everyMs: 10_000,
+      beganAtMs: Date.now(),
+      tookMs: 8_000,
+      error: null,
+      failedPasses: 0,
+      failures: [],
+      behind: 12,
+    });
+    const { registry } = tutti;
+    const config = { host: "127.0.0.1", port: 0 };
+    const server = await startServer({ tutti, registry, config });
+    const ready = (await (await fetch(`${server.url}/ready`)).json()) as { warnings: string[] };
+    await server.close();
+    expect(ready.warnings).toEqual(["the duty retention is behind: 12 are due and not done"]);
   });
 });
