@@ -29,7 +29,7 @@ export const MAX_DOCUMENT_BYTES = 5_000_000;
 /** Steps that the expressions of one template may take together. A step takes some 50 to 100 ns. */
 export const MAX_EXPRESSION_STEPS = 1_000_000;
 /** What the expressions of one template may yield together, and the longest text on the way. Bytes. */
-export const MAX_EXPRESSION_BYTES = 16_000_000;
+export const MAX_EXPRESSION_BYTES = 2 * MAX_VALUE_BYTES;
 /** Steps of one check of a value against a JSON Schema. A step takes some 10 to 40 ns. */
 export const MAX_SCHEMA_STEPS = 10_000_000;
 /** Schemas inside one JSON Schema, itself included. Each takes some 0.2 ms to compile. */
