@@ -18,8 +18,8 @@ import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
 import { bindHttp } from "./http.ts";
 import { bindInProcess } from "./in-process.ts";
-import { McpServers } from "./mcp-servers.ts";
-import { bindMcp } from "./mcp.ts";
+import { bindMcp } from "./mcp/bind.ts";
+import { McpServers } from "./mcp/servers.ts";
 import { baseEnvironment } from "./process-group.ts";
 import { Redactor, type SecretSource } from "./secrets.ts";
 

@@ -6,7 +6,8 @@ import {
   SdkHttpError,
 } from "@modelcontextprotocol/client";
 
-import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../config/index.ts";
+import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../../config/index.ts";
+import { faultOf } from "./message.ts";
 
 function codeOf(thrown: unknown): ErrorCode {
   // The server's own word: an internal error may pass, a refusal will not.
@@ -27,6 +28,12 @@ function codeOf(thrown: unknown): ErrorCode {
  */
 export function mcpFailure(thrown: unknown, server: string, overflow: boolean): TuttiError {
   if (isTuttiError(thrown)) return thrown;
+  const fault = faultOf(thrown);
+  if (fault)
+    return new TuttiError(fault.code, `${server}: ${fault.message}`, {
+      details: { server },
+      cause: fault,
+    });
   const status = thrown instanceof SdkHttpError ? thrown.status : undefined;
   const options = {
     details: { server, ...(status !== undefined && { status }) },

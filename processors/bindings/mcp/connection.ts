@@ -15,12 +15,12 @@ import {
   type Allowances,
   type JsonObject,
   type McpServerSpec,
-} from "../../config/index.ts";
-import { GuardedAgent } from "./guarded-agent.ts";
-import { rootOf } from "./http.ts";
-import { StdioTransport } from "./mcp-stdio.ts";
-import type { BaseEnvironment } from "./process-group.ts";
-import { asText, bindingVariables } from "./variables.ts";
+} from "../../../config/index.ts";
+import { GuardedAgent } from "../guarded-agent.ts";
+import { rootOf } from "../http.ts";
+import type { BaseEnvironment } from "../process-group.ts";
+import { asText, bindingVariables } from "../variables.ts";
+import { StdioTransport } from "./stdio.ts";
 
 /** A message is the value with its escapes and envelope around it. */
 const MAX_MESSAGE_BYTES = 2 * MAX_VALUE_BYTES;

@@ -1,8 +1,8 @@
 import type { CallToolResult } from "@modelcontextprotocol/client";
 
-import { TuttiError, type Json } from "../../config/index.ts";
-import type { BoundTool } from "./binding.ts";
-import type { McpServers } from "./mcp-servers.ts";
+import { TuttiError, type Json } from "../../../config/index.ts";
+import type { BoundTool } from "../binding.ts";
+import type { McpServers } from "./servers.ts";
 
 /** Of a failed tool's text in messages. Characters. */
 const MAX_MESSAGE_CHARS = 500;
