@@ -13,6 +13,7 @@ import {
 } from "../../config/index.ts";
 import type { BoundTool } from "./binding.ts";
 import { runCommand, type CommandResult } from "./command-run.ts";
+import { base64Value, textOf } from "./content/text.ts";
 import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
@@ -29,8 +30,9 @@ function argumentsOf(value: Json): string[] {
   return value === null ? [] : [asText(value)];
 }
 
-function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: string): Json {
-  const text = stdout.toString("utf8").replace(/\r?\n$/, "");
+function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command: string): Json {
+  if (output === "base64") return base64Value(stdout);
+  const text = textOf(stdout, command).replace(/\r?\n$/, "");
   if (parse === "text") return text;
   if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
   try {
@@ -132,7 +134,7 @@ export function bindCommand(
         );
       if (result.exitCode === null || !binding.okExitCodes.includes(result.exitCode))
         throw failureOf(run.command, result);
-      return parseOutput(result.stdout, binding.parse, run.command);
+      return parseOutput(result.stdout, binding, run.command);
     },
     close: () => Promise.resolve(),
   };
