@@ -14,6 +14,7 @@ import type { BoundTool, CallContext } from "./binding.ts";
 import { ACCEPT_ENCODING, decodeContent } from "./content/encoding.ts";
 import { base64Value, charsetOf, textOf } from "./content/text.ts";
 import { GuardedAgent } from "./guarded-agent.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
 type Headers = Dispatcher.ResponseData["headers"];
@@ -34,14 +35,6 @@ function hasDotSegment(address: string): boolean {
 function parseUrl(text: string): URL {
   if (URL.canParse(text) && !hasDotSegment(text)) return new URL(text);
   throw new TuttiError("input_invalid", `no valid address: ${text}`);
-}
-
-/** Milliseconds of a Retry-After header: seconds, or a date. */
-export function retryAfterMs(header: unknown, nowMs: number): number | undefined {
-  if (typeof header !== "string") return undefined;
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1_000;
-  const dateMs = Date.parse(header);
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 
 /** What a status other than 2xx means for the step. */

@@ -2,6 +2,7 @@ import {
   checkPlainData,
   REFUSED_VALUE_KEYS,
   compileSchema,
+  MAX_RETRY_AFTER_MS,
   MAX_VALUE_BYTES,
   TuttiError,
   ValidationError,
@@ -21,6 +22,7 @@ import { bindInProcess } from "./in-process.ts";
 import { bindMcp } from "./mcp/bind.ts";
 import { McpServers } from "./mcp/servers.ts";
 import { baseEnvironment } from "./process-group.ts";
+import { withinPause } from "./retry-after.ts";
 import { Redactor, type SecretSource } from "./secrets.ts";
 
 export interface BindToolsOptions {
@@ -32,6 +34,8 @@ export interface BindToolsOptions {
   readonly secret?: SecretSource;
   /** Where PATH, HOME and LANG of commands and stdio servers come from. Default: usual values. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The longest pause that a tool may ask for. Milliseconds. Default: an hour. */
+  readonly maxRetryAfterMs?: number;
 }
 
 export interface CallOptions {
@@ -141,7 +145,8 @@ export class BoundTools {
       return redactor.value(checkedOutput(spec, output));
     } catch (thrown) {
       this.watchServerSecrets(redactor);
-      throw redactor.error(scope.aborted ? scope.reason : thrown);
+      const { maxRetryAfterMs = MAX_RETRY_AFTER_MS } = this.options;
+      throw redactor.error(scope.aborted ? scope.reason : withinPause(thrown, maxRetryAfterMs));
     } finally {
       scope.end();
       bound.scopes.delete(scope);
