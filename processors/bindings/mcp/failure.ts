@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/client";
 
 import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../../config/index.ts";
+import { LimitedError } from "./http.ts";
 import { faultOf } from "./message.ts";
 
 function codeOf(thrown: unknown): ErrorCode {
@@ -34,6 +35,11 @@ export function mcpFailure(thrown: unknown, server: string, overflow: boolean): 
       details: { server },
       cause: fault,
     });
+  if (thrown instanceof LimitedError) {
+    const { retryAfterMs } = thrown;
+    const { code, message, details } = mcpFailure(thrown.cause, server, overflow);
+    return new TuttiError(code, message, { details: { ...details, retryAfterMs }, cause: thrown });
+  }
   const status = thrown instanceof SdkHttpError ? thrown.status : undefined;
   const options = {
     details: { server, ...(status !== undefined && { status }) },
