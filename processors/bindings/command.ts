@@ -46,8 +46,17 @@ function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command:
   }
 }
 
-function failureOf(command: string, result: CommandResult): TuttiError {
-  const { exitCode, exitSignal, stderr } = result;
+/** Of standard error in details. Characters. */
+const MAX_STDERR_CHARS = 4_096;
+
+function failureOf(
+  command: string,
+  result: CommandResult,
+  redact: (text: string) => string,
+): TuttiError {
+  const { exitCode, exitSignal } = result;
+  // More is kept than is shown, so that the beginning, where a secret may have been cut, is not shown.
+  const stderr = redact(result.stderr).slice(-MAX_STDERR_CHARS);
   const lastLine = stderr.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
   const how = exitCode === null ? `was ended by ${exitSignal}` : `exited with ${exitCode}`;
   return new TuttiError(
@@ -133,7 +142,7 @@ export function bindCommand(
           `${run.command} wrote more than ${binding.maxOutputBytes} bytes`,
         );
       if (result.exitCode === null || !binding.okExitCodes.includes(result.exitCode))
-        throw failureOf(run.command, result);
+        throw failureOf(run.command, result, context.redact);
       return parseOutput(result.stdout, binding, run.command);
     },
     close: () => Promise.resolve(),

@@ -10,13 +10,14 @@ import {
   type Binding,
   type Json,
 } from "../../config/index.ts";
-import type { BoundTool, CallContext } from "./binding.ts";
+import type { BindingContext, BoundTool, CallContext } from "./binding.ts";
 import { ACCEPT_ENCODING, decodeContent } from "./content/encoding.ts";
 import { base64Value, charsetOf, textOf } from "./content/text.ts";
 import { GuardedAgent } from "./guarded-agent.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
+type CallRedact = BindingContext["redact"];
 type Headers = Dispatcher.ResponseData["headers"];
 type HttpBinding = Extract<Binding, { type: "http" }>;
 
@@ -38,13 +39,18 @@ function parseUrl(text: string): URL {
 }
 
 /** What a status other than 2xx means for the step. */
-function statusFailure(response: Dispatcher.ResponseData, body: string, url: URL): TuttiError {
+function statusFailure(
+  response: Dispatcher.ResponseData,
+  body: string,
+  url: URL,
+  redact: CallRedact,
+): TuttiError {
   const { statusCode: status, headers } = response;
   const wait = retryAfterMs(headers["retry-after"], Date.now());
   const details = {
     status,
     url: url.origin + url.pathname,
-    body: body.slice(0, MAX_ERROR_BODY_CHARS),
+    body: redact(body).slice(0, MAX_ERROR_BODY_CHARS),
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
   const message = `${url.host} answered ${status}`;
@@ -186,7 +192,7 @@ export function bindHttp(
       const { statusCode: status, headers } = response;
       const { maxResponseBytes: max } = binding;
       if (status < 200 || status > 299)
-        throw statusFailure(response, await errorText(bytes, headers, max), url);
+        throw statusFailure(response, await errorText(bytes, headers, max), url, context.redact);
       const coding = headers["content-encoding"];
       const plain = await decodeContent(bytes, coding, max, url.host);
       if (binding.output === "base64")

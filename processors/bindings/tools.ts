@@ -134,7 +134,16 @@ export class BoundTools {
 
     const redactor = new Redactor();
     const secret = redactor.watch((name) => context.secret(name));
-    const scope = new CallScope(id, context, options.timeoutMs ?? spec.timeoutMs, secret);
+    const scope = new CallScope(
+      id,
+      context,
+      options.timeoutMs ?? spec.timeoutMs,
+      secret,
+      (text) => {
+        this.watchServerSecrets(redactor);
+        return redactor.text(text);
+      },
+    );
     for (const name of options.secrets ?? []) secret(name);
     bound.scopes.add(scope);
     try {

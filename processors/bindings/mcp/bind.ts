@@ -29,15 +29,19 @@ function resultValue(result: CallToolResult): Json {
 export function bindMcp(servers: McpServers, tool: string): BoundTool {
   return {
     async call(input, context) {
-      const { signal, correlationId } = context;
+      const { signal, correlationId, redact } = context;
       const result = await servers.for(input).call({ tool, input, signal, correlationId });
       if (result.isError !== true) return resultValue(result);
       const text = result.content
         .map((block) => (block.type === "text" ? block.text : `[${block.type}]`))
         .join("\n");
-      throw new TuttiError("tool_failed", text.slice(0, MAX_MESSAGE_CHARS) || `${tool} failed`, {
-        details: { tool },
-      });
+      throw new TuttiError(
+        "tool_failed",
+        redact(text).slice(0, MAX_MESSAGE_CHARS) || `${tool} failed`,
+        {
+          details: { tool },
+        },
+      );
     },
     // The servers are shared; whoever made them closes them.
     close: () => Promise.resolve(),
