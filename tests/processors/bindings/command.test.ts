@@ -217,12 +217,12 @@ test("what a command leaves behind ends with it", async () => {
 
 test("a secret is taken out before standard error is cut", async () => {
   const secret = `${"k".repeat(40)}\n${"z".repeat(40)}`;
-  const write = (text: string) => ["-e", `console.error(${text}); process.exit(1)`];
+  const complain = (text: string) => ["-e", `console.error(${text}); process.exit(1)`];
   const tools = toolsOf({
     // The message is the last line, and the details are the last 4,096 characters: both end within the secret.
-    "t.lines": { args: write("process.env.TOKEN"), env: { TOKEN: "${{ secrets.TOKEN }}" } },
+    "t.lines": { args: complain("process.env.TOKEN"), env: { TOKEN: "${{ secrets.TOKEN }}" } },
     "t.tail": {
-      args: write("process.env.TOKEN + '.'.repeat(4060)"),
+      args: complain("process.env.TOKEN + '.'.repeat(4060)"),
       env: { TOKEN: "${{ secrets.TOKEN }}" },
     },
   });

@@ -28,14 +28,18 @@ afterAll(() => {
   server.close();
 });
 
-function call(binding: object, input = {}) {
+async function call(binding: object): Promise<unknown> {
   const text = stringify({
     tutti: 1,
     allow: { commands: [process.execPath], privateHosts: ["127.0.0.1"] },
     tools: [{ id: "t", name: "t", category: "foundation", capabilities: ["x"], binding }],
   });
   const tools = bindTools({ registry: new ToolRegistry(parseCatalogue(text, "t.yaml")) });
-  return tools.call("t", input, contextOf()).finally(async () => tools.close());
+  try {
+    return await tools.call("t", {}, contextOf());
+  } finally {
+    await tools.close();
+  }
 }
 
 const fetched = (
