@@ -49,6 +49,8 @@ export const RETAIN_FAILED_MS = 30 * 86_400_000;
 export const WORKER_RETRY_MS = 1_000;
 /** Submitting fails with `redis_unavailable` after this time. Milliseconds. */
 export const REDIS_DEADLINE_MS = 5_000;
+/** The longest pause that a service may ask for (Retry-After). Milliseconds. */
+export const MAX_RETRY_AFTER_MS = 3_600_000;
 /** How long a stopping worker waits for its running steps. Milliseconds. */
 export const GRACE_MS = 30_000;
 /** Runs of a tenant that are at work at the same time; the others wait for their turn. (R64) */

@@ -35,6 +35,7 @@ export {
   type References,
   type Scope,
 } from "./expressions/expression.ts";
+export { inspectJsonInSlices, type SlicedJson } from "./documents/json-slices.ts";
 export { findTextProblem, parseJson } from "./documents/json-text.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";

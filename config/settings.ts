@@ -5,6 +5,7 @@ import {
   DEFAULT_STRATEGY,
   GRACE_MS,
   LOCK_DURATION_MS,
+  MAX_RETRY_AFTER_MS,
   MAX_RUNNING_RUNS,
   REDIS_DEADLINE_MS,
   RETAIN_FAILED_MS,
@@ -153,6 +154,11 @@ export const configSchema = z.strictObject({
     .describe(
       "Runs of a tenant that are at work at the same time; the others wait. The same for all processes of a deployment.",
     ),
+  maxRetryAfterMs: timer
+    .default(MAX_RETRY_AFTER_MS)
+    .describe(
+      "The longest pause that a service may ask for with `Retry-After`; a longer one is cut to it. Milliseconds.",
+    ),
   retainRuns: whole(1, 1_000_000)
     .default(RETAIN_RUNS)
     .describe("Finished runs that are kept per tenant."),
@@ -185,6 +191,7 @@ export const VARIABLES = {
   controlLockDurationMs: ["TUTTI_CONTROL_LOCK_DURATION_MS"],
   redisDeadlineMs: ["TUTTI_REDIS_DEADLINE_MS"],
   maxRunning: ["TUTTI_MAX_RUNNING"],
+  maxRetryAfterMs: ["TUTTI_MAX_RETRY_AFTER_MS"],
   retainRuns: ["TUTTI_RETAIN_RUNS"],
   retainMs: ["TUTTI_RETAIN_MS"],
   retainFailedMs: ["TUTTI_RETAIN_FAILED_MS"],

@@ -59,6 +59,8 @@ export interface StartWorkerOptions {
   readonly sweepIntervalMs?: number;
   /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
   readonly graceMs?: number;
+  /** The longest pause that a service may ask for with `Retry-After`. Milliseconds. Default: an hour. */
+  readonly maxRetryAfterMs?: number;
   /** Ended runs that are kept per tenant. Default: 1,000. */
   readonly retainRuns?: number;
   /** How long ended runs are kept. Milliseconds. Default: 7 days. */

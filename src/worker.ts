@@ -152,6 +152,7 @@ class RunningWorker implements TuttiWorker {
       handlers: { ...builtInHandlers, ...options.handlers },
       secret,
       ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),
     });
     const served = registry
       .list()

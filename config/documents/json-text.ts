@@ -21,40 +21,91 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-/** Behind the text that begins at `at`. */
-function endOfText(text: string, at: number): number {
-  for (let end = text.indexOf('"', at + 1); end !== -1; end = text.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return end + 1;
-  }
-  return text.length;
-}
-
 /**
- * What in a JSON text would be changed or could hurt when it is read: numbers that JavaScript cannot hold, more
- * than {@link MAX_DATA_DEPTH} levels. One look at each character; whether it is JSON is the parser's to say.
+ * Looks for what in a JSON text would be changed or could hurt when it is read: numbers that JavaScript cannot hold,
+ * more than {@link MAX_DATA_DEPTH} levels. One look at each character, in as many goes as the caller likes; whether
+ * it is JSON is the parser's to say.
  */
-export function findTextProblem(text: string): TextProblem | undefined {
-  let depth = 0;
-  for (let at = 0; at < text.length;) {
+export class TextScan {
+  problem: TextProblem | undefined;
+  private readonly text: string;
+  private at = 0;
+  private depth = 0;
+  private inText = false;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** Whether there is nothing more to look at. */
+  get done(): boolean {
+    return this.problem !== undefined || this.at >= this.text.length;
+  }
+
+  /** Looks at about so many characters more. */
+  advance(characters: number): void {
+    const until = Math.min(this.text.length, this.at + characters);
+    while (this.at < until && this.problem === undefined)
+      if (this.inText) this.skipText(until);
+      else this.look();
+  }
+
+  private look(): void {
+    const { text, at } = this;
     const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfText(text, at);
-    else if (code === 45 || (code >= 48 && code <= 57)) {
+    if (code === 45 || (code >= 48 && code <= 57)) {
       NUMBER.lastIndex = at;
       const digits = NUMBER.exec(text)?.[0] ?? "-";
       const message = numberProblem(digits);
-      if (message !== undefined) return { message, offset: at };
-      at += digits.length;
-    } else {
-      if (code === 91 || code === 123) depth++;
-      else if (code === 93 || code === 125) depth--;
-      if (depth > MAX_DATA_DEPTH)
-        return { message: `expected at most ${MAX_DATA_DEPTH} levels, got: more`, offset: at };
-      at++;
+      if (message !== undefined) this.problem = { message, offset: at };
+      this.at += digits.length;
+      return;
+    }
+    this.at++;
+    if (code === QUOTE) this.inText = true;
+    else if (code === 91 || code === 123) this.depth++;
+    else if (code === 93 || code === 125) this.depth--;
+    if (this.depth > MAX_DATA_DEPTH)
+      this.problem = {
+        message: `expected at most ${MAX_DATA_DEPTH} levels, got: more`,
+        offset: at,
+      };
+  }
+
+  /** Goes on to the end of the text, or to `until` and perhaps one character further: no escape is left half seen. */
+  private skipText(until: number): void {
+    const part = this.text.slice(this.at, until);
+    let from = 0;
+    for (;;) {
+      const quote = part.indexOf('"', from);
+      const end = quote === -1 ? part.length : quote;
+      const slashes = slashesBefore(part, end);
+      if (quote === -1) {
+        this.at += part.length + (slashes % 2);
+        return;
+      }
+      if (slashes % 2 === 0) {
+        this.at += quote + 1;
+        this.inText = false;
+        return;
+      }
+      from = quote + 1;
     }
   }
-  return undefined;
+}
+
+/** How many backslashes stand right before a place. */
+export function slashesBefore(text: string, place: number): number {
+  let count = 0;
+  while (count < place && text.charCodeAt(place - 1 - count) === BACKSLASH) count++;
+  return count;
+}
+
+/** The first problem that {@link TextScan} finds. */
+export function findTextProblem(text: string): TextProblem | undefined {
+  const scan = new TextScan(text);
+  scan.advance(text.length);
+  return scan.problem;
 }
 
 function numberProblem(digits: string): string | undefined {
@@ -68,7 +119,7 @@ function numberProblem(digits: string): string | undefined {
 }
 
 /** Line and column of a place, counted from 1. */
-function placeOf(text: string, offset: number): string {
+export function placeOf(text: string, offset: number): string {
   const before = text.slice(0, offset);
   const line = before.split("\n").length;
   return `line ${line}, column ${offset - before.lastIndexOf("\n")}`;

@@ -56,6 +56,8 @@ const commandBinding = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   /** Text given on standard input; expressions are allowed. */
   stdin: z.string().optional(),
+  /** `parsed` = as `parse` says, which wants UTF-8; `base64` = {encoding, data, bytes}, for what is no text. */
+  output: z.enum(["parsed", "base64"]).default("parsed"),
   /** How standard output becomes the step's output. */
   parse: z.enum(["text", "lines", "json"]).default("text"),
   /** Exit codes that are no failure (`git grep` answers 1 when nothing matched). */
@@ -76,9 +78,12 @@ const httpBinding = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
   /** Request body: a value with expressions, sent as JSON. */
   body: z.json().optional(),
-  /** `body` = the parsed body only; `response` = {status, headers, body}. */
-  output: z.enum(["body", "response"]).default("body"),
-  /** More response than this ends the call with `tool_output_invalid`. Bytes. */
+  /**
+   * `body` = the parsed body only; `response` = {status, headers, body}; `base64` = {encoding, data, bytes, mediaType},
+   * for what is no text.
+   */
+  output: z.enum(["body", "response", "base64"]).default("body"),
+  /** More response than this, before or after decoding, ends the call with `tool_output_invalid`. Bytes. */
   maxResponseBytes: z.int().positive().default(16_000_000),
 });
 

@@ -20,6 +20,12 @@ export interface CallContext {
   readonly secret: (name: string) => string;
 }
 
+/** What a binding is told beside that. */
+export interface BindingContext extends CallContext {
+  /** A text without the secrets of the call. To be asked before a text is cut: a piece of a secret is not found any more. */
+  readonly redact: (text: string) => string;
+}
+
 /** A tool that can be called. Every kind of binding keeps the promises of tests/processors/bindings/contract.ts. */
 export interface BoundTool {
   /** Whether the work may go on after its signal was aborted: then the caller must not wait for it. */
@@ -30,7 +36,7 @@ export interface BoundTool {
    * @throws TuttiError: `tool_timeout`, `tool_unavailable` and `step_execution_failed` may be tried again;
    * `tool_failed`, `tool_denied`, `tool_output_invalid` and `secret_missing` may not.
    */
-  call(input: JsonObject, context: CallContext): Promise<Json>;
+  call(input: JsonObject, context: BindingContext): Promise<Json>;
   /** Releases connections and processes. Calls that are still running are aborted. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { TuttiError } from "../../config/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
-import type { CallContext } from "./binding.ts";
+import type { BindingContext, CallContext } from "./binding.ts";
 
 /** What the caller of a tool gives; its signal need not be a whole AbortSignal. */
 export type CallerContext = Omit<CallContext, "signal"> & { readonly signal: CancelSource };
@@ -12,7 +12,7 @@ export type CallerContext = Omit<CallContext, "signal"> & { readonly signal: Can
  * It is the context that tools see. Its signal is made when somebody asks for it: most functions never
  * do, and making one costs as much as all else that is done for a call.
  */
-export class CallScope implements CallContext {
+export class CallScope implements BindingContext {
   readonly runId: string;
   readonly stepId: string;
   readonly tenant: string;
@@ -20,6 +20,7 @@ export class CallScope implements CallContext {
   readonly correlationId: string;
   readonly attempt: number;
   readonly secret: (name: string) => string;
+  readonly redact: (text: string) => string;
   private readonly outer: CancelSource;
   private readonly timer: NodeJS.Timeout;
   private controller: AbortController | undefined;
@@ -31,6 +32,7 @@ export class CallScope implements CallContext {
     context: CallerContext,
     timeoutMs: number,
     secret: (name: string) => string,
+    redact: (text: string) => string = (text) => text,
   ) {
     this.runId = context.runId;
     this.stepId = context.stepId;
@@ -39,6 +41,7 @@ export class CallScope implements CallContext {
     this.correlationId = context.correlationId;
     this.attempt = context.attempt;
     this.secret = secret;
+    this.redact = redact;
     this.outer = context.signal;
     this.timer = setTimeout(() => {
       const details = { tool, timeoutMs };

@@ -23,8 +23,8 @@ export interface CommandResult {
   readonly overflow: boolean;
 }
 
-/** Kept of standard error. Bytes. */
-const STDERR_TAIL_BYTES = 4_096;
+/** Kept of standard error: far more than is shown, see command.ts. Bytes. */
+const STDERR_TAIL_BYTES = 65_536;
 /** How long a pipe may stay open after the group has ended, held by a process that left it. Milliseconds. */
 const DRAIN_MS = 500;
 

@@ -13,6 +13,7 @@ import {
 } from "../../config/index.ts";
 import type { BoundTool } from "./binding.ts";
 import { runCommand, type CommandResult } from "./command-run.ts";
+import { base64Value, textOf } from "./content/text.ts";
 import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
@@ -29,8 +30,9 @@ function argumentsOf(value: Json): string[] {
   return value === null ? [] : [asText(value)];
 }
 
-function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: string): Json {
-  const text = stdout.toString("utf8").replace(/\r?\n$/, "");
+function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command: string): Json {
+  if (output === "base64") return base64Value(stdout);
+  const text = textOf(stdout, command).replace(/\r?\n$/, "");
   if (parse === "text") return text;
   if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
   try {
@@ -44,8 +46,17 @@ function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: st
   }
 }
 
-function failureOf(command: string, result: CommandResult): TuttiError {
-  const { exitCode, exitSignal, stderr } = result;
+/** Of standard error in details. Characters. */
+const MAX_STDERR_CHARS = 4_096;
+
+function failureOf(
+  command: string,
+  result: CommandResult,
+  redact: (text: string) => string,
+): TuttiError {
+  const { exitCode, exitSignal } = result;
+  // More is kept than is shown, so that the beginning, where a secret may have been cut, is not shown.
+  const stderr = redact(result.stderr).slice(-MAX_STDERR_CHARS);
   const lastLine = stderr.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
   const how = exitCode === null ? `was ended by ${exitSignal}` : `exited with ${exitCode}`;
   return new TuttiError(
@@ -131,8 +142,8 @@ export function bindCommand(
           `${run.command} wrote more than ${binding.maxOutputBytes} bytes`,
         );
       if (result.exitCode === null || !binding.okExitCodes.includes(result.exitCode))
-        throw failureOf(run.command, result);
-      return parseOutput(result.stdout, binding.parse, run.command);
+        throw failureOf(run.command, result, context.redact);
+      return parseOutput(result.stdout, binding, run.command);
     },
     close: () => Promise.resolve(),
   };

@@ -10,10 +10,15 @@ import {
   type Binding,
   type Json,
 } from "../../config/index.ts";
-import type { BoundTool, CallContext } from "./binding.ts";
+import type { BindingContext, BoundTool, CallContext } from "./binding.ts";
+import { ACCEPT_ENCODING, decodeContent } from "./content/encoding.ts";
+import { base64Value, charsetOf, textOf } from "./content/text.ts";
 import { GuardedAgent } from "./guarded-agent.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
+type CallRedact = BindingContext["redact"];
+type Headers = Dispatcher.ResponseData["headers"];
 type HttpBinding = Extract<Binding, { type: "http" }>;
 
 /** Of an error's body in its details. Characters. */
@@ -33,22 +38,19 @@ function parseUrl(text: string): URL {
   throw new TuttiError("input_invalid", `no valid address: ${text}`);
 }
 
-/** Milliseconds of a Retry-After header: seconds, or a date. */
-export function retryAfterMs(header: unknown, nowMs: number): number | undefined {
-  if (typeof header !== "string") return undefined;
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1_000;
-  const dateMs = Date.parse(header);
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
-}
-
 /** What a status other than 2xx means for the step. */
-function statusFailure(response: Dispatcher.ResponseData, body: string, url: URL): TuttiError {
+function statusFailure(
+  response: Dispatcher.ResponseData,
+  body: string,
+  url: URL,
+  redact: CallRedact,
+): TuttiError {
   const { statusCode: status, headers } = response;
   const wait = retryAfterMs(headers["retry-after"], Date.now());
   const details = {
     status,
     url: url.origin + url.pathname,
-    body: body.slice(0, MAX_ERROR_BODY_CHARS),
+    body: redact(body).slice(0, MAX_ERROR_BODY_CHARS),
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
   const message = `${url.host} answered ${status}`;
@@ -91,14 +93,23 @@ function exchangeFailure(thrown: unknown, host: string, maxBytes: number): Tutti
 
 function parseBody(bytes: Buffer, contentType: unknown, host: string): Json {
   if (bytes.length === 0) return null;
-  const isJson = /[/+]json\b/i.test(String(contentType));
+  const text = textOf(bytes, host, charsetOf(contentType));
+  if (!/[/+]json\b/i.test(String(contentType))) return text;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return isJson ? parseJson(text, "tool_output_invalid") : text;
+    return parseJson(text, "tool_output_invalid");
   } catch (thrown) {
-    const message = `${host} answered with what is neither text nor valid JSON`;
-    const reason = isTuttiError(thrown) ? `: ${messageOf(thrown)}` : "";
-    throw new TuttiError("tool_output_invalid", message + reason, { cause: thrown });
+    const message = `${host} did not answer with valid JSON: ${messageOf(thrown)}`;
+    throw new TuttiError("tool_output_invalid", message, { cause: thrown });
+  }
+}
+
+/** The body of an error, as far as it can be shown. */
+async function errorText(bytes: Buffer, headers: Headers, maxBytes: number): Promise<string> {
+  try {
+    const plain = await decodeContent(bytes, headers["content-encoding"], maxBytes, "it");
+    return textOf(plain, "it", charsetOf(headers["content-type"]));
+  } catch {
+    return `(${bytes.length} bytes that are no text)`;
   }
 }
 
@@ -123,6 +134,7 @@ function compileRequest(binding: HttpBinding) {
     return {
       url: parseUrl(asText(url.render(variables))),
       headers: {
+        "accept-encoding": ACCEPT_ENCODING,
         accept: "application/json, text/*;q=0.9, */*;q=0.1",
         ...(body && { "content-type": "application/json" }),
         ...sent,
@@ -178,8 +190,14 @@ export function bindHttp(
       }
       const { response, bytes } = answer;
       const { statusCode: status, headers } = response;
-      if (status < 200 || status > 299) throw statusFailure(response, bytes.toString(), url);
-      const body = parseBody(bytes, headers["content-type"], url.host);
+      const { maxResponseBytes: max } = binding;
+      if (status < 200 || status > 299)
+        throw statusFailure(response, await errorText(bytes, headers, max), url, context.redact);
+      const coding = headers["content-encoding"];
+      const plain = await decodeContent(bytes, coding, max, url.host);
+      if (binding.output === "base64")
+        return { ...base64Value(plain), mediaType: mediaTypeOf(headers) };
+      const body = parseBody(plain, headers["content-type"], url.host);
       if (binding.output === "body") return body;
       return { status, headers: plainHeaders(headers), body };
     },
@@ -187,7 +205,13 @@ export function bindHttp(
   };
 }
 
-function plainHeaders(headers: Dispatcher.ResponseData["headers"]): Record<string, Json> {
+/** As the header has it, with its parameters. */
+function mediaTypeOf(headers: Headers): Json {
+  const type = headers["content-type"];
+  return typeof type === "string" ? type : null;
+}
+
+function plainHeaders(headers: Headers): Record<string, Json> {
   const plain: Record<string, Json> = {};
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) plain[name] = value;
   return plain;

@@ -2,13 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { isTuttiError, TuttiError, ValidationError, type Json } from "../../config/index.ts";
+import { spellingsOf } from "./secret-forms.ts";
 
 /** Gives the value of a secret, or throws TuttiError `secret_missing`. */
 export type SecretSource = (name: string) => string;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** Encodings of shorter secrets occur by chance everywhere. Characters. */
-const MIN_ENCODED_CHARS = 8;
 
 /**
  * Secrets from the environment variable `TUTTI_SECRET_<NAME>`, else from the file `<dir>/<NAME>`
@@ -39,12 +38,35 @@ function plain(value: unknown): Json {
   return copy;
 }
 
-/** Replaces secrets that were used by `[secret NAME]`, in whatever form a tool may have given them back. */
+/** A parser's message quotes a piece of what it read, which may be a piece of a secret. */
+function withoutQuote(thrown: TuttiError): string {
+  let { message } = thrown;
+  for (let one: unknown = thrown.cause; one instanceof Error; one = one.cause)
+    if (one instanceof SyntaxError)
+      message = message.replace(
+        one.message,
+        () => "it is not valid (secrets were used, so no more is said)",
+      );
+  return message;
+}
+
+interface Form {
+  /** In lower case, unless only the very secret counts. */
+  readonly text: string;
+  readonly anyCase: boolean;
+  readonly replacement: string;
+}
+
+const escaped = (text: string): string => text.replaceAll(/[$()*+./?[\\\]^{|}]/g, String.raw`\$&`);
+
+/** Replaces secrets that were used by `[secret NAME]`, in the spellings that tools usually give them back in. */
 export class Redactor {
-  private readonly replacements = new Map<string, string>();
+  private readonly forms = new Map<string, Form>();
+  /** The longest first: one secret may be part of another. */
+  private sorted: readonly Form[] | undefined;
 
   get used(): boolean {
-    return this.replacements.size > 0;
+    return this.forms.size > 0;
   }
 
   /** A source that remembers what it gave away. */
@@ -57,26 +79,25 @@ export class Redactor {
   }
 
   add(name: string, value: string): void {
-    if (value === "") return;
-    const forms = [value];
-    if (value.length >= MIN_ENCODED_CHARS) {
-      const bytes = Buffer.from(value);
-      forms.push(
-        JSON.stringify(value).slice(1, -1),
-        encodeURIComponent(value),
-        bytes.toString("base64"),
-        bytes.toString("base64url"),
-      );
-    }
-    for (const form of forms) this.replacements.set(form, `[secret ${name}]`);
+    if (value === "" || this.forms.has(`=${value}`)) return;
+    const replacement = `[secret ${name}]`;
+    this.forms.set(`=${value}`, { text: value, anyCase: false, replacement });
+    for (const text of spellingsOf(value))
+      this.forms.set(`~${text}`, { text, anyCase: true, replacement });
+    this.sorted = undefined;
   }
 
   text(text: string): string {
+    this.sorted ??= [...this.forms.values()].toSorted((a, b) => b.text.length - a.text.length);
     let clean = text;
-    // The longest first: one secret may be part of another.
-    for (const form of [...this.replacements.keys()].toSorted((a, b) => b.length - a.length))
-      if (clean.includes(form))
-        clean = clean.replaceAll(form, () => this.replacements.get(form) ?? "");
+    let lower = text.toLowerCase();
+    for (const { text: form, anyCase, replacement } of this.sorted) {
+      if (!(anyCase ? lower : clean).includes(form)) continue;
+      clean = anyCase
+        ? clean.replaceAll(new RegExp(escaped(form), "giu"), () => replacement)
+        : clean.replaceAll(form, () => replacement);
+      lower = clean.toLowerCase();
+    }
     return clean;
   }
 
@@ -110,7 +131,7 @@ export class Redactor {
     const details = Object.entries(thrown.details).map(
       ([key, one]) => [key, this.value(plain(one))] as const,
     );
-    return new TuttiError(thrown.code, this.text(thrown.message), {
+    return new TuttiError(thrown.code, this.text(withoutQuote(thrown)), {
       details: Object.fromEntries(details),
     });
   }

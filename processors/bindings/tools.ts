@@ -2,6 +2,7 @@ import {
   checkPlainData,
   REFUSED_VALUE_KEYS,
   compileSchema,
+  MAX_RETRY_AFTER_MS,
   MAX_VALUE_BYTES,
   TuttiError,
   ValidationError,
@@ -18,9 +19,10 @@ import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
 import { bindHttp } from "./http.ts";
 import { bindInProcess } from "./in-process.ts";
-import { McpServers } from "./mcp-servers.ts";
-import { bindMcp } from "./mcp.ts";
+import { bindMcp } from "./mcp/bind.ts";
+import { McpServers } from "./mcp/servers.ts";
 import { baseEnvironment } from "./process-group.ts";
+import { withinPause } from "./retry-after.ts";
 import { Redactor, type SecretSource } from "./secrets.ts";
 
 export interface BindToolsOptions {
@@ -32,6 +34,8 @@ export interface BindToolsOptions {
   readonly secret?: SecretSource;
   /** Where PATH, HOME and LANG of commands and stdio servers come from. Default: usual values. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The longest pause that a tool may ask for. Milliseconds. Default: an hour. */
+  readonly maxRetryAfterMs?: number;
 }
 
 export interface CallOptions {
@@ -130,7 +134,16 @@ export class BoundTools {
 
     const redactor = new Redactor();
     const secret = redactor.watch((name) => context.secret(name));
-    const scope = new CallScope(id, context, options.timeoutMs ?? spec.timeoutMs, secret);
+    const scope = new CallScope(
+      id,
+      context,
+      options.timeoutMs ?? spec.timeoutMs,
+      secret,
+      (text) => {
+        this.watchServerSecrets(redactor);
+        return redactor.text(text);
+      },
+    );
     for (const name of options.secrets ?? []) secret(name);
     bound.scopes.add(scope);
     try {
@@ -141,7 +154,8 @@ export class BoundTools {
       return redactor.value(checkedOutput(spec, output));
     } catch (thrown) {
       this.watchServerSecrets(redactor);
-      throw redactor.error(scope.aborted ? scope.reason : thrown);
+      const { maxRetryAfterMs = MAX_RETRY_AFTER_MS } = this.options;
+      throw redactor.error(scope.aborted ? scope.reason : withinPause(thrown, maxRetryAfterMs));
     } finally {
       scope.end();
       bound.scopes.delete(scope);

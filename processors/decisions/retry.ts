@@ -27,7 +27,7 @@ export function pauseMs(
 /** How long the tool itself asked to be left alone (Retry-After). Milliseconds; 0 when it did not. */
 export function askedPauseMs(thrown: unknown): number {
   const asked = isTuttiError(thrown) ? thrown.details["retryAfterMs"] : undefined;
-  return typeof asked === "number" && asked > 0 ? asked : 0;
+  return typeof asked === "number" && asked > 0 && Number.isFinite(asked) ? asked : 0;
 }
 
 /** Whether calling again can help. What is not ours is a bug or a passing fault of a handler: it may. */

@@ -9,6 +9,8 @@ export interface GateChanges {
   readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
   /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths. */
   readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Tools that may be called again at once: their breaker closes and what their service asked for is forgotten. */
+  readonly open?: readonly string[];
   /** What was learned so far of tools and machines holds no more, and calls are not kept to be learned from. */
   readonly forget?: true;
   /** 0 normal, 1 reduced, 2 minimal: fixed there, whatever fails. `auto`: what fails decides again. */

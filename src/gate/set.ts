@@ -147,6 +147,7 @@ export function compileReset(
     throw unknownOf("tool", tool, [...registry.ids(), ...known(shown.tools)], []);
   const { declared, declaredOwn, isNew } = layers;
   return {
+    open: [tool],
     tools: { [tool]: { ...(isNew ? { declared } : {}), set: false } },
     budgets: {
       [ownOf(tool)]: {

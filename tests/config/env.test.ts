@@ -47,6 +47,7 @@ test("the defaults", () => {
     controlLockDurationMs: 15_000,
     redisDeadlineMs: 5_000,
     maxRunning: 10,
+    maxRetryAfterMs: 3_600_000,
     retainRuns: 1_000,
     retainMs: 604_800_000,
     retainFailedMs: 2_592_000_000,

@@ -16,7 +16,7 @@ function server() {
   one.registerTool("echo", { inputSchema: z.object({ text: z.string() }) }, (args, context) => {
     const { _meta: meta } = context.mcpReq;
     return {
-      ...text(args.text),
+      ...text(args.text.replace("#raw:", "")),
       structuredContent: {
         text: args.text,
         correlationId: meta?.["tutti/correlation-id"],
@@ -44,6 +44,13 @@ function server() {
   one.registerTool("big", { inputSchema: z.object({ text: z.string() }) }, () =>
     text("x".repeat(17_000_000)),
   );
+  one.registerTool("long", { inputSchema: z.object({}) }, () => text("x".repeat(15_000_000)));
+  // A message that never ends.
+  one.registerTool("endless", { inputSchema: z.object({}) }, () => {
+    const more = () => process.stdout.write("x".repeat(1_000_000), more);
+    more();
+    return new Promise(() => {});
+  });
   one.registerTool("die", { inputSchema: z.object({}) }, () => process.exit(3));
   one.registerTool("environment", { inputSchema: z.object({}) }, () =>
     text(Object.keys(process.env).toSorted().join(" ")),
@@ -60,8 +67,16 @@ function server() {
   return one;
 }
 
-if (transport === "stdio") serveStdio(server);
-else {
+if (transport === "stdio") {
+  // Answers as servers in other languages write them: JSON.stringify would write neither of them.
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (chunk, ...more) => {
+    const said = String(chunk);
+    if (said.includes("#caf\u00e9#")) return write(Buffer.from(said, "latin1"), ...more);
+    return write(said.replaceAll(/"#raw:([^#"]*)#"/g, "$1"), ...more);
+  };
+  serveStdio(server);
+} else {
   const handler = createMcpHandler(server);
   const answerOne = async (request, response) => {
     const gone = new AbortController();

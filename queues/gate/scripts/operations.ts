@@ -280,12 +280,18 @@ local function forgetLearned()
   return changed
 end
 
--- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, forget, level, levelBy }.
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level, levelBy }.
 function operations.configure(a)
   local changed = a[2].forget and forgetLearned() or false
   for _, kind in ipairs({ 'tools', 'budgets' }) do
     for id, layers in pairs(a[2][kind] or {}) do
       for layer, patch in pairs(layers) do changed = setLayer(kind, id, layer, patch) or changed end
+    end
+  end
+  for _, tool in ipairs(a[2].open or {}) do
+    redis.call('DEL', G .. '.failures:' .. tool)
+    for _, field in ipairs({ 'b:' .. tool, 'u:' .. ((toolOf(tool) or {}).upstream or tool) }) do
+      if troubleOf(field) then setTrouble(field, false) end
     end
   end
   -- Those who know by heart what takes nothing have to learn it anew.

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 
-import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
+import { parseCatalogue, ToolRegistry, type TuttiError } from "../../../config/index.ts";
 import { bindTools, type BoundTools } from "../../../processors/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "./contract.ts";
@@ -213,4 +213,22 @@ test("what a command leaves behind ends with it", async () => {
   });
   expect(await tools.call("t", {}, contextOf())).toBe("done");
   await eventually(() => expect(processesWith(mark)).toEqual([]));
+});
+
+test("a secret is taken out before standard error is cut", async () => {
+  const secret = `${"k".repeat(40)}\n${"z".repeat(40)}`;
+  const complain = (text: string) => ["-e", `console.error(${text}); process.exit(1)`];
+  const tools = toolsOf({
+    // The message is the last line, and the details are the last 4,096 characters: both end within the secret.
+    "t.lines": { args: complain("process.env.TOKEN"), env: { TOKEN: "${{ secrets.TOKEN }}" } },
+    "t.tail": {
+      args: complain("process.env.TOKEN + '.'.repeat(4060)"),
+      env: { TOKEN: "${{ secrets.TOKEN }}" },
+    },
+  });
+  const context = { ...contextOf(), secret: () => secret };
+  for (const id of ["t.lines", "t.tail"]) {
+    const { message, details } = (await thrownBy(tools.call(id, {}, context))) as TuttiError;
+    expect(JSON.stringify([message, details])).not.toMatch(/kkk|zzz/);
+  }
 });

@@ -7,7 +7,6 @@ import { stringify } from "yaml";
 
 import { parseCatalogue, ToolRegistry, type Json } from "../../../config/index.ts";
 import { isPublicAddress } from "../../../processors/bindings/guarded-agent.ts";
-import { retryAfterMs } from "../../../processors/bindings/http.ts";
 import { bindTools, type BoundTools } from "../../../processors/index.ts";
 import { bindingContract, codeOf, contextOf, thrownBy } from "./contract.ts";
 
@@ -181,14 +180,6 @@ describe("what an answer means", () => {
       code: "tool_unavailable",
       details: { reason: "ECONNREFUSED" },
     });
-  });
-
-  test("Retry-After is seconds or a date", () => {
-    expect(retryAfterMs("3", 0)).toBe(3_000);
-    expect(retryAfterMs("Thu, 01 Jan 1970 00:00:10 GMT", 4_000)).toBe(6_000);
-    expect(retryAfterMs("Thu, 01 Jan 1970 00:00:10 GMT", 40_000)).toBe(0);
-    expect(retryAfterMs("soon", 0)).toBeUndefined();
-    expect(retryAfterMs(undefined, 0)).toBeUndefined();
   });
 });
 

@@ -12,7 +12,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
-import { McpServer } from "../../../processors/bindings/mcp-server.ts";
+import { McpServer } from "../../../processors/bindings/mcp/server.ts";
 import { bindTools, type BoundTools } from "../../../processors/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "./contract.ts";
@@ -163,6 +163,56 @@ describe("servers", () => {
     expect(await tools.call("t.environment", {}, contextOf())).toEqual({
       text: "HOME LANG PATH TOKEN",
     });
+    await tools.close();
+  });
+
+  test.each(["12345678901234567890", "-9007199254740993", "1e400"])(
+    "an answer with the number %s is refused with its place, and the server lives on",
+    async (number) => {
+      const tools = toolsOf(stdioServer, ["t.echo"]);
+      const echo = (text: string) => tools.call("t.echo", { text }, contextOf());
+      const [thrown, well] = await Promise.all([thrownBy(echo(`#raw:${number}#`)), echo("well")]);
+      expect(thrown).toMatchObject({
+        code: "tool_output_invalid",
+        message: expect.stringMatching(/line 1, column \d+/),
+      });
+      expect(echoed(well)).toBe("well");
+      expect(await echo("#raw:9007199254740992#")).toMatchObject({ text: 9007199254740992 });
+      await tools.close();
+    },
+  );
+
+  test("an answer whose bytes are no text is refused", async () => {
+    const tools = toolsOf(stdioServer, ["t.echo"]);
+    expect(await thrownBy(tools.call("t.echo", { text: "#café#" }, contextOf()))).toMatchObject({
+      code: "tool_output_invalid",
+      message: expect.stringContaining("no UTF-8"),
+    });
+    await tools.close();
+  });
+
+  test("an answer of 15 MB over stdio is read while other work goes on", async () => {
+    const tools = toolsOf(stdioServer, ["t.long", "t.words"]);
+    await tools.call("t.words", {}, contextOf());
+    let turns = 0;
+    let going = true;
+    const count = (): void => {
+      turns++;
+      if (going) setImmediate(count);
+    };
+    count();
+    const output = await tools.call("t.long", {}, contextOf());
+    going = false;
+    expect(echoed(output)).toHaveLength(15_000_000);
+    expect(turns).toBeGreaterThan(20);
+    await tools.close();
+  });
+
+  test("a message beyond the cap ends the call before it is whole", async () => {
+    const tools = toolsOf(stdioServer, ["t.endless", "t.words"]);
+    const call = codeOf(tools.call("t.endless", {}, contextOf(), { timeoutMs: 300_000 }));
+    expect(await call).toBe("tool_output_invalid");
+    expect(await tools.call("t.words", {}, contextOf())).toEqual({ text: "one\ntwo" });
     await tools.close();
   });
 

@@ -67,3 +67,53 @@ test("no used secret is left in any output", () => {
     }),
   );
 });
+
+const SECRET = `pa$$/w0rd "<é>' &x+y=`;
+const b64 = (text: string) => Buffer.from(text).toString("base64");
+test.each([
+  ["as it is", SECRET],
+  ["in JSON", JSON.stringify(SECRET).slice(1, -1)],
+  ["in JSON, slashes escaped", JSON.stringify(SECRET).slice(1, -1).replaceAll("/", "\\/")],
+  ["in JSON, only ASCII", JSON.stringify(SECRET).slice(1, -1).replaceAll("é", "\\u00e9")],
+  ["in JSON in JSON", JSON.stringify(JSON.stringify(SECRET)).slice(3, -3)],
+  ["in HTML", SECRET.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")],
+  ["in HTML with numbers", SECRET.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)],
+  ["in a URL", encodeURIComponent(SECRET)],
+  ["in a URL, lower case", encodeURIComponent(SECRET).toLowerCase()],
+  ["in a form", new URLSearchParams([["a", SECRET]]).toString().slice(2)],
+  ["in hex", Buffer.from(SECRET).toString("hex")],
+  ["in HEX", Buffer.from(SECRET).toString("hex").toUpperCase()],
+  ["in base64", b64(SECRET)],
+  ["in base64url", Buffer.from(SECRET).toString("base64url")],
+  ["in upper case", SECRET.toUpperCase()],
+  ["in lower case", SECRET.toLowerCase()],
+])("a secret is found %s", (_, spelled) => {
+  expect(redactorOf({ KEY: SECRET }).text(`a ${spelled} b`)).toBe("a [secret KEY] b");
+});
+
+test("a secret is found in the middle of what was encoded as base64", () => {
+  for (const before of ["", "u", "us", "use", "user:"])
+    for (const after of ["", "!", "!!"]) {
+      const text = redactorOf({ KEY: SECRET }).text(b64(before + SECRET + after));
+      expect(text).toContain("[secret KEY]");
+      const left = Buffer.from(text.split("[secret KEY]").at(-1) ?? "", "base64").toString(
+        "latin1",
+      );
+      expect(left.length, "at most a group of it").toBeLessThan(after.length + 4);
+    }
+});
+
+test("short secrets are found as they are only", () => {
+  const redactor = redactorOf({ KEY: "abc" });
+  expect(redactor.text("abc ABC 616263")).toBe("[secret KEY] ABC 616263");
+});
+
+test("what a parser quotes is left out when secrets were used", () => {
+  const cause = new SyntaxError(`Unexpected token 'p', "pa$$/w0r"... is not valid JSON`);
+  const error = new TuttiError("tool_output_invalid", `it did not write JSON: ${cause.message}`, {
+    cause: new TuttiError("tool_output_invalid", cause.message, { cause }),
+  });
+  const clean = redactorOf({ KEY: SECRET }).error(error) as TuttiError;
+  expect(clean.message).toContain("it did not write JSON");
+  expect(JSON.stringify([clean.message, clean.details])).not.toContain("w0r");
+});

@@ -237,3 +237,27 @@ test("a call that hangs since before a pause does not keep the others for ever",
   here.now += 30_000;
   expect(await here.start()).not.toBeNull();
 });
+
+test("what an operator opens is open at once, however long its service wanted to be left alone", async ({
+  world,
+}) => {
+  const here = world(["a"]);
+  await here.open(tools({ upstream: "api" }, ["ask", "tell"]));
+  // As it stood in Redis before pauses had a bound.
+  await here.call({ class: "limited", retryAfterMs: 1e29 });
+  for (let index = 0; index < 5; index++) await here.call(DOWN, here.callers[0], "tell");
+  expect(await here.start()).toBeNull();
+  await here.gate.configure({ open: ["ask"] });
+  expect(await here.start()).not.toBeNull();
+  expect(await here.trouble("u:api")).toBeNull();
+
+  here.now += 1;
+  const broken = world(["a"]);
+  await broken.open(tools());
+  for (let index = 0; index < 5; index++) await broken.call(DOWN);
+  expect(await broken.trouble("b:ask")).toMatchObject({ s: "open" });
+  await broken.gate.configure({ open: ["ask", "unknown"] });
+  expect(await broken.trouble("b:ask")).toBeNull();
+  expect(await broken.call(DOWN), "and it counts anew").toBe(true);
+  expect(await broken.trouble("b:ask")).toBeNull();
+});

@@ -1,8 +1,8 @@
 import type { CallToolResult } from "@modelcontextprotocol/client";
 
-import { TuttiError, type Json } from "../../config/index.ts";
-import type { BoundTool } from "./binding.ts";
-import type { McpServers } from "./mcp-servers.ts";
+import { TuttiError, type Json } from "../../../config/index.ts";
+import type { BoundTool } from "../binding.ts";
+import type { McpServers } from "./servers.ts";
 
 /** Of a failed tool's text in messages. Characters. */
 const MAX_MESSAGE_CHARS = 500;
@@ -29,15 +29,19 @@ function resultValue(result: CallToolResult): Json {
 export function bindMcp(servers: McpServers, tool: string): BoundTool {
   return {
     async call(input, context) {
-      const { signal, correlationId } = context;
+      const { signal, correlationId, redact } = context;
       const result = await servers.for(input).call({ tool, input, signal, correlationId });
       if (result.isError !== true) return resultValue(result);
       const text = result.content
         .map((block) => (block.type === "text" ? block.text : `[${block.type}]`))
         .join("\n");
-      throw new TuttiError("tool_failed", text.slice(0, MAX_MESSAGE_CHARS) || `${tool} failed`, {
-        details: { tool },
-      });
+      throw new TuttiError(
+        "tool_failed",
+        redact(text).slice(0, MAX_MESSAGE_CHARS) || `${tool} failed`,
+        {
+          details: { tool },
+        },
+      );
     },
     // The servers are shared; whoever made them closes them.
     close: () => Promise.resolve(),

@@ -5,15 +5,16 @@ import {
   type CallToolResult,
 } from "@modelcontextprotocol/client";
 
-import { TuttiError, type JsonObject } from "../../config/index.ts";
-import { untilAborted } from "./call-scope.ts";
+import { TuttiError, type JsonObject } from "../../../config/index.ts";
+import { untilAborted } from "../call-scope.ts";
 import {
   createConnection,
   isOverflow,
   type Connection,
   type ConnectionOptions,
-} from "./mcp-connection.ts";
-import { mcpFailure } from "./mcp-failure.ts";
+} from "./connection.ts";
+import { mcpFailure } from "./failure.ts";
+import { faultOf } from "./message.ts";
 
 /** Starting a server and shaking hands may take this long. Milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -21,6 +22,12 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const PING_TIMEOUT_MS = 2_000;
 /** The SDK wants a timeout; ours is the signal. The longest that timers take. Milliseconds. */
 const NO_TIMEOUT_MS = 2_147_483_647;
+
+/** Whether the server has spoken: its own word, or an answer that cannot be taken. */
+function isAnswer(thrown: unknown): boolean {
+  return thrown instanceof ProtocolError && faultOf(thrown)?.code !== "tool_unavailable";
+}
+
 export interface McpServerOptions extends ConnectionOptions {
   /** Longest time to start a server and shake hands. Milliseconds. Default: 10,000. */
   readonly handshakeTimeoutMs?: number;
@@ -77,7 +84,7 @@ export class McpServer {
         throw signal.reason;
       }
       // What broke the exchange may have broken the session; only after an answer is it known to live.
-      if (connection && !(thrown instanceof ProtocolError)) this.retire(connection);
+      if (connection && !isAnswer(thrown)) this.retire(connection);
       throw connection?.denied ?? mcpFailure(thrown, this.name, isOverflow(connection?.transport));
     } finally {
       if (connection && --connection.calls === 0 && connection.retired) void this.drop(connection);

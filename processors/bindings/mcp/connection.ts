@@ -1,9 +1,4 @@
-import {
-  Client,
-  StreamableHTTPClientTransport,
-  type FetchLike,
-  type Transport,
-} from "@modelcontextprotocol/client";
+import { Client, type FetchLike, type Transport } from "@modelcontextprotocol/client";
 import { fetch, type Dispatcher } from "undici";
 
 import {
@@ -15,12 +10,13 @@ import {
   type Allowances,
   type JsonObject,
   type McpServerSpec,
-} from "../../config/index.ts";
-import { GuardedAgent } from "./guarded-agent.ts";
-import { rootOf } from "./http.ts";
-import { StdioTransport } from "./mcp-stdio.ts";
-import type { BaseEnvironment } from "./process-group.ts";
-import { asText, bindingVariables } from "./variables.ts";
+} from "../../../config/index.ts";
+import { GuardedAgent } from "../guarded-agent.ts";
+import { rootOf } from "../http.ts";
+import type { BaseEnvironment } from "../process-group.ts";
+import { asText, bindingVariables } from "../variables.ts";
+import { HttpTransport } from "./http.ts";
+import { StdioTransport } from "./stdio.ts";
 
 /** A message is the value with its escapes and envelope around it. */
 const MAX_MESSAGE_BYTES = 2 * MAX_VALUE_BYTES;
@@ -121,10 +117,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       throw thrown;
     }
   };
-  const transport = new StreamableHTTPClientTransport(new URL(render(spec.url)), {
+  const transport = new HttpTransport({
+    url: new URL(render(spec.url)),
+    headers: rendered(spec.headers),
     fetch: guarded,
-    requestInit: { headers: rendered(spec.headers) },
-    reconnectionOptions: RECONNECTION,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    reconnection: RECONNECTION,
   });
   const release = () => agent.close();
   const connection: Connection = { ...fresh, transport, release };

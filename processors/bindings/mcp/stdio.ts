@@ -1,13 +1,14 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 
 import {
-  ReadBuffer,
   serializeMessage,
   type JSONRPCMessage,
   type Transport,
 } from "@modelcontextprotocol/client";
 
-import { adoptGroup, endGroup } from "./process-group.ts";
+import { adoptGroup, endGroup } from "../process-group.ts";
+import { LineBuffer } from "./line-buffer.ts";
+import { readMessage } from "./message.ts";
 
 export interface StdioServerProcess {
   readonly command: string;
@@ -35,14 +36,16 @@ export class StdioTransport implements Transport {
   /** Set when a message was longer than allowed. */
   overflow = false;
   private readonly server: StdioServerProcess;
-  private readonly buffer: ReadBuffer;
+  private readonly lines: LineBuffer;
+  /** Messages are read one after the other; a long one takes several turns of the loop. */
+  private reading: Promise<void> = Promise.resolve();
   private child: ChildProcessWithoutNullStreams | undefined;
   private ended: Promise<void> | undefined;
   private exited: Promise<void> = Promise.resolve();
 
   constructor(server: StdioServerProcess) {
     this.server = server;
-    this.buffer = new ReadBuffer({ maxBufferSize: server.maxMessageBytes });
+    this.lines = new LineBuffer(server.maxMessageBytes);
   }
 
   async start(): Promise<void> {
@@ -106,28 +109,29 @@ export class StdioTransport implements Transport {
       child.stdout.destroy();
       child.stderr.destroy();
     }
-    this.buffer.clear();
+    this.lines.clear();
+    // What it said last is heard before its calls end for want of an answer.
+    await this.reading;
     this.onclose?.();
   }
 
   private receive(chunk: Buffer): void {
+    if (this.overflow) return;
+    const { lines, overflow } = this.lines.add(chunk);
+    for (const line of lines) this.reading = this.reading.then(() => this.deliver(line));
+    if (!overflow) return;
+    this.overflow = true;
+    this.onerror?.(new Error(`a message of more than ${this.server.maxMessageBytes} bytes`));
+    // What came whole before it is still worth hearing.
+    void this.reading.then(() => this.close());
+  }
+
+  private async deliver(line: Buffer): Promise<void> {
     try {
-      this.buffer.append(chunk);
+      this.onmessage?.(await readMessage(line));
     } catch (thrown) {
-      this.overflow = true;
+      // A line that is no message is reported and passed over.
       this.onerror?.(asError(thrown));
-      void this.close();
-      return;
-    }
-    for (;;) {
-      try {
-        const message = this.buffer.readMessage();
-        if (message === null) return;
-        this.onmessage?.(message);
-      } catch (thrown) {
-        // A line that is no message is reported and passed over.
-        this.onerror?.(asError(thrown));
-      }
     }
   }
 }

@@ -6,7 +6,9 @@ import {
   SdkHttpError,
 } from "@modelcontextprotocol/client";
 
-import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../config/index.ts";
+import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../../config/index.ts";
+import { LimitedError } from "./http.ts";
+import { faultOf } from "./message.ts";
 
 function codeOf(thrown: unknown): ErrorCode {
   // The server's own word: an internal error may pass, a refusal will not.
@@ -27,6 +29,17 @@ function codeOf(thrown: unknown): ErrorCode {
  */
 export function mcpFailure(thrown: unknown, server: string, overflow: boolean): TuttiError {
   if (isTuttiError(thrown)) return thrown;
+  const fault = faultOf(thrown);
+  if (fault)
+    return new TuttiError(fault.code, `${server}: ${fault.message}`, {
+      details: { server },
+      cause: fault,
+    });
+  if (thrown instanceof LimitedError) {
+    const { retryAfterMs } = thrown;
+    const { code, message, details } = mcpFailure(thrown.cause, server, overflow);
+    return new TuttiError(code, message, { details: { ...details, retryAfterMs }, cause: thrown });
+  }
   const status = thrown instanceof SdkHttpError ? thrown.status : undefined;
   const options = {
     details: { server, ...(status !== undefined && { status }) },

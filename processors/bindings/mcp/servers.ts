@@ -1,6 +1,6 @@
-import { compileTemplate, type JsonObject, type McpServerSpec } from "../../config/index.ts";
-import { McpServer, type McpServerOptions } from "./mcp-server.ts";
-import { bindingVariables } from "./variables.ts";
+import { compileTemplate, type JsonObject, type McpServerSpec } from "../../../config/index.ts";
+import { bindingVariables } from "../variables.ts";
+import { McpServer, type McpServerOptions } from "./server.ts";
 
 /** Servers of one declaration that run at once; the one that was used longest ago makes room. */
 const MAX_SERVERS = 8;
