@@ -46,6 +46,13 @@ export class RunReader {
     return analyzeRun(await this.view(runId, false), found.definition);
   }
 
+  /** @throws TuttiError `run_not_found`. */
+  async definition(runId: string): Promise<RunDefinition> {
+    const found = await this.#header(runId);
+    if (found === null) throw noRun(runId);
+    return found.definition;
+  }
+
   /** The newest first. */
   async list(limit: number, state: RunState | undefined): Promise<RunSummary[]> {
     const ids = await this.#runs.newest(state === undefined ? limit : Math.max(limit, LOOKED_AT));

@@ -51,6 +51,7 @@ import type { OptimizerDoor } from "./optimizer/service/door.ts";
 import { openOptimizer } from "./optimizer/service/open.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
+import { neededTools } from "./registry/needed-tools.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
 import type { EventDoor, TriggerDoor } from "./registry/triggers.ts";
 import type { Workflows } from "./registry/workflows.ts";
@@ -372,6 +373,18 @@ export class Tutti implements AsyncDisposable {
    */
   why(question: WhyQuestion): Promise<Why> {
     return this.#why(question);
+  }
+
+  /**
+   * Ids of the tools that a run may call: those of its steps, what answers in their place, what undoes them, and
+   * those of the registered workflows that it starts.
+   *
+   * @throws TuttiError `run_not_found`.
+   */
+  async toolsOf(runId: string): Promise<string[]> {
+    const needed = async () =>
+      neededTools(await this.#reader.definition(runId), this.#parts.registry);
+    return this.#soon(needed());
   }
 
   /** Worker processes that are alive. */
