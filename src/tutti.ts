@@ -25,6 +25,7 @@ import {
   Presence,
   RunEvents,
   Runs,
+  Samples,
   startRegistered,
   startRun,
   ToolQueues,
@@ -36,6 +37,7 @@ import {
   type RunState,
   type Started,
   type StartParts,
+  type StepRecord,
   type Submitted,
   type WorkerInfo,
 } from "../queues/index.ts";
@@ -137,7 +139,8 @@ export class Tutti implements AsyncDisposable {
     const runs = new Runs(this.#redis, keys);
     const values = new Values(this.#redis, keys);
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
-    this.#reader = new RunReader(runs, values, this.#queues);
+    const samples = new Samples(this.#redis, keys, new Gate(this.#redis, keys));
+    this.#reader = new RunReader(runs, values, this.#queues, samples);
     this.#backpressure = new Backpressure(this.#queues, this.registry);
     this.#flows = new Flows(this.#redis, this.#queues, keys.prefix);
     this.#events = new RunEvents(this.#subscriber, keys);
@@ -257,7 +260,12 @@ export class Tutti implements AsyncDisposable {
 
   /** What happens to a run, as it happens: a snapshot first, then every transition, until the run has ended. */
   watch(runId: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RunEvent> {
-    return new RunWatch(this.#events, runId, () => this.get(runId), options.signal);
+    const reader = {
+      run: () => this.get(runId),
+      takeOvers: (shown: string, record: StepRecord) =>
+        this.#soon(this.#reader.takeOvers(runId, shown, record)),
+    };
+    return new RunWatch(this.#events, runId, reader, options.signal);
   }
 
   /**

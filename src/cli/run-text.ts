@@ -1,3 +1,4 @@
+import { silenceText, type TakeOver } from "../../queues/index.ts";
 import type { RunView } from "../run-view.ts";
 import { elapsed, table } from "./output.ts";
 
@@ -13,6 +14,7 @@ export function runResult(run: RunView): object {
     if (output !== undefined) Object.assign(shown, { output });
     if (error !== undefined) Object.assign(shown, { error });
     if (reason !== undefined) Object.assign(shown, { reason });
+    if (step.takeOvers !== undefined) Object.assign(shown, { takeOvers: step.takeOvers });
     return [id, shown] as const;
   });
   return {
@@ -25,6 +27,11 @@ export function runResult(run: RunView): object {
     ...(run.error === undefined ? {} : { error: run.error }),
     ...(run.unmetCriteria === undefined ? {} : { unmetCriteria: run.unmetCriteria }),
   };
+}
+
+/** A take-over in words: what is known, and no more. */
+export function takeOverText({ at, attempt, worker, silentMs }: TakeOver): string {
+  return `${at} attempt ${attempt} was taken over: ${silenceText(worker, silentMs)}`;
 }
 
 /** A run for people: how it ended, what failed, what it gave. */
@@ -40,7 +47,14 @@ export function runText(run: RunView): string {
   if (run.error !== undefined && failures.length === 0) {
     lines.push(`${run.error.code}: ${run.error.message}`);
   }
-  lines.push(...failures, ...(run.unmetCriteria ?? []).map((criterion) => `not met: ${criterion}`));
+  const takenOver = Object.entries(run.steps).flatMap(([id, { takeOvers = [] }]) =>
+    takeOvers.map((one) => `${id}: ${takeOverText(one)}`),
+  );
+  lines.push(
+    ...failures,
+    ...takenOver,
+    ...(run.unmetCriteria ?? []).map((criterion) => `not met: ${criterion}`),
+  );
   if (run.output !== null) lines.push("", outputText(run.output));
   return lines.join("\n");
 }
