@@ -153,7 +153,11 @@ export async function readRun(
         ? await queues.dueAtMs(jobOf(run, one))
         : eligibleAtMs({ definition, records, admittedAtMs }, stepId, item);
     const takeOvers = takeOversOf(taken, { ...one, sinceMs: record.startedAtMs });
-    steps[shown] = stepView(record, definition.steps[stepId]?.tool, output, eligible, takeOvers);
+    const { tool, name } = definition.steps[stepId] ?? {};
+    steps[shown] = {
+      ...stepView(record, tool, output, eligible, takeOvers),
+      ...(name === undefined ? {} : { name }),
+    };
   }
   const [output] = await runs.fields(runId, ["output"]);
   return {

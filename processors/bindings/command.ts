@@ -12,7 +12,7 @@ import {
   type Json,
 } from "../../config/index.ts";
 import type { BoundTool } from "./binding.ts";
-import { runCommand, type CommandResult } from "./command-run.ts";
+import { endOf, runCommand, type CommandResult } from "./command-run.ts";
 import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
 
@@ -33,6 +33,8 @@ function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: st
   const text = stdout.toString("utf8").replace(/\r?\n$/, "");
   if (parse === "text") return text;
   if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
+  // As an empty answer of a service is.
+  if (text.trim() === "") return null;
   try {
     return parseJson(text, "tool_output_invalid");
   } catch (thrown) {
@@ -44,14 +46,18 @@ function parseOutput(stdout: Buffer, parse: CommandBinding["parse"], command: st
   }
 }
 
+const lastOf = (text: string): string => text.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
+
 function failureOf(command: string, result: CommandResult): TuttiError {
   const { exitCode, exitSignal, stderr } = result;
-  const lastLine = stderr.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
+  const stdout = endOf(result.stdout);
+  // Many programs tell on standard output what is wrong.
+  const lastLine = lastOf(stderr) || lastOf(stdout);
   const how = exitCode === null ? `was ended by ${exitSignal}` : `exited with ${exitCode}`;
   return new TuttiError(
     "step_execution_failed",
     `${command} ${how}${lastLine === "" ? "" : `: ${lastLine}`}`,
-    { details: { command, exitCode, signal: exitSignal, stderr } },
+    { details: { command, exitCode, signal: exitSignal, stderr, stdout } },
   );
 }
 

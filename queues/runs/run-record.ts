@@ -264,6 +264,8 @@ export interface Abort {
 /** A step as the API shows it. */
 export interface StepView extends Source {
   readonly state: StepState;
+  /** As the document says; absent in events. */
+  readonly name?: string;
   readonly tool?: string;
   readonly attempts: number;
   /**
