@@ -5,6 +5,7 @@ import type {
   Items,
   Keys,
   Ledger,
+  Presence,
   Results,
   StartParts,
   ToolQueues,
@@ -52,6 +53,11 @@ export interface Engine extends StartParts {
   readonly suspects: Suspects;
   /** @throws TuttiError `secret_missing`. */
   secret(name: string): string;
+  /** Id of this worker process, by which it is known in the presence and as BullMQ's worker. */
+  readonly worker: string;
+  readonly presence: Presence;
+  /** So long the result of a silent worker's call is waited for, when nobody else may make it. Milliseconds. */
+  readonly lateResultMs: number;
   readonly log: Logger;
   /** How this process's clock differs from Redis'. */
   readonly clock: RedisClock;

@@ -15,6 +15,7 @@ import {
   controlBackoffMs,
   settlesWithin,
   showLimits,
+  silenceText,
   toolOfQueue,
 } from "../queues/index.ts";
 import { edgeProcessor, forkProcessor } from "./control/fork.ts";
@@ -140,12 +141,14 @@ export class Workers {
     options: { concurrency: number; lockDurationMs: number; stalledIntervalMs?: number },
     backend: BackendFactory<RedisQueueBackend> = this.#engine.clock.backend,
   ): Closeable {
-    const { log, troubles } = this.#engine;
+    const { troubles } = this.#engine;
     const worker = new Worker<T>(
       name,
       processor,
       {
         connection: this.#options.connection,
+        // Stands in the job while it runs here.
+        name: this.#engine.worker,
         prefix: this.#options.prefix,
         concurrency: options.concurrency,
         lockDuration: options.lockDurationMs,
@@ -157,10 +160,21 @@ export class Workers {
       backend,
     );
     worker.on("error", (error) => troubles.warn({ queue: name }, error, "worker error"));
-    worker.on("stalled", (jobId) =>
-      log.warn({ queue: name, jobId }, "a worker died or froze; its job starts again"),
-    );
+    worker.on("stalled", (jobId) => {
+      this.#tellStalled(name, jobId).catch((thrown: unknown) =>
+        troubles.warn({ queue: name }, thrown, "a job lost its worker; it starts again"),
+      );
+    });
     return worker;
+  }
+
+  /** Says what is known of the worker that lost a job, and no more. */
+  async #tellStalled(queue: string, jobId: string): Promise<void> {
+    const { log, queues, presence } = this.#engine;
+    const worker = (await queues.get(queue).getJob(jobId))?.processedBy;
+    const silentMs = worker === undefined ? null : await presence.silentMs(worker);
+    const known = worker === undefined ? "its worker is not known" : silenceText(worker, silentMs);
+    log.warn({ queue, jobId, worker, silentMs }, `a job lost its lock and starts again: ${known}`);
   }
 
   /**

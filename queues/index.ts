@@ -153,6 +153,7 @@ export {
 export { Results, type KeptResult, type KnownCall } from "./results/results.ts";
 export { HEARTBEAT_MS, Presence, type WorkerInfo } from "./presence.ts";
 export * from "./runs/run-record.ts";
+export * from "./runs/take-overs.ts";
 export { Runs, type ExistingRun, type NewRun, type RunEnding } from "./runs/runs.ts";
 export {
   noWorkflow,

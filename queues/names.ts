@@ -313,7 +313,7 @@ export class Keys {
   duty(name: string): string {
     return `${this.prefix}.duty:${name}`;
   }
-  /** Live workers, scored by when they count as gone. */
+  /** Workers, scored by when they were last heard of. */
   get workers(): string {
     return `${this.prefix}.workers`;
   }

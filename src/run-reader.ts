@@ -1,12 +1,19 @@
 import { LRUCache } from "lru-cache";
 
-import type {
-  RunDefinition,
-  RunHeader,
-  Runs,
-  RunState,
-  ToolQueues,
-  Values,
+import {
+  FIELDS,
+  SAMPLES_MAX,
+  slotOf,
+  takeOversOf,
+  type RunDefinition,
+  type RunHeader,
+  type Runs,
+  type Samples,
+  type RunState,
+  type StepRecord,
+  type TakeOver,
+  type ToolQueues,
+  type Values,
 } from "../queues/index.ts";
 import { analyzeRun, type RunAnalysis } from "./analysis/analyze.ts";
 import { noRun } from "./run-options.ts";
@@ -22,10 +29,12 @@ export class RunReader {
   readonly #runs: Runs;
   readonly #values: Values;
   readonly #queues: ToolQueues;
+  readonly #samples: Samples;
   /** What a hash names never changes. */
   readonly #definitions = new LRUCache<string, RunDefinition>({ max: 200 });
 
-  constructor(runs: Runs, values: Values, queues: ToolQueues) {
+  constructor(runs: Runs, values: Values, queues: ToolQueues, samples: Samples) {
+    this.#samples = samples;
     this.#runs = runs;
     this.#values = values;
     this.#queues = queues;
@@ -39,11 +48,35 @@ export class RunReader {
     return readRun(parts, found.header, found.definition, { outputs });
   }
 
+  /** The take-overs of one step or item, since it began. */
+  async takeOvers(runId: string, shown: string, record: StepRecord): Promise<readonly TakeOver[]> {
+    const [text] = await this.#runs.fields(runId, [FIELDS.takeOvers]);
+    return takeOversOf(text, {
+      ...slotOf(shown.replace(/\[(\d+)\]$/, ".$1")),
+      sinceMs: record.startedAtMs,
+    });
+  }
+
   /** @throws TuttiError `run_not_found`. */
   async analysis(runId: string): Promise<RunAnalysis> {
     const found = await this.#header(runId);
     if (found === null) throw noRun(runId);
-    return analyzeRun(await this.view(runId, false), found.definition);
+    const [view, kept] = await Promise.all([
+      this.view(runId, false),
+      this.#samples.after(null, SAMPLES_MAX),
+    ]);
+    return analyzeRun(
+      view,
+      found.definition,
+      kept.map(({ sample }) => sample),
+    );
+  }
+
+  /** @throws TuttiError `run_not_found`. */
+  async definition(runId: string): Promise<RunDefinition> {
+    const found = await this.#header(runId);
+    if (found === null) throw noRun(runId);
+    return found.definition;
   }
 
   /** The newest first. */

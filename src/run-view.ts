@@ -8,13 +8,16 @@ import {
   PENDING,
   shownAs,
   stepsOf,
+  takeOversOf,
   type RunDefinition,
   type RunHeader,
   type Runs,
   type RunState,
   type StepError,
   type StepRecord,
+  type StepState,
   type StepView,
+  type TakeOver,
   type ToolQueues,
   type Values,
 } from "../queues/index.ts";
@@ -79,20 +82,27 @@ export function summaryOf(header: RunHeader): RunSummary {
   };
 }
 
+/** States of steps that may have ended without having begun; then they have no times. */
+const NOT_RUN: ReadonlySet<StepState> = new Set<StepState>(["skipped", "cancelled"]);
+
 /** A step's record as people and programs see it. */
 export function stepView(
   record: StepRecord,
   tool?: string,
   output?: Json,
   eligibleAt?: number | null,
+  takeOvers: readonly TakeOver[] = [],
 ): StepView {
+  const hasRun = record.attempts > 0 || !NOT_RUN.has(record.state);
+  const eligible = eligibleAt === undefined || hasRun ? eligibleAt : null;
   return {
     state: record.state,
     ...(tool === undefined ? {} : { tool }),
     attempts: record.attempts,
-    ...(eligibleAt === undefined ? {} : { eligibleAtMs: eligibleAt }),
-    startedAt: iso(record.startedAtMs),
-    finishedAt: iso(record.finishedAtMs),
+    ...(eligible === undefined ? {} : { eligibleAtMs: eligible }),
+    startedAt: hasRun ? iso(record.startedAtMs) : null,
+    finishedAt: hasRun ? iso(record.finishedAtMs) : null,
+    ...(takeOvers.length === 0 ? {} : { takeOvers }),
     ...(output === undefined ? {} : { output }),
     ...(record.error === undefined ? {} : { error: record.error }),
     ...(record.reason === undefined ? {} : { reason: record.reason }),
@@ -110,8 +120,9 @@ export async function readRun(
   const { runs, values, queues } = parts;
   const { runId } = header;
   const all = await stepsOf(runs, runId, definition);
-  const [admittedAt, ...texts] = await runs.fields(runId, [
+  const [admittedAt, taken, ...texts] = await runs.fields(runId, [
     FIELDS.admittedAt,
+    FIELDS.takeOvers,
     ...all.map(({ stepId, item }) => FIELDS.record(stepId, item)),
   ]);
   const records = new Map(
@@ -141,7 +152,12 @@ export async function readRun(
       record.state === "retrying"
         ? await queues.dueAtMs(jobOf(run, one))
         : eligibleAtMs({ definition, records, admittedAtMs }, stepId, item);
-    steps[shown] = stepView(record, definition.steps[stepId]?.tool, output, eligible);
+    const takeOvers = takeOversOf(taken, { ...one, sinceMs: record.startedAtMs });
+    const { tool, name } = definition.steps[stepId] ?? {};
+    steps[shown] = {
+      ...stepView(record, tool, output, eligible, takeOvers),
+      ...(name === undefined ? {} : { name }),
+    };
   }
   const [output] = await runs.fields(runId, ["output"]);
   return {

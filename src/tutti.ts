@@ -25,6 +25,7 @@ import {
   Presence,
   RunEvents,
   Runs,
+  Samples,
   startRegistered,
   startRun,
   ToolQueues,
@@ -36,6 +37,7 @@ import {
   type RunState,
   type Started,
   type StartParts,
+  type StepRecord,
   type Submitted,
   type WorkerInfo,
 } from "../queues/index.ts";
@@ -51,6 +53,7 @@ import type { OptimizerDoor } from "./optimizer/service/door.ts";
 import { openOptimizer } from "./optimizer/service/open.ts";
 import { prepare } from "./prepare.ts";
 import { openDoors } from "./registry/doors.ts";
+import { neededTools } from "./registry/needed-tools.ts";
 import type { ScheduleDoor } from "./registry/schedules.ts";
 import type { EventDoor, TriggerDoor } from "./registry/triggers.ts";
 import type { Workflows } from "./registry/workflows.ts";
@@ -136,7 +139,8 @@ export class Tutti implements AsyncDisposable {
     const runs = new Runs(this.#redis, keys);
     const values = new Values(this.#redis, keys);
     this.#queues = new ToolQueues(this.#redis, keys.prefix);
-    this.#reader = new RunReader(runs, values, this.#queues);
+    const samples = new Samples(this.#redis, keys, new Gate(this.#redis, keys));
+    this.#reader = new RunReader(runs, values, this.#queues, samples);
     this.#backpressure = new Backpressure(this.#queues, this.registry);
     this.#flows = new Flows(this.#redis, this.#queues, keys.prefix);
     this.#events = new RunEvents(this.#subscriber, keys);
@@ -256,7 +260,12 @@ export class Tutti implements AsyncDisposable {
 
   /** What happens to a run, as it happens: a snapshot first, then every transition, until the run has ended. */
   watch(runId: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RunEvent> {
-    return new RunWatch(this.#events, runId, () => this.get(runId), options.signal);
+    const reader = {
+      run: () => this.get(runId),
+      takeOvers: (shown: string, record: StepRecord) =>
+        this.#soon(this.#reader.takeOvers(runId, shown, record)),
+    };
+    return new RunWatch(this.#events, runId, reader, options.signal);
   }
 
   /**
@@ -372,6 +381,18 @@ export class Tutti implements AsyncDisposable {
    */
   why(question: WhyQuestion): Promise<Why> {
     return this.#why(question);
+  }
+
+  /**
+   * Ids of the tools that a run may call: those of its steps, what answers in their place, what undoes them, and
+   * those of the registered workflows that it starts.
+   *
+   * @throws TuttiError `run_not_found`.
+   */
+  async toolsOf(runId: string): Promise<string[]> {
+    const needed = async () =>
+      neededTools(await this.#reader.definition(runId), this.#parts.registry);
+    return this.#soon(needed());
   }
 
   /** Worker processes that are alive. */

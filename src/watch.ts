@@ -2,7 +2,9 @@ import {
   isOpen,
   type RunEvents,
   type RunState,
+  type StepRecord,
   type StepView,
+  type TakeOver,
   type Transition,
 } from "../queues/index.ts";
 import { stepView, type RunView } from "./run-view.ts";
@@ -24,11 +26,19 @@ export type RunEvent =
   /** The run changed its state. An end is the last event. */
   | { readonly type: "run"; readonly runId: string; readonly state: RunState };
 
+/** What a watch reads of the record. */
+export interface WatchReader {
+  run(): Promise<RunView>;
+  takeOvers(shown: string, record: StepRecord): Promise<readonly TakeOver[]>;
+}
+
 /** Follows one run: joins the record and the transitions into one stream without gaps. */
 export class RunWatch implements AsyncIterable<RunEvent> {
   readonly #events: RunEvents;
   readonly #runId: string;
-  readonly #read: () => Promise<RunView>;
+  readonly #reader: WatchReader;
+  /** Of steps that are not over: they stand in every event of theirs. */
+  readonly #takeOvers = new Map<string, readonly TakeOver[]>();
   readonly #signal: AbortSignal | undefined;
   readonly #lookMs: number;
 
@@ -36,13 +46,13 @@ export class RunWatch implements AsyncIterable<RunEvent> {
   constructor(
     events: RunEvents,
     runId: string,
-    read: () => Promise<RunView>,
+    reader: WatchReader,
     signal: AbortSignal | undefined,
     lookMs = LOOK_MS,
   ) {
     this.#events = events;
     this.#runId = runId;
-    this.#read = read;
+    this.#reader = reader;
     this.#signal = signal;
     this.#lookMs = lookMs;
   }
@@ -58,7 +68,7 @@ export class RunWatch implements AsyncIterable<RunEvent> {
     });
     this.#signal?.addEventListener("abort", nudge);
     try {
-      const run = await this.#read();
+      const run = await this.#snapshot();
       yield { type: "snapshot", run };
       if (!isOpen(run.state)) return;
       while (this.#signal?.aborted !== true) {
@@ -74,7 +84,7 @@ export class RunWatch implements AsyncIterable<RunEvent> {
           });
           if (heard) continue;
           // An event may be lost on its way: the record knows.
-          const now = await this.#read();
+          const now = await this.#snapshot();
           if (isOpen(now.state)) continue;
           yield { type: "snapshot", run: now };
           return;
@@ -93,12 +103,31 @@ export class RunWatch implements AsyncIterable<RunEvent> {
     const runId = this.#runId;
     switch (transition.type) {
       case "gap":
-        return { type: "snapshot", run: await this.#read() };
+        return { type: "snapshot", run: await this.#snapshot() };
       case "run":
         return { type: "run", runId, state: transition.state };
       case "step":
-        return { type: "step", runId, stepId: transition.shown, step: stepView(transition.record) };
+        return {
+          type: "step",
+          runId,
+          stepId: transition.shown,
+          step: await this.#step(transition),
+        };
     }
+  }
+
+  async #snapshot(): Promise<RunView> {
+    const run = await this.#reader.run();
+    for (const [id, { takeOvers }] of Object.entries(run.steps))
+      if (takeOvers !== undefined) this.#takeOvers.set(id, takeOvers);
+    return run;
+  }
+
+  async #step({ shown, record }: Extract<Transition, { type: "step" }>): Promise<StepView> {
+    // A transition says how many there were; what is known of them stands in the run's record.
+    if ((record.losses ?? 0) > (this.#takeOvers.get(shown)?.length ?? 0))
+      this.#takeOvers.set(shown, await this.#reader.takeOvers(shown, record));
+    return stepView(record, undefined, undefined, undefined, this.#takeOvers.get(shown));
   }
 }
 

@@ -180,6 +180,7 @@ class RunningWorker implements TuttiWorker {
       ...(learning ? { usage: options.usage ?? new MachineUsage() } : {}),
       onMachines: () => this.#workers.show(),
     });
+    this.#presence = new Presence(this.#redis, this.#keys);
     this.#engine = {
       keys: this.#keys,
       ledger: new Ledger(this.#redis, this.#keys),
@@ -203,11 +204,13 @@ class RunningWorker implements TuttiWorker {
       suspects: new Suspects(),
       treeOf,
       secret,
+      worker: this.id,
+      presence: this.#presence,
+      lateResultMs: options.lockDurationMs ?? LOCK_DURATION_MS,
       log: log.child({ worker: this.id }),
       troubles,
       clock: this.#clock,
     };
-    this.#presence = new Presence(this.#redis, this.#keys);
     const { sampleIntervalMs = SAMPLE_MS } = options;
     const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
     this.#optimizer = new Optimizer({

@@ -23,8 +23,8 @@ export interface CommandResult {
   readonly overflow: boolean;
 }
 
-/** Kept of standard error: far more than is shown, see command.ts. Bytes. */
-const STDERR_TAIL_BYTES = 65_536;
+/** Kept of standard error, and of the standard output of a command that failed: far more than is shown, see command.ts. Bytes. */
+const TAIL_BYTES = 65_536;
 /** How long a pipe may stay open after the group has ended, held by a process that left it. Milliseconds. */
 const DRAIN_MS = 500;
 
@@ -33,12 +33,17 @@ class Tail {
   private bytes = Buffer.alloc(0);
 
   add(chunk: Buffer): void {
-    this.bytes = Buffer.concat([this.bytes, chunk]).subarray(-STDERR_TAIL_BYTES);
+    this.bytes = Buffer.concat([this.bytes, chunk]).subarray(-TAIL_BYTES);
   }
 
   toString(): string {
-    return this.bytes.toString("utf8").trim();
+    return endOf(this.bytes);
   }
+}
+
+/** The end of what a command wrote, as an error keeps it. */
+export function endOf(bytes: Buffer): string {
+  return bytes.subarray(-TAIL_BYTES).toString("utf8").trim();
 }
 
 /**

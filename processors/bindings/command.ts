@@ -12,7 +12,7 @@ import {
   type Json,
 } from "../../config/index.ts";
 import type { BoundTool } from "./binding.ts";
-import { runCommand, type CommandResult } from "./command-run.ts";
+import { endOf, runCommand, type CommandResult } from "./command-run.ts";
 import { base64Value, textOf } from "./content/text.ts";
 import type { BaseEnvironment } from "./process-group.ts";
 import { asText, bindingVariables } from "./variables.ts";
@@ -35,6 +35,8 @@ function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command:
   const text = textOf(stdout, command).replace(/\r?\n$/, "");
   if (parse === "text") return text;
   if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
+  // As an empty answer of a service is.
+  if (text.trim() === "") return null;
   try {
     return parseJson(text, "tool_output_invalid");
   } catch (thrown) {
@@ -46,8 +48,10 @@ function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command:
   }
 }
 
-/** Of standard error in details. Characters. */
-const MAX_STDERR_CHARS = 4_096;
+/** Of what a command wrote, in details. Characters. */
+const MAX_SHOWN_CHARS = 4_096;
+
+const lastOf = (text: string): string => text.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
 
 function failureOf(
   command: string,
@@ -56,13 +60,16 @@ function failureOf(
 ): TuttiError {
   const { exitCode, exitSignal } = result;
   // More is kept than is shown, so that the beginning, where a secret may have been cut, is not shown.
-  const stderr = redact(result.stderr).slice(-MAX_STDERR_CHARS);
-  const lastLine = stderr.split("\n").at(-1)?.slice(0, MAX_MESSAGE_CHARS) ?? "";
+  const shown = (text: string): string => redact(text).slice(-MAX_SHOWN_CHARS);
+  const stderr = shown(result.stderr);
+  const stdout = shown(endOf(result.stdout));
+  // Many programs tell on standard output what is wrong.
+  const lastLine = lastOf(stderr) || lastOf(stdout);
   const how = exitCode === null ? `was ended by ${exitSignal}` : `exited with ${exitCode}`;
   return new TuttiError(
     "step_execution_failed",
     `${command} ${how}${lastLine === "" ? "" : `: ${lastLine}`}`,
-    { details: { command, exitCode, signal: exitSignal, stderr } },
+    { details: { command, exitCode, signal: exitSignal, stderr, stdout } },
   );
 }
 

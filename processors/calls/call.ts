@@ -20,6 +20,8 @@ export interface ToolCall {
   readonly tool: string;
   readonly idempotent: boolean;
   readonly retry: RetryPolicy;
+  /** Longest time of one call. Milliseconds. */
+  readonly timeoutMs: number;
   /** The policy of the step decides by the error. */
   readonly adaptive: boolean;
   readonly signal: CancelSource;
@@ -29,10 +31,10 @@ export interface ToolCall {
   /**
    * The input: expressions filled in.
    *
-   * @throws TuttiError `effect_unknown` when the end of an earlier call is not known and calling again is
-   * not safe, `reference_missing`.
+   * @param unknown what is known of the worker of an earlier call, when its end is not and calling again is not safe.
+   * @throws TuttiError `effect_unknown` then, `reference_missing`.
    */
-  bind(found: Found, endUnknown: boolean): Promise<JsonObject>;
+  bind(found: Found, unknown: string | null): Promise<JsonObject>;
   /** The ending that an earlier result gives; null when the tool has to be called. */
   recall(input: JsonObject, attempt: number, found: Found): Promise<Ending | null>;
   /** Calls the tool. What it throws is for the caller to judge. */
@@ -57,16 +59,17 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
     tool: called.tool,
     idempotent: called.idempotent,
     retry: called.retry,
+    timeoutMs: called.timeoutMs,
     adaptive: policyOf(workflow.definition, stepId).onError === "adaptive",
     signal,
     fields: [...fieldsOf(step, job.data), ...editedOf(job.data)],
     sortOut: (values) => sortOut(engine, job.data, step, values),
-    async bind(found, endUnknown) {
+    async bind(found, unknown) {
       const input =
         other?.with === undefined
           ? await ownInput(candidate, found)
           : await bind(candidate, template, other.with, found);
-      if (endUnknown) throw unknownEffect(called.tool);
+      if (unknown !== null) throw unknownEffect(called.tool, unknown);
       return input;
     },
     async recall(input, attempt, found) {
@@ -118,6 +121,7 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
     tool: compensate.tool,
     idempotent: compensate.idempotent,
     retry: compensate.retry,
+    timeoutMs: compensate.timeoutMs,
     adaptive: false,
     signal,
     fields: [FIELDS.output(stepId, item), FIELDS.submittedAt],
@@ -133,9 +137,9 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
         shared: true,
       };
     },
-    async bind(found, endUnknown) {
+    async bind(found, unknown) {
       const input = await bind(candidate, template, compensate.with, found);
-      if (endUnknown) throw unknownEffect(compensate.tool);
+      if (unknown !== null) throw unknownEffect(compensate.tool, unknown);
       return input;
     },
     recall: () => Promise.resolve(null),
@@ -151,10 +155,10 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
   };
 }
 
-const unknownEffect = (tool: string): TuttiError =>
+const unknownEffect = (tool: string, known: string): TuttiError =>
   new TuttiError(
     "effect_unknown",
-    `the worker died while ${tool} was being called; it is not idempotent, so it is not called again`,
+    `no result of the call of ${tool} has come: ${known}; the tool is not idempotent, so it is not called again`,
   );
 
 /** Calls a tool, when its permit lets it, and tells the gate how that went. */

@@ -22,7 +22,10 @@ export const LAST_START = 1_000_000_000;
 export function lossesOf(job: Job, what: string): StepError | null {
   const losses = job.stalledCounter;
   if (losses < MAX_WORKER_LOSSES) return null;
-  return { code: "worker_lost", message: `${losses} workers died while they ${what}` };
+  return {
+    code: "worker_lost",
+    message: `${losses} workers lost their hold on it while they ${what}`,
+  };
 }
 
 /**

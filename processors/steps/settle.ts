@@ -24,7 +24,13 @@ export async function settle(work: Settled, ending: Ending): Promise<StepRecord 
   const { engine, job, workflow, address } = work;
   const { definition } = workflow;
   const committed = await engine.ledger.commit(address, ending);
-  if (committed.status === "gone" || committed.status === "fenced") return null;
+  if (committed.status === "gone") return null;
+  if (committed.status === "fenced") {
+    engine.log.warn(addressed(address), "a result came too late: its step was taken over");
+    return null;
+  }
+  if (committed.status === "done" && committed.record.start !== address.start)
+    engine.log.warn(addressed(address), "a result came too late: its step has ended");
   const stopped = committed.status === "ok" ? await stops(engine, address.runId, ending) : [];
   for (const abort of stopped) {
     await engine.runs.tellAbort(address.runId, abort);
@@ -38,6 +44,8 @@ export async function settle(work: Settled, ending: Ending): Promise<StepRecord 
     await parkIfIdle(engine, definition, job.data, committed.version);
   return committed.record;
 }
+
+const addressed = ({ runId, stepId, item }: StepAddress): object => ({ runId, stepId, item });
 
 /** What has been stopped by this ending, or may have been. */
 async function stops(engine: Engine, runId: string, ending: Ending): Promise<readonly Abort[]> {

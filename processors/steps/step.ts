@@ -13,6 +13,7 @@ import {
 import { RunAborted, WorkerStops } from "../calls/active-calls.ts";
 import { callOf, type ToolCall } from "../calls/call.ts";
 import { awaitAlternative, fallBack, HandedOver, isAlternative } from "../calls/fallback.ts";
+import { lateResult } from "../calls/late-result.ts";
 import { SUSPECT_LOSSES } from "../calls/suspects.ts";
 import { classify, consequencesOf, type ErrorClass } from "../decisions/policy.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
@@ -97,6 +98,7 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   const begun = await engine.ledger.begin(address, {
     once: !call.idempotent,
     calls: !undoes,
+    worker: engine.worker,
     fields: call.fields,
   });
   if (begun.status === "gone" || begun.status === "fenced") return null;
@@ -109,7 +111,14 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   // BullMQ counts every worker that died with the job, the record only those that had begun the step.
   const losses = Math.min(begun.record.losses ?? 0, job.stalledCounter);
   if (losses >= MAX_WORKER_LOSSES) return settle(work, lost(work, losses, attempts));
-  return settle(work, await endingOf(work, begun.values, begun.record, begun.status === "unknown"));
+  if (begun.status === "go")
+    return settle(work, await endingOf(work, begun.values, begun.record, null));
+  const late = await lateResult(work, call.signal, call.timeoutMs);
+  if (late.record.finishedAtMs !== null) return late.record;
+  // That worker is back and has said that another attempt follows: it is up to this start now.
+  if (late.record.state === "retrying" && late.record.error !== undefined)
+    throw new RetryLater(late.record.error, pauseMs(call.retry, attempts, 0, Math.random));
+  return settle(work, await endingOf(work, begun.values, begun.record, late.known));
 }
 
 /** What becomes of a step that has begun. */
@@ -117,7 +126,7 @@ async function endingOf(
   work: Work,
   values: readonly (string | null)[],
   record: StepRecord,
-  endUnknown: boolean,
+  unknown: string | null,
 ): Promise<Ending> {
   const { engine, job, call, token } = work;
   const { attempts } = record;
@@ -135,7 +144,7 @@ async function endingOf(
     if (skip !== null) return skip;
     if (engine.keeper.cameFree({ id: job.id, token }))
       return await letThrough(work, attempts - 1, found);
-    const input = await call.bind(found, endUnknown);
+    const input = await call.bind(found, unknown);
     const kept = await call.recall(input, attempts - 1, found);
     if (kept !== null) return kept;
     const waitMs = waitedMs(work, record, found);
@@ -264,7 +273,10 @@ const cancelled = (abort: Abort, attempts: number): Ending => ({
 const lost = ({ workflow, address, job }: Work, times: number, attempts: number): Ending => ({
   outcome: "failed",
   attempts,
-  error: { code: "worker_lost", message: `${times} workers died while they ran this step` },
+  error: {
+    code: "worker_lost",
+    message: `${times} workers lost their hold on this step while they ran it`,
+  },
   ...(job.data.undo === true
     ? {}
     : { dead: true, ...consequencesOf(workflow.definition, address.stepId, "unknown") }),

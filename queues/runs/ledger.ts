@@ -46,8 +46,8 @@ export type Begun =
       readonly values: Values;
     }
   /**
-   * `go`: the start is marked. `unknown`: it is marked too, but an earlier start was marked and never
-   * ended, and calling again is not safe.
+   * `go`: the start is marked. `unknown`: an earlier start was marked and never ended, and calling again is
+   * not safe. That one keeps the say, should its result still come; this one may end the step without it.
    */
   | {
       readonly status: "go" | "unknown";
@@ -151,6 +151,8 @@ export class Ledger {
       readonly once: boolean;
       /** It calls a tool, so it takes one of the run's places, where they are counted. */
       readonly calls: boolean;
+      /** The worker process that will call the tool; nothing is said of who takes over what calls none. */
+      readonly worker?: string;
       readonly fields: readonly string[];
     },
   ): Promise<Begun> {
@@ -162,6 +164,7 @@ export class Ledger {
       options.once ? 1 : 0,
       step.group ?? "",
       options.calls ? 1 : 0,
+      options.worker ?? "",
       ...options.fields,
     ]);
     if (status === "gone" || status === "fenced" || status === "paused" || status === "full")

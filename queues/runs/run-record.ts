@@ -1,5 +1,6 @@
 import type { Json } from "../../config/index.ts";
 import type { Identity } from "../jobs.ts";
+import type { TakeOver } from "./take-overs.ts";
 
 /** States of a run that has not ended. */
 export const OPEN_STATES = [
@@ -38,6 +39,18 @@ export function isOpen(state: string): boolean {
 export type Outcome = "completed" | "failed" | "skipped" | "cancelled";
 export type StepState = "pending" | "running" | "retrying" | "waiting" | Outcome;
 
+const OUTCOMES: ReadonlySet<StepState> = new Set<StepState>([
+  "completed",
+  "failed",
+  "skipped",
+  "cancelled",
+]);
+
+/** Whether a step in this state has ended. */
+export function hasEnded(state: StepState): boolean {
+  return OUTCOMES.has(state);
+}
+
 /** Why a step failed. */
 export interface StepError {
   readonly code: string;
@@ -66,7 +79,7 @@ export interface StepRecord {
   readonly finishedAtMs: number | null;
   /** Calls made so far, the running one included. */
   readonly attempts: number;
-  /** Workers that died while they called the tool, when some did. */
+  /** How often a worker lost its hold on the step while it called the tool. */
   readonly losses?: number;
   /** Why it failed, or the last reason to try again. */
   readonly error?: StepError;
@@ -135,7 +148,11 @@ export function parseStepRecord(text: string | null | undefined): StepRecord {
     attempts: Number(attempts),
   };
   if (detail === "") return record;
-  if (state === "running") return { ...record, losses: Number(detail) };
+  if (state === "running") {
+    // `<losses>@<worker>~<a start that waits for that worker's result>`
+    const losses = Number(/^\d*/.exec(detail)![0]);
+    return losses === 0 ? record : { ...record, losses };
+  }
   if (state === "completed") return { ...record, source: JSON.parse(detail) as Source };
   return state === "failed" || state === "retrying"
     ? { ...record, error: JSON.parse(detail) as StepError }
@@ -195,6 +212,8 @@ export const FIELDS = {
   /** Set when the rest of the run, or of a group, must not start: JSON of {@link Abort}. */
   abort: "abort",
   groupAbort: (group: string): string => `abort:${group}`,
+  /** Calls whose workers lost their hold on them: JSON list. */
+  takeOvers: "takeOvers",
   /** The steps of the current epoch, when the run was resumed: JSON list of ids. */
   reopened: "reopened",
   /** The ending that waits until everything is undone, the slots that are, and how that went: JSON. */
@@ -245,6 +264,8 @@ export interface Abort {
 /** A step as the API shows it. */
 export interface StepView extends Source {
   readonly state: StepState;
+  /** As the document says; absent in events. */
+  readonly name?: string;
   readonly tool?: string;
   readonly attempts: number;
   /**
@@ -253,9 +274,11 @@ export interface StepView extends Source {
    * What lies between this and `startedAt` it has waited for workers, machines and limits.
    */
   readonly eligibleAtMs?: number | null;
-  /** ISO 8601 with milliseconds. */
+  /** ISO 8601 with milliseconds; null for what was skipped or cancelled before it began. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+  /** Calls of it that another start took over, as their workers had lost their hold on them. */
+  readonly takeOvers?: readonly TakeOver[];
   readonly output?: Json;
   readonly error?: StepError;
   readonly reason?: string;

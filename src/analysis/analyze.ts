@@ -1,8 +1,9 @@
-import type { RunDefinition } from "../../queues/index.ts";
+import type { RunDefinition, Sample, TakeOver } from "../../queues/index.ts";
 import { turnsBefore } from "../eligible.ts";
 import type { RunView } from "../run-view.ts";
 import { namesInOrder } from "../workflow/dag.ts";
 import { savedBy, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
+import { reasonOf, waitReasons, type WaitReason } from "./waited.ts";
 
 /** A step of a run that has ended, in milliseconds of the run: 0 is its submission. */
 interface StepTime {
@@ -13,8 +14,14 @@ interface StepTime {
   readonly finishedMs: number;
   /** From when it could begin until it did. */
   readonly waitMs: number;
+  /** What kept its tool meanwhile, as far as samples tell; the most first. */
+  readonly waitedFor?: readonly WaitReason[];
   readonly runMs: number;
+  /** What a step waits for that calls no tool: an approval, an event, a time, another run. */
+  readonly reason?: string;
   readonly attempts: number;
+  /** Calls that another start took over: when, from which worker, and for how long that was not heard of. */
+  readonly takeOvers?: readonly TakeOver[];
   /** How much later it could have ended without the run ending later. 0: it is on the critical path. */
   readonly slackMs: number;
 }
@@ -22,7 +29,14 @@ interface StepTime {
 /** Something that would have made the run shorter, with the time that it is about. */
 export type Recommendation =
   /** A step of the critical path waited for workers, machines or limits: `tutti optimize report` says which. */
-  | { readonly kind: "waiting"; readonly step: string; readonly tool?: string; readonly ms: number }
+  | {
+      readonly kind: "waiting";
+      readonly step: string;
+      readonly tool?: string;
+      readonly ms: number;
+      /** What kept its tool most, as far as samples tell. */
+      readonly reason?: string;
+    }
   /** A step of the critical path was called again, pauses in between included. */
   | {
       readonly kind: "retries";
@@ -64,9 +78,13 @@ const WORTH = 0.1;
 const MOST = 0.5;
 
 /** Where the time of a run went, by the times that its record has. Items of a forEach count with their step. */
-export function analyzeRun(view: RunView, definition: RunDefinition): RunAnalysis {
+export function analyzeRun(
+  view: RunView,
+  definition: RunDefinition,
+  samples: readonly Sample[] = [],
+): RunAnalysis {
   const fromMs = Date.parse(view.submittedAt);
-  const ended = endedSteps(view, definition, fromMs);
+  const ended = endedSteps(view, definition, { fromMs, samples });
   const totalMs = Math.max(0, ...[...ended.values()].map(({ finishedMs }) => finishedMs));
   const path = pathOf(ended, definition);
   const slack = slackOf(ended, definition, totalMs);
@@ -91,10 +109,15 @@ export function analyzeRun(view: RunView, definition: RunDefinition): RunAnalysi
 type Timed = Omit<StepTime, "slackMs">;
 type Ended = ReadonlyMap<string, Timed>;
 
-function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): Ended {
+function endedSteps(
+  view: RunView,
+  definition: RunDefinition,
+  { fromMs, samples }: { readonly fromMs: number; readonly samples: readonly Sample[] },
+): Ended {
   const ended = new Map<string, Timed>();
   for (const step of Object.keys(definition.steps)) {
     const seen = view.steps[step];
+    // What did not run has no times.
     if (seen?.startedAt == null || seen.finishedAt == null) continue;
     const startedMs = Date.parse(seen.startedAt) - fromMs;
     const finishedMs = Date.parse(seen.finishedAt) - fromMs;
@@ -102,6 +125,10 @@ function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): E
       startedMs,
       (seen.eligibleAtMs ?? Date.parse(seen.startedAt)) - fromMs,
     );
+    const { tool } = seen;
+    const between = { fromMs: fromMs + eligibleMs, toMs: fromMs + startedMs };
+    const waitedFor = tool === undefined ? [] : waitReasons(samples, tool, between);
+    const reason = reasonOf(definition.steps[step]!);
     ended.set(step, {
       step,
       ...(seen.tool === undefined ? {} : { tool: seen.tool }),
@@ -109,8 +136,11 @@ function endedSteps(view: RunView, definition: RunDefinition, fromMs: number): E
       startedMs,
       finishedMs,
       waitMs: startedMs - eligibleMs,
+      ...(waitedFor.length === 0 ? {} : { waitedFor }),
+      ...(reason === undefined ? {} : { reason }),
       runMs: finishedMs - startedMs,
       attempts: seen.attempts,
+      ...(seen.takeOvers === undefined ? {} : { takeOvers: seen.takeOvers }),
     });
   }
   return ended;
@@ -135,12 +165,27 @@ function beforeOf(ended: Ended, definition: RunDefinition, step: string): readon
   const started = ended.get(step)?.startedMs ?? 0;
   const turn = turnsBefore(definition, step).at(-1);
   const isAny = definition.steps[step]?.join === "any";
+  const needs = [...(definition.steps[step]?.needs ?? []), ...(turn === undefined ? [] : [turn])];
   return (
-    [...(definition.steps[step]?.needs ?? []), ...(turn === undefined ? [] : [turn])]
-      .flatMap((id) => ended.get(id) ?? [])
+    ranBefore(ended, definition, needs)
       // `any`: what ended after it had begun was not waited for.
       .filter(({ finishedMs }) => !isAny || finishedMs <= started)
   );
+}
+
+/** The steps that ran, and in the place of one that did not those that it needs. */
+function ranBefore(ended: Ended, definition: RunDefinition, needs: readonly string[]): Timed[] {
+  const found = new Map<string, Timed>();
+  const visited = new Set<string>();
+  const open = [...needs];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (visited.has(id)) continue;
+    visited.add(id);
+    const ran = ended.get(id);
+    if (ran === undefined) open.push(...(definition.steps[id]?.needs ?? []));
+    else found.set(id, ran);
+  }
+  return [...found.values()];
 }
 
 const latest = (steps: Iterable<Timed>): Timed | undefined =>
@@ -149,7 +194,9 @@ const latest = (steps: Iterable<Timed>): Timed | undefined =>
 /** Back from the step that ended last, always to the one that ended last before it. */
 function pathOf(ended: Ended, definition: RunDefinition): string[] {
   const path: string[] = [];
-  let at = latest(ended.values());
+  // What failed before its call is no end of a path: nothing took time there.
+  let at =
+    latest([...ended.values()].filter(({ attempts }) => attempts > 0)) ?? latest(ended.values());
   const seen = new Set<string>();
   while (at !== undefined && !seen.has(at.step)) {
     seen.add(at.step);
@@ -185,10 +232,17 @@ function slackOf(ended: Ended, definition: RunDefinition, totalMs: number): Map<
 }
 
 function recommendationsOf(one: Timed, totalMs: number): Recommendation[] {
-  const { step, tool, waitMs, runMs, attempts } = one;
+  const { step, tool, waitMs, runMs, attempts, waitedFor } = one;
+  const reason = waitedFor?.[0]?.reason;
   const found: Recommendation[] = [];
   if (waitMs > WORTH * totalMs)
-    found.push({ kind: "waiting", step, ...(tool === undefined ? {} : { tool }), ms: waitMs });
+    found.push({
+      kind: "waiting",
+      step,
+      ...(tool === undefined ? {} : { tool }),
+      ms: waitMs,
+      ...(reason === undefined ? {} : { reason }),
+    });
   if (attempts > 1 && runMs > WORTH * totalMs)
     found.push({ kind: "retries", step, attempts, ms: runMs });
   else if (runMs > MOST * totalMs) found.push({ kind: "longest", step, ms: runMs });

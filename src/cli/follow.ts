@@ -1,4 +1,6 @@
+import type { Submitted } from "../../queues/index.ts";
 import type { RunView } from "../run-view.ts";
+import { again } from "./again.ts";
 import type { Cli } from "./cli.ts";
 import { EXIT } from "./failure.ts";
 import { Progress } from "./progress.ts";
@@ -52,16 +54,38 @@ export async function followRun(
   return { run, exitCode: run.state === "completed" ? EXIT.completed : EXIT.failed };
 }
 
-/** Starts a worker here when the live ones do not serve every tool of the plan. */
-export async function ensureWorkers(
-  cli: Cli,
-  session: Session,
-  tools: ReadonlySet<string>,
-): Promise<void> {
-  const workers = await session.tutti.workers();
+/**
+ * Lets a run that was accepted find workers. Starts one here for the tools that no live worker serves, as far as it
+ * can call them; it takes no step of any other tool, whose functions the live ones may have of their own. When that
+ * fails, a run that was made here is cancelled: nobody would follow it.
+ */
+export async function ensureWorkers(cli: Cli, session: Session, run: Submitted): Promise<void> {
+  try {
+    await startMissing(cli, session, run.runId);
+  } catch (thrown) {
+    const reason = "no worker could be started";
+    if (run.created) await session.tutti.cancel(run.runId, { reason }).catch(() => {});
+    throw thrown;
+  }
+}
+
+async function startMissing(cli: Cli, session: Session, runId: string): Promise<void> {
+  const { tutti } = session;
+  const [run, workers, needed] = await again(cli, () =>
+    Promise.all([tutti.get(runId), tutti.workers(), tutti.toolsOf(runId)]),
+  );
+  if (run.finishedAt !== null) return;
   const served = new Set(workers.flatMap((worker) => worker.tools));
-  const missing = [...tools].filter((tool) => !served.has(tool));
-  if (missing.length === 0) return;
-  const { id } = await session.startWorker();
-  cli.say(cli.colors.dim(`no live worker serves ${missing.join(", ")}: started ${id} here`));
+  const missing = needed.filter((tool) => !served.has(tool));
+  const here = missing.filter((tool) => session.canServe(tool));
+  const nowhere = missing.filter((tool) => !session.canServe(tool));
+  const say = (text: string) => cli.say(cli.colors.dim(text));
+  if (nowhere.length > 0)
+    say(`no live worker serves ${nowhere.join(", ")}, nor can this process: steps wait for one`);
+  // Any worker runs what calls no tool.
+  if (here.length === 0 && workers.length > 0) return;
+  const { id } = await session.startWorker(here);
+  const lack =
+    here.length === 0 ? "no worker is alive" : `no live worker serves ${here.join(", ")}`;
+  say(`${lack}: started ${id} here`);
 }

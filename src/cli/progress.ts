@@ -2,9 +2,10 @@ import { stripVTControlCharacters } from "node:util";
 
 import type { Colors } from "picocolors/types.js";
 
-import type { StepState, StepView } from "../../queues/index.ts";
+import { hasEnded, type StepState, type StepView } from "../../queues/index.ts";
 import type { RunEvent } from "../watch.ts";
 import { elapsed, type Writer } from "./output.ts";
+import { takeOverText } from "./run-text.ts";
 
 /** Running steps shown at once; a workflow of a thousand would push everything else off the screen. */
 const SHOWN_STEPS = 12;
@@ -39,8 +40,11 @@ export class Progress {
   #set(id: string, step: StepView): void {
     const before = this.#steps.get(id);
     // A watch may tell again what its snapshot has told already.
-    if (before !== undefined && before.finishedAt !== null && step.finishedAt === null) return;
+    if (before !== undefined && hasEnded(before.state) && !hasEnded(step.state)) return;
     const changed = before?.state !== step.state;
+    const taken = (step.takeOvers ?? []).slice(before?.takeOvers?.length ?? 0);
+    if (this.#out.isTTY !== true)
+      for (const one of taken) this.#out.write(`taken over ${id}  ${takeOverText(one)}\n`);
     this.#steps.set(id, step);
     const quiet = step.state === "pending" || step.state === "running";
     if (changed && !quiet && this.#out.isTTY !== true) this.#out.write(`${this.#line(id, step)}\n`);
@@ -50,7 +54,11 @@ export class Progress {
     const paint = this.#colors[COLORS[step.state]];
     const time = elapsed(step.startedAt, step.finishedAt);
     const again = step.attempts > 1 ? `attempt ${step.attempts}` : "";
-    const why = step.error?.message ?? step.reason ?? sourceText(step);
+    const last = !hasEnded(step.state) ? step.takeOvers?.at(-1) : undefined;
+    const why =
+      step.error?.message ??
+      step.reason ??
+      (last === undefined ? sourceText(step) : takeOverText(last));
     const rest = [time, again, why].filter((part) => part !== "").join(" · ");
     return `${paint(step.state.padEnd(9))} ${id}${rest === "" ? "" : `  ${this.#colors.dim(rest)}`}`;
   }
@@ -60,7 +68,7 @@ export class Progress {
     const open = all.filter(
       ([, { state }]) => state === "running" || state === "retrying" || state === "waiting",
     );
-    const ended = all.filter(([, step]) => step.finishedAt !== null);
+    const ended = all.filter(([, step]) => hasEnded(step.state));
     const bad = ended.filter(([, step]) => step.state === "failed");
     const lines = [
       ...[...bad, ...open].slice(0, SHOWN_STEPS).map(([id, step]) => this.#line(id, step)),

@@ -1,3 +1,4 @@
+import { silenceText, type StepError, type TakeOver } from "../../queues/index.ts";
 import type { RunView } from "../run-view.ts";
 import { elapsed, table } from "./output.ts";
 
@@ -10,9 +11,11 @@ export function runResult(run: RunView): object {
       ([, value]) => value !== undefined,
     );
     const shown = { state, attempts, startedAt, finishedAt, ...Object.fromEntries(source) };
+    if (step.name !== undefined) Object.assign(shown, { name: step.name });
     if (output !== undefined) Object.assign(shown, { output });
     if (error !== undefined) Object.assign(shown, { error });
     if (reason !== undefined) Object.assign(shown, { reason });
+    if (step.takeOvers !== undefined) Object.assign(shown, { takeOvers: step.takeOvers });
     return [id, shown] as const;
   });
   return {
@@ -24,7 +27,28 @@ export function runResult(run: RunView): object {
     finishedAt: run.finishedAt,
     ...(run.error === undefined ? {} : { error: run.error }),
     ...(run.unmetCriteria === undefined ? {} : { unmetCriteria: run.unmetCriteria }),
+    ...(run.compensation === undefined ? {} : { compensation: run.compensation }),
   };
+}
+
+/** Of an answer or output that a failure came with. Characters. */
+const MAX_ANSWER_CHARS = 300;
+
+/** The beginning of what a service answered, or the end of what a command wrote, where its error keeps it. */
+function answerOf({ details = {} }: StepError): string[] {
+  const { body, stdout, stderr } = details;
+  const line = (text: string): string => `  ${text.replaceAll(/\s+/g, " ")}`;
+  if (typeof body === "string" && body.trim() !== "")
+    return [line(body.trim().slice(0, MAX_ANSWER_CHARS))];
+  const written = typeof stderr === "string" && stderr !== "" ? stderr : stdout;
+  return typeof written === "string" && written !== ""
+    ? [line(written.slice(-MAX_ANSWER_CHARS))]
+    : [];
+}
+
+/** A take-over in words: what is known, and no more. */
+export function takeOverText({ at, attempt, worker, silentMs }: TakeOver): string {
+  return `${at} attempt ${attempt} was taken over: ${silenceText(worker, silentMs)}`;
 }
 
 /** A run for people: how it ended, what failed, what it gave. */
@@ -34,13 +58,27 @@ export function runText(run: RunView): string {
     `run ${run.runId}`,
   ];
   const failures = Object.entries(run.steps).flatMap(([id, { state, error }]) =>
-    state === "failed" && error !== undefined ? [`${id}: ${error.code}: ${error.message}`] : [],
+    state === "failed" && error !== undefined
+      ? [`${id}: ${error.code}: ${error.message}`, ...answerOf(error)]
+      : [],
   );
   // The run's own error only repeats the first of them.
   if (run.error !== undefined && failures.length === 0) {
     lines.push(`${run.error.code}: ${run.error.message}`);
   }
-  lines.push(...failures, ...(run.unmetCriteria ?? []).map((criterion) => `not met: ${criterion}`));
+  const takenOver = Object.entries(run.steps).flatMap(([id, { takeOvers = [] }]) =>
+    takeOvers.map((one) => `${id}: ${takeOverText(one)}`),
+  );
+  const undone = (run.compensation ?? []).map(
+    ({ step, state, error }) =>
+      `undoing ${step}: ${state}${error === undefined ? "" : `: ${error.code}: ${error.message}`}`,
+  );
+  lines.push(
+    ...failures,
+    ...undone,
+    ...takenOver,
+    ...(run.unmetCriteria ?? []).map((criterion) => `not met: ${criterion}`),
+  );
   if (run.output !== null) lines.push("", outputText(run.output));
   return lines.join("\n");
 }

@@ -9,7 +9,7 @@ import {
   loadConfig,
   type ToolRegistry,
 } from "../../config/index.ts";
-import { secretSource } from "../../processors/index.ts";
+import { bindTools, builtInHandlers, secretSource } from "../../processors/index.ts";
 import { openRedis } from "../../queues/index.ts";
 import { Tutti } from "../tutti.ts";
 import { startWorker } from "../worker.ts";
@@ -28,8 +28,14 @@ export interface Session extends Catalogue {
   readonly tutti: Tutti;
   /** Who submits: the user of this machine. */
   readonly actor: string;
-  /** Starts a worker in this process; it is drained before the session closes. */
-  startWorker(): Promise<{ readonly id: string }>;
+  /** Whether a worker of this process can call the tool: its function may be another program's. */
+  canServe(tool: string): boolean;
+  /**
+   * Starts a worker in this process; it is drained before the session closes.
+   *
+   * @param tools only these are served. Default: all that can be called here.
+   */
+  startWorker(tools?: readonly string[]): Promise<{ readonly id: string }>;
 }
 
 export interface SessionOptions {
@@ -79,19 +85,25 @@ export async function withSession<T>(
     const tutti = new Tutti({ ...config, redisUrl, registry });
     closers.push(() => tutti.close());
     cli.signal.throwIfAborted();
+    const env = { PATH: config.searchPath.join(delimiter), HOME: homedir() };
+    const secret = secretsOf(cli, config);
+    const bound = bindTools({ registry, handlers: builtInHandlers, secret, env });
+    closers.push(() => bound.close());
     return await work({
       config,
       registry,
       redisUrl,
       tutti,
       actor: userName(),
-      async startWorker() {
+      canServe: (tool) => bound.isBound(tool),
+      async startWorker(tools) {
         const worker = await startWorker({
           ...config,
           redisUrl,
           registry,
-          secret: secretsOf(cli, config),
-          env: { PATH: config.searchPath.join(delimiter), HOME: homedir() },
+          secret,
+          env,
+          ...(tools === undefined ? {} : { tools }),
         });
         closers.push(() => worker.close());
         return worker;

@@ -12,6 +12,7 @@ import {
   type WorkflowVersion,
 } from "../../queues/index.ts";
 import { prepare } from "../prepare.ts";
+import { neededTools } from "./needed-tools.ts";
 
 /** A version of a registered workflow. */
 export interface VersionView {
@@ -129,13 +130,15 @@ export class Workflows {
   }
 
   /**
-   * Ids of the tools that the steps of a version call.
+   * Ids of the tools that runs of a version may call: those of its steps, what answers in their place, what undoes
+   * them, and those of the registered workflows that it starts.
    *
    * @throws TuttiError `workflow_not_found`.
    */
   async tools(id: string, options: { readonly hash?: string } = {}): Promise<string[]> {
-    const { definition } = await this.#parts.soon(this.#parts.registry.resolve(id, options.hash));
-    return [...new Set(Object.values(definition.steps).map((step) => step.tool))];
+    const { registry, soon } = this.#parts;
+    const { definition } = await soon(registry.resolve(id, options.hash));
+    return soon(neededTools(definition, registry));
   }
 
   /**

@@ -40,6 +40,11 @@ export class Fleet implements AsyncDisposable {
     if (victim?.kill("SIGKILL") === true) this.kills++;
   }
 
+  /** Sends a signal to all of them. */
+  signal(name: NodeJS.Signals): void {
+    for (const child of this.#children) child.kill(name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all(

@@ -15,6 +15,7 @@ export const LEDGER_SCRIPT = `
 ${SHARED}${ADMISSION}${RESUME_CLOCK}${WIDTH}
 local now = clock()
 local stamp = digits(now)
+local MAX_TAKE_OVERS = 500
 local OVER = { C = true, F = true, S = true, X = true }
 
 local function channelOf(key)
@@ -51,16 +52,32 @@ end
 
 local operations = {}
 
--- field, start, epoch, once, group, takes a place, fields to read ... -> status, record, abort, the fields
+-- What the detail of a running step says: losses, who calls, a start that waits for that call's result.
+local function holdOf(detail)
+  local losses, rest = string.match(detail, '^(%d*)(.*)$')
+  local worker, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
+  return tonumber(losses) or 0, worker or '', waiting or ''
+end
+
+-- A call goes over to another start: when, and what is known of the worker that made it.
+local function noteTakeOver(key, slot, attempt, worker)
+  local heard = redis.call('ZSCORE', partsOf(key) .. '.workers', worker)
+  local all = cjson.decode(redis.call('HGET', key, 'takeOvers') or '[]')
+  if #all >= MAX_TAKE_OVERS then table.remove(all, 1) end
+  all[#all + 1] = { slot = slot, atMs = now, attempt = attempt, worker = worker, silentMs = heard and math.max(0, now - heard) or nil }
+  redis.call('HSET', key, 'takeOvers', cjson.encode(all))
+end
+
+-- field, start, epoch, once, group, takes a place, worker, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
   local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
   local state, abort, text = head[1], head[3] or head[4], head[5]
   if not state then return { 'gone' } end
   if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local status, startedAt, attempts, losses = 'go', stamp, 1, ''
+  local status, startedAt, attempts, losses, holder, waiting, speaks = 'go', stamp, 1, 0, a[8], '', start
   local before = read(text)
-  if before and OVER[before.letter] then return readInto({ 'done', text, abort }, key, a, 8) end
+  if before and OVER[before.letter] then return readInto({ 'done', text, abort }, key, a, 9) end
   if before and before.start > start then return { 'fenced' } end
   if ENDED[state] then return { 'gone' } end
   if not abort then
@@ -75,13 +92,23 @@ function operations.begin(key, a)
     startedAt = before.startedAt
     -- A call that failed is one more; one whose worker died is made again, it is the same.
     attempts = before.attempts + (before.letter == 'B' and 1 or 0)
-    if before.letter == 'R' then losses = before.detail end
-    if before.letter == 'R' and before.start < start then
-      losses = tostring((tonumber(losses) or 0) + 1)
-      if a[5] == 1 then status = 'unknown' end
+    if before.letter == 'R' then
+      local worker, waits
+      losses, worker, waits = holdOf(before.detail)
+      if before.start < start then
+        -- Sent again, it waits already.
+        if waits ~= digits(start) then
+          losses = losses + 1
+          if worker ~= '' and a[8] ~= '' then noteTakeOver(key, string.sub(field, 3), attempts, worker) end
+        end
+        -- The earlier start made the only call there will be: it still has the say about its end.
+        if a[5] == 1 then status, speaks, holder, waiting = 'unknown', before.start, worker, '~' .. digits(start) end
+      end
     end
   end
-  text = write(key, field, 'R', start, startedAt, '', attempts, losses)
+  local detail = losses > 0 and tostring(losses) or ''
+  if holder ~= '' or waiting ~= '' then detail = detail .. '@' .. holder .. waiting end
+  text = write(key, field, 'R', speaks, startedAt, '', attempts, detail)
   if state == 'queued' then
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
@@ -105,7 +132,7 @@ function operations.begin(key, a)
     end
   end
   if head[7] then redis.call('HINCRBY', key, 'version', 1) end
-  return readInto({ status, text, abort }, key, a, 8)
+  return readInto({ status, text, abort }, key, a, 9)
 end
 
 -- field, start, epoch, letter, attempts, detail, output field, output, more -> status, record,

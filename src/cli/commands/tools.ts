@@ -90,13 +90,13 @@ function addCall(tools: Command, cli: Cli): void {
         return withSession(cli, flags, async (session) => {
           session.registry.require(id);
           const plan = session.tutti.prepare(callOf(id, input));
-          await ensureWorkers(cli, session, new Set([id]));
           cli.signal.throwIfAborted();
-          const { runId } = await session.tutti.submit(plan, {
+          const submitted = await session.tutti.submit(plan, {
             input: { arguments: input },
             actor: session.actor,
           });
-          const { run, exitCode } = await followRun(cli, session, runId);
+          await ensureWorkers(cli, session, submitted);
+          const { run, exitCode } = await followRun(cli, session, submitted.runId);
           const step = run.steps["call"];
           if (step?.error !== undefined) cli.say(`${step.error.code}: ${step.error.message}`);
           if (step?.output !== undefined) {

@@ -11,7 +11,7 @@ const SEED = 41_007;
 describe("whatever worker dies, and whenever", () => {
   test(
     `every run ends, nothing ends twice, effects are as many as promised (seed ${SEED})`,
-    { timeout: 180_000 },
+    { timeout: 400_000 },
     async ({ orchestra }) => {
       const report = await crash(orchestra, {
         seed: SEED,

@@ -152,6 +152,9 @@ test("output as text, lines and JSON; exit codes that are fine; standard input",
     lines: { ...write("console.log('a\\nb')"), parse: "lines" },
     none: { ...write(""), parse: "lines" },
     json: { ...write("console.log('{')"), parse: "json" },
+    empty: { ...write(""), parse: "json" },
+    blank: { ...write("console.log()"), parse: "json" },
+    told: write("console.log('on'); console.log('stdout'); process.exitCode = 2"),
     one: { ...write("process.exit(1)"), okExitCodes: [0, 1] },
     stdin: { ...write("process.stdin.pipe(process.stdout)"), stdin: "<${{ args.text }}>" },
     deaf: { ...write(""), stdin: "x".repeat(1_000_000) },
@@ -161,6 +164,12 @@ test("output as text, lines and JSON; exit codes that are fine; standard input",
   expect(await call("lines")).toEqual(["a", "b"]);
   expect(await call("none")).toEqual([]);
   expect(await codeOf(call("json"))).toBe("tool_output_invalid");
+  expect(await call("empty"), "as the empty answer of a service").toBeNull();
+  expect(await call("blank")).toBeNull();
+  await expect(call("told")).rejects.toMatchObject({
+    message: expect.stringMatching(/exited with 2: stdout$/),
+    details: { stdout: "on\nstdout", stderr: "" },
+  });
   expect(await call("one")).toBe("");
   expect(await call("stdin")).toBe("<hi>");
   expect(await call("deaf"), "a command need not read its input").toBe("");

@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
+import { parseStepRecord, type Sample } from "../../../queues/index.ts";
 import { analyzeRun } from "../../../src/analysis/analyze.ts";
+import { waitReasons } from "../../../src/analysis/waited.ts";
 import { prepare } from "../../../src/prepare.ts";
-import type { RunView } from "../../../src/run-view.ts";
+import { stepView, type RunView } from "../../../src/run-view.ts";
 import { gatehouseTools } from "../../support/gatehouse.ts";
 
 type Times = Readonly<
@@ -151,5 +153,96 @@ test("a run of which nothing has ended yet has no path", () => {
     criticalPath: [],
     steps: [],
     recommendations: [],
+  });
+});
+
+describe("what did not run", () => {
+  const record = (letter: string, start: number, end: number, attempts: number): string =>
+    `${letter}1,${start * 1_000},${end * 1_000},${attempts}|${letter === "F" ? '{"code":"tool_failed","message":"no"}' : ""}`;
+  const analyzed = (document: object, records: Readonly<Record<string, string>>) => {
+    const { definition } = prepare({ tutti: 1, id: "w", ...document }, gatehouseTools);
+    const steps = Object.fromEntries(
+      Object.entries(records).map(([id, text]) => [
+        id,
+        stepView(parseStepRecord(text), "ask", undefined, 0),
+      ]),
+    );
+    const view = { runId: "r", submittedAt: at(0), admittedAt: at(0), steps } as unknown as RunView;
+    return { views: steps, ...analyzeRun(view, definition) };
+  };
+
+  test("has no times, and the path of a failed run ends at the last step that was called", () => {
+    const chain = [step("a"), step("b", "a"), step("c", "b"), step("d", "c")];
+    const { criticalPath, views, totalMs, steps } = analyzed(
+      { steps: chain },
+      {
+        a: record("C", 0, 4, 1),
+        b: record("F", 4, 6, 2),
+        c: record("S", 9, 9, 0),
+        d: record("X", 9, 9, 0),
+      },
+    );
+    expect(criticalPath).toEqual(["a", "b"]);
+    expect(totalMs).toBe(6_000);
+    expect(steps.map((one) => one.step)).toEqual(["a", "b"]);
+    const none = { startedAt: null, finishedAt: null, eligibleAtMs: null };
+    expect(views).toMatchObject({ c: none, d: none, b: { finishedAt: at(6) } });
+  });
+
+  test("is passed over: what it needs was waited for", () => {
+    const { criticalPath, views } = analyzed(
+      { steps: [step("a"), step("b", "a"), { ...step("c", "b"), join: "settled" }] },
+      {
+        a: record("F", 0, 4, 1),
+        b: record("S", 4, 4, 0),
+        c: record("C", 4, 9, 1),
+      },
+    );
+    expect(criticalPath).toEqual(["a", "c"]);
+    expect(views["b"]?.startedAt).toBeNull();
+  });
+
+  test("a call that was cancelled has its times", () => {
+    const { criticalPath } = analyzed({ steps: [step("a")] }, { a: record("X", 1, 3, 1) });
+    expect(criticalPath).toEqual(["a"]);
+  });
+});
+
+test("what a step waited for stands in the analysis, as samples and its own fields tell", () => {
+  const tool = (blockedMs: object, servedBy = 1) => ({ tools: { ask: { blockedMs, servedBy } } });
+  const samples = [
+    { atMs: 1_000, ms: 1_000, ...tool({ "rate:x": 1_000 }) },
+    { atMs: 3_000, ms: 1_000, ...tool({ "slots:tool:ask": 800, "rate:x": 100 }) },
+    { atMs: 4_000, ms: 1_000, ...tool({ "slots:tool:ask": 2_000 }, 2) },
+    { atMs: 5_000, ms: 1_000, ...tool({}, 0) },
+  ] as unknown as Sample[];
+  expect(waitReasons(samples, "ask", { fromMs: 2_000, toMs: 4_500 })).toEqual([
+    { reason: "slots:tool:ask", ms: 1_800 },
+    { reason: "no_worker", ms: 500 },
+    { reason: "rate:x", ms: 100 },
+  ]);
+  expect(waitReasons(samples, "other", { fromMs: 0, toMs: 9_000 })).toEqual([]);
+  const { definition } = prepare(
+    { tutti: 1, id: "w", steps: [{ id: "ok", approval: "Go?" }, step("b")] },
+    gatehouseTools,
+  );
+  const ran = { state: "completed", attempts: 1, startedAt: at(4), finishedAt: at(5) };
+  const view = {
+    runId: "r",
+    submittedAt: at(0),
+    admittedAt: at(0),
+    steps: { ok: ran, b: { ...ran, tool: "ask", eligibleAtMs: 2_000, finishedAt: at(6) } },
+  } as unknown as RunView;
+  const { steps, recommendations } = analyzeRun(view, definition, samples);
+  expect(steps).toMatchObject([
+    { step: "ok", reason: "approval: Go?" },
+    { step: "b", waitedFor: [{ reason: "slots:tool:ask" }, { reason: "rate:x" }] },
+  ]);
+  expect(recommendations).toContainEqual({
+    kind: "waiting",
+    step: "b",
+    tool: "ask",
+    ms: 2_000,
+    reason: "slots:tool:ask",
   });
 });

@@ -4,6 +4,7 @@ import type { Recommendation, RunAnalysis } from "../../../analysis/analyze.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
 import { duration, table } from "../../output.ts";
+import { takeOverText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
 
 export function addAnalyze(runs: Command, cli: Cli): void {
@@ -38,6 +39,12 @@ function analysisText(analysis: RunAnalysis): string {
   return [
     `${duration(totalMs)} in all; critical path ${criticalPath.join(" > ")}: ${duration(pathWaitMs)} waiting, ${duration(pathRunMs)} running`,
     table(["STEP", "TOOL", "WAITED", "RAN", "ATTEMPTS", "SLACK"], rows),
+    ...steps.flatMap(({ step, reason }) =>
+      reason === undefined ? [] : [`${step} waited for ${reason}`],
+    ),
+    ...steps.flatMap(({ step, takeOvers = [] }) =>
+      takeOvers.map((one) => `${step}: ${takeOverText(one)}`),
+    ),
     ...recommendations.map(recommendationText),
   ].join("\n");
 }
@@ -45,7 +52,7 @@ function analysisText(analysis: RunAnalysis): string {
 function recommendationText(one: Recommendation): string {
   switch (one.kind) {
     case "waiting":
-      return `${one.step} waited ${duration(one.ms)} for ${one.tool ?? "a worker"}: see tutti optimize report`;
+      return `${one.step} waited ${duration(one.ms)} for ${one.tool ?? "a worker"}: ${one.reason === undefined ? "see tutti optimize report" : `kept by ${one.reason}`}`;
     case "retries":
       return `${one.step} took ${one.attempts} attempts, ${duration(one.ms)} in all`;
     case "longest":

@@ -58,8 +58,6 @@ export async function beginRun(
   session: Session,
   flags: BeginFlags,
   run: {
-    /** The tools that somebody has to serve. */
-    readonly tools: ReadonlySet<string>;
     readonly submit: () => Promise<Submitted>;
     readonly timeoutMs: number | undefined;
   },
@@ -69,10 +67,11 @@ export async function beginRun(
     cli.print(flags.output, { runId, created }, () => runId);
     return EXIT.completed;
   }
-  await ensureWorkers(cli, session, run.tools);
   cli.signal.throwIfAborted();
-  const { runId } = await again(cli, run.submit);
-  const followed = await followRun(cli, session, runId, run.timeoutMs);
+  // What cannot be accepted is refused before anything is started.
+  const submitted = await again(cli, run.submit);
+  await ensureWorkers(cli, session, submitted);
+  const followed = await followRun(cli, session, submitted.runId, run.timeoutMs);
   cli.print(flags.output, runResult(followed.run), () => runText(followed.run));
   return followed.exitCode;
 }

@@ -21,7 +21,6 @@ export function addRun(program: Command, cli: Cli): void {
         const { tutti, actor } = session;
         const plan = tutti.prepare(source.text, { file: source.file });
         return beginRun(cli, session, flags, {
-          tools: new Set(plan.steps.map((step) => step.tool)),
           submit: () => tutti.submit(plan, { ...options, actor }),
           timeoutMs,
         });

@@ -6,7 +6,7 @@ import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
 import { wholeNumber } from "../../options.ts";
 import { elapsed, table } from "../../output.ts";
-import { runText, stepsText } from "../../run-text.ts";
+import { runText, stepsText, takeOverText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addDecision, addPause, addPriority, addResume, addSignal } from "./control.ts";
@@ -121,7 +121,11 @@ function eventText(event: RunEvent): string {
     case "snapshot":
       return `${event.run.runId} ${event.run.state}\n${stepsText(event.run)}`;
     case "step": {
-      const why = event.step.error?.message ?? event.step.reason ?? "";
+      const taken = event.step.takeOvers?.at(-1);
+      const why =
+        event.step.error?.message ??
+        event.step.reason ??
+        (taken === undefined ? "" : takeOverText(taken));
       const time = elapsed(event.step.startedAt, event.step.finishedAt);
       return [event.stepId, event.step.state, time, why].filter((part) => part !== "").join("  ");
     }

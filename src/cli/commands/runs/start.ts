@@ -18,8 +18,6 @@ export function addStart(program: Command, cli: Cli): void {
       return withSession(cli, flags, async (session) => {
         const { tutti, actor } = session;
         return beginRun(cli, session, flags, {
-          // Nobody needs the document to know them: a definition names the tools of its steps.
-          tools: new Set(flags.detach === true ? [] : await tutti.workflows.tools(id, version)),
           submit: () => tutti.start(id, { ...options, ...version, actor }),
           timeoutMs,
         });
