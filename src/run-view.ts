@@ -102,6 +102,9 @@ export function stepView(
     ...(eligible === undefined ? {} : { eligibleAtMs: eligible }),
     startedAt: hasRun ? iso(record.startedAtMs) : null,
     finishedAt: hasRun ? iso(record.finishedAtMs) : null,
+    ...(hasRun || record.finishedAtMs === null
+      ? {}
+      : { decidedAt: new Date(record.finishedAtMs).toISOString() }),
     ...(takeOvers.length === 0 ? {} : { takeOvers }),
     ...(output === undefined ? {} : { output }),
     ...(record.error === undefined ? {} : { error: record.error }),

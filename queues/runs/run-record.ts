@@ -277,6 +277,8 @@ export interface StepView extends Source {
   /** ISO 8601 with milliseconds; null for what was skipped or cancelled before it began. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+  /** When a step that was never called was skipped or cancelled. ISO 8601 with milliseconds. */
+  readonly decidedAt?: string;
   /** Calls of it that another start took over, as their workers had lost their hold on them. */
   readonly takeOvers?: readonly TakeOver[];
   readonly output?: Json;

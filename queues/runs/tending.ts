@@ -54,7 +54,7 @@ export class Tending {
     once("tuttiAdmit", ADMIT_SCRIPT, 0);
     once("tuttiTakeTended", takeTendedScript(SHARED), 1);
     once("tuttiFindOpen", findOpenScript(SHARED + ADMISSION), 0);
-    redis.defineCommand("tuttiExpired", { lua: EXPIRED_SCRIPT, numberOfKeys: 0 });
+    redis.defineCommand("tuttiExpired", { lua: EXPIRED_SCRIPT, numberOfKeys: 1 });
     this.#commands = redis as unknown as Commands;
   }
 
@@ -124,6 +124,8 @@ export class Tending {
   ): Promise<{ readonly ids: readonly string[]; readonly count: number }> {
     if (tenants.length === 0) return { ids: [], count: 0 };
     const [count, ...ids] = await this.#commands.tuttiExpired(
+      // A script without a key may be sent to any node of a cluster.
+      this.#keys.runs,
       this.#keys.prefix,
       doneBeforeMs,
       failedBeforeMs,

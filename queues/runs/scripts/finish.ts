@@ -83,7 +83,7 @@ return 1
 /**
  * Finds ended runs of tenants that are past their time or beyond the number to keep.
  *
- * KEYS: none. ARGV: prefix, those that are done and ended before this time, the same for failed ones, how many of each are
+ * KEYS: all runs. ARGV: prefix, those that are done and ended before this time, the same for failed ones, how many of each are
  * kept, how many of each kind and tenant are named, tenants.
  * Returns how many there are in all, then the oldest ones.
  */

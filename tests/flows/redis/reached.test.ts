@@ -78,7 +78,8 @@ async function works({ tutti, url }: Awaited<ReturnType<typeof deployment>>) {
   await tutti.submit(waits, { runId: "stopped" });
   await tutti.cancel("stopped");
   expect((await tutti.result("stopped", WAIT)).state).toBe("cancelled");
-  expect((await fetch(`${url}/ready`)).status).toBe(200);
+  const ready = (await (await fetch(`${url}/ready`)).json()) as object;
+  expect(ready).toEqual({ status: "ready", reasons: [], workers: 1 });
 }
 
 describe.runIf(inject("canEmbed"))("a Redis is reached", () => {

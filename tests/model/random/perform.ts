@@ -71,12 +71,13 @@ function historyOf(run: RunView, stage: Stage, cancel: History["cancel"]): Histo
   const ms = (iso: string | null): number => (iso === null ? Number.NaN : Date.parse(iso));
   const endings: Record<string, Ending> = {};
   for (const [key, step] of Object.entries(run.steps)) {
-    if (step.finishedAt === null) continue;
+    const endedAt = step.finishedAt ?? step.decidedAt;
+    if (endedAt === undefined) continue;
     endings[key] = {
       outcome: step.state as Outcome,
       attempts: step.attempts,
       startedAt: step.startedAt === null ? null : ms(step.startedAt),
-      finishedAt: ms(step.finishedAt),
+      finishedAt: ms(endedAt),
       code: step.error?.code,
       reason: step.reason,
     };

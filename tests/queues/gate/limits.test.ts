@@ -94,6 +94,8 @@ describe("the limits of a tool", () => {
       },
       own: {
         slots: 5,
+        // It says what a call takes, so what fits bounds what it may be raised to.
+        maxSlots: "fit",
         rates: [
           [3, 1_000],
           [100, 60_000],

@@ -64,7 +64,8 @@ export function judge(
   const rewritten: Record<string, readonly Action[]> = { ...script };
   const kept: Call[] = [];
   for (const [key, view] of Object.entries(run.steps)) {
-    if (view.finishedAt === null) continue;
+    const endedAt = view.finishedAt ?? view.decidedAt;
+    if (endedAt === undefined) continue;
     const step = workflow.steps.find(({ id }) => id === stepOf(key))!;
     const code = view.error?.code;
     const isCall = step.forEach === undefined || key !== step.id;
@@ -91,7 +92,7 @@ export function judge(
       outcome: view.state as Outcome,
       attempts: byCrash ? 1 : view.attempts,
       startedAt: view.startedAt === null ? null : ms(view.startedAt),
-      finishedAt: ms(view.finishedAt),
+      finishedAt: ms(endedAt),
       code,
       reason: view.reason,
     };

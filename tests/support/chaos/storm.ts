@@ -158,7 +158,9 @@ export async function storm(
     (id) => !runs.has(id) && !lost.some((one) => one.startsWith(`${id}:`)),
   )) {
     const run = await client.get(runId);
-    const open = Object.entries(run?.steps ?? {}).filter(([, step]) => step.finishedAt === null);
+    const open = Object.entries(run?.steps ?? {}).filter(
+      ([, step]) => (step.finishedAt ?? step.decidedAt) === undefined,
+    );
     lost.push(
       `${runId}: ${run?.state}, open: ${open.map(([id, { state }]) => `${id} ${state}`).join(", ")}`,
     );
