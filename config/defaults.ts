@@ -1,10 +1,10 @@
-/** Longest time of one tool call. Milliseconds. (R32, R92) */
+/** Longest time of one tool call. Milliseconds. */
 export const STEP_TIMEOUT_MS = 300_000;
-/** Longest time of a run, counted from its admission. Milliseconds. (R17) */
+/** Longest time of a run, counted from its admission. Milliseconds. */
 export const RUN_TIMEOUT_MS = 600_000;
-/** All calls of a step, the first included (R70, R71). Tools that are not idempotent get 1 unless the step says otherwise (R72). */
+/** All calls of a step, the first included. Tools that are not idempotent get 1 unless the step says otherwise. */
 export const MAX_ATTEMPTS = 4;
-/** First pause between two attempts, and the pause that none exceeds. Milliseconds. (R71) */
+/** First pause between two attempts, and the pause that none exceeds. Milliseconds. */
 export const RETRY_BASE_DELAY_MS = 1_000;
 export const RETRY_MAX_DELAY_MS = 30_000;
 /** How long a worker may be silent before its jobs are given to another. Milliseconds. */
@@ -53,16 +53,16 @@ export const REDIS_DEADLINE_MS = 5_000;
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 /** How long a stopping worker waits for its running steps. Milliseconds. */
 export const GRACE_MS = 30_000;
-/** Runs of a tenant that are at work at the same time; the others wait for their turn. (R64) */
+/** Runs of a tenant that are at work at the same time; the others wait for their turn. */
 export const MAX_RUNNING_RUNS = 10;
-/** Priority of a run of which nobody said any; 1 to 10, 10 the most urgent. (R67) */
+/** Priority of a run of which nobody said any; 1 to 10, 10 the most urgent. */
 export const DEFAULT_PRIORITY = 5;
 export const MAX_PRIORITY = 10;
 /** Calls of a run that may be underway at first, in mode `adaptive`. */
 export const ADAPTIVE_WIDTH = 16;
 /** A sub-workflow inside a sub-workflow ... no deeper than this. */
 export const MAX_DEPTH = 8;
-/** How daringly a machine is filled (R12). */
+/** How daringly a machine is filled. */
 export const STRATEGY_NAMES = ["conservative", "balanced", "aggressive", "unlimited"] as const;
 export type Strategy = (typeof STRATEGY_NAMES)[number];
 export const DEFAULT_STRATEGY: Strategy = "balanced";

@@ -27,6 +27,7 @@ export {
   type ErrorDetails,
   type Issue,
 } from "./errors.ts";
+export { localTime } from "./local-time.ts";
 export { Budget } from "./expressions/budget.ts";
 export {
   isItemName,

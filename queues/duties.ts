@@ -14,8 +14,6 @@ export interface DutyState {
   readonly tookMs: number;
   /** Why its last pass failed; null when it did not. */
   readonly error: string | null;
-  /** Passes in a row that failed. */
-  readonly failedPasses: number;
   /** What the last pass could not do although it went on: `<run, tenant or lane>: <reason>`, the first 20. */
   readonly failures: readonly string[];
   /** What was due when its last pass ended and is still to be done, such as runs to be removed. */
@@ -76,12 +74,6 @@ export class DutyStates {
       clearInterval(renewal);
       await this.#commands.tuttiLeaveDuty(key, token);
     }
-  }
-
-  /** How a duty went last; null when it was never done. */
-  async find(name: string): Promise<DutyState | null> {
-    const text = await this.#redis.hget(this.#keys.duties, name);
-    return text === null ? null : readJson<DutyState>(text);
   }
 
   async note(state: DutyState): Promise<void> {

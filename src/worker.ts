@@ -141,7 +141,8 @@ class RunningWorker implements TuttiWorker {
     this.#redis = openPatient(options.redisUrl, {
       refused: (trouble) =>
         log.warn({ trouble }, `Redis refuses commands: ${REDIS_TROUBLES[trouble]}; they wait`),
-      over: (trouble, times, ms) => log.warn({ trouble, times, ms }, "Redis takes commands again"),
+      over: (told, times, ms) =>
+        log.warn({ troubles: told, times, ms }, "Redis takes commands again"),
     });
     this.#subscriber = openPatient(options.redisUrl);
     this.#keys = new Keys(options.prefix ?? "{tutti}");

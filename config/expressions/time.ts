@@ -1,5 +1,6 @@
 import type { Duration } from "@marcbachmann/cel-js/evaluator";
 
+import { isZoneAtHand, localTime } from "../local-time.ts";
 import type { Budget } from "./budget.ts";
 import { checkedTime, durationOf, nanosOf } from "./operators.ts";
 import { fault } from "./values.ts";
@@ -73,8 +74,6 @@ export function timestampText(time: Date): string {
   return time.toISOString().replace(/\.?0+Z$/, (end) => (end.startsWith(".") ? "Z" : end));
 }
 
-const formatters = new Map<string, Intl.DateTimeFormat>();
-
 /** What the clock of a zone shows, as a UTC time with the same fields. Zones are IANA names or offsets (`+02:00`). */
 function inZone(time: Date, zone: string | undefined, budget: Budget): Date {
   if (zone === undefined) return time;
@@ -84,45 +83,12 @@ function inZone(time: Date, zone: string | undefined, budget: Budget): Date {
     return new Date(time.getTime() + (fixed[1] === "-" ? -minutes : minutes) * 60_000);
   }
   // Some 100 times a step each; a zone that is new costs far more.
-  budget.spend(formatters.has(zone) ? 100 : 2_000);
-  const shown = new Date(0);
-  const parts = Object.fromEntries(
-    formatterOf(zone)
-      .formatToParts(time)
-      .map(({ type, value }) => [type, Number(value)]),
-  );
-  shown.setUTCFullYear(parts["year"] ?? 0, (parts["month"] ?? 1) - 1, parts["day"] ?? 1);
-  shown.setUTCHours(
-    parts["hour"] ?? 0,
-    parts["minute"],
-    parts["second"],
-    time.getUTCMilliseconds(),
-  );
-  return shown;
-}
-
-function formatterOf(zone: string): Intl.DateTimeFormat {
-  const known = formatters.get(zone);
-  if (known !== undefined) return known;
-  let formatter: Intl.DateTimeFormat;
+  budget.spend(isZoneAtHand(zone) ? 100 : 2_000);
   try {
-    formatter = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      calendar: "iso8601",
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+    return new Date(localTime(zone, time.getTime()) + time.getUTCMilliseconds());
   } catch {
     return fault(`no time zone: ${zone.slice(0, 60)}`);
   }
-  if (formatters.size >= 100) formatters.clear();
-  formatters.set(zone, formatter);
-  return formatter;
 }
 
 const DAY_MS = 86_400_000;

@@ -142,15 +142,12 @@ export class Duties {
       const beganAtMs = await this.#engine.runs.now();
       const since = performance.now();
       const note = async (error: string | null, { failures = [], behind = 0 }: Told = {}) => {
-        const failedPasses =
-          error === null ? 0 : ((await states.find(name))?.failedPasses ?? 0) + 1;
         await states.note({
           name,
           everyMs,
           beganAtMs,
           tookMs: Math.round(performance.now() - since),
           error,
-          failedPasses,
           behind,
           failures: failures.map((one) => `${one.id}: ${one.error}`),
         });
@@ -212,8 +209,7 @@ export class Duties {
   async #doWhatIsDue(): Promise<void> {
     const { troubles } = this.#engine;
     try {
-      const { failures } = await doWhatIsDue(this.#engine);
-      for (const one of failures)
+      for (const one of await doWhatIsDue(this.#engine))
         troubles.warn({ duty: "due" }, one.error, "a part of a duty failed");
     } catch (thrown) {
       troubles.warn({ duty: "due" }, thrown, "a duty failed");

@@ -14,7 +14,7 @@ const LONGEST_PAUSE_MS = 1_000;
 export interface TroubleReport {
   refused(trouble: RedisTrouble): void;
   /** `times`: how many answers were refusals; `ms`: for how long. */
-  over(trouble: RedisTrouble, times: number, ms: number): void;
+  over(troubles: readonly RedisTrouble[], times: number, ms: number): void;
 }
 
 /**
@@ -77,17 +77,20 @@ function listen(redis: Redis, node: Redis): void {
 /** Sends commands that Redis refuses because it is in trouble until it takes them. */
 function patient(redis: Redis, report?: TroubleReport): Redis {
   const send = redis.sendCommand.bind(redis);
-  let now: { readonly trouble: RedisTrouble; readonly sinceMs: number; times: number } | null;
-  now = null;
+  let now:
+    | { readonly told: Set<RedisTrouble>; readonly sinceMs: number; times: number }
+    | undefined;
   const refused = (trouble: RedisTrouble) => {
-    if (now?.trouble !== trouble) report?.refused(trouble);
-    now ??= { trouble, sinceMs: performance.now(), times: 0 };
+    now ??= { told: new Set(), sinceMs: performance.now(), times: 0 };
     now.times++;
+    // Different commands may be refused for different reasons: each is told once.
+    if (!now.told.has(trouble)) report?.refused(trouble);
+    now.told.add(trouble);
   };
   const over = () => {
-    if (now === null) return;
-    report?.over(now.trouble, now.times, Math.round(performance.now() - now.sinceMs));
-    now = null;
+    if (now === undefined) return;
+    report?.over([...now.told], now.times, Math.round(performance.now() - now.sinceMs));
+    now = undefined;
   };
   redis.sendCommand = (command: Command, ...rest) => {
     const { reject } = command;
@@ -105,7 +108,7 @@ function patient(redis: Redis, report?: TroubleReport): Redis {
     };
     const { resolve } = command;
     command.resolve = (result): void => {
-      if (now !== null && pauseMs > FIRST_PAUSE_MS) over();
+      if (now !== undefined && pauseMs > FIRST_PAUSE_MS) over();
       resolve(result);
     };
     return send(command, ...rest);

@@ -1,5 +1,7 @@
 import { LRUCache } from "lru-cache";
 
+import { localTime } from "../../config/index.ts";
+
 const DAY_MS = 86_400_000;
 /** Zones and years whose changes are kept. */
 const KEPT = 500;
@@ -13,29 +15,10 @@ export interface Transition {
   readonly afterMs: number;
 }
 
-const formats = new LRUCache<string, Intl.DateTimeFormat>({ max: KEPT });
-
 /** What the local clock of a zone is ahead of UTC at an instant. Milliseconds. */
 export function offsetAt(timeZone: string, atMs: number): number {
   if (timeZone === "UTC") return 0;
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-    formats.set(timeZone, format);
-  }
-  const parts: Record<string, number> = {};
-  for (const { type, value } of format.formatToParts(atMs)) parts[type] = Number(value);
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
-  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(atMs / 1_000) * 1_000;
+  return localTime(timeZone, atMs) - Math.floor(atMs / 1_000) * 1_000;
 }
 
 const years = new LRUCache<string, readonly Transition[]>({ max: KEPT });

@@ -225,7 +225,6 @@ describe("retention", () => {
       beganAtMs: Date.now(),
       tookMs: 8_000,
       error: null,
-      failedPasses: 0,
       failures: [],
       behind: 12,
     });
