@@ -1,12 +1,9 @@
-import { Worker, type BackendFactory, type Job, type RedisQueueBackend } from "bullmq";
+import type { Job } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
   CONTROL_LOCK_DURATION_MS,
   LOCK_DURATION_MS,
-  MAX_STALLED_COUNT,
-  STALLED_INTERVAL_MS,
-  WORKER_RETRY_MS,
   type Binding,
   type ToolSpec,
 } from "../config/index.ts";
@@ -22,6 +19,7 @@ import { edgeProcessor, forkProcessor } from "./control/fork.ts";
 import { runProcessor } from "./control/run.ts";
 import type { Engine } from "./engine.ts";
 import { LaneWorkers } from "./lanes.ts";
+import { openWorker, type OpenWorker } from "./open-worker.ts";
 import { eachProcessor } from "./steps/each.ts";
 import { RetryLater } from "./steps/finish.ts";
 import { stepProcessor } from "./steps/step.ts";
@@ -61,12 +59,9 @@ export interface WorkersOptions {
   readonly controlLockDurationMs?: number;
 }
 
-/** What is left of a worker's type when the jobs it takes do not matter. */
-type Closeable = Pick<Worker, "close" | "waitUntilReady">;
-
 /** The BullMQ workers of one process: one for each tool it serves and each lane of it, one for each kind of control job. */
 export class Workers {
-  readonly #workers: Closeable[] = [];
+  readonly #workers: OpenWorker[] = [];
   readonly #lanes: LaneWorkers;
   readonly #tools: ReadonlyMap<string, ToolSpec>;
   readonly #engine: Engine;
@@ -86,11 +81,7 @@ export class Workers {
   /** Starts to serve. Resolves when every worker listens. */
   async start(): Promise<void> {
     const { tools, controlLockDurationMs = CONTROL_LOCK_DURATION_MS } = this.#options;
-    const control = {
-      concurrency: CONTROL_CONCURRENCY,
-      lockDurationMs: controlLockDurationMs,
-      stalledIntervalMs: STALLED_INTERVAL_MS,
-    };
+    const control = { concurrency: CONTROL_CONCURRENCY, lockDurationMs: controlLockDurationMs };
     this.#workers.push(
       this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control),
       this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control),
@@ -116,7 +107,7 @@ export class Workers {
     await showLimits(this.#options.connection, keys, queues, names);
   }
 
-  #openLane(lane: string): Closeable {
+  #openLane(lane: string): OpenWorker {
     const tool = this.#tools.get(toolOfQueue(lane))!;
     this.#show([lane]).catch((thrown: unknown) =>
       this.#engine.troubles.warn({ queue: lane }, thrown, "limits were not shown"),
@@ -125,41 +116,33 @@ export class Workers {
   }
 
   /** Serves the calls of a tool: in its own queue, or in a lane. */
-  #serveCalls(queue: string, concurrency: number): Closeable {
+  #serveCalls(queue: string, concurrency: number): OpenWorker {
     const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
-    return this.#serve(
-      queue,
-      stepProcessor(this.#engine),
-      { concurrency, lockDurationMs },
-      this.#engine.keeper.backendOf(queue),
-    );
+    return this.#serve(queue, stepProcessor(this.#engine), {
+      concurrency,
+      lockDurationMs,
+      // There may be hundreds of these queues, and each look is a command.
+      stalledIntervalMs: lockDurationMs,
+      backend: this.#engine.keeper.backendOf(queue),
+    });
   }
 
   #serve<T>(
     name: string,
     processor: (job: Job<T>, token?: string) => Promise<unknown>,
-    options: { concurrency: number; lockDurationMs: number; stalledIntervalMs?: number },
-    backend: BackendFactory<RedisQueueBackend> = this.#engine.clock.backend,
-  ): Closeable {
+    options: Pick<
+      Parameters<typeof openWorker>[3],
+      "backend" | "concurrency" | "lockDurationMs" | "stalledIntervalMs"
+    >,
+  ): OpenWorker {
     const { troubles } = this.#engine;
-    const worker = new Worker<T>(
-      name,
-      processor,
-      {
-        connection: this.#options.connection,
-        // Stands in the job while it runs here.
-        name: this.#engine.worker,
-        prefix: this.#options.prefix,
-        concurrency: options.concurrency,
-        lockDuration: options.lockDurationMs,
-        stalledInterval: Math.min(options.lockDurationMs, options.stalledIntervalMs ?? Infinity),
-        maxStalledCount: MAX_STALLED_COUNT,
-        runRetryDelay: WORKER_RETRY_MS,
-        settings: { backoffStrategy },
-      },
-      backend,
-    );
-    worker.on("error", (error) => troubles.warn({ queue: name }, error, "worker error"));
+    const { connection, prefix } = this.#options;
+    const worker = openWorker(this.#engine, name, processor, {
+      connection,
+      prefix,
+      settings: { backoffStrategy },
+      ...options,
+    });
     worker.on("stalled", (jobId) => {
       this.#tellStalled(name, jobId).catch((thrown: unknown) =>
         troubles.warn({ queue: name }, thrown, "a job lost its worker; it starts again"),

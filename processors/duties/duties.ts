@@ -1,14 +1,9 @@
 import { randomUUID } from "node:crypto";
 
-import { Worker, type Job, type JobsOptions, type Queue } from "bullmq";
+import type { Job, JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import {
-  LOCK_DURATION_MS,
-  MAX_STALLED_COUNT,
-  messageOf,
-  WORKER_RETRY_MS,
-} from "../../config/index.ts";
+import { LOCK_DURATION_MS, messageOf } from "../../config/index.ts";
 import {
   CONTROL_QUEUES,
   type Canaries,
@@ -19,6 +14,7 @@ import type { Engine } from "../engine.ts";
 import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
 import type { ServiceLevel } from "../gate/service-level.ts";
+import { openWorker, type OpenWorker } from "../open-worker.ts";
 import { Periodic } from "../periodic.ts";
 import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "./canary.ts";
 import { DUE_INTERVAL_MS, doWhatIsDue } from "./due.ts";
@@ -69,7 +65,7 @@ export class Duties {
   readonly #queue: Queue;
   readonly #options: DutiesOptions;
   readonly #sweepIntervalMs: number;
-  #worker: Worker | undefined;
+  #worker: OpenWorker | undefined;
   #due: Periodic | undefined;
   /** Passes that take long end early when this worker is to. */
   readonly #closing = new AbortController();
@@ -90,25 +86,13 @@ export class Duties {
       } else await this.#queue.upsertJobScheduler(name, { every }, { name, opts });
     }
     await this.#scheduleCanary(opts);
-    const { lockDurationMs = LOCK_DURATION_MS } = this.#options;
-    const options = {
-      connection: this.#options.connection,
-      prefix: this.#options.prefix,
-      concurrency: CONCURRENCY,
-      lockDuration: lockDurationMs,
-      stalledInterval: lockDurationMs,
-      maxStalledCount: MAX_STALLED_COUNT,
-      runRetryDelay: WORKER_RETRY_MS,
-    };
-    this.#worker = new Worker<CanaryJob>(
+    const { connection, prefix, lockDurationMs = LOCK_DURATION_MS } = this.#options;
+    this.#worker = openWorker<CanaryJob>(
+      this.#engine,
       CONTROL_QUEUES.duty,
       (job) => this.#perform(job),
-      options,
-      this.#engine.clock.backend,
+      { connection, prefix, lockDurationMs, concurrency: CONCURRENCY },
     );
-    this.#worker.on("error", (error) => {
-      this.#engine.troubles.warn({ queue: CONTROL_QUEUES.duty }, error, "worker error");
-    });
     this.#due = new Periodic(DUE_INTERVAL_MS, () => this.#doWhatIsDue());
   }
 

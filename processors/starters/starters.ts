@@ -1,11 +1,7 @@
-import { Worker, type Job } from "bullmq";
+import type { Job } from "bullmq";
 import type { Redis } from "ioredis";
 
-import {
-  CONTROL_LOCK_DURATION_MS,
-  MAX_STALLED_COUNT,
-  WORKER_RETRY_MS,
-} from "../../config/index.ts";
+import { CONTROL_LOCK_DURATION_MS } from "../../config/index.ts";
 import {
   CONTROL_QUEUES,
   controlBackoffMs,
@@ -23,6 +19,7 @@ import {
   type TriggerJob,
 } from "../../queues/index.ts";
 import type { Engine } from "../engine.ts";
+import { openWorker, type OpenWorker } from "../open-worker.ts";
 
 /** Schedules and triggers that one worker process looks at at once: they only wait for Redis. */
 const CONCURRENCY = 50;
@@ -34,7 +31,7 @@ const REPORTS_KEPT = 20;
 interface StartersOptions {
   readonly connection: Redis;
   readonly prefix: string;
-  /** A worker that is silent this long loses its jobs to another. Milliseconds. Default: 5,000. */
+  /** A worker that is silent this long loses its jobs to another. Milliseconds. Default: 15,000. */
   readonly lockDurationMs?: number;
 }
 
@@ -43,7 +40,7 @@ export class Starters {
   readonly #engine: Engine;
   readonly #options: StartersOptions;
   readonly #parts: FireParts & PullParts;
-  readonly #workers: Pick<Worker, "close" | "waitUntilReady">[] = [];
+  readonly #workers: OpenWorker[] = [];
 
   constructor(engine: Engine, options: StartersOptions) {
     this.#engine = engine;
@@ -73,17 +70,14 @@ export class Starters {
   }
 
   #serve<T>(queue: string, processor: (job: Job<T>) => Promise<object>): void {
-    const options = {
-      connection: this.#options.connection,
-      prefix: this.#options.prefix,
+    const { connection, prefix, lockDurationMs = CONTROL_LOCK_DURATION_MS } = this.#options;
+    const worker = openWorker(this.#engine, queue, processor, {
+      connection,
+      prefix,
+      lockDurationMs,
       concurrency: CONCURRENCY,
-      lockDuration: this.#options.lockDurationMs ?? CONTROL_LOCK_DURATION_MS,
-      maxStalledCount: MAX_STALLED_COUNT,
-      runRetryDelay: WORKER_RETRY_MS,
       settings: { backoffStrategy: controlBackoffMs, ...WAKING },
-    };
-    const worker = new Worker<T>(queue, processor, options, this.#engine.clock.backend);
-    worker.on("error", (error) => this.#engine.troubles.warn({ queue }, error, "worker error"));
+    });
     this.#workers.push(worker);
   }
 

@@ -36,6 +36,7 @@ const SENT_AGAIN: readonly (Resent & {
   })),
   { script: "tuttiGate", with: '"passed"', not: "nobody waits where no call is made" },
   { script: "tuttiGate", with: '"register"', not: "it comes with the script, in many packets" },
+  { script: "tuttiGivePlace", not: "no run is stuck in the story" },
   { script: "tuttiKeepOptimizer", not: "nothing is tuned within the story" },
   { script: "tuttiKeepResult" },
   { script: "tuttiLead" },
