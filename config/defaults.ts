@@ -49,6 +49,9 @@ export const RETAIN_FAILED_MS = 30 * 86_400_000;
 export const WORKER_RETRY_MS = 1_000;
 /** Submitting fails with `redis_unavailable` after this time. Milliseconds. */
 export const REDIS_DEADLINE_MS = 5_000;
+/** What survives the end of a Redis server, of what was acknowledged; see docs/operations.md. */
+export const DURABILITY_PROFILES = ["standard", "strict"] as const;
+export type DurabilityProfile = (typeof DURABILITY_PROFILES)[number];
 /** The longest pause that a service may ask for (Retry-After). Milliseconds. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 /** How long a stopping worker waits for its running steps. Milliseconds. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   CONTROL_LOCK_DURATION_MS,
   DEFAULT_STRATEGY,
+  DURABILITY_PROFILES,
   GRACE_MS,
   LOCK_DURATION_MS,
   MAX_RETRY_AFTER_MS,
@@ -149,6 +150,17 @@ export const configSchema = z.strictObject({
     .describe(
       "After this time without Redis an operation fails as `redis_unavailable`. Milliseconds.",
     ),
+  durability: z
+    .enum(DURABILITY_PROFILES, { error: `one of ${DURABILITY_PROFILES.join(", ")}` })
+    .default("standard")
+    .describe(
+      "standard: Redis keeps what is acknowledged as it is set up to. strict: it is acknowledged when it is on the disk and, where there is a replica, there as well. The same for all processes.",
+    ),
+  replicas: whole(0, 100)
+    .optional()
+    .describe(
+      "With durability strict, how many replicas must have what is acknowledged. Default: 1 with sentinels, a cluster, or when a replica was seen, else 0.",
+    ),
   maxRunning: whole(1, 100_000)
     .default(MAX_RUNNING_RUNS)
     .describe(
@@ -190,6 +202,8 @@ export const VARIABLES = {
   lockDurationMs: ["TUTTI_LOCK_DURATION_MS"],
   controlLockDurationMs: ["TUTTI_CONTROL_LOCK_DURATION_MS"],
   redisDeadlineMs: ["TUTTI_REDIS_DEADLINE_MS"],
+  durability: ["TUTTI_DURABILITY"],
+  replicas: ["TUTTI_REPLICAS"],
   maxRunning: ["TUTTI_MAX_RUNNING"],
   maxRetryAfterMs: ["TUTTI_MAX_RETRY_AFTER_MS"],
   retainRuns: ["TUTTI_RETAIN_RUNS"],

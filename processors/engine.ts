@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 
 import type { Json, JsonObject } from "../config/index.ts";
 import type {
+  Durability,
   Items,
   Keys,
   Ledger,
@@ -36,6 +37,8 @@ interface ToolCaller {
 export interface Engine extends StartParts {
   readonly keys: Keys;
   readonly ledger: Ledger;
+  /** Says when what was written survives the end of a Redis server. */
+  readonly durability: Durability;
   readonly values: Values;
   readonly items: Items;
   readonly results: Results;

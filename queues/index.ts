@@ -39,6 +39,8 @@ export { subRunId } from "./lifecycle/sub-runs.ts";
 export { DutyStates, type DutyState, type DutyView } from "./duties.ts";
 export { Backpressure } from "./backpressure.ts";
 export {
+  Durability,
+  lackOf,
   openImpatient,
   openPatient,
   REDIS_TROUBLES,
@@ -47,6 +49,7 @@ export {
   settlesWithin,
   unavailable,
   withinDeadline,
+  type DurabilityFacts,
   type TroubleReport,
 } from "./connection/index.ts";
 export {

@@ -305,6 +305,10 @@ export class Keys {
   get probe(): string {
     return `${this.prefix}.probe`;
   }
+  /** Written by each process, to see whether what came before is kept: see connection/durability.ts. */
+  get kept(): string {
+    return `${this.prefix}.kept`;
+  }
   /** How each background duty went last: a hash by name. */
   get duties(): string {
     return `${this.prefix}.duties`;

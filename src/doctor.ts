@@ -8,6 +8,7 @@ import {
   inspectRedis,
   installHint,
   isAtLeast,
+  lackOf,
   MIN_REDIS_VERSION,
   openRedis,
   type DutyView,
@@ -30,6 +31,7 @@ export const CHECKS = [
   "redis_version",
   "redis_eviction",
   "redis_persistence",
+  "redis_durability",
   "redis_writes",
   "clock",
   "duties",
@@ -120,7 +122,7 @@ function checkCatalogue(options: DoctorOptions): readonly [catalogue: Finding, b
 }
 
 /** What the facts of a Redis that answers mean for us. */
-function judge(facts: RedisInspection): Partial<Record<Check["id"], Finding>> {
+function judge(facts: RedisInspection, config: Config): Partial<Record<Check["id"], Finding>> {
   const { version, maxmemoryPolicy, appendOnly, clockSkewMs } = facts;
   const isRecent = isAtLeast(version, MIN_REDIS_VERSION);
   const keepsKeys = maxmemoryPolicy === "noeviction";
@@ -145,12 +147,29 @@ function judge(facts: RedisInspection): Partial<Record<Check["id"], Finding>> {
         fix: "CONFIG SET appendonly yes, unless a replica or snapshots suffice",
       }),
     },
+    redis_durability: judgeDurability(facts, config),
     clock: {
       ok: isInTime,
       detail: `the clock of Redis differs by ${clockSkewMs} ms`,
       ...(!isInTime && { fix: "synchronize the clocks of both machines (NTP)" }),
     },
   };
+}
+
+/** Whether Redis keeps what the profile promises. */
+function judgeDurability({ durability }: RedisInspection, config: Config): Finding {
+  const { syncs, replicas, hasWaitAof } = durability;
+  const told = `appendfsync is ${syncs ?? "not told"}, ${replicas ?? "an unknown number of"} replicas are connected`;
+  if (config.durability !== "strict") return { ok: true, detail: `standard; ${told}` };
+  const lack = lackOf(durability);
+  if (lack !== null)
+    return {
+      ok: false,
+      detail: lack,
+      fix: "CONFIG SET appendonly yes, CONFIG SET appendfsync always",
+    };
+  const isTold = syncs !== null || hasWaitAof;
+  return { ok: isTold ? true : null, detail: `strict; ${told}` };
 }
 
 /** Whether Redis takes what is written, and how the duties of the workers go. */
@@ -206,7 +225,7 @@ async function checkRedis(
     const origin = redis.origin === "url" ? "the one of REDIS_URL" : "the embedded one";
     return {
       redis: { ok: true, detail: `${origin} answers` },
-      ...judge(facts),
+      ...judge(facts, config),
       ...(await checkDeployment(redis.url, config)),
     };
   } catch (error) {

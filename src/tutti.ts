@@ -7,6 +7,7 @@ import {
   MAX_RUNNING_RUNS,
   REDIS_DEADLINE_MS,
   TuttiError,
+  type DurabilityProfile,
   type Json,
   type ToolRegistry,
 } from "../config/index.ts";
@@ -15,6 +16,7 @@ import {
   cancelRun,
   CONTROL_QUEUES,
   DeadLetters,
+  Durability,
   Flows,
   Gate,
   Items,
@@ -87,6 +89,13 @@ export interface TuttiOptions {
   readonly maxRunning?: number;
   /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
   readonly redisDeadlineMs?: number;
+  /**
+   * `strict`: what is told as done (submissions, decisions, registrations, ...) is on the disk of Redis and, where there
+   * is a replica, there as well; the same for all processes of a deployment. Default: "standard".
+   */
+  readonly durability?: DurabilityProfile;
+  /** With `strict`, how many replicas must have it. Default: 1 with sentinels, a cluster, or when a replica was seen, else 0. */
+  readonly replicas?: number | undefined;
 }
 
 /**
@@ -119,6 +128,7 @@ export class Tutti implements AsyncDisposable {
   readonly #control: RunControl;
   readonly #deadlineMs: number;
   readonly #redis: Redis;
+  readonly #durability: Durability;
   readonly #keys: Keys;
   readonly #subscriber: Redis;
   readonly #reader: RunReader;
@@ -135,6 +145,7 @@ export class Tutti implements AsyncDisposable {
     this.registry = options.registry ?? loadCatalogue();
     this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
+    this.#durability = new Durability(this.#redis, options.redisUrl, keys.kept, options);
     this.#subscriber = openPatient(options.redisUrl);
     const runs = new Runs(this.#redis, keys);
     const values = new Values(this.#redis, keys);
@@ -156,7 +167,9 @@ export class Tutti implements AsyncDisposable {
       registry,
     };
     const soon = <T>(work: Promise<T>) => this.#soon(work);
-    const shared = { redis: this.#redis, keys, queues: this.#queues, tools: this.registry, soon };
+    const kept = <T>(work: () => Promise<T>) => this.#kept(work);
+    const tools = this.registry;
+    const shared = { redis: this.#redis, keys, queues: this.#queues, tools, soon, kept };
     const doors = openDoors({ ...shared, start: this.#parts });
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
@@ -167,13 +180,14 @@ export class Tutti implements AsyncDisposable {
     this.gate = gate;
     this.#why = why;
     this.optimizer = openOptimizer({ ...shared, gate: this.#parts.gate });
-    this.#control = new RunControl(this.#parts, this.registry, soon);
+    this.#control = new RunControl(this.#parts, this.registry, kept);
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,
       values,
       items: new Items(this.#redis, keys),
       letters: new DeadLetters(this.#redis, keys),
       soon,
+      kept,
     });
   }
 
@@ -204,7 +218,7 @@ export class Tutti implements AsyncDisposable {
     const priority = checkedPriority(options.priority ?? plan.priority);
     const backpressure = this.#backpressure;
     const start = { runId, hash, definition, input, identity, priority, backpressure };
-    return this.#recorded(this.#soon(startRun(this.#parts, start)));
+    return this.#recorded(this.#kept(() => startRun(this.#parts, start)));
   }
 
   /**
@@ -228,7 +242,9 @@ export class Tutti implements AsyncDisposable {
       ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
     };
     return this.#recorded(
-      this.#soon(startRegistered(this.#parts, hash === undefined ? request : { ...request, hash })),
+      this.#kept(() =>
+        startRegistered(this.#parts, hash === undefined ? request : { ...request, hash }),
+      ),
     );
   }
 
@@ -301,7 +317,7 @@ export class Tutti implements AsyncDisposable {
     runId: string,
     options: { readonly reason?: string } = {},
   ): Promise<{ state: RunState }> {
-    const state = await this.#soon(
+    const state = await this.#kept(() =>
       cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),
     );
     if (state === null) throw noRun(runId);
@@ -401,12 +417,12 @@ export class Tutti implements AsyncDisposable {
   }
 
   /**
-   * Whether Redis answers and takes what is written.
+   * Whether Redis answers, takes what is written and keeps it as `durability` says.
    *
    * @throws TuttiError `redis_unavailable`, with what it lacks.
    */
   async ping(): Promise<void> {
-    await this.#soon(this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
+    await this.#kept(() => this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
   }
 
   /** The background duties of the workers: how each went last, and how late it is. */
@@ -441,7 +457,13 @@ export class Tutti implements AsyncDisposable {
     return withinDeadline(work, this.#redis, this.#deadlineMs);
   }
 
+  /** The same for what somebody is told is done: until it is kept. */
+  #kept<T>(work: () => Promise<T>): Promise<T> {
+    return this.#durability.keep(() => this.#soon(work()), this.#deadlineMs);
+  }
+
   async close(): Promise<void> {
+    this.#durability.close();
     await this.#flows.close();
     await this.#queues.close();
     this.#redis.disconnect();

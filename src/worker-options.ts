@@ -1,6 +1,6 @@
 import type { LevelWithSilent, Logger } from "pino";
 
-import type { Strategy, ToolRegistry } from "../config/index.ts";
+import type { DurabilityProfile, Strategy, ToolRegistry } from "../config/index.ts";
 import type { SecretSource, ToolHandler, UsageProbe } from "../processors/index.ts";
 
 /** How a worker process behaves. */
@@ -69,6 +69,13 @@ export interface StartWorkerOptions {
   readonly retainFailedMs?: number;
   /** Runs of a tenant that are at work at the same time; the same for all processes of a deployment. Default: 10. */
   readonly maxRunning?: number;
+  /**
+   * `strict`: a tool that is not idempotent is called when it is on the disk of Redis, and where there is a replica there
+   * as well, that it is called; the same for all processes of a deployment. Default: "standard".
+   */
+  readonly durability?: DurabilityProfile;
+  /** With `strict`, how many replicas must have it. Default: 1 with sentinels, a cluster, or when a replica was seen, else 0. */
+  readonly replicas?: number | undefined;
   /** The least important lines that are logged, as JSON on standard error. Default: "warn". */
   readonly logLevel?: LevelWithSilent;
   /** Takes the log lines instead. */

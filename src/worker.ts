@@ -44,6 +44,7 @@ import {
 } from "../processors/index.ts";
 import {
   Canaries,
+  Durability,
   DutyStates,
   FIELDS,
   Flows,
@@ -185,6 +186,7 @@ class RunningWorker implements TuttiWorker {
     this.#engine = {
       keys: this.#keys,
       ledger: new Ledger(this.#redis, this.#keys),
+      durability: new Durability(this.#redis, options.redisUrl, this.#keys.kept, options),
       runs,
       registry: new WorkflowRegistry(this.#redis, this.#keys),
       waits: new Waits(this.#redis, this.#keys),
@@ -279,6 +281,7 @@ class RunningWorker implements TuttiWorker {
 
   async start(): Promise<void> {
     await this.#clock.measure(this.#redis);
+    await this.#engine.durability.check();
     await this.#listenForAborts();
     await this.#keeper.start(this.#declared);
     await this.#workers.start();
@@ -313,6 +316,7 @@ class RunningWorker implements TuttiWorker {
     await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
     await settlesWithin(this.#engine.queues.close(), LEAVE_MS);
     this.#engine.troubles.close();
+    this.#engine.durability.close();
     this.#redis.disconnect();
     this.#subscriber.disconnect();
   }

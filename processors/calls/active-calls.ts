@@ -29,12 +29,13 @@ interface Running {
  */
 export class ActiveCalls {
   readonly #runs = new Map<string, Running>();
+  #opened = 0;
 
-  /** The signal for one call, and the function to give it back with. */
+  /** The signal for one call, the function to give it back with, and its number among all calls of this process. */
   open(
     runId: string,
     group?: string,
-  ): { readonly signal: CancelSource; readonly close: () => void } {
+  ): { readonly signal: CancelSource; readonly number: number; readonly close: () => void } {
     let run = this.#runs.get(runId);
     if (run === undefined) {
       run = { cancellation: new Cancellation(), groups: new Map(), calls: 0 };
@@ -51,6 +52,7 @@ export class ActiveCalls {
     }
     return {
       signal,
+      number: ++this.#opened,
       close: () => {
         if (--opened.calls === 0) this.#runs.delete(runId);
       },

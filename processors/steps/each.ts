@@ -19,6 +19,7 @@ import type { CompiledStep } from "./definitions.ts";
 import { addItems, stagesBehind } from "./feed.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { leavesJob } from "./leaving.ts";
 import { LAST_START, lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
@@ -90,7 +91,7 @@ async function advance(work: Candidate, values: readonly (string | null)[]): Pro
       if (ending !== null) return ending;
       items = itemsOf(step, found);
     } catch (thrown) {
-      if (thrown instanceof DelayedError) throw thrown;
+      if (leavesJob(thrown)) throw thrown;
       return failure(work, stepError(thrown));
     }
     count = items.length;

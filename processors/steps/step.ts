@@ -1,10 +1,11 @@
-import { DelayedError, WaitingError, type Job } from "bullmq";
+import { WaitingError, type Job } from "bullmq";
 
 import { MAX_WORKER_LOSSES } from "../../config/index.ts";
 import {
   assertPayload,
   toolOfQueue,
   type Abort,
+  type Begun,
   type Call,
   type Ending,
   type StepJob,
@@ -26,6 +27,7 @@ import { addressOf, callGranted, setAside } from "./aside.ts";
 import { feedNext } from "./feed.ts";
 import { finish, RetryLater, stepError, type Finished } from "./finish.ts";
 import type { Found } from "./inputs.ts";
+import { leavesJob } from "./leaving.ts";
 import { settle } from "./settle.ts";
 
 /** Starts of a step after which a service that asks for pauses counts as failed. */
@@ -34,6 +36,8 @@ const MAX_RATE_LIMITED = 1_000;
 /** One step on its way through the processor. */
 interface Work extends Candidate {
   readonly call: ToolCall;
+  /** How the ledger names this call among all. */
+  readonly holder: string;
 }
 
 /**
@@ -63,7 +67,11 @@ export function stepProcessor(
     try {
       const address = addressOf(job, step.definition.group);
       const candidate = { engine, job, workflow, step, address, token };
-      const record = await perform({ ...candidate, call: callOf(candidate, active.signal) });
+      const record = await perform({
+        ...candidate,
+        call: callOf(candidate, active.signal),
+        holder: `${engine.worker}#${active.number}`,
+      });
       if (record === null) return { state: "gone" };
       if (
         item !== undefined &&
@@ -95,12 +103,7 @@ async function perform(work: Work): Promise<StepRecord | null> {
 async function callOnce(work: Work): Promise<StepRecord | null> {
   const { engine, job, call, address } = work;
   const undoes = job.data.undo === true;
-  const begun = await engine.ledger.begin(address, {
-    once: !call.idempotent,
-    calls: !undoes,
-    worker: engine.worker,
-    fields: call.fields,
-  });
+  const begun = await begin(work, undoes);
   if (begun.status === "gone" || begun.status === "fenced") return null;
   if (begun.status === "paused" || begun.status === "full")
     return setAside(engine, job, work.token, address, begun.status);
@@ -111,14 +114,63 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   // BullMQ counts every worker that died with the job, the record only those that had begun the step.
   const losses = Math.min(begun.record.losses ?? 0, job.stalledCounter);
   if (losses >= MAX_WORKER_LOSSES) return settle(work, lost(work, losses, attempts));
+  if (begun.status === "go" && call.signal.aborted)
+    return notCalled(work, call.signal.reason, attempts);
   if (begun.status === "go")
     return settle(work, await endingOf(work, begun.values, begun.record, null));
   const late = await lateResult(work, call.signal, call.timeoutMs);
   if (late.record.finishedAtMs !== null) return late.record;
+  // That start has taken its begin back: nothing was called.
+  if (late.record.state === "pending") return callOnce(work);
   // That worker is back and has said that another attempt follows: it is up to this start now.
   if (late.record.state === "retrying" && late.record.error !== undefined)
     throw new RetryLater(late.record.error, pauseMs(call.retry, attempts, 0, Math.random));
   return settle(work, await endingOf(work, begun.values, begun.record, late.known));
+}
+
+/**
+ * Marks that the step begins. The mark of a call that must not be made twice is kept before it is made: a Redis
+ * that forgets it would let another start make the call again.
+ */
+async function begin(work: Work, undoes: boolean): Promise<Begun> {
+  const { engine, address, call, job } = work;
+  const { holder } = work;
+  const once = !call.idempotent;
+  const mark = (): Promise<Begun> =>
+    engine.ledger.begin(address, { once, calls: !undoes, holder, fields: call.fields });
+  if (!once) return mark();
+  const isOver = ({ status }: Begun) => status !== "go" || call.signal.aborted;
+  const again = async (): Promise<Begun> => {
+    if (await isHeld(work)) return mark();
+    // Another server answers, and it has given the job to somebody else, or will.
+    await callGranted(
+      engine,
+      work.workflow.definition,
+      job.data,
+      await engine.ledger.undo(address, holder),
+    );
+    return { status: "gone" };
+  };
+  return engine.durability.repeat(mark, again, isOver, ({ message }) => {
+    engine.troubles.warn({ queue: job.queueName }, new Error(message), "calls wait to be kept");
+  });
+}
+
+/** Whether the job is still this worker's; its lock is prolonged then. */
+async function isHeld({ job, token, engine }: Work): Promise<boolean> {
+  try {
+    return token !== undefined && (await job.extendLock(token, engine.lateResultMs)) === 1;
+  } catch (thrown) {
+    if (leavesJob(thrown)) return false;
+    throw thrown;
+  }
+}
+
+/** What becomes of a step that was stopped while its mark was kept: nothing was called. */
+function notCalled(work: Work, reason: unknown, attempts: number): Promise<StepRecord | null> {
+  return reason instanceof RunAborted
+    ? settle(work, cancelled(reason.abort, attempts - 1))
+    : putBack(work);
 }
 
 /** What becomes of a step that has begun. */
@@ -157,7 +209,7 @@ async function endingOf(
     return { ...ending, ...timed(ending.outcome === "failed") };
   } catch (thrown) {
     ended?.(outcomeOf(thrown, call.signal.aborted));
-    if (LEAVES.some((kind) => thrown instanceof kind)) throw thrown;
+    if (leavesJob(thrown)) throw thrown;
     if (call.signal.reason instanceof WorkerStops) {
       // The record says that it runs; who takes it next knows what that means for this tool.
       await job.moveToWait(token);
@@ -186,9 +238,6 @@ function waitedMs({ job, workflow }: Work, record: StepRecord, found: Found): nu
   const isReleased = job.data.item === undefined && ends.length > 0;
   return Math.max(0, startedAtMs - (isReleased ? Math.max(...ends) : job.timestamp));
 }
-
-/** Ways out of a job that are no failure. */
-const LEAVES = [DelayedError, WaitingError, HandedOver];
 
 /** The items of a forEach and the alternatives of a step were admitted with it. */
 const isAdmitted = ({ item, undo, alt }: StepJob): boolean =>

@@ -1,4 +1,4 @@
-import { DelayedError, WaitingChildrenError, type Job } from "bullmq";
+import { WaitingChildrenError, type Job } from "bullmq";
 
 import {
   completeRunInput,
@@ -27,6 +27,7 @@ import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { editedOf, fieldsOf, ownCopy, sortOut } from "./inputs.ts";
+import { leavesJob } from "./leaving.ts";
 import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
@@ -126,7 +127,7 @@ async function begin(
     await takeAlong(work, runId);
     return null;
   } catch (thrown) {
-    if (thrown instanceof DelayedError) throw thrown;
+    if (leavesJob(thrown)) throw thrown;
     return failure(work, stepError(thrown));
   }
 }

@@ -17,6 +17,7 @@ import { skipped, type Candidate } from "./admit.ts";
 import { addressOf, setAside } from "./aside.ts";
 import { finish, stepError, type Finished } from "./finish.ts";
 import { fieldsOf, sortOut, type Found } from "./inputs.ts";
+import { leavesJob } from "./leaving.ts";
 import { lossesOf } from "./lost.ts";
 import { settle } from "./settle.ts";
 
@@ -74,7 +75,7 @@ async function endingOf(
     if (skip !== null) return skip;
     waiting = waitingOf(work, found, startedAtMs);
   } catch (thrown) {
-    if (thrown instanceof DelayedError) throw thrown;
+    if (leavesJob(thrown)) throw thrown;
     return failure(work, stepError(thrown));
   }
   const decision = values.at(-1);

@@ -41,9 +41,9 @@ export function dial(url: string, options: DialOptions): Redis {
   const shared = { ...options, ...loginOf(address), ...tlsOf(address) } as Options;
   switch (address.kind) {
     case "server":
-      return quiet(new Redis({ ...shared, ...address.nodes[0]! }));
+      return mended(new Redis({ ...shared, ...address.nodes[0]! }));
     case "sentinel":
-      return quiet(
+      return mended(
         new Redis({
           ...shared,
           sentinels: [...address.nodes],
@@ -69,25 +69,44 @@ export function dial(url: string, options: DialOptions): Redis {
         ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
         redisOptions: rest,
       });
-      cluster.on("+node", quiet);
+      cluster.on("+node", mended);
       return cluster as unknown as Redis;
     }
   }
 }
 
+/** The part of ioredis that makes the sockets of a connection. */
+interface Connector {
+  connect(...args: unknown[]): Promise<NodeJS.EventEmitter>;
+  disconnect(): void;
+  /** The last socket. */
+  readonly stream?: { readonly destroyed: boolean };
+  /** Hears from the sentinels that there is another master, and ends the connection to the old one once. */
+  readonly failoverDetector?: { readonly isDisconnected: boolean; cleanup(): void } | null;
+}
+
 /**
- * ioredis hears the first error of a socket. A TLS connection that it refuses has a second one, which would end the
- * process.
+ * Mends two faults of ioredis. It hears the first error of a socket; a TLS connection that it refuses has a second
+ * one, which would end the process. And a connection that is just about to connect when a sentinel tells of another
+ * master would be closed for ever, instead of going there.
  */
-function quiet(redis: Redis): Redis {
-  const { connector } = redis as unknown as {
-    connector: { connect(...args: unknown[]): Promise<NodeJS.EventEmitter> };
+function mended(redis: Redis): Redis {
+  const { connector } = redis as unknown as { readonly connector: Connector };
+  const disconnect = connector.disconnect.bind(connector);
+  let heard: Connector["failoverDetector"];
+  connector.disconnect = () => {
+    const detector = connector.failoverDetector;
+    const isTold = detector?.isDisconnected === true && detector !== heard;
+    heard = detector;
+    // There is nothing to be ended, and who connects now asks for the master anyway.
+    if (isTold && connector.stream?.destroyed !== false) detector.cleanup();
+    else disconnect();
   };
   const connect = connector.connect.bind(connector);
   connector.connect = async (...args) => (await connect(...args)).on("error", () => {});
   // BullMQ makes a connection of its own out of this one, for a worker that waits.
   const duplicate = redis.duplicate.bind(redis);
-  redis.duplicate = (override) => quiet(duplicate(override));
+  redis.duplicate = (override) => mended(duplicate(override));
   return redis;
 }
 

@@ -33,10 +33,29 @@ export function openImpatient(url: string): Redis {
 
 /** How often each connection has heard of Redis. */
 const heard = new WeakMap<Redis, number>();
+/** How often each was made anew; a cluster has one to each of its nodes. */
+const remade = new WeakMap<Redis, number>();
 
 /** Grows with every answer of Redis on this connection. Data that come before it can work are none. */
 export function answersOf(redis: Redis): number {
   return heard.get(redis) ?? 0;
+}
+
+/**
+ * What answers the next command: another word when the connection was made anew, maybe to another server, or a
+ * cluster has another master. Null while a cluster is looked for.
+ */
+export function connectionOf(redis: Redis): string | null {
+  const made = remade.get(redis);
+  if (!redis.isCluster)
+    return String(made === undefined || redis.status === "ready" ? (made ?? 0) : made + 1);
+  const cluster = redis as unknown as Cluster;
+  if (cluster.status !== "ready") return null;
+  const masters = cluster.nodes("master").map((node) => {
+    const { host, port } = node.options;
+    return `${host}:${port}#${remade.get(node) ?? 0}`;
+  });
+  return masters.toSorted().join(" ");
 }
 
 const backOff = (attempt: number): number => Math.min(attempt * 100, 2_000);
@@ -68,6 +87,8 @@ function open(
 /** Counts what a connection, or one to a node of its cluster, hears. */
 function listen(redis: Redis, node: Redis): void {
   const hear = () => {
+    const made = remade.get(node);
+    remade.set(node, made === undefined ? 0 : made + 1);
     node.stream?.on("data", () => heard.set(redis, answersOf(redis) + 1));
   };
   node.on("ready", hear);

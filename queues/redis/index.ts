@@ -4,7 +4,7 @@ import { askRedis } from "./connection-check.ts";
 import { fetchServer } from "./fetch.ts";
 import { makeRedisFolder, type RedisFolder } from "./folder.ts";
 import { installHint } from "./install-hint.ts";
-import { adoptServer, startServer, stopServer } from "./launch.ts";
+import { adoptServer, startServer, stopServer, syncAlways } from "./launch.ts";
 import { locateServer, type ServerBinary } from "./locate.ts";
 import { withLock } from "./lock.ts";
 import { canFetch } from "./packages.ts";
@@ -13,7 +13,7 @@ import { addUser, removeUser } from "./users.ts";
 /** The part of the {@link Config} that decides which Redis is used. */
 export type RedisConfig = Pick<
   Config,
-  "redisUrl" | "home" | "redisBinary" | "searchPath" | "redisDeadlineMs"
+  "redisUrl" | "home" | "redisBinary" | "searchPath" | "redisDeadlineMs" | "durability"
 >;
 
 export interface OpenRedisOptions {
@@ -93,7 +93,13 @@ export async function openRedis(
   const open = async (): Promise<OpenRedis> => {
     const running = await adoptServer(folder, config.redisDeadlineMs);
     const server =
-      running ?? (await startServer(folder, await obtainBinary(config, folder, options)));
+      running ??
+      (await startServer(
+        folder,
+        await obtainBinary(config, folder, options),
+        config.durability === "strict" ? "always" : "everysec",
+      ));
+    if (running !== undefined && config.durability === "strict") await syncAlways(running);
     const { port, password, facts } = server;
     // Under the same lock, so that nobody who is just leaving stops the server.
     const note = await addUser(folder);

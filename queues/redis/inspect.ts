@@ -1,4 +1,5 @@
 import { messageOf, type Config } from "../../config/index.ts";
+import { factsFrom, type DurabilityFacts } from "../connection/index.ts";
 import { askRedis, factsOf, type ServerFacts } from "./connection-check.ts";
 import { redisFolderOf } from "./folder.ts";
 import { locateServer, type Places } from "./locate.ts";
@@ -11,6 +12,7 @@ export interface RedisInspection extends Pick<
 > {
   /** Positive when the server's clock is ahead. What the way there and back may explain is left out. Milliseconds. */
   readonly clockSkewMs: number;
+  readonly durability: DurabilityFacts;
 }
 
 /**
@@ -26,13 +28,20 @@ export function inspectRedis(
 ): Promise<RedisInspection> {
   return askRedis({ url, timeoutMs }, async (client) => {
     const { version, appendOnly, maxmemoryPolicy } = await factsOf(client);
+    const durability = await factsFrom(client, "tutti");
     const before = now();
     const [seconds, microseconds] = await client.time();
     const after = now();
     const serverMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
     const ahead = Math.max(0, serverMs - after);
     const behind = Math.max(0, before - serverMs);
-    return { version, appendOnly, maxmemoryPolicy, clockSkewMs: Math.round(ahead - behind) };
+    return {
+      version,
+      appendOnly,
+      maxmemoryPolicy,
+      clockSkewMs: Math.round(ahead - behind),
+      durability,
+    };
   });
 }
 

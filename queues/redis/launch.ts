@@ -71,14 +71,17 @@ function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', String.raw`\"`)}"`;
 }
 
-function configuration(folder: RedisFolder, { port, password }: State): string {
+/** When a server syncs what was written to its disk. */
+type Syncs = "always" | "everysec";
+
+function configuration(folder: RedisFolder, { port, password }: State, syncs: Syncs): string {
   return [
     "bind 127.0.0.1",
     `port ${port}`,
     `requirepass ${quoted(password)}`,
     `dir ${quoted(folder.data)}`,
     "appendonly yes",
-    "appendfsync everysec",
+    `appendfsync ${syncs}`,
     // The append-only file is the one truth; snapshots beside it would only cost.
     'save ""',
     // A queue that loses keys is worse than one that refuses new jobs.
@@ -135,12 +138,13 @@ async function lastLines(folder: RedisFolder): Promise<string> {
 export async function startServer(
   folder: RedisFolder,
   binary: ServerBinary,
+  syncs: Syncs,
   attempt = 1,
 ): Promise<EmbeddedServer> {
   const state: State = { port: await freePort(), password: randomBytes(24).toString("base64url") };
   // Before the start: if this process dies now, the next one can still find the server.
   await writePrivate(folder.state, JSON.stringify(state));
-  await writePrivate(folder.conf, configuration(folder, state));
+  await writePrivate(folder.conf, configuration(folder, state, syncs));
   const child = await spawnServer(folder, binary);
   let failure: Error | undefined;
   child.once("error", (error) => {
@@ -164,7 +168,7 @@ export async function startServer(
   child.kill("SIGKILL");
   const lines = failure?.message ?? (await lastLines(folder));
   if (/address already in use/i.test(lines) && attempt < PORT_ATTEMPTS) {
-    return startServer(folder, binary, attempt + 1);
+    return startServer(folder, binary, syncs, attempt + 1);
   }
   throw new TuttiError("redis_unavailable", `the embedded Redis did not start: ${lines}`, {
     details: { binary: binary.path, log: folder.log },
@@ -198,6 +202,11 @@ export async function adoptServer(
     `the embedded Redis (pid ${known.pid}, port ${state.port}) runs but does not answer`,
     { details: { pid: known.pid, port: state.port, log: folder.log } },
   );
+}
+
+/** From now on a server that runs syncs whatever is written before it answers. */
+export async function syncAlways(server: EmbeddedServer): Promise<void> {
+  await ask(server, (client) => client.config("SET", "appendfsync", "always"));
 }
 
 /** Whether the process ends within the time. */

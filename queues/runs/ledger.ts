@@ -151,8 +151,11 @@ export class Ledger {
       readonly once: boolean;
       /** It calls a tool, so it takes one of the run's places, where they are counted. */
       readonly calls: boolean;
-      /** The worker process that will call the tool; nothing is said of who takes over what calls none. */
-      readonly worker?: string;
+      /**
+       * Who will call the tool: `<worker>#<number of the call in it>`; nothing is said of who takes over what calls
+       * none. Of two with the same start only the first may call what is called once.
+       */
+      readonly holder?: string;
       readonly fields: readonly string[];
     },
   ): Promise<Begun> {
@@ -164,7 +167,7 @@ export class Ledger {
       options.once ? 1 : 0,
       step.group ?? "",
       options.calls ? 1 : 0,
-      options.worker ?? "",
+      options.holder ?? "",
       ...options.fields,
     ]);
     if (status === "gone" || status === "fenced" || status === "paused" || status === "full")
@@ -244,10 +247,14 @@ export class Ledger {
     return { status: status === "fenced" ? "fenced" : "gone" };
   }
 
-  /** Takes a begin back, because the step has to wait after all: nothing was called. Returns who may call now. */
-  async undo(step: StepAddress): Promise<readonly string[]> {
+  /**
+   * Takes a begin back, because the step has to wait after all: nothing was called. Returns who may call now.
+   *
+   * @param holder only when it is this one's.
+   */
+  async undo(step: StepAddress, holder = ""): Promise<readonly string[]> {
     const field = FIELDS.record(step.stepId, step.item, step.undo);
-    const [, ...granted] = await this.#do(step.runId, ["undo", field, step.start]);
+    const [, ...granted] = await this.#do(step.runId, ["undo", field, step.start, holder]);
     return granted.filter((slot) => slot !== false);
   }
 

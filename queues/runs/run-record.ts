@@ -149,7 +149,7 @@ export function parseStepRecord(text: string | null | undefined): StepRecord {
   };
   if (detail === "") return record;
   if (state === "running") {
-    // `<losses>@<worker>~<a start that waits for that worker's result>`
+    // `<losses>@<worker>#<number of the call in it>~<a start that waits for that call's result>`
     const losses = Number(/^\d*/.exec(detail)![0]);
     return losses === 0 ? record : { ...record, losses };
   }

@@ -59,17 +59,21 @@ export interface Decision {
 export class RunControl {
   readonly #parts: RunParts;
   readonly #registry: ToolRegistry;
-  readonly #soon: <T>(work: Promise<T>) => Promise<T>;
+  readonly #kept: <T>(work: () => Promise<T>) => Promise<T>;
 
-  constructor(parts: RunParts, registry: ToolRegistry, soon: <T>(work: Promise<T>) => Promise<T>) {
+  constructor(
+    parts: RunParts,
+    registry: ToolRegistry,
+    kept: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
     this.#parts = parts;
     this.#registry = registry;
-    this.#soon = soon;
+    this.#kept = kept;
   }
 
   async pause(runId: string, options: PauseForm): Promise<{ state: RunState }> {
     const { actor = "unknown" } = checkForm(pauseForm, options);
-    const state = await this.#soon(pauseRun(this.#parts, runId, actor));
+    const state = await this.#kept(() => pauseRun(this.#parts, runId, actor));
     if (state === null) throw noRun(runId);
     if (state !== "paused")
       throw new TuttiError("state_conflict", `run ${runId} is ${state}; it cannot be paused`);
@@ -78,7 +82,7 @@ export class RunControl {
 
   async resume(runId: string, options: ResumeForm): Promise<Resumed> {
     const { actor = "unknown", ...what } = checkForm(resumeForm, options);
-    return this.#soon(this.#resume(runId, what, actor));
+    return this.#kept(() => this.#resume(runId, what, actor));
   }
 
   async #resume(runId: string, what: Omit<ResumeForm, "actor">, actor: string): Promise<Resumed> {
@@ -112,7 +116,7 @@ export class RunControl {
   ): Promise<Decision> {
     const { by = "unknown", data = null } = checkForm(decisionForm, options);
     checkData(data);
-    return this.#soon(this.#decide(runId, stepId, { kind, by, data }));
+    return this.#kept(() => this.#decide(runId, stepId, { kind, by, data }));
   }
 
   async #decide(
@@ -147,7 +151,7 @@ export class RunControl {
   ): Promise<{ steps: readonly string[] }> {
     const { by = "unknown" } = checkForm(byForm, options);
     checkData(data);
-    return this.#soon(this.#signal(runId, event, data, by));
+    return this.#kept(() => this.#signal(runId, event, data, by));
   }
 
   async #signal(
@@ -189,7 +193,7 @@ export class RunControl {
     priority: number,
   ): Promise<{ state: RunState; priority: number }> {
     checkedPriority(priority);
-    const state = await this.#soon(setRunPriority(this.#parts, runId, priority));
+    const state = await this.#kept(() => setRunPriority(this.#parts, runId, priority));
     if (state === null) throw noRun(runId);
     return { state, priority };
   }

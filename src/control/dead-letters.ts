@@ -74,6 +74,8 @@ interface DeadLetterParts {
   readonly letters: DeadLetters;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Letters that a page holds unless somebody says otherwise. */
@@ -187,7 +189,7 @@ export class DeadLetterDoor {
    */
   async replay(runId: string, step: string, options: PauseForm = {}): Promise<Replayed> {
     const { actor = "unknown" } = checkForm(pauseForm, options);
-    return this.#parts.soon(this.#replay(runId, step, actor));
+    return this.#parts.kept(() => this.#replay(runId, step, actor));
   }
 
   async #replay(runId: string, step: string, actor: string): Promise<Replayed> {
@@ -208,7 +210,7 @@ export class DeadLetterDoor {
     await this.#eachPage(tenant, async (page) => {
       for (const runId of new Set(page.map((letter) => letter.runId)))
         if (!replayed.has(runId))
-          replayed.set(runId, await this.#parts.soon(this.#replayRun(runId, actor)));
+          replayed.set(runId, await this.#parts.kept(() => this.#replayRun(runId, actor)));
     });
     return [...replayed.values()];
   }
@@ -241,7 +243,7 @@ export class DeadLetterDoor {
    * @throws TuttiError `run_not_found`, `dead_letter_not_found`.
    */
   async discard(runId: string, step: string): Promise<void> {
-    await this.#parts.soon(this.#discard(runId, step));
+    await this.#parts.kept(() => this.#discard(runId, step));
   }
 
   async #discard(runId: string, step: string): Promise<void> {
@@ -254,7 +256,7 @@ export class DeadLetterDoor {
     const { tenant } = checkForm(tenantForm, options);
     let discarded = 0;
     await this.#eachPage(tenant, async (page) => {
-      discarded += await this.#parts.soon(this.#discardPage(page));
+      discarded += await this.#parts.kept(() => this.#discardPage(page));
     });
     return { discarded };
   }

@@ -19,6 +19,8 @@ interface GateDoorParts {
   readonly registry: ToolRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** What decides which calls start: `tutti.gate`. */
@@ -42,7 +44,7 @@ export class GateDoor {
    * problem.
    */
   async set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
-    return this.#parts.soon(this.#set(setting));
+    return this.#parts.kept(() => this.#set(setting));
   }
 
   async #set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
@@ -62,7 +64,7 @@ export class GateDoor {
    * @throws TuttiError `tool_not_found`, `budget_not_found`.
    */
   async reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
-    return this.#parts.soon(this.#reset(target));
+    return this.#parts.kept(() => this.#reset(target));
   }
 
   async #reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
@@ -81,7 +83,7 @@ export class GateDoor {
    * @throws ValidationError `request_invalid` with every problem.
    */
   async setLevel(setting: LevelSetting): Promise<LevelView> {
-    return this.#parts.soon(this.#setLevel(checkForm(levelChange, setting)));
+    return this.#parts.kept(() => this.#setLevel(checkForm(levelChange, setting)));
   }
 
   async #setLevel({

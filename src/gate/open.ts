@@ -30,14 +30,16 @@ export function openGate(client: {
   readonly presence: Presence;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }): GateDoors {
-  const { redis, keys, run, queues, tools: registry, presence, soon } = client;
+  const { redis, keys, run, queues, tools: registry, presence, soon, kept } = client;
   const gate = new Gate(redis, keys);
   const show = (ids: readonly string[]) => showLimits(redis, keys, queues, ids);
   const turns = new Turns(redis, keys);
   const parts = { gate, presence, runs: run.runs, waits: run.waits, turns, registry };
   return {
-    gate: new GateDoor({ gate, show, registry, soon }),
+    gate: new GateDoor({ gate, show, registry, soon, kept }),
     why: (question) => soon(answerWhy(parts, question)),
   };
 }

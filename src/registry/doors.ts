@@ -29,18 +29,21 @@ export function openDoors(client: {
   readonly tools: ToolRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }): Doors {
-  const { redis, keys, start, queues, tools, soon } = client;
+  const { redis, keys, start, queues, tools, soon, kept } = client;
   const { registry } = start;
   const fire = { ...start, schedules: new Schedules(redis, keys) };
   const emit = { ...start, triggers: new Triggers(redis, keys), queues };
-  const schedules = new ScheduleDoor({ fire, queues, soon });
-  const triggers = new TriggerDoor({ emit, registry, soon });
+  const schedules = new ScheduleDoor({ fire, queues, soon, kept });
+  const triggers = new TriggerDoor({ emit, registry, soon, kept });
   const workflows = new Workflows({
     tools,
     registry,
     usedBy: async (id) => ({ schedules: await schedules.of(id), triggers: await triggers.of(id) }),
     soon,
+    kept,
   });
-  return { workflows, schedules, triggers, events: new EventDoor({ emit, registry, soon }) };
+  return { workflows, schedules, triggers, events: new EventDoor({ emit, registry, soon, kept }) };
 }

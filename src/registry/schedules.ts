@@ -52,6 +52,8 @@ export interface ScheduleDoorParts {
   readonly queues: ToolQueues;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Workflows that start at planned times: `tutti.schedules`. Workers fire them, so one has to be alive. */
@@ -72,7 +74,7 @@ export class ScheduleDoor {
    */
   async add(form: ScheduleForm): Promise<{ id: string; created: boolean }> {
     const spec = checkSchedule(form);
-    return this.#parts.soon(this.#add(spec));
+    return this.#parts.kept(() => this.#add(spec));
   }
 
   async #add(spec: ScheduleSpec): Promise<{ id: string; created: boolean }> {
@@ -125,7 +127,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async pause(id: string): Promise<void> {
-    await this.#parts.soon(this.#setPaused(id, true));
+    await this.#parts.kept(() => this.#setPaused(id, true));
   }
 
   /**
@@ -134,7 +136,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async resume(id: string): Promise<void> {
-    await this.#parts.soon(this.#setPaused(id, false));
+    await this.#parts.kept(() => this.#setPaused(id, false));
   }
 
   async #setPaused(id: string, paused: boolean): Promise<void> {
@@ -151,7 +153,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async run(id: string): Promise<FiringView> {
-    return firingView(await this.#parts.soon(fireNow(this.#parts.fire, id)));
+    return firingView(await this.#parts.kept(() => fireNow(this.#parts.fire, id)));
   }
 
   /**
@@ -160,7 +162,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async remove(id: string): Promise<void> {
-    await this.#parts.soon(this.#remove(id));
+    await this.#parts.kept(() => this.#remove(id));
   }
 
   async #remove(id: string): Promise<void> {

@@ -69,6 +69,8 @@ export interface TriggerDoorParts {
   readonly registry: WorkflowRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Workflows that start when something is said to have happened: `tutti.triggers`. Workers start them. */
@@ -98,7 +100,7 @@ export class TriggerDoor {
       throw new ValidationError(
         issues.map((one) => ({ ...one, code: "input_invalid", path: ["input", ...one.path] })),
       );
-    return this.#parts.soon(this.#add(spec));
+    return this.#parts.kept(() => this.#add(spec));
   }
 
   async #add(spec: TriggerSpec): Promise<{ id: string; created: boolean }> {
@@ -123,7 +125,7 @@ export class TriggerDoor {
    * @throws TuttiError `trigger_not_found`.
    */
   async remove(id: string): Promise<void> {
-    await this.#parts.soon(this.#parts.emit.triggers.remove(id));
+    await this.#parts.kept(() => this.#parts.emit.triggers.remove(id));
   }
 
   /** Ids of the triggers that start this workflow. */
@@ -175,7 +177,7 @@ export class EventDoor {
       );
     }
     const request = { name, data, tenant, actor, ...(key === undefined ? {} : { key }) };
-    return this.#parts.soon(emitEvent(this.#parts.emit, request));
+    return this.#parts.kept(() => emitEvent(this.#parts.emit, request));
   }
 }
 

@@ -61,6 +61,8 @@ export interface WorkflowsParts {
   readonly usedBy: (workflowId: string) => Promise<WorkflowRemoval["usedBy"]>;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Registered workflows: `tutti.workflows`. */
@@ -88,7 +90,7 @@ export class Workflows {
     const data =
       typeof document === "string" ? parseDocument(document, file ?? "workflow").data : document;
     const { id, hash } = plan.workflow;
-    const { change, previous } = await this.#parts.soon(
+    const { change, previous } = await this.#parts.kept(() =>
       this.#parts.registry.add({ definition: plan.definition, hash, document: plain(data), actor }),
     );
     return { id, hash, created: change === "added", previous: previous === hash ? null : previous };
@@ -148,7 +150,7 @@ export class Workflows {
    * @throws TuttiError `workflow_not_found`.
    */
   async remove(id: string, options: { readonly hash?: string } = {}): Promise<WorkflowRemoval> {
-    return this.#parts.soon(this.#remove(id, options.hash));
+    return this.#parts.kept(() => this.#remove(id, options.hash));
   }
 
   async #remove(id: string, hash: string | undefined): Promise<WorkflowRemoval> {

@@ -45,6 +45,7 @@ test("the defaults", () => {
     graceMs: 30_000,
     lockDurationMs: 30_000,
     controlLockDurationMs: 15_000,
+    durability: "standard",
     redisDeadlineMs: 5_000,
     maxRunning: 10,
     maxRetryAfterMs: 3_600_000,

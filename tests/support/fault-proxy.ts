@@ -41,6 +41,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #random: () => number;
   #isMeant: ((request: string) => boolean) | undefined;
   #isSwallowed: ((request: string) => boolean) | undefined;
+  #blackUntil = 0;
 
   private constructor(server: Server, target: URL, random: () => number) {
     this.#server = server;
@@ -126,6 +127,12 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
+  /** Holds everything back for a while, also on connections that are made meanwhile. */
+  blackHole(ms: number): void {
+    this.#blackUntil = performance.now() + ms;
+    for (const one of this.#links) this.stall(one, ms);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     for (const link of this.#links) reset(link);
@@ -140,6 +147,8 @@ export class FaultProxy implements AsyncDisposable {
     });
     const link: Link = { client, server, swallows: false, tears: false, stalledUntil: 0 };
     this.#links.add(link);
+    const blackMs = this.#blackUntil - performance.now();
+    if (blackMs > 0) this.stall(link, blackMs);
     const end = () => {
       this.#links.delete(link);
       reset(link);

@@ -59,7 +59,7 @@ export class OwnRedis implements AsyncDisposable {
     ...options
   }: {
     readonly start?: boolean;
-    readonly keeps?: AppendFsync;
+    readonly keeps?: AppendFsync | undefined;
     readonly args?: readonly string[];
     readonly config?: readonly string[];
   } = {}): Promise<OwnRedis> {

@@ -6,16 +6,18 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 
 import { eventually } from "./eventually.ts";
-import { freePort, OwnRedis } from "./own-redis.ts";
+import { freePort, OwnRedis, type AppendFsync } from "./own-redis.ts";
 
 /** How the sentinels call the master. */
 const MASTER = "tutti-master";
 
 /** A master, a replica and a sentinel that makes the replica the master when the master is gone. */
-export async function sentinels() {
-  const master = await OwnRedis.open();
+export async function sentinels({ keeps }: { readonly keeps?: AppendFsync } = {}) {
+  const soon = ["--repl-diskless-sync-delay", "0"];
+  const master = await OwnRedis.open({ keeps, args: soon });
   const replica = await OwnRedis.open({
-    args: ["--replicaof", "127.0.0.1", String(master.port)],
+    keeps,
+    args: [...soon, "--replicaof", "127.0.0.1", String(master.port)],
   });
   const watcher = await OwnRedis.open({
     args: ["--sentinel"],
@@ -36,14 +38,24 @@ export async function sentinels() {
     const replicas = (await asked.call("SENTINEL", "replicas", MASTER)) as unknown[];
     if (replicas.length !== 1) throw new Error("the sentinel knows of no replica");
   });
-  asked.disconnect();
   return {
     url: `redis+sentinel://127.0.0.1:${watcher.port}/${MASTER}`,
     master,
     replica,
     admin,
+    /** Resolves when the sentinel names the server at this port as the master. */
+    named: (port: number) =>
+      eventually(async () => {
+        const [, of] = (await asked.call(
+          "SENTINEL",
+          "get-master-addr-by-name",
+          MASTER,
+        )) as string[];
+        if (of !== String(port)) throw new Error(`the master is at ${of}`);
+      }),
     async [Symbol.asyncDispose]() {
       admin.disconnect();
+      asked.disconnect();
       for (const one of [watcher, replica, master]) await one[Symbol.asyncDispose]();
     },
   };

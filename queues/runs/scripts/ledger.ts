@@ -55,9 +55,12 @@ local operations = {}
 -- What the detail of a running step says: losses, who calls, a start that waits for that call's result.
 local function holdOf(detail)
   local losses, rest = string.match(detail, '^(%d*)(.*)$')
-  local worker, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
-  return tonumber(losses) or 0, worker or '', waiting or ''
+  local holder, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
+  return tonumber(losses) or 0, holder or '', waiting or ''
 end
+
+-- The worker of a holder: \`<worker>#<number of the call in it>\`.
+local function workerOf(holder) return string.match(holder, '^[^#]*') end
 
 -- A call goes over to another start: when, and what is known of the worker that made it.
 local function noteTakeOver(key, slot, attempt, worker)
@@ -68,7 +71,7 @@ local function noteTakeOver(key, slot, attempt, worker)
   redis.call('HSET', key, 'takeOvers', cjson.encode(all))
 end
 
--- field, start, epoch, once, group, takes a place, worker, fields to read ... -> status, record, abort, the fields
+-- field, start, epoch, once, group, takes a place, holder, fields to read ... -> status, record, abort, the fields
 function operations.begin(key, a)
   local field, start = a[2], a[3]
   local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
@@ -93,16 +96,19 @@ function operations.begin(key, a)
     -- A call that failed is one more; one whose worker died is made again, it is the same.
     attempts = before.attempts + (before.letter == 'B' and 1 or 0)
     if before.letter == 'R' then
-      local worker, waits
-      losses, worker, waits = holdOf(before.detail)
-      if before.start < start then
+      local held, waits
+      losses, held, waits = holdOf(before.detail)
+      -- A server that took over without having heard of a start gives the job to another, with the same number.
+      local isOther = before.start == start and a[5] == 1 and held ~= a[8]
+      if before.start < start or isOther then
         -- Sent again, it waits already.
         if waits ~= digits(start) then
           losses = losses + 1
+          local worker = workerOf(held)
           if worker ~= '' and a[8] ~= '' then noteTakeOver(key, string.sub(field, 3), attempts, worker) end
         end
         -- The earlier start made the only call there will be: it still has the say about its end.
-        if a[5] == 1 then status, speaks, holder, waiting = 'unknown', before.start, worker, '~' .. digits(start) end
+        if a[5] == 1 then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
       end
     end
   end
@@ -237,10 +243,14 @@ function operations.park(key, a)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
 
--- field, start -> status, slots that got a place. Takes a begin back: nothing was called.
+-- field, start, holder or '' -> status, slots that got a place. Takes a begin back: nothing was called.
 function operations.undo(key, a)
   local before = read(redis.call('HGET', key, a[2]))
   local limited = redis.call('HEXISTS', key, 'width') == 1
+  if before and before.letter == 'R' and a[4] ~= '' then
+    local _, held = holdOf(before.detail)
+    if held ~= a[4] then return { 'done' } end
+  end
   -- Sent again, or overtaken: those who got its place are named once more, which does them no harm.
   if not before or before.letter ~= 'R' or before.start ~= a[3] then
     return { 'done', unpack(limited and grantedBy(key, string.sub(a[2], 3)) or {}) }

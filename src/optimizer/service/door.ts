@@ -17,6 +17,8 @@ interface OptimizerDoorParts {
   readonly registry: ToolRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 const historyForm = z.strictObject({
@@ -160,7 +162,9 @@ export class OptimizerDoor {
     const orders = { targets: [target], strategies: [strategy], plays };
     const made = await makePlans(recorded, orders, facts, registry);
     const { asked, left } = divide(made.plans[0]!.actions, facts.room);
-    await soon(optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by }))));
+    await this.#parts.kept(() =>
+      optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by }))),
+    );
     return { ...made, asked, left };
   }
 
@@ -170,9 +174,9 @@ export class OptimizerDoor {
    * @throws TuttiError `adjustment_not_found`. ValidationError `request_invalid` with every problem.
    */
   async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment | CapChange> {
-    const { optimizer, soon } = this.#parts;
+    const { optimizer, kept } = this.#parts;
     const { id, by, dryRun } = checkForm(rollbackForm, form);
-    return soon(optimizer.rollBack(id, by, dryRun));
+    return kept(() => optimizer.rollBack(id, by, dryRun));
   }
 }
 

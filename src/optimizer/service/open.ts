@@ -20,8 +20,10 @@ export function openOptimizer(client: {
   readonly tools: ToolRegistry;
   /** Waits for Redis no longer than the client does. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }): OptimizerDoor {
-  const { redis, keys, gate, queues, tools: registry, soon } = client;
+  const { redis, keys, gate, queues, tools: registry, soon, kept } = client;
   const samples = new Samples(redis, keys, gate);
   return new OptimizerDoor({
     optimizer: new Optimizer({
@@ -33,5 +35,6 @@ export function openOptimizer(client: {
     }),
     registry,
     soon,
+    kept,
   });
 }

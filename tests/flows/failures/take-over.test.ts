@@ -98,3 +98,27 @@ test(
     for (const id of ["a", "again"]) expect(run.steps[id]?.takeOvers).toHaveLength(1);
   },
 );
+
+test("of two starts with the same number only the first makes the only call", async ({
+  orchestra: { tutti, parts },
+}) => {
+  const { runId } = await tutti.submit(workflow([{ id: "a" }]));
+  const step = { runId, epoch: 0, stepId: "a", start: 1 };
+  const begin = async (holder: string, once: boolean) =>
+    (await parts.ledger.begin(step, { once, calls: true, holder, fields: [] })).status;
+  expect(await begin("one#1", true)).toBe("go");
+  // Sent again because its answer was lost.
+  expect(await begin("one#1", true)).toBe("go");
+  // A server that took over had not heard of the start, and gave the job to another, or once more to the same worker.
+  expect(await begin("two#1", true)).toBe("unknown");
+  expect(await begin("one#2", true)).toBe("unknown");
+  expect((await tutti.get(runId)).steps["a"]).toMatchObject({
+    takeOvers: [expect.objectContaining({ worker: "one" })],
+  });
+  // Who makes the call may take it back, the others may not.
+  await parts.ledger.undo(step, "two#1");
+  expect(await begin("two#1", true)).toBe("unknown");
+  await parts.ledger.undo(step, "one#1");
+  expect(await begin("two#1", true)).toBe("go");
+  expect(await begin("one#2", false)).toBe("go");
+});

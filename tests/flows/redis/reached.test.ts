@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { describe, expect, inject, test } from "vitest";
 
 import type { ToolHandler } from "../../../processors/index.ts";
+import { dial } from "../../../queues/connection/dial.ts";
 import { startServer } from "../../../src/server/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
@@ -101,6 +102,28 @@ describe.runIf(inject("canEmbed"))("a Redis is reached", () => {
     expect((await tutti.result("held", WAIT)).state).toBe("completed");
     expect(calls.filter((call) => call === "held a")).toHaveLength(1);
     expect(await fleet.admin.info("replication")).toContain("role:master");
+  });
+
+  test("through sentinels, whatever a connection was doing in the failover", async () => {
+    await using fleet = await sentinels();
+    // They wait, ask the sentinel or connect when it tells of the new master: each has a rhythm of its own.
+    const all = Array.from({ length: 20 }, (_, index) =>
+      dial(fleet.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 + 10 * index }),
+    );
+    for (const redis of all) redis.on("error", () => {});
+    await Promise.all(all.map((redis) => redis.ping()));
+    await fleet.master.stop();
+    await Promise.all(all.map((redis) => redis.set("{tutti}.x", "1")));
+    expect(all.map(({ status }) => status)).toEqual(all.map(() => "ready"));
+    // One that is closed meanwhile stays closed.
+    await fleet.replica.stop();
+    await eventually(() => expect(all.every(({ status }) => status !== "ready")).toBe(true));
+    for (const redis of all) redis.disconnect();
+    // One that waits to connect again has no timer any more.
+    const isClosed = (redis: Redis) =>
+      redis.status === "end" ||
+      (redis.status === "reconnecting" && Reflect.get(redis, "reconnectTimeout") === null);
+    await eventually(() => expect(all.filter((redis) => !isClosed(redis))).toEqual([]));
   });
 
   test("as a cluster, by the address of any node", { timeout: 120_000 }, async () => {
