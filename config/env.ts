@@ -33,7 +33,13 @@ interface Given {
 }
 
 const NAMES = configSchema.keyof().options;
-const PATH_SETTINGS = new Set<SettingName>(["home", "secretsDir", "redisBinary", "catalogues"]);
+const PATH_SETTINGS = new Set<SettingName>([
+  "home",
+  "secretsDir",
+  "filesDir",
+  "redisBinary",
+  "catalogues",
+]);
 const SECRET_PREFIX = "TUTTI_SECRET_";
 
 /** Paths are meant relative to the place they were written in: the config file's folder, or the working directory. */

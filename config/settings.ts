@@ -127,6 +127,11 @@ export const configSchema = z.strictObject({
   secretsDir: text("the path of a folder")
     .optional()
     .describe("Folder with one file per secret; the file's name is the secret's name."),
+  filesDir: text("the path of a folder")
+    .optional()
+    .describe(
+      "Folder in which the shipped tools write files and look for them, and nowhere else. Without it: the working directory of the worker.",
+    ),
   redisBinary: text("the path of redis-server or valkey-server")
     .optional()
     .describe("The server binary to start as the embedded Redis, instead of the first one found."),
@@ -196,6 +201,7 @@ export const VARIABLES = {
   port: ["TUTTI_PORT", "PORT"],
   catalogues: ["TUTTI_CATALOGUES"],
   secretsDir: ["TUTTI_SECRETS_DIR"],
+  filesDir: ["TUTTI_FILES_DIR"],
   redisBinary: ["TUTTI_REDIS_BINARY"],
   logLevel: ["TUTTI_LOG_LEVEL"],
   graceMs: ["TUTTI_GRACE_MS"],

@@ -61,6 +61,8 @@ export interface StartWorkerOptions {
   readonly graceMs?: number;
   /** The longest pause that a service may ask for with `Retry-After`. Milliseconds. Default: an hour. */
   readonly maxRetryAfterMs?: number;
+  /** Folder in which the shipped tools write files and look for them. Default: the working directory. */
+  readonly filesDir?: string | undefined;
   /** Ended runs that are kept per tenant. Default: 1,000. */
   readonly retainRuns?: number;
   /** How long ended runs are kept. Milliseconds. Default: 7 days. */

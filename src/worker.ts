@@ -151,7 +151,7 @@ class RunningWorker implements TuttiWorker {
     const secret: SecretSource = options.secret ?? noSecrets;
     this.#bound = bindTools({
       registry,
-      handlers: { ...builtInHandlers, ...options.handlers },
+      handlers: { ...builtInHandlers(options.filesDir), ...options.handlers },
       secret,
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),

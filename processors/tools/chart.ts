@@ -4,7 +4,7 @@ import { ValidationError, type Issue } from "../../config/index.ts";
 import type { ToolHandler } from "../bindings/binding.ts";
 import { drawRows } from "./chart-rows.ts";
 import { drawChart } from "./chart-svg.ts";
-import { writeFileAtOnce } from "./write-file.ts";
+import type { ToolFiles } from "./tool-files.ts";
 
 const chartInput = z.object({
   path: z.string(),
@@ -22,8 +22,8 @@ const chartInput = z.object({
 /** What a chart shows. A `null` value is a gap: nothing is drawn where nothing was measured. */
 export type Chart = Omit<z.output<typeof chartInput>, "path">;
 
-const svg: ToolHandler = (input, { signal }) => {
-  const { path, ...chart } = chartInput.parse(input);
+/** @throws ValidationError when names, values and starts do not match. */
+function checkChart(chart: Chart): void {
   const issues: Issue[] = chart.series.flatMap(({ name, values }, index) =>
     values.length === chart.labels.length
       ? []
@@ -50,7 +50,15 @@ const svg: ToolHandler = (input, { signal }) => {
     });
   }
   if (issues.length > 0) throw new ValidationError(issues);
-  return writeFileAtOnce(path, chart.kind === "rows" ? drawRows(chart) : drawChart(chart), signal);
-};
+}
 
-export const chartTools = { "chart.svg": svg } satisfies Record<string, ToolHandler>;
+const svg =
+  (files: ToolFiles): ToolHandler =>
+  (input, { signal }) => {
+    const { path, ...chart } = chartInput.parse(input);
+    checkChart(chart);
+    return files.write(path, chart.kind === "rows" ? drawRows(chart) : drawChart(chart), signal);
+  };
+
+export const chartTools = (files: ToolFiles) =>
+  ({ "chart.svg": svg(files) }) satisfies Record<string, ToolHandler>;

@@ -1,10 +1,10 @@
-import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { z } from "zod";
 
 import { TuttiError, type Json } from "../../config/index.ts";
 import type { ToolHandler } from "../bindings/binding.ts";
+import type { ToolFiles } from "./tool-files.ts";
 
 const sleepInput = z.object({ ms: z.number() });
 const failInput = z.object({ message: z.string(), retryable: z.boolean() });
@@ -25,30 +25,24 @@ const fail: ToolHandler = (input): Json => {
   throw new TuttiError(retryable ? "step_execution_failed" : "tool_failed", message);
 };
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
-    throw thrown;
-  }
-}
-
 /** Polls, because watching a folder that does not exist yet is not possible everywhere. */
-const waitForFile: ToolHandler = async (input, { signal }) => {
-  const { path, pollMs } = waitInput.parse(input);
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- one look after the other
-    const bytes = await sizeOf(path);
-    if (bytes !== undefined) return { path, bytes };
-    // oxlint-disable-next-line no-await-in-loop -- see above
-    await delay(pollMs, undefined, { signal });
-  }
-};
+const waitForFile =
+  (files: ToolFiles): ToolHandler =>
+  async (input, { signal }) => {
+    const { path, pollMs } = waitInput.parse(input);
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one look after the other
+      const bytes = await files.sizeOf(path);
+      if (bytes !== undefined) return { path, bytes };
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      await delay(pollMs, undefined, { signal });
+    }
+  };
 
-export const coreTools = {
-  "core.echo": echo,
-  "core.sleep": sleep,
-  "core.fail": fail,
-  "core.wait-for-file": waitForFile,
-} satisfies Record<string, ToolHandler>;
+export const coreTools = (files: ToolFiles) =>
+  ({
+    "core.echo": echo,
+    "core.sleep": sleep,
+    "core.fail": fail,
+    "core.wait-for-file": waitForFile(files),
+  }) satisfies Record<string, ToolHandler>;

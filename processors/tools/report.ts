@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { ToolHandler } from "../bindings/binding.ts";
-import { writeFileAtOnce } from "./write-file.ts";
+import type { ToolFiles } from "./tool-files.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const section = z.object({
@@ -53,10 +53,13 @@ function sectionOf({ heading, text, list, table, image }: Section): string[] {
   return parts;
 }
 
-const markdown: ToolHandler = (input, { signal }) => {
-  const { path, title, sections } = reportInput.parse(input);
-  const parts = [`# ${escaped(title)}`, ...sections.flatMap(sectionOf)];
-  return writeFileAtOnce(path, `${parts.join("\n\n")}\n`, signal);
-};
+const markdown =
+  (files: ToolFiles): ToolHandler =>
+  (input, { signal }) => {
+    const { path, title, sections } = reportInput.parse(input);
+    const parts = [`# ${escaped(title)}`, ...sections.flatMap(sectionOf)];
+    return files.write(path, `${parts.join("\n\n")}\n`, signal);
+  };
 
-export const reportTools = { "report.markdown": markdown } satisfies Record<string, ToolHandler>;
+export const reportTools = (files: ToolFiles) =>
+  ({ "report.markdown": markdown(files) }) satisfies Record<string, ToolHandler>;

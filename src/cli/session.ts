@@ -87,7 +87,8 @@ export async function withSession<T>(
     cli.signal.throwIfAborted();
     const env = { PATH: config.searchPath.join(delimiter), HOME: homedir() };
     const secret = secretsOf(cli, config);
-    const bound = bindTools({ registry, handlers: builtInHandlers, secret, env });
+    const handlers = builtInHandlers(config.filesDir);
+    const bound = bindTools({ registry, handlers, secret, env });
     closers.push(() => bound.close());
     return await work({
       config,

@@ -29,6 +29,7 @@ const test = base.extend<{ tutti: Tutti }>({
       env,
       tools,
       logLevel: "silent",
+      filesDir: folder,
     });
     const tutti = new Tutti({ redisUrl, prefix, registry });
     await use(tutti);

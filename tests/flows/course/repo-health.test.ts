@@ -48,7 +48,13 @@ const test = base.extend<{ run: Run }>({
       const code = await runCli([command, ...args, "-o", "json"], {
         stdout: { write: (text) => (stdout += text) },
         stderr: { write: () => undefined },
-        env: { PATH: SEARCH_PATH, HOME: folder, REDIS_URL: redisUrl, TUTTI_PREFIX: prefix },
+        env: {
+          PATH: SEARCH_PATH,
+          HOME: folder,
+          REDIS_URL: redisUrl,
+          TUTTI_PREFIX: prefix,
+          TUTTI_FILES_DIR: folder,
+        },
       });
       return { code, result: JSON.parse(stdout) as Result };
     });

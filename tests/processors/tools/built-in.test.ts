@@ -10,16 +10,16 @@ import { bindTools, builtInHandlers } from "../../../processors/index.ts";
 import { codeOf, contextOf, thrownBy } from "../bindings/contract.ts";
 
 const registry = loadCatalogue();
-const tools = bindTools({ registry, handlers: builtInHandlers });
-const call = (id: string, input: object, signal?: AbortSignal) =>
-  tools.call(id, { ...input }, contextOf(signal));
-
 const folder = mkdtempSync(join(tmpdir(), "tutti-tools-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const tools = bindTools({ registry, handlers: builtInHandlers(folder) });
+const call = (id: string, input: object, signal?: AbortSignal) =>
+  tools.call(id, { ...input }, contextOf(signal));
+
 test("every function has a shipped tool and every shipped in_process tool its function", () => {
   const bound = registry.ids().filter((id) => tools.isBound(id));
-  expect(bound.toSorted()).toEqual(Object.keys(builtInHandlers).toSorted());
+  expect(bound.toSorted()).toEqual(Object.keys(builtInHandlers()).toSorted());
 });
 
 describe("core", () => {
@@ -180,7 +180,7 @@ Some **Markdown**.
 
   test("a folder in the way is told, and nothing is left", async () => {
     const thrown = await codeOf(call("report.markdown", { path: folder, title: "x" }));
-    expect(thrown).toBe("step_execution_failed");
+    expect(thrown).toBe("input_invalid");
     expect(
       readdirSync(join(folder, "..")).filter((name) => name.startsWith(".tutti-tools-")),
     ).toEqual([]);
