@@ -40,6 +40,8 @@ const PATH_SETTINGS = new Set<SettingName>([
   "redisBinary",
   "catalogues",
 ]);
+/** Given to the processes of tools, which hand it on to those they start. It says nothing, and is no setting. */
+export const CALL_VARIABLE = "TUTTI_CALL";
 const SECRET_PREFIX = "TUTTI_SECRET_";
 
 /** Paths are meant relative to the place they were written in: the config file's folder, or the working directory. */
@@ -72,6 +74,7 @@ function fromEnvironment(env: Environment, issues: Issue[]): Map<SettingName, Gi
   for (const name of Object.keys(env)) {
     if (!name.startsWith("TUTTI_") || name.startsWith(SECRET_PREFIX) || known.includes(name))
       continue;
+    if (name === CALL_VARIABLE) continue;
     issues.push({
       code: "config_invalid",
       message: `expected every TUTTI_ variable to be a known one, got: ${name}`,

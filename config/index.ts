@@ -17,7 +17,13 @@ export {
   type RedisAddress,
 } from "./redis-address.ts";
 export * from "./optimization.ts";
-export { environmentSecrets, loadConfig, type Config, type ConfigOverrides } from "./env.ts";
+export {
+  CALL_VARIABLE,
+  environmentSecrets,
+  loadConfig,
+  type Config,
+  type ConfigOverrides,
+} from "./env.ts";
 export { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
 export {
   isTuttiError,

@@ -206,6 +206,7 @@ export {
   installHint,
   isAtLeast,
   MIN_REDIS_VERSION,
+  nothingElse,
   openRedis,
   type OpenRedis,
   type OpenRedisOptions,

@@ -52,7 +52,7 @@ const commandBinding = z.strictObject({
   args: z.array(z.string()).default([]),
   /** Working directory; expressions are allowed. Default: the worker's. */
   cwd: z.string().optional(),
-  /** The whole environment beside PATH, HOME and LANG; nothing else is inherited. `${{ secrets.X }}` is allowed. */
+  /** The whole environment beside PATH, HOME, LANG and the mark TUTTI_CALL; nothing else is inherited. `${{ secrets.X }}` is allowed. */
   env: z.record(z.string(), z.string()).default({}),
   /** Text given on standard input; expressions are allowed. */
   stdin: z.string().optional(),

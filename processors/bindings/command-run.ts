@@ -1,12 +1,6 @@
-import { spawn } from "node:child_process";
+import { startProcess, type Command } from "./own-process.ts";
 
-import { adoptGroup, endGroup } from "./process-group.ts";
-
-export interface CommandRun {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
+export interface CommandRun extends Command {
   readonly stdin: string | undefined;
   readonly maxOutputBytes: number;
   readonly signal: AbortSignal;
@@ -48,7 +42,7 @@ export function endOf(bytes: Buffer): string {
 
 /**
  * Runs a binary in a process group of its own, without a shell. When it exits, is aborted or writes
- * too much, the whole group is ended before the promise settles.
+ * too much, it is ended with all it has started before the promise settles.
  *
  * Not execa: its kill reaches the first process only, and its promise waits for pipes that
  * grandchildren hold.
@@ -57,41 +51,19 @@ export function endOf(bytes: Buffer): string {
  */
 export async function runCommand(run: CommandRun): Promise<CommandResult> {
   run.signal.throwIfAborted();
-  const child = spawn(run.command, run.args, {
-    cwd: run.cwd,
-    env: run.env,
-    detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const { pid } = child;
-  const exited = new Promise<void>((resolve, reject) => {
-    child.once("exit", () => resolve());
-    child.once("error", reject);
-  });
-  const closed = new Promise<void>((resolve) => {
-    child.once("close", () => resolve());
-  });
-  if (pid === undefined) {
-    await exited;
-    throw new Error(`${run.command} did not start`);
-  }
-  adoptGroup(pid);
-
+  const child = await startProcess(run);
   let overflow = false;
   let outputBytes = 0;
   const chunks: Buffer[] = [];
   const stderr = new Tail();
-  // Kept, so that a second reason to end does not start a second round of signals.
-  let ending: Promise<void> | undefined;
-  const end = (): Promise<void> => (ending ??= endGroup(pid));
-  const onAbort = (): void => void end();
+  const onAbort = (): void => void child.end();
 
   child.stdout.on("data", (chunk: Buffer) => {
     outputBytes += chunk.length;
     if (outputBytes <= run.maxOutputBytes) chunks.push(chunk);
     else if (!overflow) {
       overflow = true;
-      void end();
+      void child.end();
     }
   });
   child.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
@@ -100,25 +72,26 @@ export async function runCommand(run: CommandRun): Promise<CommandResult> {
     pipe.on("error", () => undefined);
   child.stdin.end(run.stdin);
   run.signal.addEventListener("abort", onAbort, { once: true });
+  if (run.signal.aborted) onAbort();
   try {
-    await exited;
-    // What the command left behind in its group ends with it.
-    await end();
-    await drained(closed, () => {
+    const { code, signal } = await child.exited;
+    // What the command left behind ends with it.
+    await child.end();
+    await drained(child.closed, () => {
       child.stdout.destroy();
       child.stderr.destroy();
     });
+    run.signal.throwIfAborted();
+    return {
+      exitCode: code,
+      exitSignal: signal,
+      stdout: Buffer.concat(chunks),
+      stderr: stderr.toString(),
+      overflow,
+    };
   } finally {
     run.signal.removeEventListener("abort", onAbort);
   }
-  run.signal.throwIfAborted();
-  return {
-    exitCode: child.exitCode,
-    exitSignal: child.signalCode,
-    stdout: Buffer.concat(chunks),
-    stderr: stderr.toString(),
-    overflow,
-  };
 }
 
 /** Waits for the pipes' ends, but not for ever: a process that left the group may hold them open. */

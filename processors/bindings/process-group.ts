@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+
+import { pids, processOf } from "./descendants.ts";
 
 /** How long processes may take to end after SIGTERM. Milliseconds. */
 const KILL_GRACE_MS = 1_000;
@@ -9,11 +10,8 @@ const CHECK_MS = 10;
 /** After SIGKILL only the kernel can be late. Milliseconds. */
 const REAP_MS = 500;
 
-/** Groups of this process that may still run. */
-const running = new Set<number>();
-
 /** Signals a whole group. False when none of it is left. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pid, signal);
   } catch {
@@ -29,24 +27,13 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 function runs(group: number): boolean {
   if (!signalGroup(group, 0)) return false;
   if (process.platform !== "linux") return true;
-  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && isMember(name, group));
+  return pids().some((pid) => processOf(pid)?.group === group);
 }
 
-function isMember(pid: string, group: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // "pid (name) state parent group ..."; the name may hold anything, brackets too.
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(pgrp) === group && state !== "Z" && state !== "X";
-  } catch {
-    // It ended meanwhile.
-    return false;
-  }
-}
-
-async function isGone(pid: number, withinMs: number): Promise<boolean> {
+/** Waits until something does not run any more; whether it came to that. */
+async function isOver(isRunning: () => boolean, withinMs: number): Promise<boolean> {
   const until = performance.now() + withinMs;
-  while (runs(pid)) {
+  while (isRunning()) {
     if (performance.now() > until) return false;
     // oxlint-disable-next-line no-await-in-loop -- it waits for one thing, again and again
     await delay(CHECK_MS);
@@ -54,25 +41,22 @@ async function isGone(pid: number, withinMs: number): Promise<boolean> {
   return true;
 }
 
-// A detached group outlives its parent; when this process ends in order, it takes them along.
-function onExit(): void {
-  for (const pid of running) signalGroup(pid, "SIGKILL");
+/** Ends processes: SIGTERM, and SIGKILL for what is left after a second. `signal` says whether somebody was left. */
+export async function endWith(
+  signal: (name: NodeJS.Signals) => boolean,
+  isRunning: () => boolean,
+): Promise<void> {
+  if (!signal("SIGTERM") || (await isOver(isRunning, KILL_GRACE_MS))) return;
+  signal("SIGKILL");
+  await isOver(isRunning, REAP_MS);
 }
 
-/** Remembers the group of a detached child process until {@link endGroup}. */
-export function adoptGroup(pid: number): void {
-  if (running.size === 0) process.once("exit", onExit);
-  running.add(pid);
-}
-
-/** Ends every process of a group: SIGTERM, and SIGKILL for what is left after a second. */
-export async function endGroup(pid: number): Promise<void> {
-  if (signalGroup(pid, "SIGTERM") && !(await isGone(pid, KILL_GRACE_MS))) {
-    signalGroup(pid, "SIGKILL");
-    await isGone(pid, REAP_MS);
-  }
-  running.delete(pid);
-  if (running.size === 0) process.removeListener("exit", onExit);
+/** Ends every process of a group. */
+export function endGroup(pid: number): Promise<void> {
+  return endWith(
+    (signal) => signalGroup(pid, signal),
+    () => runs(pid),
+  );
 }
 
 /** The variables that processes of tools inherit; all others are kept from them. */

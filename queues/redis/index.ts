@@ -123,6 +123,7 @@ export async function openRedis(
   return withLock(folder.lock, open, options.signal);
 }
 
+export { nothingElse } from "./descriptors.ts";
 export { installHint } from "./install-hint.ts";
 export { findServer, inspectRedis, type RedisInspection } from "./inspect.ts";
 export { isAtLeast, MIN_VERSION as MIN_REDIS_VERSION } from "./locate.ts";

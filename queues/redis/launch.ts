@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { TuttiError } from "../../config/index.ts";
 import { askRedis, factsOf, type ServerFacts } from "./connection-check.ts";
+import { nothingElse } from "./descriptors.ts";
 import { readJson, writePrivate, type RedisFolder } from "./folder.ts";
 import type { ServerBinary } from "./locate.ts";
 import { identityOf, isAlive, type ProcessMark } from "./process-identity.ts";
@@ -118,7 +119,7 @@ async function spawnServer(folder: RedisFolder, binary: ServerBinary): Promise<C
       cwd: folder.root,
       detached: true,
       env: { ...binary.env },
-      stdio: ["ignore", log.fd, log.fd],
+      stdio: ["ignore", log.fd, log.fd, ...nothingElse()],
     });
   } finally {
     await log.close();

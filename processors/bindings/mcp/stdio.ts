@@ -1,20 +1,14 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-
 import {
   serializeMessage,
   type JSONRPCMessage,
   type Transport,
 } from "@modelcontextprotocol/client";
 
-import { adoptGroup, endGroup } from "../process-group.ts";
+import { startProcess, type Command, type OwnProcess } from "../own-process.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { readMessage } from "./message.ts";
 
-export interface StdioServerProcess {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
+export interface StdioServerProcess extends Command {
   /** A longer message ends the server. Bytes. */
   readonly maxMessageBytes: number;
 }
@@ -39,9 +33,8 @@ export class StdioTransport implements Transport {
   private readonly lines: LineBuffer;
   /** Messages are read one after the other; a long one takes several turns of the loop. */
   private reading: Promise<void> = Promise.resolve();
-  private child: ChildProcessWithoutNullStreams | undefined;
+  private child: OwnProcess | undefined;
   private ended: Promise<void> | undefined;
-  private exited: Promise<void> = Promise.resolve();
 
   constructor(server: StdioServerProcess) {
     this.server = server;
@@ -49,25 +42,9 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const { command, args, cwd, env } = this.server;
-    const child = spawn(command, args, {
-      cwd,
-      env,
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", () => resolve());
-      child.once("error", reject);
-    });
+    const child = await startProcess(this.server);
     this.child = child;
-    if (child.pid !== undefined) adoptGroup(child.pid);
-    this.exited = new Promise((resolve) => {
-      child.once("exit", () => {
-        resolve();
-        void this.close();
-      });
-    });
+    void child.exited.then(() => this.close());
     for (const stream of [child.stdin, child.stdout, child.stderr])
       stream.on("error", (error) => this.onerror?.(error));
     // Read and dropped: a full pipe would stop the server.
@@ -96,16 +73,16 @@ export class StdioTransport implements Transport {
 
   private async end(): Promise<void> {
     const { child } = this;
-    if (child?.pid !== undefined) {
+    if (child !== undefined) {
       child.stdin.end();
       let timer: NodeJS.Timeout | undefined;
       const grace = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, STDIN_GRACE_MS);
       });
       // A server with something to say after its end of input gets the time; most just go.
-      await Promise.race([this.exited, grace]);
+      await Promise.race([child.exited, grace]);
       clearTimeout(timer);
-      await endGroup(child.pid);
+      await child.end();
       child.stdout.destroy();
       child.stderr.destroy();
     }

@@ -138,10 +138,12 @@ describe("arguments", () => {
   });
 });
 
-test("the environment is clean: PATH, HOME, LANG and what the binding gives", async () => {
+test("the environment is clean: PATH, HOME, LANG, a mark and what the binding gives", async () => {
   const tools = toolsOf({ t: { args: ["-e", SHOW_ENV, "-"], env: { MINE: "1" }, parse: "json" } });
   const { env } = (await tools.call("t", {}, contextOf())) as { env: Record<string, string> };
-  expect(Object.keys(env).toSorted()).toEqual(["HOME", "LANG", "MINE", "PATH"]);
+  expect(Object.keys(env).toSorted()).toEqual(["HOME", "LANG", "MINE", "PATH", "TUTTI_CALL"]);
+  const again = (await tools.call("t", {}, contextOf())) as { env: Record<string, string> };
+  expect(again.env["TUTTI_CALL"]).not.toBe(env["TUTTI_CALL"]);
 });
 
 const write = (code: string) => ({ args: ["-e", code] });

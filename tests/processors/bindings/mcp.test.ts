@@ -161,7 +161,7 @@ describe("servers", () => {
       content: [{ type: "text" }, { type: "image" }],
     });
     expect(await tools.call("t.environment", {}, contextOf())).toEqual({
-      text: "HOME LANG PATH TOKEN",
+      text: "HOME LANG PATH TOKEN TUTTI_CALL",
     });
     await tools.close();
   });
