@@ -42,7 +42,14 @@ export {
   type References,
   type Scope,
 } from "./expressions/expression.ts";
-export { inspectJsonInSlices, type SlicedJson } from "./documents/json-slices.ts";
+export {
+  inspectJsonInSlices,
+  parseJsonInSlices,
+  readJsonInSlices,
+  type SlicedJson,
+} from "./documents/json-slices.ts";
+export { copyJson, isLarge, mapJson, writeJson } from "./documents/large-json.ts";
+export { Turns } from "./documents/turns.ts";
 export { findTextProblem, parseJson } from "./documents/json-text.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";
@@ -51,6 +58,7 @@ export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
 export {
   checkPlainData,
+  checkPlainDataInTurns,
   DANGEROUS_KEYS,
   MAX_DATA_DEPTH,
   REFUSED_VALUE_KEYS,

@@ -1,31 +1,13 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import { messageOf, TuttiError } from "../errors.ts";
-import { placeOf, slashesBefore, TextScan } from "./json-text.ts";
+import { parseJson, placeOf, slashesBefore, TextScan } from "./json-text.ts";
 import { readJson, type Json, type JsonObject } from "./json.ts";
 import { MAX_DATA_DEPTH } from "./plain-data.ts";
+import { Turns } from "./turns.ts";
 
 /** Longest part that is given to the engine's parser at once; a few milliseconds of work. Characters. */
 const SLICE_CHARS = 262_144;
 /** Brackets and quotes that are passed over between two looks at the clock. */
 const SKIPPED_PER_LOOK = 16_384;
-/** How long others wait for the loop meanwhile. Milliseconds. */
-const TURN_MS = 10;
-
-/** Lets others run when a turn of work is over. */
-class Turns {
-  private beganMs = performance.now();
-
-  get over(): boolean {
-    return performance.now() - this.beganMs > TURN_MS;
-  }
-
-  async pause(): Promise<void> {
-    await nextTurn();
-    this.beganMs = performance.now();
-  }
-}
-
 interface Fields {
   readonly fields: Record<string, Json>;
   key: string | undefined;
@@ -313,4 +295,17 @@ export async function inspectJsonInSlices(
   } catch (thrown) {
     throw new TuttiError(code, messageOf(thrown), { cause: thrown });
   }
+}
+
+/** What `parseJson` does, without holding the event loop for a long text. */
+export async function parseJsonInSlices(text: string, code: TuttiError["code"]): Promise<Json> {
+  if (text.length <= SLICE_CHARS) return parseJson(text, code);
+  const { value, problem } = await inspectJsonInSlices(text, code);
+  if (problem !== undefined) throw new TuttiError(code, problem);
+  return value;
+}
+
+/** Reads JSON that Tutti wrote itself, without holding the event loop for a long text. */
+export async function readJsonInSlices(text: string): Promise<Json> {
+  return text.length <= SLICE_CHARS ? readJson(text) : new SlicedReader(text, new Turns()).read();
 }

@@ -1,5 +1,6 @@
 import { MAX_DOCUMENT_BYTES } from "../defaults.ts";
 import { messageOf, type Issue } from "../errors.ts";
+import { Turns } from "./turns.ts";
 
 /** Deepest nesting of a value that comes from outside. */
 export const MAX_DATA_DEPTH = 100;
@@ -14,6 +15,9 @@ export const DANGEROUS_KEYS: ReadonlySet<string> = new Set([
 /** The one key that inputs, outputs and events may not have: assigned, it becomes the prototype of what is copied. */
 export const REFUSED_VALUE_KEYS: ReadonlySet<string> = new Set(["__proto__"]);
 
+/** Members that are looked at between two looks at the clock. */
+const MEMBERS_PER_LOOK = 4_096;
+
 /** After this many problems nobody reads on. */
 const MAX_ISSUES = 100;
 
@@ -25,10 +29,21 @@ function kindOf(value: unknown): string {
   return `an instance of ${value.constructor?.name ?? "an unknown class"}`;
 }
 
+/** An object on the way from the value to what is looked at now. */
+interface Frame {
+  readonly value: object;
+  /** Of an object; a list has its indexes. */
+  readonly keys: readonly (string | symbol)[] | undefined;
+  readonly length: number;
+  /** The member that is looked at. */
+  at: number;
+}
+
 /** One walk over one value. The size is what the value costs as JSON, so shared parts count each time. */
 class Walk {
   readonly issues: Issue[] = [];
   private bytes = 0;
+  private readonly frames: Frame[] = [];
   private readonly ancestors = new Set<object>();
   private readonly maxBytes: number;
   private readonly refusedKeys: ReadonlySet<string>;
@@ -38,68 +53,94 @@ class Walk {
     this.refusedKeys = refusedKeys;
   }
 
-  visit(value: unknown, path: Path): void {
-    if (this.issues.length >= MAX_ISSUES || this.bytes > this.maxBytes) return;
-    if (typeof value === "string") this.grow(Buffer.byteLength(value) + 2, path);
-    else if (value === null || typeof value === "boolean") this.grow(4, path);
-    else if (typeof value === "number" && Number.isFinite(value)) this.grow(1, path);
-    else if (typeof value === "object") this.visitObject(value, path);
-    else this.refuse(`expected JSON data, got: ${kindOf(value)}`, path);
+  visit(value: unknown): void {
+    if (!this.going) return;
+    if (typeof value === "string") this.grow(Buffer.byteLength(value) + 2);
+    else if (value === null || typeof value === "boolean") this.grow(4);
+    else if (typeof value === "number" && Number.isFinite(value)) this.grow(1);
+    else if (typeof value === "object") this.enter(value);
+    else this.refuse(`expected JSON data, got: ${kindOf(value)}`);
   }
 
-  private visitObject(value: object, path: Path): void {
-    if (path.length > MAX_DATA_DEPTH)
-      return this.refuse(`expected at most ${MAX_DATA_DEPTH} levels of nesting, got: more`, path);
-    if (this.ancestors.has(value)) return this.refuse("expected a tree, got: a cycle", path);
-    this.grow(2, path);
-    this.ancestors.add(value);
-    if (Array.isArray(value)) {
-      for (let index = 0; index < value.length && this.going; index++) {
-        this.visit(value[index], [...path, index]);
-        this.grow(1, path);
-      }
-    } else this.visitFields(value, path);
-    this.ancestors.delete(value);
-  }
-
-  private visitFields(value: object, path: Path): void {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null)
-      return this.refuse(`expected JSON data, got: ${kindOf(value)}`, path);
-    for (const key of Reflect.ownKeys(value)) {
-      if (!this.going) return;
-      if (typeof key === "symbol") {
-        this.refuse("expected JSON data, got: a symbol as key", path);
-        continue;
-      }
-      const at = [...path, key];
-      this.grow(Buffer.byteLength(key) + 4, at);
-      const field = Object.getOwnPropertyDescriptor(value, key);
-      if (this.refusedKeys.has(key)) this.refuse(`the key "${key}" is not allowed`, at);
-      else if (field !== undefined && !("value" in field))
-        this.refuse("expected JSON data, got: a getter", at);
-      else this.visit(field?.value, at);
+  /** Looks at so many members more; whether there is nothing more to look at. */
+  advance(members: number): boolean {
+    for (let left = members; left > 0; left--) {
+      const frame = this.frames.at(-1);
+      if (frame === undefined || !this.going) return true;
+      frame.at++;
+      if (frame.at >= frame.length) {
+        this.ancestors.delete(frame.value);
+        this.frames.pop();
+      } else if (frame.keys === undefined) {
+        this.visit(Reflect.get(frame.value, frame.at));
+        this.grow(1);
+      } else this.visitField(frame.value, frame.keys[frame.at]);
     }
+    return false;
+  }
+
+  private enter(value: object): void {
+    if (this.frames.length > MAX_DATA_DEPTH)
+      return this.refuse(`expected at most ${MAX_DATA_DEPTH} levels of nesting, got: more`);
+    if (this.ancestors.has(value)) return this.refuse("expected a tree, got: a cycle");
+    this.grow(2);
+    const isList = Array.isArray(value);
+    const prototype: unknown = isList ? null : Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null)
+      return this.refuse(`expected JSON data, got: ${kindOf(value)}`);
+    const keys = isList ? undefined : Reflect.ownKeys(value);
+    const length = isList ? value.length : (keys?.length ?? 0);
+    this.ancestors.add(value);
+    this.frames.push({ value, keys, length, at: -1 });
+  }
+
+  private visitField(value: object, key: string | symbol | undefined): void {
+    if (typeof key !== "string") return this.refuse("expected JSON data, got: a symbol as key");
+    this.grow(Buffer.byteLength(key) + 4);
+    const field = Object.getOwnPropertyDescriptor(value, key);
+    if (this.refusedKeys.has(key)) this.refuse(`the key "${key}" is not allowed`);
+    else if (field !== undefined && !("value" in field))
+      this.refuse("expected JSON data, got: a getter");
+    else this.visit(field?.value);
   }
 
   private get going(): boolean {
     return this.issues.length < MAX_ISSUES && this.bytes <= this.maxBytes;
   }
 
-  private grow(bytes: number, path: Path): void {
+  /** Where the walk is. */
+  private path(): Path {
+    return this.frames.flatMap(({ keys, at }): (string | number)[] => {
+      const key = keys === undefined ? at : keys[at];
+      return at < 0 || key === undefined || typeof key === "symbol" ? [] : [key];
+    });
+  }
+
+  private grow(bytes: number): void {
     const before = this.bytes;
     this.bytes += bytes;
     if (this.bytes > this.maxBytes && before <= this.maxBytes) {
       this.issues.push({
         code: "document_too_large",
         message: `expected at most ${this.maxBytes} bytes of JSON, got: more`,
-        path,
+        path: this.path(),
       });
     }
   }
 
-  refuse(message: string, path: Path): void {
-    this.issues.push({ code: "document_invalid", message, path });
+  refuse(message: string): void {
+    this.issues.push({ code: "document_invalid", message, path: this.path() });
+  }
+}
+
+/** Begins a walk and goes on with it; what a value does that is no plain one is a problem of the value. */
+function step(walk: Walk, work: () => boolean | void): boolean {
+  try {
+    return work() ?? false;
+  } catch (thrown) {
+    // Only a Proxy can do this.
+    walk.refuse(`expected JSON data, got: an object that throws: ${messageOf(thrown)}`);
+    return true;
   }
 }
 
@@ -115,11 +156,26 @@ export function checkPlainData(
   refusedKeys: ReadonlySet<string> = DANGEROUS_KEYS,
 ): Issue[] {
   const walk = new Walk(maxBytes, refusedKeys);
-  try {
-    walk.visit(value, []);
-  } catch (thrown) {
-    // Only a Proxy can do this.
-    walk.refuse(`expected JSON data, got: an object that throws: ${messageOf(thrown)}`, []);
+  step(walk, () => {
+    walk.visit(value);
+    walk.advance(Number.POSITIVE_INFINITY);
+  });
+  return walk.issues;
+}
+
+/** The same without holding the event loop for a long value. Nobody may change it meanwhile. */
+export async function checkPlainDataInTurns(
+  value: unknown,
+  maxBytes: number,
+  refusedKeys: ReadonlySet<string>,
+): Promise<Issue[]> {
+  const walk = new Walk(maxBytes, refusedKeys);
+  const turns = new Turns();
+  let done = step(walk, () => walk.visit(value));
+  while (!done) {
+    done = step(walk, () => walk.advance(MEMBERS_PER_LOOK));
+    // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+    if (!done && turns.over) await turns.pause();
   }
   return walk.issues;
 }

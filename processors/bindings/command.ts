@@ -2,11 +2,12 @@ import { statSync } from "node:fs";
 
 import {
   compileTemplate,
-  parseJson,
+  parseJsonInSlices,
   isCommandAllowed,
   isTuttiError,
   messageOf,
   TuttiError,
+  Turns,
   type Allowances,
   type Binding,
   type Json,
@@ -30,15 +31,44 @@ function argumentsOf(value: Json): string[] {
   return value === null ? [] : [asText(value)];
 }
 
-function parseOutput(stdout: Buffer, { parse, output }: CommandBinding, command: string): Json {
+const LINE_END = /\r?\n$/;
+/** What is taken apart at once. Characters. */
+const SLICE_CHARS = 262_144;
+
+/** The lines of a text, without holding the event loop for a long one. */
+async function linesOf(text: string): Promise<string[]> {
+  if (text === "") return [];
+  const lines: string[] = [];
+  const turns = new Turns();
+  for (let at = 0; at <= text.length;) {
+    const end = text.indexOf("\n", at + SLICE_CHARS);
+    const part = text.slice(at, end === -1 ? text.length : end);
+    // One by one: a million arguments are more than a call takes.
+    for (const line of (end === -1 ? part : `${part}\n`).split(/\r?\n/)) lines.push(line);
+    if (end === -1) return lines;
+    // What follows the end of the part's last line.
+    lines.pop();
+    at = end + 1;
+    // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+    if (turns.over) await turns.pause();
+  }
+  return lines;
+}
+
+async function parseOutput(
+  stdout: Buffer,
+  { parse, output }: CommandBinding,
+  command: string,
+): Promise<Json> {
   if (output === "base64") return base64Value(stdout);
-  const text = textOf(stdout, command).replace(/\r?\n$/, "");
+  const whole = textOf(stdout, command);
+  const text = whole.slice(0, whole.length - (LINE_END.exec(whole.slice(-2))?.[0].length ?? 0));
   if (parse === "text") return text;
-  if (parse === "lines") return text === "" ? [] : text.split(/\r?\n/);
+  if (parse === "lines") return linesOf(text);
   // As an empty answer of a service is.
   if (text.trim() === "") return null;
   try {
-    return parseJson(text, "tool_output_invalid");
+    return await parseJsonInSlices(text, "tool_output_invalid");
   } catch (thrown) {
     throw new TuttiError(
       "tool_output_invalid",

@@ -2,7 +2,7 @@ import { request, type Dispatcher } from "undici";
 
 import {
   compileTemplate,
-  parseJson,
+  parseJsonInSlices,
   isTuttiError,
   messageOf,
   TuttiError,
@@ -91,12 +91,12 @@ function exchangeFailure(thrown: unknown, host: string, maxBytes: number): Tutti
   );
 }
 
-function parseBody(bytes: Buffer, contentType: unknown, host: string): Json {
+async function parseBody(bytes: Buffer, contentType: unknown, host: string): Promise<Json> {
   if (bytes.length === 0) return null;
   const text = textOf(bytes, host, charsetOf(contentType));
   if (!/[/+]json\b/i.test(String(contentType))) return text;
   try {
-    return parseJson(text, "tool_output_invalid");
+    return await parseJsonInSlices(text, "tool_output_invalid");
   } catch (thrown) {
     const message = `${host} did not answer with valid JSON: ${messageOf(thrown)}`;
     throw new TuttiError("tool_output_invalid", message, { cause: thrown });
@@ -197,7 +197,7 @@ export function bindHttp(
       const plain = await decodeContent(bytes, coding, max, url.host);
       if (binding.output === "base64")
         return { ...base64Value(plain), mediaType: mediaTypeOf(headers) };
-      const body = parseBody(plain, headers["content-type"], url.host);
+      const body = await parseBody(plain, headers["content-type"], url.host);
       if (binding.output === "body") return body;
       return { status, headers: plainHeaders(headers), body };
     },

@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { isTuttiError, TuttiError, ValidationError, type Json } from "../../config/index.ts";
+import {
+  isTuttiError,
+  mapJson,
+  TuttiError,
+  Turns,
+  ValidationError,
+  type Json,
+} from "../../config/index.ts";
 import { spellingsOf } from "./secret-forms.ts";
 
 /** Gives the value of a secret, or throws TuttiError `secret_missing`. */
@@ -88,10 +95,31 @@ export class Redactor {
   }
 
   text(text: string): string {
+    const work = this.redacted(text);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same for a text that may be long, one spelling at a time: others may run between two. */
+  private async longText(text: string): Promise<string> {
+    const turns = new Turns();
+    const work = this.redacted(text);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+      // oxlint-disable-next-line no-await-in-loop -- one spelling after the other
+      if (turns.over) await turns.pause();
+    }
+  }
+
+  private *redacted(text: string): Generator<undefined, string, undefined> {
     this.sorted ??= [...this.forms.values()].toSorted((a, b) => b.text.length - a.text.length);
     let clean = text;
     let lower = text.toLowerCase();
     for (const { text: form, anyCase, replacement } of this.sorted) {
+      yield;
       if (!(anyCase ? lower : clean).includes(form)) continue;
       clean = anyCase
         ? clean.replaceAll(new RegExp(escaped(form), "giu"), () => replacement)
@@ -99,6 +127,16 @@ export class Redactor {
       lower = clean.toLowerCase();
     }
     return clean;
+  }
+
+  /** {@link value} without holding the event loop for a long value. */
+  async wholeValue(value: Json): Promise<Json> {
+    if (!this.used) return value;
+    return mapJson(value, {
+      part: (part) => this.value(part),
+      text: (text) => this.longText(text),
+      key: (key) => this.text(key),
+    });
   }
 
   /** The same for every text and key in a value. */

@@ -1,5 +1,5 @@
 import {
-  checkPlainData,
+  checkPlainDataInTurns,
   REFUSED_VALUE_KEYS,
   compileSchema,
   MAX_RETRY_AFTER_MS,
@@ -77,12 +77,12 @@ function checkedInput(spec: ToolSpec, input: JsonObject): JsonObject {
   return checked.value;
 }
 
-function checkedOutput(spec: ToolSpec, output: Json): Json {
+async function checkedOutput(spec: ToolSpec, output: Json): Promise<Json> {
   const fail = (message: string, details: object) =>
     new TuttiError("tool_output_invalid", `the output of ${spec.id}: ${message}`, {
       details: { tool: spec.id, ...details },
     });
-  const [problem] = checkPlainData(output, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
+  const [problem] = await checkPlainDataInTurns(output, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
   if (problem) throw fail(problem.message, { path: problem.path });
   if (!spec.output) return output;
   const checked = compileSchema(spec.output)(output);
@@ -151,7 +151,7 @@ export class BoundTools {
       const running = bound.tool.call(checked, scope);
       const output = await (bound.tool.heedless === true ? scope.race(running) : running);
       this.watchServerSecrets(redactor);
-      return redactor.value(checkedOutput(spec, output));
+      return await redactor.wholeValue(await checkedOutput(spec, output));
     } catch (thrown) {
       this.watchServerSecrets(redactor);
       const { maxRetryAfterMs = MAX_RETRY_AFTER_MS } = this.options;

@@ -229,7 +229,7 @@ async function bind(
     variables["index"] = item;
   }
   try {
-    return ownCopy(found, asObject(template.render(variables)));
+    return asObject(await ownCopy(found, asObject(template.render(variables))));
   } catch (thrown) {
     // An expression that fails tells what it was given.
     throw redactor.error(thrown);

@@ -1,4 +1,4 @@
-import { canonicalJson, contentHash, type JsonObject } from "../../config/index.ts";
+import { canonicalJson, contentHash, isLarge, type JsonObject } from "../../config/index.ts";
 
 /** Inputs that are remembered, of all tools. */
 const MAX_INPUTS = 10_000;
@@ -19,6 +19,7 @@ export class Repeats {
 
   /** Whether this tenant's call went well before within ten minutes; null: the input is too long to look. */
   isRepeat(tool: string, tenant: string, input: JsonObject): boolean | null {
+    if (isLarge(input)) return null;
     const text = canonicalJson([tool, tenant, input]);
     if (text.length > MAX_CHARS) return null;
     const call = contentHash(text);

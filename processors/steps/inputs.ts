@@ -1,4 +1,4 @@
-import { readJson, type Json } from "../../config/index.ts";
+import { copyJson, readJson, type Json } from "../../config/index.ts";
 import {
   FIELDS,
   isReference,
@@ -94,8 +94,8 @@ export async function sortOut(
 }
 
 /** What was made of shared values for one call: expressions yield parts of them, and a tool may change its input. */
-export function ownCopy<T extends Json>({ shared }: Found, made: T): T {
-  return shared === true ? structuredClone(made) : made;
+export async function ownCopy({ shared }: Found, made: Json): Promise<Json> {
+  return shared === true ? copyJson(made) : made;
 }
 
 /** Reads once more what a step reads, after something about its dependencies has changed. */

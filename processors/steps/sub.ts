@@ -104,7 +104,7 @@ async function begin(
       );
     }
     const { hash, definition } = await engine.registry.resolve(step.definition.workflow ?? "");
-    const given = found.edited ?? ownCopy(found, step.input.render(found.variables));
+    const given = found.edited ?? (await ownCopy(found, step.input.render(found.variables)));
     const input = completeRunInput(definition.inputs, isJsonObject(given) ? given : {});
     const { timeoutMs } = step.definition;
     const { added } = await startRun(engine, {

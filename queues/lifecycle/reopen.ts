@@ -82,12 +82,14 @@ export async function reopenRun(
   );
   const keepsItems = (id: string): boolean => partly.has(id) && !undone.includes(id);
   const slots = await slotsToClear(parts, runId, definition, again, keepsItems);
-  const edits = Object.entries(what.with ?? {}).map(([id, value]) => {
-    const { stored, large } = storedForm(FIELDS.edited(id), value);
-    if (large !== undefined)
-      throw new TuttiError("payload_too_large", `the new input of ${id} is too large`);
-    return [FIELDS.edited(id), stored];
-  });
+  const edits = await Promise.all(
+    Object.entries(what.with ?? {}).map(async ([id, value]) => {
+      const { stored, large } = await storedForm(FIELDS.edited(id), value);
+      if (large !== undefined)
+        throw new TuttiError("payload_too_large", `the new input of ${id} is too large`);
+      return [FIELDS.edited(id), stored];
+    }),
+  );
   for (const [id, most] of await mostItems(parts, runId, definition, again))
     edits.push([FIELDS.most(id), most]);
   edits.push(...lanesOf(run, again, what));
@@ -249,7 +251,7 @@ async function inputOf(
   { input }: Reopen,
 ): Promise<{ input?: string; inputHash?: string }> {
   if (input === undefined) return {};
-  const { stored, large } = storedForm(FIELDS.input, input.value);
+  const { stored, large } = await storedForm(FIELDS.input, input.value);
   if (large !== undefined) await parts.runs.keepValue(runId, FIELDS.input, large);
   return { input: stored, inputHash: input.hash };
 }

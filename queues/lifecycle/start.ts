@@ -68,7 +68,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
   if (refusal !== null && (await parts.runs.header(start.runId)) === null) throw refusal;
   const { runId, hash, definition, input, identity, serialKey, parent } = start;
   const { priority = definition.priority ?? DEFAULT_PRIORITY } = start;
-  const { stored, large } = storedForm(FIELDS.input, input);
+  const { stored, large } = await storedForm(FIELDS.input, input);
   const inputHash = contentHash(canonicalJson(input));
   const run = {
     runId,

@@ -5,6 +5,7 @@ import {
   contentHash,
   INLINE_VALUE_BYTES,
   readJson,
+  writeJson,
   type Json,
   type JsonObject,
 } from "../../config/index.ts";
@@ -52,7 +53,7 @@ export class Results {
 
   /** Keeps a result for so long. Milliseconds. `most`: results that are kept at once. */
   async keep(call: KnownCall, output: Json, keepMs: number, most = MAX_RESULTS): Promise<void> {
-    const text = JSON.stringify(output);
+    const text = await writeJson(output);
     if (Buffer.byteLength(text) > INLINE_VALUE_BYTES) return;
     const { results } = this.#keys;
     await this.#redis.tuttiKeepResult(results, this.#keyOf(call), text, keepMs, most);

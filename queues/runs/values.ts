@@ -3,7 +3,14 @@ import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 
-import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES, TuttiError, type Json } from "../../config/index.ts";
+import {
+  INLINE_VALUE_BYTES,
+  MAX_VALUE_BYTES,
+  readJsonInSlices,
+  TuttiError,
+  writeJson,
+  type Json,
+} from "../../config/index.ts";
 import type { Keys } from "../names.ts";
 
 /** Stands in the record for a value that is kept beside it. JSON never starts like this. */
@@ -60,7 +67,7 @@ export class Values {
    * @throws TuttiError `payload_too_large` above 16 MB.
    */
   async put(runId: string, field: string, value: Json): Promise<string> {
-    const { stored, large } = storedForm(field, value);
+    const { stored, large } = await storedForm(field, value);
     if (large !== undefined) await this.#redis.set(this.#keys.value(runId, field), large);
     return stored;
   }
@@ -72,7 +79,7 @@ export class Values {
    * @throws TuttiError `payload_too_large` above 16 MB.
    */
   async draft(runId: string, field: string, value: Json): Promise<string> {
-    const { stored, large } = storedForm(field, value);
+    const { stored, large } = await storedForm(field, value);
     if (large === undefined) return stored;
     const name = randomBytes(8).toString("hex");
     await this.#redis.set(this.#keys.draft(runId, field, name), large, "PX", DRAFT_MS);
@@ -105,7 +112,7 @@ export class Values {
     const found = stored ?? (await this.#redis.hget(this.#keys.run(runId), field));
     if (found === null) return undefined;
     const text = isReference(found) ? await this.#redis.get(this.#keys.value(runId, field)) : found;
-    return text === null ? undefined : { value: JSON.parse(text) as Json, chars: text.length };
+    return text === null ? undefined : { value: await readJsonInSlices(text), chars: text.length };
   }
 }
 
@@ -114,8 +121,11 @@ export class Values {
  *
  * @throws TuttiError `payload_too_large` above 16 MB.
  */
-export function storedForm(field: string, value: Json): { stored: string; large?: string } {
-  const text = JSON.stringify(value);
+export async function storedForm(
+  field: string,
+  value: Json,
+): Promise<{ stored: string; large?: string }> {
+  const text = await writeJson(value);
   // Three bytes per character at most would already fit; only then is counting worth its price.
   if (text.length * 3 <= INLINE_VALUE_BYTES) return { stored: text };
   const bytes = Buffer.byteLength(text);

@@ -1,0 +1,172 @@
+import type { Json } from "./json.ts";
+import { Turns } from "./turns.ts";
+
+/** What is smaller is worked on at once; a few milliseconds. About characters of JSON. */
+export const LARGE_CHARS = 262_144;
+const NUMBER_CHARS = 4;
+const QUOTE_CHARS = 4;
+
+/** About how long a value is as JSON. Counting stops at {@link LARGE_CHARS}, so it costs no more than that. */
+function weightOf(value: unknown): number {
+  let weight = 0;
+  const open: unknown[] = [value];
+  while (open.length > 0 && weight < LARGE_CHARS) {
+    const one = open.pop();
+    if (typeof one === "string") weight += one.length + QUOTE_CHARS;
+    else if (typeof one !== "object" || one === null) weight += NUMBER_CHARS;
+    else if (Array.isArray(one)) {
+      if (one.length > LARGE_CHARS) return LARGE_CHARS;
+      weight += NUMBER_CHARS;
+      for (const part of one) open.push(part);
+    } else {
+      weight += NUMBER_CHARS;
+      for (const [key, part] of Object.entries(one)) {
+        weight += key.length + QUOTE_CHARS;
+        open.push(part);
+      }
+    }
+  }
+  return weight;
+}
+
+/** Whether a value is so long that work on all of it is done a part at a time. */
+export const isLarge = (value: unknown): boolean => weightOf(value) >= LARGE_CHARS;
+
+const isPair = (text: string, at: number): boolean =>
+  (text.charCodeAt(at - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+
+/** Writes one value, a part at a time. */
+class Writer {
+  readonly pieces: string[] = [];
+  private readonly turns = new Turns();
+
+  async write(value: Json): Promise<void> {
+    if (typeof value === "string") await this.writeText(value);
+    else if (typeof value !== "object" || value === null) this.pieces.push(JSON.stringify(value));
+    else if (Array.isArray(value)) await this.writeList(value);
+    else await this.writeFields(Object.entries(value));
+  }
+
+  private async writeText(text: string): Promise<void> {
+    this.pieces.push('"');
+    for (let at = 0; at < text.length;) {
+      const end = Math.min(text.length, at + LARGE_CHARS);
+      // Half a character would be written as a code of its own.
+      const whole = end < text.length && isPair(text, end) ? end + 1 : end;
+      this.pieces.push(JSON.stringify(text.slice(at, whole)).slice(1, -1));
+      at = whole;
+      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+      if (this.turns.over) await this.turns.pause();
+    }
+    this.pieces.push('"');
+  }
+
+  private async writeList(list: readonly Json[]): Promise<void> {
+    let small: Json[] = [];
+    let weight = 0;
+    let isFirst = true;
+    const comma = (): void => {
+      this.pieces.push(isFirst ? "[" : ",");
+      isFirst = false;
+    };
+    const flush = (): void => {
+      if (small.length === 0) return;
+      comma();
+      this.pieces.push(JSON.stringify(small).slice(1, -1));
+      small = [];
+      weight = 0;
+    };
+    for (const member of list) {
+      const own = weightOf(member);
+      if (own < LARGE_CHARS) {
+        small.push(member);
+        weight += own;
+        if (weight < LARGE_CHARS) continue;
+        flush();
+        // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+        if (this.turns.over) await this.turns.pause();
+      } else {
+        flush();
+        comma();
+        // oxlint-disable-next-line no-await-in-loop -- see above
+        await this.write(member);
+      }
+    }
+    flush();
+    this.pieces.push(isFirst ? "[]" : "]");
+  }
+
+  private async writeFields(fields: readonly (readonly [string, Json | undefined])[]) {
+    let mark = "{";
+    for (const [key, member] of fields) {
+      if (member === undefined) continue;
+      this.pieces.push(`${mark}${JSON.stringify(key)}:`);
+      mark = ",";
+      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+      if (isLarge(member)) await this.write(member);
+      else this.pieces.push(JSON.stringify(member));
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      if (this.turns.over) await this.turns.pause();
+    }
+    this.pieces.push(mark === "{" ? "{}" : "}");
+  }
+}
+
+/** What `JSON.stringify` gives, without holding the event loop for a long value. */
+export async function writeJson(value: Json): Promise<string> {
+  if (!isLarge(value)) return JSON.stringify(value);
+  const writer = new Writer();
+  await writer.write(value);
+  return writer.pieces.join("");
+}
+
+/** What becomes of the parts of a value. */
+export interface PartMap {
+  /** Of a part that is short. */
+  readonly part: (value: Json) => Json;
+  /** Of a text that is long. */
+  readonly text: (text: string) => Promise<Json>;
+  readonly key: (key: string) => string;
+}
+
+async function mapLarge(value: Json, map: PartMap, turns: Turns): Promise<Json> {
+  if (typeof value === "string") return map.text(value);
+  if (typeof value !== "object" || value === null) return map.part(value);
+  // oxlint-disable no-await-in-loop -- one part after the other is the point
+  if (Array.isArray(value)) {
+    const list: Json[] = [];
+    for (const member of value as readonly Json[]) {
+      list.push(isLarge(member) ? await mapLarge(member, map, turns) : map.part(member));
+      if (turns.over) await turns.pause();
+    }
+    return list;
+  }
+  const fields: [string, Json][] = [];
+  for (const [key, member] of Object.entries(value)) {
+    const made = isLarge(member) ? await mapLarge(member, map, turns) : map.part(member);
+    fields.push([map.key(key), made]);
+    if (turns.over) await turns.pause();
+  }
+  // oxlint-enable no-await-in-loop
+  return Object.fromEntries(fields);
+}
+
+/** A value made of another one part by part, without holding the event loop for a long one. */
+export async function mapJson(value: Json, map: PartMap): Promise<Json> {
+  return isLarge(value) ? mapLarge(value, map, new Turns()) : map.part(value);
+}
+
+function copyOf(value: Json): Json {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((one: Json) => copyOf(one));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copyOf(one)]));
+}
+
+/** A copy that shares nothing with the value, without holding the event loop for a long one. */
+export function copyJson(value: Json): Promise<Json> {
+  return mapJson(value, {
+    part: copyOf,
+    text: (text) => Promise.resolve(text),
+    key: (key) => key,
+  });
+}
