@@ -2,11 +2,11 @@ import type { Json } from "./json.ts";
 import { Turns } from "./turns.ts";
 
 /** What is smaller is worked on at once; a few milliseconds. About characters of JSON. */
-export const LARGE_CHARS = 262_144;
+const LARGE_CHARS = 262_144;
 const NUMBER_CHARS = 4;
 const QUOTE_CHARS = 4;
 
-/** About how long a value is as JSON. Counting stops at {@link LARGE_CHARS}, so it costs no more than that. */
+/** About how long a value is as JSON. Counting stops at `LARGE_CHARS`, so it costs no more than that. */
 function weightOf(value: unknown): number {
   let weight = 0;
   const open: unknown[] = [value];

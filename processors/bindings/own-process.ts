@@ -39,7 +39,7 @@ export interface OwnProcess {
   end(): Promise<void>;
 }
 
-export interface Exit {
+interface Exit {
   /** null when a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -160,9 +160,9 @@ test("what is long is worked on a part at a time: others have their turns meanwh
   };
   for (const [name, work] of Object.entries(works)) {
     let turns = 0;
-    let going = true;
+    const over = new AbortController();
     const others = (async () => {
-      while (going) {
+      while (!over.signal.aborted) {
         // oxlint-disable-next-line no-await-in-loop -- a turn of the loop each
         await new Promise(setImmediate);
         turns++;
@@ -170,7 +170,7 @@ test("what is long is worked on a part at a time: others have their turns meanwh
     })();
     // oxlint-disable-next-line no-await-in-loop -- one after the other
     await work();
-    going = false;
+    over.abort();
     // oxlint-disable-next-line no-await-in-loop -- see above
     await others;
     if (name !== "mapJson") expect(turns, name).toBeGreaterThan(1);

@@ -1,30 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import {
-  checkPlainData,
-  isTuttiError,
-  parseDocument,
-  ValidationError,
-} from "../../../config/index.ts";
-
-const SAMPLE = `tutti: 1
-id: health # a comment
-inputs: { type: object, properties: { path: { type: string, default: "." } } }
-shared: &retry
-  maxAttempts: 3
-steps:
-  - id: log
-    tool: git.log
-    with:
-      path: "\${{ input.path }}"
-      "quoted key": 'single '' quote'
-    retry: *retry
-  - id: text
-    note: |
-      several
-        lines
-`;
+import { checkPlainData, parseDocument, ValidationError } from "../../../config/index.ts";
+import { expectDataOrProblems, SAMPLE } from "../../support/mutated-document.ts";
 
 function problemsOf(text: string): string[] {
   try {
@@ -140,61 +118,9 @@ describe("parseDocument", () => {
     expect(problemsOf(`r: &r {n: 1}\n${uses}`)).toEqual([]);
   });
 
-  test(
-    "2,000 mutations of a document: data, or a ValidationError, nothing else",
-    { timeout: 60_000 },
-    () => {
-      const junk = fc.constantFrom(
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        "- ",
-        "&a ",
-        "*a",
-        "!",
-        "|",
-        ">",
-        "\t",
-        "\n",
-        '"',
-        "'",
-        "#",
-        "%",
-        "---\n",
-        "? ",
-        "\u0000",
-        "\u{1f600}",
-        "\ufeff",
-        "<<: ",
-      );
-      const edit = fc.record({
-        at: fc.nat(SAMPLE.length),
-        remove: fc.nat(20),
-        insert: fc.oneof(
-          junk,
-          fc.string({ maxLength: 6 }),
-          fc.string({ unit: "binary", maxLength: 3 }),
-        ),
-      });
-      fc.assert(
-        fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
-          let text = SAMPLE;
-          for (const { at, remove, insert } of edits)
-            text = text.slice(0, at) + insert + text.slice(at + remove);
-          try {
-            const document = parseDocument(text, "f");
-            expect(checkPlainData(document.data)).toEqual([]);
-            expect(document.positionOf(["steps", 0, "id"]).line).toBeGreaterThan(0);
-          } catch (thrown) {
-            if (!isTuttiError(thrown)) throw thrown;
-          }
-        }),
-        { numRuns: 2_000 },
-      );
-    },
-  );
+  // The slow tier has 2,000.
+  test("500 mutations of a document: data, or a ValidationError, nothing else", () =>
+    expectDataOrProblems(500));
 });
 
 const messagesOf = (value: unknown) =>

@@ -1,57 +1,11 @@
-import { sample } from "fast-check";
-import { describe, expect } from "vitest";
+import { describe } from "vitest";
 
-import type { CallContext } from "../../../processors/index.ts";
-import { randomDag, SHAPES, workflowOf, type Dag } from "../../support/dags.ts";
-import { test, type Orchestra } from "../../support/orchestra.ts";
+import { SHAPES } from "../../support/dags.ts";
+import { test } from "../../support/orchestra.ts";
+import { expectRandomRight, expectRight, Log } from "../../support/right-order.ts";
 
-/** Random DAGs of the quick tier. The seed is printed with a failure. */
-const RUNS = 200;
-const SEED = 20_261_121;
-/** Runs in flight at once. */
-const AT_ONCE = 20;
-
-/** Writes down in which order calls begin and end, by run. */
-class Log {
-  readonly #calls = new Map<string, { stepId: string; began: number; ended: number }[]>();
-  #clock = 0;
-
-  readonly handler = async (_input: unknown, { runId, stepId }: CallContext): Promise<string> => {
-    const call = { stepId, began: ++this.#clock, ended: Infinity };
-    const calls = this.#calls.get(runId) ?? [];
-    this.#calls.set(runId, calls);
-    calls.push(call);
-    await new Promise((resolve) => setImmediate(resolve));
-    call.ended = ++this.#clock;
-    return stepId;
-  };
-
-  of(runId: string) {
-    return this.#calls.get(runId) ?? [];
-  }
-}
-
-async function expectRight({ tutti }: Orchestra, log: Log, dag: Dag): Promise<void> {
-  const document = {
-    ...workflowOf(dag),
-    output: dag.map((_, node) => `\${{ steps.s${node}.output }}`),
-  };
-  const { runId } = await tutti.submit(document);
-  const run = await tutti.result(runId, { timeoutMs: 60_000 });
-  expect(run.state).toBe("completed");
-  // The run receives what every step returned.
-  expect(run.output).toEqual(dag.map((_, node) => `s${node}`));
-  const calls = log.of(runId);
-  expect(calls.map(({ stepId }) => stepId).toSorted()).toEqual(
-    dag.map((_, node) => `s${node}`).toSorted(),
-  );
-  const byStep = new Map(calls.map((call) => [call.stepId, call]));
-  for (const [node, on] of dag.entries()) {
-    for (const before of on) {
-      expect(byStep.get(`s${before}`)!.ended).toBeLessThan(byStep.get(`s${node}`)!.began);
-    }
-  }
-}
+/** The slow tier has 200. */
+const RUNS = 60;
 
 describe("a DAG runs every step once, none before all its dependencies have ended", () => {
   test.for(Object.entries(SHAPES))("%s", { timeout: 60_000 }, async ([, dag], { orchestra }) => {
@@ -60,14 +14,7 @@ describe("a DAG runs every step once, none before all its dependencies have ende
     await expectRight(orchestra, log, dag);
   });
 
-  test(`${RUNS} random DAGs of up to 60 steps`, { timeout: 180_000 }, async ({ orchestra }) => {
-    const log = new Log();
-    await orchestra.work({ probe: log.handler });
-    const dags = sample(randomDag(60), { numRuns: RUNS, seed: SEED });
-    for (let from = 0; from < dags.length; from += AT_ONCE) {
-      await Promise.all(
-        dags.slice(from, from + AT_ONCE).map((dag) => expectRight(orchestra, log, dag)),
-      );
-    }
-  });
+  test(`${RUNS} random DAGs of up to 60 steps`, { timeout: 180_000 }, ({ orchestra }) =>
+    expectRandomRight(orchestra, RUNS),
+  );
 });

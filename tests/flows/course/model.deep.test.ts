@@ -12,5 +12,12 @@ test(`${RUNS} random workflows end as docs/semantics.md says (seed ${SEED})`, as
 }) => {
   const performed = await explore(orchestra, { seed: SEED, runs: RUNS, atOnce: AT_ONCE });
   expect(performed).toHaveLength(RUNS);
-  process.stdout.write(`${JSON.stringify(tally(performed))}\n`);
+  const tallied = tally(performed);
+  process.stdout.write(`${JSON.stringify(tallied)}\n`);
+  // A generator that makes nothing but easy workflows shows nothing.
+  for (const outcome of ["completed", "failed", "skipped", "cancelled"])
+    expect(tallied.outcomes[outcome], outcome).toBeGreaterThan(RUNS / 5);
+  for (const state of ["completed", "partial", "failed", "cancelled", "timed_out"])
+    expect(tallied.states[state], state).toBeGreaterThan(RUNS / 50);
+  expect(tallied.exact).toBeGreaterThan(RUNS / 4);
 });

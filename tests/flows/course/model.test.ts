@@ -4,7 +4,8 @@ import { explore, tally } from "../../model/random/explore.ts";
 import { test } from "../../support/orchestra.ts";
 import { SEED } from "../../support/seed.ts";
 
-const RUNS = 100;
+/** The slow tier has a thousand. */
+const RUNS = 50;
 const AT_ONCE = 16;
 
 test(`${RUNS} random workflows end as docs/semantics.md says (seed ${SEED})`, async ({
@@ -15,9 +16,9 @@ test(`${RUNS} random workflows end as docs/semantics.md says (seed ${SEED})`, as
   // A generator that makes nothing but easy workflows shows nothing.
   const { outcomes, states, exact, unnoticed } = tally(performed);
   for (const outcome of ["completed", "failed", "skipped", "cancelled"])
-    expect(outcomes[outcome], outcome).toBeGreaterThan(20);
+    expect(outcomes[outcome], outcome).toBeGreaterThan(RUNS / 5);
   for (const state of ["completed", "partial", "failed", "cancelled", "timed_out"])
-    expect(states[state], state).toBeGreaterThan(2);
+    expect(states[state], state).toBeGreaterThan(RUNS / 50);
   expect(exact).toBeGreaterThan(RUNS / 4);
   // Rules that no run was about. Words that are not generated yet explain most of them.
   const noticed =

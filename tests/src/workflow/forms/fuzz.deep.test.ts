@@ -1,0 +1,10 @@
+import { readdirSync } from "node:fs";
+
+import { test } from "vitest";
+
+import { expectRefusedInPlace, FOLDER } from "../../../support/strange-places.ts";
+
+test.each(readdirSync(FOLDER))(
+  "%s: whatever stands in any place, it is planned or refused at a place of the document",
+  (file) => expectRefusedInPlace(file, 1),
+);
