@@ -39,6 +39,9 @@ interface Wanted {
   readonly stored?: string;
 }
 
+/** Of a large value that is sent at once. Characters. */
+const PART_CHARS = 1_000_000;
+
 /** A value whose step never says that it ended is gone after this time. Milliseconds. */
 const DRAFT_MS = 3_600_000;
 
@@ -82,8 +85,27 @@ export class Values {
     const { stored, large } = await storedForm(field, value);
     if (large === undefined) return stored;
     const name = randomBytes(8).toString("hex");
-    await this.#redis.set(this.#keys.draft(runId, field, name), large, "PX", DRAFT_MS);
+    await this.#write(this.#keys.draft(runId, field, name), large);
     return `${stored}~${name}`;
+  }
+
+  /**
+   * Writes a new key, a part at a time: what goes through the socket is copied, and a command with all of it would hold the
+   * event loop. A part that is sent again after a lost connection goes to the same place.
+   */
+  async #write(key: string, text: string): Promise<void> {
+    await this.#redis.set(key, "", "PX", DRAFT_MS);
+    let offset = 0;
+    for (let at = 0; at < text.length;) {
+      const end = at + PART_CHARS;
+      // A character that takes two is not cut.
+      const whole = /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? end + 1 : end;
+      const part = Buffer.from(text.slice(at, whole));
+      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
+      await this.#redis.setrange(key, offset, part);
+      offset += part.length;
+      at = whole;
+    }
   }
 
   /** The value behind what stands in `field`; undefined when there is none. */
