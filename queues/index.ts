@@ -147,7 +147,9 @@ export { Lanes } from "./lanes/lanes.ts";
 export { DeadLetters, slotOfShown, type DeadLetter } from "./runs/dead-letters.ts";
 export { Items } from "./runs/items.ts";
 export {
+  isAside,
   Ledger,
+  type Aside,
   type Begun,
   type Call,
   type Committed,
