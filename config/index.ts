@@ -79,6 +79,7 @@ export {
   type Excess,
   type RateWindow,
 } from "./tools/limits.ts";
+export { compareVersions } from "./tools/catalogue-version.ts";
 export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
 export { compileSchema, type SchemaCheck, type SchemaProblem } from "./schemas/schema-check.ts";
@@ -97,6 +98,7 @@ export {
   EFFECTS,
   mcpServerSpec,
   SECURITY_LEVELS,
+  takesAnything,
   TOOL_ID,
   toolSpec,
   type Allowances,

@@ -10,6 +10,7 @@ import type {
   Results,
   StartParts,
   ToolQueues,
+  ToolTerms,
   Values,
   RedisClock,
 } from "../queues/index.ts";
@@ -29,7 +30,11 @@ interface ToolCaller {
     toolId: string,
     input: JsonObject,
     context: CallerContext,
-    options: { readonly timeoutMs: number; readonly secrets: Iterable<string> },
+    options: {
+      readonly timeoutMs: number;
+      readonly secrets: Iterable<string>;
+      readonly terms?: ToolTerms | undefined;
+    },
   ): Promise<Json>;
 }
 

@@ -86,6 +86,16 @@ export interface Fallback {
   readonly cache: boolean;
 }
 
+/** What the catalogue said of a tool when a workflow was prepared: its steps are checked by that, whatever a worker's says. */
+export interface ToolTerms {
+  /** JSON Schema of the input; left out where the tool takes any object. */
+  readonly input?: Readonly<Record<string, unknown>>;
+  /** JSON Schema of the output. */
+  readonly output?: Readonly<Record<string, unknown>>;
+  readonly effect: string;
+  readonly idempotent: boolean;
+}
+
 /** A step, ready to run: every default filled in, every fact of the catalogue that decides its course copied. */
 export interface StepDefinition {
   /** The tool it calls; a word for what it does instead when it calls none. */
@@ -159,6 +169,8 @@ export interface RunDefinition {
   /** JSON Schema of the run's input. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly steps: Readonly<Record<string, StepDefinition>>;
+  /** By tool that is called. A definition of an older version has none: workers go by their own catalogue then. */
+  readonly terms?: Readonly<Record<string, ToolTerms>>;
   readonly output?: Json;
   readonly success: readonly string[];
   /** Events that steps of it wait for. */

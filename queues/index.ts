@@ -69,6 +69,7 @@ export {
   type RunDefinition,
   type StepDefinition,
   type StepLimits,
+  type ToolTerms,
   type Wait,
 } from "./definition.ts";
 export { RunEvents, type Transition } from "./events.ts";
@@ -87,6 +88,18 @@ export {
   type ToolLimits,
 } from "./gate/limits.ts";
 export type { GateChanges, Layer } from "./gate/changes.ts";
+export {
+  encodeDeclaration,
+  type Declaration,
+  type DeclarationFacts,
+  type EncodedDeclaration,
+} from "./gate/declaration.ts";
+export {
+  unsettled,
+  type CatalogueView,
+  type Declarations,
+  type DisagreementView,
+} from "./gate/disagreements.ts";
 export { Gate } from "./gate/gate.ts";
 export {
   runningBetween,
@@ -97,7 +110,7 @@ export {
 } from "./gate/observed.ts";
 export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { listed, type Shown } from "./gate/tables.ts";
-export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
+export { BREAKER_PROBES, DECLARED_MESSAGE, LEVELS, SIGN_OF_LIFE_MS } from "./gate/constants.ts";
 export { LAST_RANK } from "./gate/scripts/ranks.ts";
 export {
   levelOf,
@@ -134,7 +147,9 @@ export { Lanes } from "./lanes/lanes.ts";
 export { DeadLetters, slotOfShown, type DeadLetter } from "./runs/dead-letters.ts";
 export { Items } from "./runs/items.ts";
 export {
+  isAside,
   Ledger,
+  type Aside,
   type Begun,
   type Call,
   type Committed,

@@ -11,6 +11,8 @@ import {
   lackOf,
   MIN_REDIS_VERSION,
   openRedis,
+  unsettled,
+  type Declarations,
   type DutyView,
   type RedisInspection,
 } from "../queues/index.ts";
@@ -35,6 +37,7 @@ export const CHECKS = [
   "redis_writes",
   "clock",
   "duties",
+  "workers_agree",
   "catalogue",
   "bindings",
 ] as const;
@@ -183,6 +186,7 @@ async function checkDeployment(
     return {
       redis_writes: { ok: true, detail: "it takes what is written" },
       duties: judgeDuties(await tutti.duties()),
+      workers_agree: judgeCatalogues(await tutti.gate.catalogues()),
     };
   } catch (error) {
     return { redis_writes: { ok: false, detail: messageOf(error), fix: WRITES_FIX } };
@@ -208,6 +212,24 @@ function judgeDuties(duties: readonly DutyView[]): Finding {
     return { ok: failing.length > 0 ? false : null, detail: told.join("; "), fix };
   }
   return { ok: true, detail: `${duties.length} duties go well, the latest is ${latest} ms late` };
+}
+
+function judgeCatalogues(declarations: Declarations): Finding {
+  const { catalogues, disagreements } = declarations;
+  if (catalogues.length === 0) return { ok: true, detail: "no worker is alive" };
+  const open = unsettled(declarations);
+  if (open.length > 0)
+    return {
+      ok: null,
+      detail: open.map(({ sentence }) => sentence).join("; "),
+      fix: "give all workers the same catalogue, give the newer one a higher `version`, or settle it with `tutti gate set`",
+    };
+  const settled = disagreements.map(({ sentence }) => sentence);
+  const detail =
+    catalogues.length === 1
+      ? "all live workers have the same catalogue"
+      : `live workers have ${catalogues.length} catalogues that do not contradict each other`;
+  return { ok: true, detail: settled.length > 0 ? settled.join("; ") : detail };
 }
 
 const WRITES_FIX = "see docs/operations.md: Redis in trouble";

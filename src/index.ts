@@ -75,6 +75,7 @@ export type {
   ToolLimitsView,
   TroubleView,
 } from "./gate/show.ts";
+export type { CatalogueView, Declarations, DisagreementView } from "../queues/index.ts";
 export type { WhyQuestion } from "./gate/why/answer.ts";
 export type { Eta, Holder, Why, WhyReason } from "./gate/why/why.ts";
 export { Tutti, type TuttiOptions } from "./tutti.ts";

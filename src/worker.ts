@@ -16,6 +16,7 @@ import {
   PASS_MS,
   RETAIN_RUNS,
   TuttiError,
+  type ToolRegistry,
 } from "../config/index.ts";
 import {
   ActiveCalls,
@@ -69,7 +70,7 @@ import {
   Waits,
   WorkflowRegistry,
   type Abort,
-  type GateChanges,
+  type Declaration,
 } from "../queues/index.ts";
 import { announceAlerts } from "./optimizer/service/announce.ts";
 import { Optimizer } from "./optimizer/service/optimizer.ts";
@@ -128,7 +129,7 @@ class RunningWorker implements TuttiWorker {
   readonly #machine: string;
   readonly #keeper: Doorkeeper;
   readonly #clock: RedisClock;
-  readonly #declared: GateChanges;
+  readonly #declared: () => Declaration;
   #heartbeat: Periodic | undefined;
   #closing: Promise<void> | undefined;
 
@@ -155,6 +156,11 @@ class RunningWorker implements TuttiWorker {
       secret,
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),
+      onOtherTerms: (tool, differs) =>
+        log.warn(
+          { tool, differs },
+          `runs were submitted with another declaration of ${tool} (${differs.join(", ")}): their steps are checked by that one`,
+        ),
     });
     const served = registry
       .list()
@@ -166,7 +172,7 @@ class RunningWorker implements TuttiWorker {
     this.#clock = new RedisClock();
     const queues = new ToolQueues(this.#redis, prefix);
     const learning = options.learning ?? true;
-    this.#declared = declaredLimits(registry, learning);
+    this.#declared = declaredOf(registry, learning);
     const gate = new Gate(this.#redis, this.#keys);
     this.#keeper = new Doorkeeper({
       gate,
@@ -180,7 +186,7 @@ class RunningWorker implements TuttiWorker {
       log,
       clock: this.#clock,
       ...(learning ? { usage: options.usage ?? new MachineUsage() } : {}),
-      onMachines: () => this.#workers.show(),
+      onLimits: () => this.#workers.show(),
     });
     this.#presence = new Presence(this.#redis, this.#keys);
     this.#engine = {
@@ -363,6 +369,19 @@ class RunningWorker implements TuttiWorker {
     for (const abort of await this.#engine.runs.fields(runId, fields))
       if (abort) this.#engine.active.abort(runId, readJson<Abort>(abort));
   }
+}
+
+/** What a registry declares, made anew when it has changed. */
+function declaredOf(registry: ToolRegistry, learning: boolean): () => Declaration {
+  let { revision } = registry;
+  let declared = declaredLimits(registry, learning);
+  return () => {
+    if (registry.revision !== revision) {
+      revision = registry.revision;
+      declared = declaredLimits(registry, learning);
+    }
+    return declared;
+  };
 }
 
 function noSecrets(name: string): never {

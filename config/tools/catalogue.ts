@@ -102,6 +102,8 @@ function parseFile(text: string, name: string): { file: CatalogueFile; document:
 export interface CatalogueParts {
   readonly tools: readonly ToolEntry[];
   readonly budgets: Readonly<Record<string, BudgetSpec>>;
+  /** See {@link CatalogueFile}; the tools carry it too. */
+  readonly version?: string;
 }
 
 /**
@@ -115,14 +117,20 @@ export function catalogueParts(text: string, name: string): CatalogueParts {
   const { file, document } = parseFile(text, name);
   const issues = [...checkFile(file, document)];
   if (issues.length > 0) throw new ValidationError(issues);
+  const { version } = file;
   const tools = file.tools.map((spec, index): ToolEntry => {
     const server = spec.binding?.type === "mcp" ? file.servers[spec.binding.server] : undefined;
     const positionOf = (path: readonly PropertyKey[]): Position =>
       document.positionOf(["tools", index, ...path]);
-    const entry = { spec, allow: file.allow, positionOf };
+    const entry = {
+      spec,
+      allow: file.allow,
+      positionOf,
+      ...(version !== undefined && { catalogueVersion: version }),
+    };
     return server ? Object.assign(entry, { server }) : entry;
   });
-  return { tools, budgets: file.budgets };
+  return { tools, budgets: file.budgets, ...(version !== undefined && { version }) };
 }
 
 /**
@@ -163,9 +171,10 @@ export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
   const registry = new ToolRegistry();
   for (const path of [...(shipped ? shippedCatalogueFiles() : []), ...files]) {
     try {
-      const { tools, budgets } = readParts(path);
+      const { tools, budgets, version } = readParts(path);
       for (const entry of tools) registry.replace(entry);
-      for (const [budget, spec] of Object.entries(budgets)) registry.replaceBudget(budget, spec);
+      for (const [budget, spec] of Object.entries(budgets))
+        registry.replaceBudget(budget, spec, version);
     } catch (thrown) {
       if (!(thrown instanceof ValidationError)) throw thrown;
       issues.push(...thrown.issues);

@@ -12,6 +12,8 @@ export interface ToolEntry {
   readonly allow: Allowances;
   /** The server of an `mcp` binding. Tools of one server hold the same object. */
   readonly server?: McpServerSpec;
+  /** Version of the catalogue that declares it, if that has one. */
+  readonly catalogueVersion?: string;
   /** Where a part of the declaration stands; unknown for tools that were not read from a file. */
   readonly positionOf?: (path: readonly PropertyKey[]) => Position;
 }
@@ -41,15 +43,24 @@ function unindexed(index: Index, key: string, id: string): void {
 export class ToolRegistry {
   private readonly entries = new Map<string, ToolEntry>();
   private readonly known = new Map<string, BudgetSpec>();
+  private readonly budgetVersions = new Map<string, string>();
+  private changes = 0;
   private readonly byCapability: Index = new Map();
   private readonly byCategory: Index = new Map();
 
+  /** `version`: that of the catalogue that declares the budgets. */
   constructor(
     entries: Iterable<ToolEntry> = [],
     budgets: Readonly<Record<string, BudgetSpec>> = {},
+    version?: string,
   ) {
     for (const entry of entries) this.register(entry);
-    for (const [name, spec] of Object.entries(budgets)) this.replaceBudget(name, spec);
+    for (const [name, spec] of Object.entries(budgets)) this.replaceBudget(name, spec, version);
+  }
+
+  /** Counts its changes. */
+  get revision(): number {
+    return this.changes;
   }
 
   get size(): number {
@@ -73,6 +84,7 @@ export class ToolRegistry {
   /** Adds a tool, or puts it in the place of the one with its id. */
   replace(entry: ToolEntry): void {
     const { id, capabilities, category } = entry.spec;
+    this.changes++;
     this.unindex(id);
     this.entries.set(id, entry);
     for (const capability of capabilities) indexed(this.byCapability, capability, id);
@@ -81,6 +93,7 @@ export class ToolRegistry {
 
   /** Removes a tool. False when there is none with this id. */
   unregister(id: string): boolean {
+    this.changes++;
     this.unindex(id);
     return this.entries.delete(id);
   }
@@ -118,9 +131,17 @@ export class ToolRegistry {
     return [...this.entries.keys()];
   }
 
-  /** Adds a budget, or puts it in the place of the one with its name. */
-  replaceBudget(name: string, spec: BudgetSpec): void {
+  /** Adds a budget, or puts it in the place of the one with its name. `version`: that of its catalogue. */
+  replaceBudget(name: string, spec: BudgetSpec, version?: string): void {
+    this.changes++;
     this.known.set(name, spec);
+    if (version === undefined) this.budgetVersions.delete(name);
+    else this.budgetVersions.set(name, version);
+  }
+
+  /** Version of the catalogue that declares a budget, if that has one. */
+  budgetVersion(name: string): string | undefined {
+    return this.budgetVersions.get(name);
   }
 
   budget(name: string): BudgetSpec | undefined {

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { STEP_TIMEOUT_MS } from "../defaults.ts";
 import { jsonSchema } from "../schemas/json-schema.ts";
+import { catalogueVersion } from "./catalogue-version.ts";
 import {
   breakerSpec,
   BUDGET_NAME,
@@ -189,6 +190,8 @@ export const mcpServerSpec = z.discriminatedUnion("transport", [stdioServer, htt
 /** A catalogue file: what its tools may touch, the MCP servers they use, the budgets they share, the tools. */
 export const catalogueFile = z.strictObject({
   tutti: z.literal(1),
+  /** Which of several catalogues is the newer one, where living workers were started with different ones. */
+  version: catalogueVersion.optional(),
   allow: z
     .strictObject({
       /** Binaries that command tools and stdio servers may start. */
@@ -206,6 +209,10 @@ export const catalogueFile = z.strictObject({
 });
 
 export type ToolSpec = z.output<typeof toolSpec>;
+
+/** Whether this is `{ type: object }`, the schema of a tool that takes anything. */
+export const takesAnything = ({ type, ...more }: ToolSpec["input"]): boolean =>
+  type === "object" && Object.keys(more).length === 0;
 export type Binding = z.output<typeof bindingSpec>;
 export type McpServerSpec = z.output<typeof mcpServerSpec>;
 export type CatalogueFile = z.output<typeof catalogueFile>;

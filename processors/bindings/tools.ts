@@ -4,6 +4,7 @@ import {
   compileSchema,
   MAX_RETRY_AFTER_MS,
   MAX_VALUE_BYTES,
+  takesAnything,
   TuttiError,
   ValidationError,
   type Json,
@@ -14,6 +15,7 @@ import {
   type ToolRegistry,
   type ToolSpec,
 } from "../../config/index.ts";
+import type { ToolTerms } from "../../queues/index.ts";
 import type { BoundTool, ToolHandler } from "./binding.ts";
 import { CallScope, type CallerContext } from "./call-scope.ts";
 import { bindCommand } from "./command.ts";
@@ -24,6 +26,7 @@ import { McpServers } from "./mcp/servers.ts";
 import { baseEnvironment } from "./process-group.ts";
 import { withinPause } from "./retry-after.ts";
 import { Redactor, type SecretSource } from "./secrets.ts";
+import { checkedBy, TermsWatch, type CheckedBy } from "./terms.ts";
 
 export interface BindToolsOptions {
   /** May change while the bindings live: a tool that was replaced is bound anew at its next call. */
@@ -36,6 +39,8 @@ export interface BindToolsOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The longest pause that a tool may ask for. Milliseconds. Default: an hour. */
   readonly maxRetryAfterMs?: number;
+  /** Told once of a tool that workflows were prepared with another declaration of, and in which words. */
+  readonly onOtherTerms?: (tool: string, differs: readonly string[]) => void;
 }
 
 export interface CallOptions {
@@ -43,6 +48,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Secrets that stand in the input: they are kept out of outputs and errors as well. */
   readonly secrets?: Iterable<string>;
+  /** What the tool was declared as when the workflow was prepared. Default: as it is declared here. */
+  readonly terms?: ToolTerms | undefined;
 }
 
 interface Bound {
@@ -66,18 +73,14 @@ function issuesOf(problems: readonly SchemaProblem[], code: "input_invalid"): Va
   );
 }
 
-/** `{ type: object }`, the schema of a tool that takes anything. */
-const takesAnything = ({ input: { type, ...more } }: ToolSpec): boolean =>
-  type === "object" && Object.keys(more).length === 0;
-
-function checkedInput(spec: ToolSpec, input: JsonObject): JsonObject {
-  if (takesAnything(spec)) return input;
+function checkedInput(spec: CheckedBy, input: JsonObject): JsonObject {
+  if (takesAnything(spec.input)) return input;
   const checked = compileSchema(spec.input)(input);
   if ("problems" in checked) throw issuesOf(checked.problems, "input_invalid");
   return checked.value;
 }
 
-async function checkedOutput(spec: ToolSpec, output: Json): Promise<Json> {
+async function checkedOutput(spec: CheckedBy, output: Json): Promise<Json> {
   const fail = (message: string, details: object) =>
     new TuttiError("tool_output_invalid", `the output of ${spec.id}: ${message}`, {
       details: { tool: spec.id, ...details },
@@ -98,10 +101,12 @@ export class BoundTools {
   /** One for each declaration: tools of one file and server share it. */
   private readonly servers = new Map<McpServerSpec, McpServers>();
   private readonly serverSecrets = new Map<string, string>();
+  private readonly terms: TermsWatch;
   private closed = false;
 
   constructor(options: BindToolsOptions) {
     this.options = options;
+    this.terms = new TermsWatch((tool, differs) => options.onOtherTerms?.(tool, differs));
   }
 
   /** Whether the tool exists and can be called: it has a binding, and a function when that is `in_process`. */
@@ -112,7 +117,8 @@ export class BoundTools {
   }
 
   /**
-   * Calls a tool once: checks the input and fills its defaults in, calls, checks the output. Secrets
+   * Calls a tool once: checks the input and fills its defaults in, calls, checks the output; by `terms` where
+   * there are any, while it is reached as it is declared here. Secrets
    * that the call used are replaced in its output and its error.
    *
    * Rejects with the reason of `context.signal` when that is aborted (a cancel), and with
@@ -131,6 +137,8 @@ export class BoundTools {
     if (this.closed) throw new TuttiError("tool_unavailable", "the bindings are closed");
     const bound = this.bind(id);
     if (context.signal.aborted) throw context.signal.reason;
+    if (options.terms !== undefined) this.terms.look(spec, options.terms);
+    const checks = checkedBy(spec, options.terms);
 
     const redactor = new Redactor();
     const secret = redactor.watch((name) => context.secret(name));
@@ -147,11 +155,11 @@ export class BoundTools {
     for (const name of options.secrets ?? []) secret(name);
     bound.scopes.add(scope);
     try {
-      const checked = checkedInput(spec, input);
+      const checked = checkedInput(checks, input);
       const running = bound.tool.call(checked, scope);
       const output = await (bound.tool.heedless === true ? scope.race(running) : running);
       this.watchServerSecrets(redactor);
-      return await redactor.wholeValue(await checkedOutput(spec, output));
+      return await redactor.wholeValue(await checkedOutput(checks, output));
     } catch (thrown) {
       this.watchServerSecrets(redactor);
       const { maxRetryAfterMs = MAX_RETRY_AFTER_MS } = this.options;

@@ -163,7 +163,7 @@ const unknownEffect = (tool: string, known: string): TuttiError =>
 
 /** Calls a tool, when its permit lets it, and tells the gate how that went. */
 async function callTool(
-  { engine, job, token }: Candidate,
+  { engine, job, token, workflow }: Candidate,
   signal: CancelSource,
   { tool, timeoutMs }: { readonly tool: string; readonly timeoutMs: number },
   input: JsonObject,
@@ -172,6 +172,8 @@ async function callTool(
 ): Promise<Json> {
   const { runId, stepId, tenant, actor, correlationId } = job.data;
   const { keeper, settlement } = engine;
+  const { terms: all = {} } = workflow.definition;
+  const terms = Object.hasOwn(all, tool) ? all[tool] : undefined;
   const leaving = { id: job.id, token };
   await keeper.ready(leaving, signal);
   try {
@@ -188,7 +190,7 @@ async function callTool(
         signal,
         secret: (name) => engine.secret(name),
       },
-      { timeoutMs, secrets: template.secrets },
+      { timeoutMs, secrets: template.secrets, terms },
     );
     const actual = settlement.actual(tool, input, output);
     keeper.ended(leaving, { class: "ok", ...(actual === undefined ? {} : { actual }) });

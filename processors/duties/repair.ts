@@ -117,9 +117,11 @@ function isReady(
   );
 }
 
-/** Jobs that stand aside although their run is not held. */
+/** Jobs that stand aside although their run is not held and has a place. */
 async function callAside(parts: RepairParts, run: FoundRun, repairs: Repairs): Promise<void> {
   const { runId } = run.address;
+  // It stands in its tenant's line.
+  if (run.away !== null && (await parts.waits.isAway(run.away))) return;
   const slots = await parts.waits.heldBack(runId);
   if (slots.length === 0) return;
   await parts.flows.promote(jobsOf(run, slots));

@@ -1,10 +1,19 @@
-import { STRATEGIES, type Strategy, type ToolRegistry } from "../../config/index.ts";
+import {
+  canonicalJson,
+  contentHash,
+  STRATEGIES,
+  type Json,
+  type Strategy,
+  type ToolEntry,
+  type ToolRegistry,
+} from "../../config/index.ts";
 import {
   compileBudget,
   compileLimits,
   MACHINE_UNITS,
   type BudgetLimits,
-  type GateChanges,
+  type Declaration,
+  type DeclarationFacts,
   type GatedLimits,
 } from "../../queues/index.ts";
 import { startCapOf } from "../learning/knee.ts";
@@ -18,12 +27,18 @@ const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
  * @param learning How many calls at once a service of others takes is learned: its calls are counted. False:
  * what was learned before of anything holds no more.
  */
-export function declaredLimits(registry: ToolRegistry, learning: boolean): GateChanges {
+export function declaredLimits(registry: ToolRegistry, learning: boolean): Declaration {
   const tools: Record<string, { declared: GatedLimits }> = {};
   const budgets: Record<string, { declared: BudgetLimits | false }> = {};
-  for (const [name, spec] of Object.entries(registry.budgets()))
+  const facts: Record<string, DeclarationFacts> = {};
+  for (const [name, spec] of Object.entries(registry.budgets())) {
     budgets[name] = { declared: compileBudget(spec) };
-  for (const { spec } of registry.list()) {
+    const version = registry.budgetVersion(name);
+    if (version !== undefined) facts[`b:${name}`] = { version };
+  }
+  for (const entry of registry.list()) {
+    const { spec } = entry;
+    facts[`t:${spec.id}`] = factsOf(entry);
     const { limits, own } = compileLimits(spec);
     const declared = {
       ...limits,
@@ -36,7 +51,28 @@ export function declaredLimits(registry: ToolRegistry, learning: boolean): GateC
     // A tool may have had limits before, under an older catalogue.
     budgets[`tool:${spec.id}`] = { declared: own ?? false };
   }
-  return { tools, budgets, ...(learning ? {} : { forget: true }) };
+  return { tools, budgets, facts, ...(learning ? {} : { forget: true }) };
+}
+
+/** Digits of a hash that tell two declarations apart. */
+const DIGITS = 8;
+
+function factsOf({ spec, server, catalogueVersion }: ToolEntry): DeclarationFacts {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a catalogue is plain data
+  const digest = (value: unknown) => contentHash(canonicalJson(value as Json)).slice(0, DIGITS);
+  const { effect, idempotent, timeoutMs, input, output, binding } = spec;
+  return {
+    ...(catalogueVersion !== undefined && { version: catalogueVersion }),
+    contract: {
+      effect,
+      idempotent,
+      timeoutMs,
+      input: digest(input),
+      output: output === undefined ? null : digest(output),
+      binding:
+        binding === undefined ? null : digest(server === undefined ? binding : { binding, server }),
+    },
+  };
 }
 
 /** What a machine offers under a strategy, in millionths by resource; `*` for those without a word of their own, -1 for no bound. */

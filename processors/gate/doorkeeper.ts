@@ -5,15 +5,18 @@ import { messageOf } from "../../config/index.ts";
 import {
   type Acquired,
   type CallEnd,
+  DECLARED_MESSAGE,
+  type Declaration,
   type Gate,
-  type GateChanges,
   type Grant,
   RedisClock,
+  SIGN_OF_LIFE_MS,
   type StepLimits,
   toolOfQueue,
 } from "../../queues/index.ts";
 import type { CancelSource } from "../calls/cancellation.ts";
 import { patiently } from "../patiently.ts";
+import { Declarer } from "./declarer.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
@@ -72,7 +75,7 @@ export class Doorkeeper implements Gatekeeper {
   readonly #holdings = new Holdings();
   readonly #reporter: Reporter;
   readonly #usage: UsageLog | undefined;
-  #declared: GateChanges = {};
+  #declarer: Declarer | undefined;
   #lease: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
   #closed = false;
@@ -86,15 +89,15 @@ export class Doorkeeper implements Gatekeeper {
     this.#reporter = new Reporter(usage === undefined ? options : { ...options, usage });
   }
 
-  /** Makes the limits known and begins to listen. */
-  async start(declared: GateChanges): Promise<void> {
+  /** Makes the limits known and begins to listen. `declared`: may change while the process lives. */
+  async start(declared: Declaration | (() => Declaration)): Promise<void> {
     const { redis, subscriber, keys, process, leaseMs } = this.#options;
-    this.#declared = declared;
+    this.#declarer = new Declarer(this.#options, declared);
     await this.#register();
     const wake = keys.wake(process);
     subscriber.on("message", (channel: string, message: string) => {
       if (channel === wake) this.#room.call(message);
-      else if (channel === keys.troubles) this.#openness.hear(message, () => this.#refresh());
+      else if (channel === keys.troubles) this.#hear(message);
     });
     await subscriber.subscribe(wake, keys.troubles);
     // What was said while the connection was away is asked for, when what is said from now on is heard.
@@ -105,7 +108,8 @@ export class Doorkeeper implements Gatekeeper {
     // Answers that were underway when the connection broke are lost, with the permits in them.
     redis.on("ready", () => void this.#renew());
     await this.#openness.read();
-    this.#lease = setInterval(() => void this.#renew(), Math.max(50, leaseMs / 3));
+    const everyMs = Math.min(SIGN_OF_LIFE_MS, Math.max(50, leaseMs / 3));
+    this.#lease = setInterval(() => void this.#renew(), everyMs);
     this.#lease.unref();
     this.#reporter.start();
     this.#usage?.start(() => this.#held.size > 0);
@@ -292,7 +296,7 @@ export class Doorkeeper implements Gatekeeper {
   async #register(): Promise<void> {
     const { leaseMs, capacity } = this.#options;
     await this.gate.register(this.#options, leaseMs, capacity);
-    await this.gate.configure(this.#declared);
+    await this.#declarer?.declare();
   }
 
   /** One at a time: what the gate says is compared with what is known when it has been said. */
@@ -311,6 +315,7 @@ export class Doorkeeper implements Gatekeeper {
     const running = [...this.#held.values()].map(({ grant }) => grant?.permit);
     const { known, permits } = await this.gate.renew(this.#options, this.#options.leaseMs);
     if (!known) await this.#comeBack();
+    else await this.#declarer?.declareChanges();
     const there = new Set(permits);
     const lost = new Set(running.filter((permit) => permit !== undefined && !there.has(permit)));
     if (lost.size > 0) await this.#countAgain(lost);
@@ -345,6 +350,12 @@ export class Doorkeeper implements Gatekeeper {
         } else await this.gate.release(grant.permit, UNUSED);
       }),
     );
+  }
+
+  #hear(message: string): void {
+    if (message !== DECLARED_MESSAGE) this.#openness.hear(message, () => this.#refresh());
+    else if (this.#options.onLimits !== undefined && !this.#closed)
+      void this.#patiently(this.#options.onLimits(), "limits were not shown");
   }
 
   #refresh(): void {

@@ -106,7 +106,15 @@ export class Learner {
     const keep: Kept = {
       vectors: vectors.toJSON(),
       services: services.toJSON(),
-      knees: Object.fromEntries([...knees].map(([tool, { control }]) => [tool, control.toJSON()])),
+      knees: {
+        // A tool that no living worker declares may come back: its last worker is being replaced.
+        ...Object.fromEntries(
+          Object.entries(kept.knees ?? {}).filter(
+            ([tool]) => !declared.has(tool) && layers[`learned:${tool}`] !== undefined,
+          ),
+        ),
+        ...Object.fromEntries([...knees].map(([tool, { control }]) => [tool, control.toJSON()])),
+      },
       said,
     };
     await this.#redis.set(learned, JSON.stringify(keep));

@@ -24,8 +24,8 @@ export interface ReporterOptions {
   readonly log: Logger;
   /** Says how the machine is used, for who learns from it. Default: not said. */
   readonly usage?: UsageProbe;
-  /** Called when there are more or fewer machines than before. */
-  readonly onMachines?: () => Promise<void>;
+  /** Called when what queues show of the limits may have changed: there are more or fewer machines, other catalogues. */
+  readonly onLimits?: () => Promise<void>;
 }
 
 /**
@@ -66,11 +66,11 @@ export class Reporter {
   }
 
   async #countMachines(): Promise<void> {
-    const { redis, keys, onMachines } = this.#options;
+    const { redis, keys, onLimits } = this.#options;
     const machines = await redis.scard(`${keys.gate}.machines`);
     if (machines === this.#machines) return;
     this.#machines = machines;
-    await onMachines?.();
+    await onLimits?.();
   }
 
   async #sayUsage(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   FAR_MS,
   jobsOf,
   placesOf,
+  type Aside,
   type RunDefinition,
   type StepAddress,
   type StepJob,
@@ -11,15 +12,15 @@ import {
 import type { Engine } from "../engine.ts";
 
 /**
- * Moves a job aside until it is called: its run is held, or has as many calls underway as it may. It is
- * moved first and looks again then, so that it is not missed by who calls meanwhile (D13).
+ * Moves a job aside until it is called: its run is held, has as many calls underway as it may, or no
+ * place among those at work. It is moved first and looks again then, so that it is not missed by who calls meanwhile (D13).
  */
 export async function setAside(
   engine: Engine,
   job: Job<StepJob>,
   token: string | undefined,
   address: StepAddress,
-  status: "paused" | "full",
+  status: Aside,
 ): Promise<never> {
   await job.moveToDelayed(Date.now() + FAR_MS, token);
   if (await engine.waits.mayGoOn(address, status))

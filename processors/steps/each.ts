@@ -4,6 +4,7 @@ import { messageOf, readJson, TuttiError, type Json } from "../../config/index.t
 import {
   assertPayload,
   FIELDS,
+  isAside,
   parseStepRecord,
   type Abort,
   type Ending,
@@ -44,8 +45,7 @@ export function eachProcessor(
     const fields = [...fieldsOf(step, job.data), FIELDS.count(stepId)];
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
-    if (begun.status === "paused" || begun.status === "full")
-      return setAside(engine, job, token, address, begun.status);
+    if (isAside(begun)) return setAside(engine, job, token, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
     const work: Candidate = { engine, job, workflow, step, address, token };
     const ending: Ending =

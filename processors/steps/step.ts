@@ -3,6 +3,7 @@ import { WaitingError, type Job } from "bullmq";
 import { MAX_WORKER_LOSSES } from "../../config/index.ts";
 import {
   assertPayload,
+  isAside,
   toolOfQueue,
   type Abort,
   type Begun,
@@ -105,8 +106,7 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   const undoes = job.data.undo === true;
   const begun = await begin(work, undoes);
   if (begun.status === "gone" || begun.status === "fenced") return null;
-  if (begun.status === "paused" || begun.status === "full")
-    return setAside(engine, job, work.token, address, begun.status);
+  if (isAside(begun)) return setAside(engine, job, work.token, address, begun.status);
   if (begun.status === "done") return begun.record;
   const { attempts } = begun.record;
   if (begun.abort !== undefined && !undoes)

@@ -12,6 +12,7 @@ import {
   cancelRun,
   enqueueRun,
   FIELDS,
+  isAside,
   isOpen,
   pauseRun,
   startRun,
@@ -49,8 +50,7 @@ export function subProcessor(
     const fields = [...fieldsOf(step, job.data), ...editedOf(job.data)];
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
-    if (begun.status === "paused" || begun.status === "full")
-      return setAside(engine, job, token, address, begun.status);
+    if (isAside(begun)) return setAside(engine, job, token, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
     const work: Candidate = { engine, job, workflow, step, address, token };
     const record = await settle(work, await endingOf(work, begun.values, begun.abort));

@@ -5,6 +5,7 @@ import {
   assertPayload,
   FAR_MS,
   FIELDS,
+  isAside,
   parkIfIdle,
   type Abort,
   type Ending,
@@ -46,8 +47,7 @@ export function waitProcessor(
     const fields = [...fieldsOf(step, job.data), FIELDS.decision(stepId)];
     const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
     if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
-    if (begun.status === "paused" || begun.status === "full")
-      return setAside(engine, job, token, address, begun.status);
+    if (isAside(begun)) return setAside(engine, job, token, address, begun.status);
     if (begun.status === "done") return finish(begun.record);
     const work: Candidate = { engine, job, workflow, step, address, token };
     const ending = await endingOf(work, begun.values, begun.record.startedAtMs ?? 0, begun.abort);

@@ -30,6 +30,14 @@ export const TENANTS_COMPARED = 64;
 export const GUARD_SHARE = 0.1;
 export const GUARD_MIN_MS = 10;
 export const GUARD_MAX_MS = 250;
+/** What the catalogue of a process declares counts as long as the process was heard of in this time. Milliseconds. */
+export const DECLARED_MS = 15_000;
+/** Where nobody was heard of for that long, those who come back in this time after the first still count. Milliseconds. */
+export const RETURN_MS = 7_500;
+/** Told to all processes when what the living declare together has changed. */
+export const DECLARED_MESSAGE = "!declared";
+/** A process is heard of at least this often. Milliseconds. */
+export const SIGN_OF_LIFE_MS = 5_000;
 /** Failures in a row after which a machine reports a tool as down (R73). */
 export const BREAKER_FAILURES = 5;
 /** How long an open breaker lets nothing through. Milliseconds. (R73) */

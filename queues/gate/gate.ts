@@ -6,6 +6,8 @@ import type { Keys } from "../names.ts";
 import { Gather } from "../runs/gather.ts";
 import type { Seen } from "../samples/sample.ts";
 import type { GateChanges } from "./changes.ts";
+import type { EncodedDeclaration } from "./declaration.ts";
+import { declarationsOf, type Declarations, type DeclarationTexts } from "./disagreements.ts";
 import type { Explained } from "./explained.ts";
 import {
   healthOf,
@@ -134,6 +136,19 @@ export class Gate {
     capacity: Readonly<Record<string, number>>,
   ): Promise<void> {
     await this.#do("register", machine, process, leaseMs, capacity);
+  }
+
+  /**
+   * Says what the catalogue of a process declares, as long as that is alive. Returns how many different catalogues the
+   * living have.
+   */
+  declare({ process }: Caller, { hash, fields }: EncodedDeclaration): Promise<number> {
+    return this.#do("declare", process, hash, fields);
+  }
+
+  /** The catalogues of the living, and where they differ. */
+  async declarations(): Promise<Declarations> {
+    return declarationsOf(await this.#do<DeclarationTexts>("declarations"));
   }
 
   /** Keeps the permits of a process. */

@@ -70,6 +70,10 @@ export interface FoundRun extends RunPlaces {
   readonly admitted: boolean;
   /** How far the jobs of a large tree are: see {@link FIELDS.added}. */
   readonly added: string | null;
+  /** The run that gave its place among those at work, and may have none: this one, or the one that it works for. */
+  readonly away: string | null;
+  /** It has a place again, and steps of it may stand aside for that. */
+  readonly returned: boolean;
   readonly parent?: ParentStep;
   readonly reopened?: ReopenedSteps;
 }
@@ -82,11 +86,13 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     FIELDS.lanes,
     FIELDS.added,
     FIELDS.admittedAt,
+    FIELDS.away,
+    FIELDS.returned,
   ]);
   const definition = found === null ? null : await runs.definition(found.header.hash);
   if (found === null || definition === null) return null;
   const { header } = found;
-  const [abort, reopened, lanes, added, admittedAt] = found.more;
+  const [abort, reopened, lanes, added, admittedAt, away, returned] = found.more;
   const { tenant, actor, correlationId, hash, state, epoch, workflowId, parent } = header;
   return {
     address: { workflowId, runId, epoch },
@@ -99,6 +105,8 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     priority: header.rank,
     admitted: Boolean(admittedAt),
     added: added ?? null,
+    away: away ?? null,
+    returned: Boolean(returned),
     ...(parent === undefined ? {} : { parent }),
     ...(reopened ? { reopened: reopenedOf(reopened) } : {}),
   };

@@ -1,8 +1,8 @@
-import { FIELDS, parseStepRecord, type RunState } from "../runs/run-record.ts";
+import type { RunState } from "../runs/run-record.ts";
 import { parkAgain } from "./park.ts";
-import { jobsOf, runOf, type FoundRun, type RunParts } from "./parts.ts";
+import { jobsOf, runOf, type RunParts } from "./parts.ts";
 import { enqueueRun, enqueueRuns } from "./start.ts";
-import { childRuns } from "./sub-runs.ts";
+import { workingFor } from "./sub-runs.ts";
 
 /**
  * Holds a run and the runs that work for it: no step begins, those that run go on, its time stands
@@ -44,25 +44,4 @@ export async function unpauseRun(parts: RunParts, runId: string): Promise<RunSta
     answer.parked.length === 0 &&
     (await parkAgain(parts, run.definition, runId));
   return idle ? "parked" : answer.now;
-}
-
-/** The runs behind the `workflow` steps of a run that are underway. */
-export async function workingFor(parts: RunParts, runId: string): Promise<string[]> {
-  const run: FoundRun | null = await runOf(parts, runId);
-  if (run === null) return [];
-  const ids = Object.keys(run.definition.steps).filter(
-    (id) => run.definition.steps[id]?.workflow !== undefined,
-  );
-  const records = await parts.runs.fields(
-    runId,
-    ids.map((id) => FIELDS.record(id)),
-  );
-  const underway = ids.filter((_, index) => {
-    const { state } = parseStepRecord(records[index]);
-    return state === "running" || state === "waiting";
-  });
-  return childRuns(
-    run,
-    underway.map((stepId) => ({ stepId })),
-  );
 }

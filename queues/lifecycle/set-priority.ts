@@ -1,6 +1,6 @@
 import { FIELDS, parseStepRecord, type RunState } from "../runs/run-record.ts";
 import { jobOf, jobsOfStep, runOf, stepsOf, type RunParts } from "./parts.ts";
-import { workingFor } from "./pause.ts";
+import { workingFor } from "./sub-runs.ts";
 
 /**
  * Makes a run, and the runs that work for it, more or less urgent: its place among the runs that wait

@@ -13,6 +13,7 @@ import { keysOfSteps, type RunKeys } from "../lanes/keys.ts";
 import { CONTROL_QUEUES, jobIds } from "../names.ts";
 import { FIELDS, type ParentStep } from "../runs/run-record.ts";
 import { storedForm } from "../runs/values.ts";
+import { callReturned } from "./come-back.ts";
 import { runOf, treeOfRun, type FoundRun, type RunParts } from "./parts.ts";
 
 /** A run that is to be. */
@@ -126,12 +127,16 @@ async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]
 }
 
 /**
- * Adds the jobs of a run that was admitted, or finishes what an earlier call began. Harmless at any
+ * Adds the jobs of a run that was admitted, or finishes what an earlier call began; calls the steps of one that has a place
+ * again. Harmless at any
  * moment: jobs that are there are not added again. Returns whether there was something to do.
  */
 export async function enqueueRun(parts: RunParts, runId: string): Promise<boolean> {
   const run = await runOf(parts, runId);
-  return run === null ? false : enqueueFound(parts, run);
+  if (run === null) return false;
+  const added = await enqueueFound(parts, run);
+  if (run.returned) await callReturned(parts, run);
+  return added || run.returned;
 }
 
 /** The same for a run that was just read. */

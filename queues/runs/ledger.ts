@@ -29,15 +29,28 @@ export interface StepAddress {
   readonly start: number;
 }
 
+/**
+ * What a step stands aside for: its run is held, has as many calls underway as it may, or gave its place among the runs at
+ * work and waits for one.
+ */
+export type Aside = "paused" | "full" | "away";
+
+const isBare = (status: unknown): status is Aside | "gone" | "fenced" =>
+  ["gone", "fenced", "paused", "full", "away"].includes(String(status));
+
+/** Whether a step stands aside. */
+export function isAside(begun: Begun): begun is Begun & { readonly status: Aside } {
+  return begun.status === "paused" || begun.status === "full" || begun.status === "away";
+}
+
 /** What {@link Ledger.begin} found. */
 export type Begun =
   /** There is no such run any more, or it has ended: nothing to do. */
   | { readonly status: "gone" }
   /** A later start of the same step is at work, or the run was resumed: this one must not speak. */
   | { readonly status: "fenced" }
-  /** The run is held, or has as many calls underway as it may: the step waits to be called. */
-  | { readonly status: "paused" }
-  | { readonly status: "full" }
+  /** The step waits to be called. */
+  | { readonly status: Aside }
   /** The step ended before; the job only has to finish. */
   | {
       readonly status: "done";
@@ -170,8 +183,7 @@ export class Ledger {
       options.holder ?? "",
       ...options.fields,
     ]);
-    if (status === "gone" || status === "fenced" || status === "paused" || status === "full")
-      return { status };
+    if (isBare(status)) return { status };
     const begun = {
       record: parseStepRecord(text || null),
       values: values.map(orNull),

@@ -209,6 +209,10 @@ export const FIELDS = {
   admittedAt: "admittedAt",
   /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
   added: "added",
+  /** The run that gave its place among those at work: this one, or the one that it works for. */
+  away: "away",
+  /** It has a place again, and steps that stand aside for it have to be called. */
+  returned: "returned",
   /** Set when the rest of the run, or of a group, must not start: JSON of {@link Abort}. */
   abort: "abort",
   groupAbort: (group: string): string => `abort:${group}`,

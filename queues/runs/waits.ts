@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { readJson, type Json } from "../../config/index.ts";
 import { defineOnce } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
-import type { StepAddress } from "./ledger.ts";
+import type { Aside, StepAddress } from "./ledger.ts";
 import { FIELDS, slot, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";
 import {
@@ -149,26 +149,43 @@ export class Waits {
     return this.#redis.zrank(this.#keys.width(runId), slotName);
   }
 
-  /** Slots that stand aside for a pause; while their run is not held, somebody has to call them back. */
+  /** Slots that stand aside for a pause or a place; while their run is not held and has one, somebody has to call them back. */
   heldBack(runId: string): Promise<string[]> {
     return this.#redis.smembers(this.#keys.parked(runId));
   }
 
-  /** Notes that slots do not stand aside for a pause any more, unless the run is held again. */
+  /** Notes that slots do not stand aside any more, unless the run is held again or has no place. */
   async calledBack(runId: string, slots: readonly string[]): Promise<void> {
     if (slots.length > 0) await this.#commands.tuttiCalledBack(this.#keys.run(runId), ...slots);
   }
 
   /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
-  async mayGoOn(step: StepAddress, status: "paused" | "full"): Promise<boolean> {
+  async mayGoOn(step: StepAddress, status: Aside): Promise<boolean> {
     const name = slot(step.stepId, step.item, step.undo);
-    const fields = ["state", FIELDS.abort, FIELDS.groupAbort(step.group ?? ""), FIELDS.place(name)];
-    const [state, abort, groupAbort, place] = await this.#redis.hmget(
+    const fields = [
+      "state",
+      FIELDS.abort,
+      FIELDS.groupAbort(step.group ?? ""),
+      FIELDS.place(name),
+      FIELDS.away,
+    ];
+    const [state, abort, groupAbort, place, away] = await this.#redis.hmget(
       this.#keys.run(step.runId),
       ...fields,
     );
     if (abort || groupAbort) return true;
+    if (status === "away") return !away || !(await this.isAway(away));
     return status === "paused" ? state !== "paused" : Boolean(place);
+  }
+
+  /** Whether a run gave its place and has none again. */
+  async isAway(runId: string): Promise<boolean> {
+    return (await this.#redis.hexists(this.#keys.run(runId), FIELDS.away)) === 1;
+  }
+
+  /** Forgets that a run has a place again and its steps have to be called: they were. */
+  async cameBack(runId: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.run(runId), FIELDS.returned);
   }
 
   /** Open runs in which some step waits for this event. */

@@ -1,7 +1,13 @@
 import type { z } from "zod";
 
 import { TuttiError, type ToolRegistry } from "../../config/index.ts";
-import { LEVELS, type Gate, type GateChanges, type LevelView } from "../../queues/index.ts";
+import {
+  LEVELS,
+  type Declarations,
+  type Gate,
+  type GateChanges,
+  type LevelView,
+} from "../../queues/index.ts";
 import { checkForm } from "../registry/schedule-form.ts";
 import { levelChange, type BudgetChange, type LevelSetting, type ToolChange } from "./forms.ts";
 import { compileBudgetChange, compileReset, compileToolChange, type GateTarget } from "./set.ts";
@@ -31,9 +37,20 @@ export class GateDoor {
     this.#parts = parts;
   }
 
-  /** What it knows: machines, permits, who stands in line and why, limits, budgets, troubles. */
+  /** What it knows: machines, permits, who stands in line and why, limits, budgets, troubles, catalogues. */
   async show(): Promise<GateView> {
-    return viewGate(await this.#parts.soon(this.#parts.gate.show()));
+    return this.#parts.soon(this.#view());
+  }
+
+  /** The catalogues that living workers were started with, and where they differ. */
+  async catalogues(): Promise<Declarations> {
+    return this.#parts.soon(this.#parts.gate.declarations());
+  }
+
+  async #view(): Promise<GateView> {
+    const { gate } = this.#parts;
+    const [shown, declarations] = await Promise.all([gate.show(), gate.declarations()]);
+    return viewGate(shown, declarations);
   }
 
   /**
@@ -108,11 +125,8 @@ export class GateDoor {
   async #change(changes: GateChanges, target: GateTarget): Promise<ToolLimitsView | BudgetView> {
     const { gate, show } = this.#parts;
     await gate.configure(changes);
-    const shown = await gate.show();
-    if ("tool" in target) {
-      await show([target.tool]);
-    }
-    const { tools, budgets } = viewGate(shown);
+    if ("tool" in target) await show([target.tool]);
+    const { tools, budgets } = await this.#view();
     const found =
       "tool" in target
         ? tools.find(({ tool }) => tool === target.tool)

@@ -4,6 +4,9 @@ import {
   listed,
   MACHINE_UNITS,
   type BudgetLimits,
+  type CatalogueView,
+  type Declarations,
+  type DisagreementView,
   type GatedLimits,
   type Layer,
   type Level,
@@ -123,6 +126,10 @@ export interface GateView {
   readonly tools: readonly ToolLimitsView[];
   readonly budgets: readonly BudgetView[];
   readonly troubles: readonly TroubleView[];
+  /** Catalogues that living workers were started with. */
+  readonly catalogues: readonly CatalogueView[];
+  /** Tools and budgets that they declare differently. */
+  readonly disagreements: readonly DisagreementView[];
 }
 
 const LAYERS = ["declared", "learned", "tuned", "set"] as const;
@@ -131,7 +138,7 @@ const byName = <T>(table: Readonly<Record<string, T>>): [string, T][] =>
   Object.entries(table).toSorted(([a], [b]) => (a < b ? -1 : 1));
 
 /** Makes texts of Redis to what people read. */
-export function viewGate(shown: Shown): GateView {
+export function viewGate(shown: Shown, declarations: Declarations): GateView {
   const permits = permitsOf(shown);
   return {
     now: iso(shown.now),
@@ -150,6 +157,7 @@ export function viewGate(shown: Shown): GateView {
     tools: byName(shown.tools).map(([tool, text]) => toolView(shown, tool, text)),
     budgets: byName(shown.budgets).map(([name, text]) => budgetView(shown, name, text)),
     troubles: byName(shown.troubles).map(([field, text]) => troubleView(shown, field, text)),
+    ...declarations,
   };
 }
 

@@ -6,6 +6,7 @@ import {
   RETRY_BASE_DELAY_MS,
   RETRY_MAX_DELAY_MS,
   RUN_TIMEOUT_MS,
+  takesAnything,
   type ToolSpec,
 } from "../../config/index.ts";
 import {
@@ -17,6 +18,7 @@ import {
   type RetryPolicy,
   type RunDefinition,
   type StepDefinition,
+  type ToolTerms,
   type Wait,
 } from "../../queues/index.ts";
 import type { CheckedWorkflow } from "./checked.ts";
@@ -76,12 +78,35 @@ export function defineRun(
     ...(workflow.priority === DEFAULT_PRIORITY ? {} : { priority: workflow.priority }),
     ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
     steps: Object.fromEntries(steps),
+    ...termsOf(checked),
     ...(workflow.output === undefined ? {} : { output: workflow.output }),
     success: workflow.success ?? [],
     ...(events.length === 0 ? {} : { listens: [...new Set(events)] }),
     ...(workflow.steps.some((step) => waitOf(step) !== undefined) ? { parks: true } : {}),
     ...(workflow.steps.some((step) => step.key !== undefined) ? { keyed: true } : {}),
   };
+}
+
+/** What the catalogue says of the tools that may be called. */
+function termsOf({
+  tools,
+  undoTools,
+  alternatives,
+}: CheckedWorkflow): Pick<RunDefinition, "terms"> {
+  const called = [...tools, ...undoTools, ...alternatives.flat()].filter(
+    (one) => one !== undefined,
+  );
+  if (called.length === 0) return {};
+  const terms = called.map(({ id, input, output, effect, idempotent }): [string, ToolTerms] => [
+    id,
+    {
+      ...(takesAnything(input) ? {} : { input }),
+      ...(output === undefined ? {} : { output }),
+      effect,
+      idempotent,
+    },
+  ]);
+  return { terms: Object.fromEntries(terms) };
 }
 
 function groupsOf(workflow: Workflow): NonNullable<RunDefinition["groups"]> {

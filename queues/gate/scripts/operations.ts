@@ -1,4 +1,5 @@
 import { DECIDE } from "./decide.ts";
+import { DECLARED } from "./declared.ts";
 import { LEVEL } from "./level.ts";
 import { LINE } from "./line.ts";
 import { ORDER } from "./order.ts";
@@ -16,6 +17,8 @@ import { YIELD } from "./yield.ts";
 export const GATE_SCRIPT = `
 ${STATE}${ORDER}${WINDOWS}${TROUBLES}${DECIDE}${PERMITS}${LINE}${YIELD}
 local operations = {}
+-- What follows from who is alive: see DECLARED.
+local declaring = {}
 
 local function leaveClaim(machine, tool, process)
   local claim = claimOf(machine, tool)
@@ -36,6 +39,7 @@ function operations.acquire(a)
   local tool, name, process = a[2], a[3], a[4]
   -- What is given to a process without a lease nobody would ever take back.
   if not isAlive(process) then return { 'unknown' } end
+  declaring.comesBack(process)
   local queue = P .. ':' .. tool .. ':'
   local head = redis.call('HEXISTS', queue .. 'meta', 'paused') == 0 and headOf(tool)
   if not head then
@@ -108,6 +112,7 @@ function operations.swap(a)
   local permit = permitOf(id)
   if not permit then return { 'gone' } end
   giveBack(id, permit, call)
+  if a[4] and isAlive(a[4].process) then declaring.comesBack(a[4].process) end
   if a[4] and isAlive(a[4].process) and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
   serveFreed()
   local granted = own and own.granted
@@ -172,15 +177,29 @@ local function takesNothing(limits)
   return next(limits.needs or {}) == nil and next(limits.budgets or {}) == nil and not limits.cap and not limits.external
 end
 
+-- What the optimizer made of a budget goes no further than what is declared lets it.
+local function boundTuned(tuned, declared)
+  if not tuned or not declared or not tuned.slots or declared.maxSlots == 'fit' then return tuned end
+  local bound = declared.slots and (declared.maxSlots or declared.slots)
+  local bounded = {}
+  for field, value in pairs(tuned) do bounded[field] = value end
+  bounded.slots = bound and math.min(bound, tuned.slots)
+  return bounded
+end
+
 -- Puts a layer of somebody's say over what others said.
 local LAYERS = { 'declared', 'learned', 'tuned', 'set' }
 local function setLayer(kind, id, layer, patch)
   local key = G .. '.layers:' .. kind
   if patch then redis.call('HSET', key, layer .. ':' .. id, cjson.encode(patch)) else redis.call('HDEL', key, layer .. ':' .. id) end
-  local whole, any = {}, false
+  local whole, any, says = {}, false, {}
   for _, name in ipairs(LAYERS) do
     local text = redis.call('HGET', key, name .. ':' .. id)
-    for field, value in pairs(text and cjson.decode(text) or {}) do
+    says[name] = text and cjson.decode(text)
+  end
+  if kind == 'budgets' then says.tuned = boundTuned(says.tuned, says.declared) end
+  for _, name in ipairs(LAYERS) do
+    for field, value in pairs(says[name] or {}) do
       any = true
       whole[field] = value
     end
@@ -214,6 +233,7 @@ function operations.renew(a)
   redis.call('ZADD', G .. '.processes', digits(now + a[4]), a[2])
   redis.call('HSET', G .. '.process-info', a[2], a[3])
   redis.call('SADD', G .. '.machines', a[3])
+  declaring.isHeard(a[2])
   return { known and 1 or 0, held }
 end
 
@@ -240,6 +260,7 @@ function operations.leave(a)
   redis.call('HDEL', G .. '.process-info', a[2])
   for tool in pairs(claimsOf(a[3], true)) do leaveClaim(a[3], tool, a[2]) end
   forgetMachine(a[3])
+  declaring.undeclare(a[2])
   return 0
 end
 
@@ -280,6 +301,15 @@ local function forgetLearned()
   return changed
 end
 
+-- Whatever goes by limits goes by the new ones from now on.
+local function limitsChanged(changed)
+  -- Those who know by heart what takes nothing have to learn it anew.
+  if changed then tell('troubles', '!limits') end
+  tools, budgets, walked = {}, {}, {}
+  for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
+  serveAll()
+end
+${DECLARED}
 -- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level, levelBy }.
 function operations.configure(a)
   local changed = a[2].forget and forgetLearned() or false
@@ -326,7 +356,9 @@ ${VIEWS}${LEVEL}
 local left, dead = sweep()
 for _, one in ipairs(dead) do
   for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
+  declaring.undeclare(one.process)
 end
+declaring.forgetSilent()
 serveFreed()
 for tool in pairs(left) do wakeFor(tool) end
 local answers = {}

@@ -89,6 +89,11 @@ function operations.begin(key, a)
       redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
       return { 'paused' }
     end
+    if head[9] and state ~= 'compensating' and state ~= 'cancelling' and not takesPlaceAgain(key, head[9], now) then
+      local prefix, run = partsOf(key)
+      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+      return { 'away' }
+    end
     if a[7] == 1 and head[6] and not takePlace(key, string.sub(field, 3), head[6]) then return { 'full' } end
   end
   if before then
@@ -128,14 +133,6 @@ function operations.begin(key, a)
     resumeClock(key, now)
     redis.call('HSET', key, 'state', 'running')
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
-  end
-  if head[9] then
-    -- It, or the run that it works for, gave its place as nothing of it could start.
-    local prefix = partsOf(key)
-    redis.call('HDEL', key, 'away')
-    if redis.call('HDEL', prefix .. '.run:' .. head[9], 'away') == 1 or prefix .. '.run:' .. head[9] == key then
-      redis.call('SADD', prefix .. '.admitted:' .. redis.call('HGET', key, 'tenant'), head[9])
-    end
   end
   if head[7] then redis.call('HINCRBY', key, 'version', 1) end
   return readInto({ status, text, abort }, key, a, 9)

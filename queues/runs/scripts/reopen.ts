@@ -20,7 +20,7 @@ end
 local prefix, runId = partsOf(KEYS[1])
 local now = clock()
 local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'added', 'admittedAt',
-  'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away' }
+  'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away', 'returned' }
 for _, field in ipairs(asked.fields) do gone[#gone + 1] = field end
 for _, slot in ipairs(asked.steps) do
   for _, kind in ipairs({ 's:', 'o:', 'd:', 'c:', 'g:', 'G:', 'w:' }) do gone[#gone + 1] = kind .. slot end

@@ -99,6 +99,31 @@ local function await(prefix, runId, now)
   redis.call('HSET', key, 'awaits', digits(now))
 end
 
+-- A run that gave its place waits for one again: before those of its class and workflow that have not begun, behind
+-- those that came back before it.
+local function awaitAgain(prefix, runId, now)
+  local key, fair = prefix .. '.run:' .. runId, prefix .. '.fair'
+  local facts = redis.call('HMGET', key, 'tenant', 'priority')
+  local line = prefix .. '.waiting:' .. facts[1]
+  if redis.call('ZSCORE', line, runId) then return end
+  local priority = facts[2] or '5'
+  local tag = tonumber(redis.call('HGET', fair, 'v:' .. facts[1] .. ' ' .. priority) or '0')
+  local turn = redis.call('HINCRBY', fair, 'turns', 1) % TURNS
+  local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
+  redis.call('ZADD', line, digits(score), runId)
+  redis.call('SADD', prefix .. '.lines', facts[1])
+  redis.call('HSET', key, 'awaits', digits(now))
+end
+
+-- It has a place again. Whoever gave it calls the steps that stand aside for it.
+local function comeBack(prefix, runId, tenant, now)
+  local key = prefix .. '.run:' .. runId
+  redis.call('HDEL', key, 'away')
+  redis.call('HSET', key, 'returned', '1')
+  redis.call('SADD', prefix .. '.admitted:' .. tenant, runId)
+  awaitJobs(prefix, runId, now)
+end
+
 -- Takes the next run out of those that wait; false when nobody does.
 local function nextWaiting(prefix, tenant, now)
   local key = prefix .. '.waiting:' .. tenant
@@ -133,11 +158,36 @@ local function pump(prefix, tenant, cap, now, most)
   while free > 0 do
     local found = nextWaiting(prefix, tenant, now)
     if not found then break end
-    admit(prefix, found, now)
+    if redis.call('HEXISTS', prefix .. '.run:' .. found, 'away') == 1 then
+      comeBack(prefix, found, tenant, now)
+    else
+      admit(prefix, found, now)
+    end
     admitted[#admitted + 1] = found
     free = free - 1
   end
   if admitted[1] and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
   return admitted
+end
+
+-- A run that gave its place, or one that works for it, begins a step: whether it has a place now. Else it waits for one.
+local function takesPlaceAgain(key, root, now)
+  local prefix = partsOf(key)
+  local rootKey = prefix .. '.run:' .. root
+  local facts = redis.call('HMGET', rootKey, 'away', 'awayCap', 'tenant')
+  if facts[1] then
+    local cap, line = tonumber(facts[2] or 'inf'), prefix .. '.waiting:' .. facts[3]
+    if redis.call('EXISTS', line) == 0 and redis.call('SCARD', prefix .. '.admitted:' .. facts[3]) < cap then
+      redis.call('HDEL', rootKey, 'away')
+      redis.call('SADD', prefix .. '.admitted:' .. facts[3], root)
+    else
+      awaitAgain(prefix, root, now)
+      -- There may be room that nobody has given away yet; whose turn it is then is told by the index of those without jobs.
+      pump(prefix, facts[3], cap, now)
+      if redis.call('HEXISTS', rootKey, 'away') == 1 then return false end
+    end
+  end
+  redis.call('HDEL', key, 'away')
+  return true
 end
 `;

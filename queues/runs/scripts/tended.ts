@@ -61,6 +61,9 @@ for i = 2, #ARGV do
       await(prefix, runId, now)
       found = found + 1
     end
+  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId) then
+    -- It gave its place and waits for one again.
+    found = found + redis.call('SADD', prefix .. '.lines', facts[3])
   elseif state and not ENDED[state] and not redis.call('ZSCORE', prefix .. '.tended', runId) then
     local kind = AT_WORK
     if state == 'cancelling' or state == 'compensating' then kind = STOPPING end

@@ -25,6 +25,8 @@ local function stopClock(key, now)
     redis.call('ZADD', prefix .. '.open', '+inf', runId)
   end
   redis.call('SREM', prefix .. '.admitted:' .. tenant, runId)
+  redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
+  redis.call('HDEL', key, 'away')
   tend(prefix, runId, ASIDE, now)
   return tenant
 end
@@ -51,7 +53,7 @@ return pump(prefix, tenant, tonumber(ARGV[2]), now)
 
 /**
  * A run of which nothing runs and nothing can start gives its place, unless something has moved since the caller looked.
- * Its time goes on; with the first step that begins it counts as at work again.
+ * Its time goes on; the first step that would begin takes a place again, or waits for one.
  *
  * KEYS: record. ARGV: cap, then the run (this one, or one that works for it), the field and the record of each step
  * that would be the next, '' for none.
@@ -67,7 +69,7 @@ for i = 2, #ARGV, 3 do
   if (redis.call('HGET', prefix .. '.run:' .. ARGV[i], ARGV[i + 1]) or '') ~= ARGV[i + 2] then return nil end
 end
 if redis.call('SREM', prefix .. '.admitted:' .. head[2], runId) == 0 then return nil end
-redis.call('HSET', KEYS[1], 'away', runId)
+redis.call('HSET', KEYS[1], 'away', runId, 'awayCap', ARGV[1])
 for i = 2, #ARGV, 3 do redis.call('HSET', prefix .. '.run:' .. ARGV[i], 'away', runId) end
 return pump(prefix, head[2], tonumber(ARGV[1]), now)
 `;
@@ -102,7 +104,6 @@ if state ~= 'queued' and state ~= 'running' and state ~= 'parked' then return cj
 local now = clock()
 local prefix, runId = partsOf(KEYS[1])
 local tenant = stopClock(KEYS[1], now)
-redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
 redis.call('HSET', KEYS[1], 'state', 'paused', 'pausedBy', ARGV[2])
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\npaused')
 return cjson.encode({ before = state, admitted = pump(prefix, tenant, tonumber(ARGV[1]), now) })
@@ -142,15 +143,17 @@ return cjson.encode({ before = 'paused', now = after, parked = parked, admitted 
 `;
 
 /**
- * Forgets that slots stand aside for a pause. Not while the run is held again: they may stand aside for
- * that by now.
+ * Forgets that slots stand aside, for a pause or for a place. Not while the run is held again or has none: they may stand
+ * aside for that by now.
  *
  * KEYS: record. ARGV: slots. Returns how many were forgotten.
  */
 export const CALLED_BACK_SCRIPT = `
 ${SHARED}
-if redis.call('HGET', KEYS[1], 'state') == 'paused' then return 0 end
+local head = redis.call('HMGET', KEYS[1], 'state', 'away')
+if head[1] == 'paused' then return 0 end
 local prefix, runId = partsOf(KEYS[1])
+if head[2] and redis.call('HEXISTS', prefix .. '.run:' .. head[2], 'away') == 1 then return 0 end
 local removed = 0
 for from = 1, #ARGV, 1000 do
   removed = removed + redis.call('SREM', prefix .. '.parked:' .. runId, unpack(ARGV, from, math.min(from + 999, #ARGV)))

@@ -37,8 +37,11 @@ export interface MachineScene {
 export interface Scene {
   readonly nowMs: number;
   readonly machines: ReadonlyMap<string, MachineScene>;
-  /** `grows`: an end of a call makes room for one more. */
-  readonly budgets: ReadonlyMap<string, { readonly slots: number; readonly grows?: boolean }>;
+  /** `grows`: an end of a call makes room for one more; not the first `firmFor` of them. */
+  readonly budgets: ReadonlyMap<
+    string,
+    { readonly slots: number; readonly grows?: boolean; readonly firmFor?: number }
+  >;
   readonly running: readonly RunningCall[];
   readonly line: readonly Waiting[];
 }
@@ -77,6 +80,8 @@ class Play {
   readonly #running: RunningCall[];
   readonly #used = new Map<string, number>();
   readonly #limits: Map<string, number>;
+  /** Ends of calls that make no more room, by budget. */
+  readonly #firm: Map<string, number>;
   readonly #drains: Map<string, NonNullable<MachineScene["drain"]>>;
   readonly #left: number[];
   readonly #after = new Set<string>();
@@ -87,6 +92,7 @@ class Play {
     this.#nowMs = scene.nowMs;
     this.#running = scene.running.toSorted((a, b) => a.endsAtMs - b.endsAtMs);
     this.#limits = new Map([...scene.budgets].map(([name, { slots }]) => [name, slots]));
+    this.#firm = new Map([...scene.budgets].map(([name, { firmFor = 0 }]) => [name, firmFor]));
     this.#drains = new Map(
       [...scene.machines].flatMap(([name, { drain }]) =>
         drain === undefined ? [] : [[name, drain] as const],
@@ -135,10 +141,15 @@ class Play {
       const call = this.#running.shift()!;
       this.#after.add(call.tool);
       this.#account(call, call.machine, -1);
-      for (const name of Object.keys(call.slots))
-        if (this.#scene.budgets.get(name)?.grows === true)
-          this.#limits.set(name, this.#limits.get(name)! + 1);
+      for (const name of Object.keys(call.slots)) this.#grow(name);
     }
+  }
+
+  #grow(name: string): void {
+    if (this.#scene.budgets.get(name)?.grows !== true) return;
+    const firm = this.#firm.get(name)!;
+    if (firm > 0) this.#firm.set(name, firm - 1);
+    else this.#limits.set(name, this.#limits.get(name)! + 1);
   }
 
   /** Starts what fits. The machine of the one that it is about, when it was started. */

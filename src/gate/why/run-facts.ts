@@ -22,8 +22,8 @@ export class RunFacts {
   readonly definition: RunDefinition;
   readonly admittedAtMs: number | null;
   readonly pausedBy: string | null;
-  /** It gave its place among the runs at work, as nothing of it could start. */
-  readonly isAway: boolean;
+  /** The run that gave its place among those at work, as nothing of it could start: this one, or the one it works for. */
+  readonly away: string | null;
   /** Steps and items, in the order of the document. */
   readonly steps: readonly StepOrItem[];
   readonly #records: ReadonlyMap<string, StepRecord>;
@@ -40,7 +40,7 @@ export class RunFacts {
     const [admittedAt, pausedBy, away, ...records] = texts;
     this.admittedAtMs = admittedAt ? Number(admittedAt) : null;
     this.pausedBy = pausedBy ?? null;
-    this.isAway = Boolean(away);
+    this.away = away ? away : null;
     this.#records = new Map(
       steps.map(({ stepId, item }, index) => [
         shownAs(stepId, item),
@@ -56,7 +56,7 @@ export class RunFacts {
     if (header === null || definition === null) throw noRun(runId);
     const steps = await stepsOf(runs, runId, definition);
     const fields = steps.map(({ stepId, item }) => FIELDS.record(stepId, item));
-    const texts = await runs.fields(runId, [FIELDS.admittedAt, "pausedBy", "away", ...fields]);
+    const texts = await runs.fields(runId, [FIELDS.admittedAt, "pausedBy", FIELDS.away, ...fields]);
     return new RunFacts(header, definition, steps, texts);
   }
 

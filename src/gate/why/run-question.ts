@@ -66,7 +66,7 @@ export class RunQuestion {
     const outlook = {
       reasons: [
         { kind: "steps", steps: names } as const,
-        ...(this.#facts.isAway ? [{ kind: "away", tenant } as const] : []),
+        ...(this.#facts.away !== null ? [{ kind: "away", tenant } as const] : []),
       ],
       holders: waiting.flatMap(({ holders }) => holders).slice(0, MAX_STEPS),
       // It goes on with the first of them.
@@ -74,9 +74,10 @@ export class RunQuestion {
     };
     const sentences = waiting.slice(0, 3).map(({ sentence }) => sentence.replace(/\.$/, ""));
     const more = waiting.length > 3 ? `; and ${waiting.length - 3} more` : "";
-    const away = this.#facts.isAway
-      ? ` Its place among the runs of ${tenant} that are at work went to another, as nothing of it can start.`
-      : "";
+    const away =
+      this.#facts.away !== null
+        ? ` Its place among the runs of ${tenant} that are at work went to another, as nothing of it can start.`
+        : "";
     return {
       ...told(outlook, steps),
       sentence: `${subject} waits: ${sentences.join("; ")}${more}.${away}`,
@@ -143,7 +144,7 @@ export class RunQuestion {
 
   /** What keeps every step of the run; null when nothing does. */
   async #keptAsAWhole(): Promise<Outlook | null> {
-    const { header, admittedAtMs, pausedBy } = this.#facts;
+    const { header, admittedAtMs, pausedBy, away } = this.#facts;
     const { runId, tenant, state } = header;
     if (state === "paused")
       return bare(
@@ -155,8 +156,11 @@ export class RunQuestion {
         { kind: "stopping", steps: this.#facts.running() },
         unknown("nobody knows how long what is being stopped takes"),
       );
-    if (state !== "queued" || admittedAtMs !== null) return null;
-    const { serial, ahead, atWork } = await this.#parts.turns.of(runId, tenant);
+    const isNew = state === "queued" && admittedAtMs === null;
+    if (!isNew && away === null) return null;
+    const { serial, ahead, atWork } = await this.#parts.turns.of(away ?? runId, tenant);
+    // Who gave its place stands in line when something of it can start again.
+    if (!isNew && ahead === null) return null;
     const eta = unknown("nobody knows when a run that is at work ends");
     if (serial !== undefined) {
       const { word, holder } = serial;

@@ -7,6 +7,7 @@ import {
   toolOfQueue,
   type BudgetLimits,
   type Explained,
+  type GatedLimits,
   type Rank,
   type Reason,
   type Shown,
@@ -69,12 +70,12 @@ export class Moment {
         return [name, machineScene(fields, drain, this.shown.now)] as const;
       }),
     );
-    const budgets = new Map<string, { slots: number; grows?: boolean }>();
+    const budgets = new Map<string, { slots: number; grows?: boolean; firmFor?: number }>();
     for (const [name, text] of Object.entries(this.shown.budgets)) {
       const { slots } = readJson<BudgetLimits>(text);
       if (slots !== undefined) budgets.set(name, { slots });
     }
-    for (const [name, { slots, grows }] of extra) budgets.set(name, { slots, grows });
+    for (const [name, { holds: _, ...budget }] of extra) budgets.set(name, budget);
     const drained = [...machines.values()].flatMap(({ drain }) =>
       drain === undefined || drain.tool === tool ? [] : [drain],
     );
@@ -124,24 +125,22 @@ interface Drain {
   readonly ms: number;
 }
 
-/** Limits that are no budgets, played as if they were. */
-type Extra = ReadonlyMap<
-  string,
-  { readonly slots: number; readonly grows: boolean; readonly holds: (permit: Permit) => boolean }
->;
+/** A limit that is no budget, played as if it were. */
+interface ExtraBudget {
+  readonly slots: number;
+  readonly grows: boolean;
+  readonly firmFor?: number;
+  readonly holds: (permit: Permit) => boolean;
+}
+type Extra = ReadonlyMap<string, ExtraBudget>;
 
-function extraBudgets(tool: string, reasons: readonly Reason[], shown: Shown): Extra {
-  const extra = new Map<
-    string,
-    { slots: number; grows: boolean; holds: (permit: Permit) => boolean }
-  >();
+function extraBudgets(queue: string, reasons: readonly Reason[], shown: Shown): Extra {
+  const extra = new Map<string, ExtraBudget>();
+  const tool = toolOfQueue(queue);
+  const isOfTool = (permit: Permit): boolean => toolOfQueue(permit.tool) === tool;
   for (const reason of reasons) {
     if (reason.kind === "knee")
-      extra.set("knee", {
-        slots: reason.limit,
-        grows: false,
-        holds: (permit) => permit.tool === tool,
-      });
+      extra.set("knee", { slots: reason.limit, grows: false, holds: isOfTool });
     else if (reason.kind === "ramp" || reason.kind === "cool_down")
       // Behind the pause come growing waves.
       extra.set("ramp", {
@@ -149,14 +148,31 @@ function extraBudgets(tool: string, reasons: readonly Reason[], shown: Shown): E
         grows: true,
         holds: (permit) => permit.upstream === reason.upstream,
       });
-    else if (reason.kind === "breaker")
+    else if (reason.kind === "breaker") {
+      const { probes, succeeded } = trialsOf(shown, tool);
       extra.set("probes", {
-        slots: BREAKER_PROBES,
+        slots: probes,
         grows: true,
-        holds: (permit) => permit.probe && permit.tool === tool,
+        // Waves begin to grow when the breaker is closed.
+        firmFor: Math.max(0, probes - succeeded),
+        holds: (permit) => permit.probe && isOfTool(permit),
       });
+    }
   }
   return extra;
+}
+
+/** How many calls try a tool whose breaker has opened, and how many of them have succeeded. */
+function trialsOf(
+  { tools, troubles }: Shown,
+  tool: string,
+): { readonly probes: number; readonly succeeded: number } {
+  const limits = readJson<Partial<GatedLimits>>(tools[tool] ?? "{}");
+  const trouble = readJson<{ s?: string; ok?: number }>(troubles[`b:${tool}`] ?? "{}");
+  return {
+    probes: limits.breaker?.probes ?? BREAKER_PROBES,
+    succeeded: trouble.s === "half" ? (trouble.ok ?? 0) : 0,
+  };
 }
 
 function allowedOf({ troubles }: Shown, upstream: string): number {

@@ -39,11 +39,13 @@ export async function readRoom(redis: Redis, keys: Keys): Promise<Room> {
     const tuned = slotsOf("tuned", tool);
     const known = readJson<Partial<GatedLimits>>(limits[tool] ?? "{}");
     const max = maxSlots === "fit" ? Math.max(declared, fitOf(known, machines)) : maxSlots;
+    const most = max ?? declared;
     room[tool] = {
-      concurrency: set ?? tuned ?? declared,
+      // The bound may have come down since, as when a worker with a stricter catalogue came.
+      concurrency: set ?? (tuned === undefined ? declared : Math.min(tuned, most)),
       ...(tuned === undefined ? {} : { tuned }),
       declared,
-      max: max ?? declared,
+      max: most,
       isSet: set !== undefined,
     };
   }

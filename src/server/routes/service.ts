@@ -1,4 +1,5 @@
 import { messageOf } from "../../../config/index.ts";
+import { unsettled } from "../../../queues/index.ts";
 import { type Route, route } from "./route.ts";
 
 /** A duty that is later than this, and than so many of its passes, is told. Milliseconds. */
@@ -38,6 +39,7 @@ export const serviceRoutes: readonly Route[] = [
           if (lateMs > Math.max(LATE_MS, LATE_PASSES * everyMs))
             warnings.push(`the duty ${name} is ${Math.round(lateMs / 1_000)} s late`);
         }
+        warnings.push(...unsettled(await tutti.gate.catalogues()).map(({ sentence }) => sentence));
       } catch (thrown) {
         reasons.push(messageOf(thrown));
       }

@@ -30,7 +30,7 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiFindOpen", not: "only the sweeper asks" },
   { script: "tuttiFinishRun" },
   { script: "tuttiForgetRun", not: "retention is a duty of every minute" },
-  ...["acquire", "swap", "pass", "renew", "configure", "leave"].map((operation) => ({
+  ...["acquire", "swap", "pass", "renew", "configure", "declare", "leave"].map((operation) => ({
     script: "tuttiGate",
     with: `"${operation}"`,
   })),

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 
 test("a queue of BullMQ has the tightest window of its tool, and loses it with the tool's limits", async ({
@@ -19,12 +20,17 @@ test("a queue of BullMQ has the tightest window of its tool, and loses it with t
       },
     );
   const queue = queues.get("probe");
-  await serve(
+  const first = await serve(
     "{ concurrency: 4, rate: [{ max: 3, durationMs: 1000 }, { max: 100, durationMs: 60000 }] }",
   );
   expect(await queue.getGlobalRateLimit()).toEqual({ max: 100, duration: 60_000 });
   expect(await queue.getGlobalConcurrency()).toBe(4);
   await serve("{}");
-  expect(await queue.getGlobalRateLimit()).toBeNull();
-  expect(await queue.getGlobalConcurrency()).toBeNull();
+  // Of living workers the strictest holds.
+  expect(await queue.getGlobalConcurrency()).toBe(4);
+  await first.close();
+  await eventually(async () => {
+    expect(await queue.getGlobalRateLimit()).toBeNull();
+    expect(await queue.getGlobalConcurrency()).toBeNull();
+  });
 });

@@ -149,3 +149,19 @@ test("a closed service opens at its time, and takes one call more with each that
   const ask = (count: number) => forecast(scene(line(count), { budgets })).atMs;
   expect([1, 2, 3, 4, 7, 8].map(ask)).toEqual([500, 600, 600, 700, 700, 800]);
 });
+
+test("of a budget that grows, the first ends make no more room than they had", () => {
+  const trial = (firmFor: number) =>
+    forecast(
+      scene([waiting("a", { slots: { b: 1 }, count: 4 })], {
+        budgets: new Map([["b", { slots: 1, grows: true, firmFor }]]),
+        running: [running(10, { slots: { b: 1 } })],
+      }),
+    ).atMs;
+  // At 10 two of the four start, at 110 the others.
+  expect(trial(0)).toBe(110);
+  // One at 10, two at 110, the last at 210.
+  expect(trial(1)).toBe(210);
+  // One after another.
+  expect(trial(9)).toBe(310);
+});

@@ -47,6 +47,16 @@ export function gateText(view: GateView): string {
     ),
     part(["TROUBLE", "OF", "UNTIL"], troubles.map(troubleRow)),
     part(
+      ["CATALOGUE", "VERSIONS", "WORKERS"],
+      view.catalogues.length < 2
+        ? []
+        : view.catalogues.map(({ hash, versions, workers }) => [
+            hash,
+            versions.join(", ") || "none",
+            workers.join(", "),
+          ]),
+    ),
+    part(
       ["TOOL", "RUNNING", "MEAN", "BLOCKED BY", "SET"],
       view.tools
         .filter((tool) => tool.running > 0 || Object.keys(tool.blockedMs).length > 0 || isSet(tool))
@@ -62,7 +72,8 @@ export function gateText(view: GateView): string {
     ),
   ].filter((text) => text !== "");
   const level = view.level === "normal" ? [] : [`level ${view.level}`];
-  const texts = [...level, ...parts];
+  const disputes = view.disagreements.map(({ sentence }) => sentence);
+  const texts = [...level, ...parts, ...disputes];
   return texts.length === 0 ? "no machine, no limits" : texts.join("\n\n");
 }
 

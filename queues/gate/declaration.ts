@@ -1,0 +1,74 @@
+import { canonicalJson, contentHash, type Json } from "../../config/index.ts";
+import type { GateChanges } from "./changes.ts";
+import type { BudgetLimits, GatedLimits } from "./limits.ts";
+
+/** What a catalogue says of the calls of a tool beside its limits; schemas and the way it is reached as hashes. */
+interface ToolContract {
+  readonly effect: string;
+  readonly idempotent: boolean;
+  readonly timeoutMs: number;
+  readonly input: string;
+  readonly output: string | null;
+  readonly binding: string | null;
+}
+
+/** What is known of a declaration beside the limits in it. */
+export interface DeclarationFacts {
+  /** Version of the catalogue that it is of. */
+  readonly version?: string;
+  readonly contract?: ToolContract;
+}
+
+/** What a process declares: limits in the layer `declared`, and what is known of them by `t:<tool>` and `b:<budget>`. */
+export interface Declaration extends GateChanges {
+  readonly facts?: Readonly<Record<string, DeclarationFacts>>;
+}
+
+/** What one catalogue says of a tool, as it stands in Redis. */
+export interface DeclaredTool {
+  readonly l: Partial<GatedLimits>;
+  /** Its private budget. */
+  readonly o: BudgetLimits | false;
+  readonly v?: string;
+  readonly c?: ToolContract;
+}
+
+/** The same of a budget. */
+export interface DeclaredBudget {
+  readonly l: BudgetLimits;
+  readonly v?: string;
+}
+
+/** A declaration as it is sent: its name, and a text for each tool and budget. */
+export interface EncodedDeclaration {
+  readonly hash: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const OWN = "tool:";
+
+export function encodeDeclaration({
+  tools = {},
+  budgets = {},
+  facts = {},
+}: Declaration): EncodedDeclaration {
+  const fields: Record<string, string> = {};
+  const versions = new Set<string>();
+  const put = (field: string, said: object): void => {
+    const { version: v, contract: c } = facts[field] ?? {};
+    if (v !== undefined) versions.add(v);
+    const whole = { ...said, ...(v !== undefined && { v }), ...(c !== undefined && { c }) };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- limits are plain data
+    fields[field] = canonicalJson(whole as unknown as Json);
+  };
+  for (const [id, { declared }] of Object.entries(tools))
+    if (declared !== undefined && declared !== false)
+      put(`t:${id}`, { l: declared, o: budgets[`${OWN}${id}`]?.declared ?? false });
+  for (const [name, { declared }] of Object.entries(budgets)) {
+    const isOwn = name.startsWith(OWN) && tools[name.slice(OWN.length)] !== undefined;
+    if (declared !== undefined && declared !== false && !isOwn) put(`b:${name}`, { l: declared });
+  }
+  fields["versions"] = JSON.stringify([...versions]);
+  const hash = contentHash(canonicalJson(fields));
+  return { hash: Buffer.from(hash, "base64url").toString("hex"), fields };
+}
