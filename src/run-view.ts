@@ -1,4 +1,4 @@
-import type { Json } from "../config/index.ts";
+import type { Json, Target } from "../config/index.ts";
 import {
   FIELDS,
   jobOf,
@@ -34,6 +34,8 @@ export interface RunSummary {
   readonly finishedAt: string | null;
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
+  /** What its workflow aims at. */
+  readonly target: Target;
   /** How often it was resumed after it had ended. */
   readonly epoch: number;
   /** The step of another run that it works for. */
@@ -75,6 +77,7 @@ export function summaryOf(header: RunHeader): RunSummary {
     startedAt: iso(header.startedAtMs),
     finishedAt: iso(header.finishedAtMs),
     priority: header.priority,
+    target: header.target,
     epoch: header.epoch,
     ...(header.parent === undefined
       ? {}

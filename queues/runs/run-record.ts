@@ -1,4 +1,4 @@
-import type { Json } from "../../config/index.ts";
+import type { Json, Target } from "../../config/index.ts";
 import type { Identity } from "../jobs.ts";
 import type { TakeOver } from "./take-overs.ts";
 
@@ -172,6 +172,8 @@ export interface RunHeader extends Identity {
   readonly unmetCriteria?: readonly string[];
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
+  /** What its workflow aims at. */
+  readonly target: Target;
   /** BullMQ's priority of its jobs: whose they are, how urgent, and its turn. Known when it has begun. */
   readonly rank: number;
   /** The step of another run that this one works for. */

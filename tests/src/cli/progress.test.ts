@@ -34,6 +34,7 @@ const snapshot = (steps: Record<string, Step>): RunEvent => ({
     correlationId: "c",
     admittedAt: null,
     priority: 5,
+    target: "balanced",
     epoch: 0,
   },
 });
