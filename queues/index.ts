@@ -1,7 +1,7 @@
 /** The door of queues/: all a process needs to add and observe jobs. */
 export { Canaries, type CanaryRecord, type CanaryResult } from "./canary.ts";
 export { abortedState, cancelRun, forgetRun, hurry, resumeCancel } from "./lifecycle/cancel.ts";
-export { conclude, concludeUndone, enqueueUndo, type Compensated } from "./lifecycle/conclude.ts";
+export { conclude, concludeUndone, enqueueUndo } from "./lifecycle/conclude.ts";
 export { decideStep, deliverEvent } from "./lifecycle/decide.ts";
 export {
   isControlStep,

@@ -3,7 +3,6 @@ import {
   FIELDS,
   jobOf,
   placesOf,
-  type Compensated,
   parseStepRecord,
   PENDING,
   shownAs,
@@ -22,7 +21,7 @@ import {
   type Values,
 } from "../queues/index.ts";
 import { eligibleAtMs } from "./eligible.ts";
-import { readCourse, type EpochView, type WidthChange } from "./run-course.ts";
+import { readCourse, type Compensated, type EpochView, type WidthChange } from "./run-course.ts";
 
 /** A run in a list. Times are ISO 8601 with milliseconds. */
 export interface RunSummary {
@@ -175,6 +174,6 @@ export async function readRun(
     tenant: header.tenant,
     actor: header.actor,
     correlationId: header.correlationId,
-    ...(await readCourse(runs, header, steps)),
+    ...(await readCourse(runs, header, definition, steps)),
   };
 }

@@ -218,10 +218,9 @@ export const FIELDS = {
   takeOvers: "takeOvers",
   /** The steps of the current epoch, when the run was resumed: JSON list of ids. */
   reopened: "reopened",
-  /** The ending that waits until everything is undone, the slots that are, and how that went: JSON. */
+  /** The ending that waits until everything is undone, and the slots that are: JSON. */
   ending: "ending",
   undoing: "undoing",
-  compensation: "compensation",
   /** A step that has one of the places of a run in mode `adaptive`. */
   place: (name: string): string => `g:${name}`,
   /** The most items that a forEach ever had, when it was resumed with fewer. */
