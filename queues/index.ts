@@ -97,7 +97,7 @@ export {
 } from "./gate/observed.ts";
 export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { listed, type Shown } from "./gate/tables.ts";
-export { BREAKER_PROBES, LEVELS } from "./gate/constants.ts";
+export { BREAKER_PROBES, LEVELS, RAMP_MS } from "./gate/constants.ts";
 export { LAST_RANK } from "./gate/scripts/ranks.ts";
 export {
   levelOf,
