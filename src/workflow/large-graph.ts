@@ -186,7 +186,7 @@ function nodeOf(
 }
 
 function cut(text: string): string {
-  const letters = [...text];
+  const letters = Array.from(text);
   return letters.length <= MAX_LABEL_CHARS
     ? text
     : `${letters.slice(0, MAX_LABEL_CHARS / 2 - 1).join("")}…${letters.slice(-MAX_LABEL_CHARS / 2).join("")}`;
