@@ -136,6 +136,7 @@ function shapesOf(tools: readonly string[]): Shapes {
       visits: Object.fromEntries(own.map((tool) => [tool, 1])),
       before: Object.fromEntries(own.map((tool, at) => [tool, own.slice(0, at)])),
       steps: own.map((tool, at) => [tool, at === 0 ? [] : [at - 1]] as const),
+      target: "balanced",
     };
   }
   return shapes;

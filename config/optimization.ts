@@ -1,5 +1,18 @@
 /** What the optimizer goes by; sources and reasons are in docs/optimizer.md. */
 
+/** What a workflow, or a plan of the optimizer, aims at (R9, R116). */
+export const TARGETS = [
+  "performance",
+  "efficiency",
+  "reliability",
+  "cost",
+  "user_experience",
+  "balanced",
+] as const;
+export type Target = (typeof TARGETS)[number];
+/** What a workflow aims at that does not say. */
+export const DEFAULT_TARGET = "balanced" satisfies Target;
+
 /** How often the optimizer looks at what was sampled; a window of samples is as long. Milliseconds. */
 export const PASS_MS = 5_000;
 

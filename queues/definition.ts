@@ -1,4 +1,4 @@
-import type { Json } from "../config/index.ts";
+import type { Json, Target } from "../config/index.ts";
 
 /** Version of {@link RunDefinition} and of the payloads; a worker refuses what it does not know. */
 export const PAYLOAD_VERSION = 2;
@@ -166,6 +166,8 @@ export interface RunDefinition {
   readonly timeoutMs: number;
   /** How urgent its runs are, unless somebody says otherwise. Default: 5. */
   readonly priority?: number;
+  /** What its runs aim at. Default: balanced. */
+  readonly target?: Target;
   /** JSON Schema of the run's input. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly steps: Readonly<Record<string, StepDefinition>>;

@@ -2,14 +2,33 @@ import type { Redis } from "ioredis";
 
 import { withinDeadline } from "./connection/index.ts";
 import type { Keys } from "./names.ts";
-import { parseStepRecord, type RunState, type StepRecord } from "./runs/run-record.ts";
+import {
+  parseStepRecord,
+  shownAs,
+  slotOf,
+  type RunState,
+  type StepRecord,
+} from "./runs/run-record.ts";
 
 /** One transition, as soon as it is written. */
 export type Transition =
-  | { readonly type: "step"; readonly shown: string; readonly record: StepRecord }
+  | {
+      readonly type: "step";
+      readonly shown: string;
+      /** It is the record of the call that undoes the step. */
+      readonly undo?: true;
+      readonly record: StepRecord;
+    }
   | { readonly type: "run"; readonly state: RunState }
   /** The connection was away: transitions may have been missed, so read the record again. */
   | { readonly type: "gap" };
+
+/** What a transition is about: a step, an item of it (`each[3]`), or what undoes either (`each.3.undo` as it is told). */
+function subjectOf(word: string): { readonly shown: string; readonly undo?: true } {
+  if (!word.endsWith(".undo")) return { shown: word };
+  const { stepId, item } = slotOf(word);
+  return { shown: shownAs(stepId, item), undo: true };
+}
 
 type Listener = (transition: Transition) => void;
 
@@ -71,7 +90,7 @@ export class RunEvents {
     const transition: Transition =
       kind === "r"
         ? { type: "run", state: first as RunState }
-        : { type: "step", shown: first, record: parseStepRecord(rest.join("\n")) };
+        : { type: "step", ...subjectOf(first), record: parseStepRecord(rest.join("\n")) };
     for (const listener of listeners) listener(transition);
   }
 

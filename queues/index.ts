@@ -1,7 +1,7 @@
 /** The door of queues/: all a process needs to add and observe jobs. */
 export { Canaries, type CanaryRecord, type CanaryResult } from "./canary.ts";
 export { abortedState, cancelRun, forgetRun, hurry, resumeCancel } from "./lifecycle/cancel.ts";
-export { conclude, concludeUndone, enqueueUndo, type Compensated } from "./lifecycle/conclude.ts";
+export { conclude, concludeUndone, enqueueUndo } from "./lifecycle/conclude.ts";
 export { decideStep, deliverEvent } from "./lifecycle/decide.ts";
 export {
   isControlStep,
@@ -110,7 +110,13 @@ export {
 } from "./gate/observed.ts";
 export type { Acquired, CallClass, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { listed, type Shown } from "./gate/tables.ts";
-export { BREAKER_PROBES, DECLARED_MESSAGE, LEVELS, SIGN_OF_LIFE_MS } from "./gate/constants.ts";
+export {
+  BREAKER_PROBES,
+  DECLARED_MESSAGE,
+  LEVELS,
+  RAMP_MS,
+  SIGN_OF_LIFE_MS,
+} from "./gate/constants.ts";
 export { LAST_RANK } from "./gate/scripts/ranks.ts";
 export {
   levelOf,

@@ -27,7 +27,6 @@ export {
   openRedis,
   type OpenRedis,
   RUN_STATES,
-  type Compensated,
   type RunState,
   type StepError,
   type StepState,
@@ -35,7 +34,7 @@ export {
   type WorkerInfo,
 } from "../queues/index.ts";
 export { prepare } from "./prepare.ts";
-export type { EpochView, WidthChange } from "./run-course.ts";
+export type { Compensated, EpochView, WidthChange } from "./run-course.ts";
 export type { RunSummary, RunView } from "./run-view.ts";
 export type { PlannedTimesForm } from "./registry/planned-times.ts";
 export type { ScheduleForm } from "./registry/schedule-form.ts";

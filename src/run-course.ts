@@ -4,11 +4,16 @@ import {
   parseStepRecord,
   shownAs,
   slotOf,
-  type Compensated,
+  takeOversOf,
+  type RunDefinition,
   type RunHeader,
   type Runs,
   type RunState,
+  type StepError,
+  type StepRecord,
+  type StepState,
   type StepView,
+  type TakeOver,
 } from "../queues/index.ts";
 import type { RunView } from "./run-view.ts";
 
@@ -35,6 +40,22 @@ export interface WidthChange {
   readonly failed: number;
 }
 
+/** How the call that undoes a completed one went, or how far it is. Times are ISO 8601 with milliseconds. */
+export interface Compensated {
+  /** What is undone; the items of a forEach as `<id>[i]`. */
+  readonly step: string;
+  /** The tool that undoes it. */
+  readonly tool?: string;
+  readonly state: StepState;
+  readonly attempts: number;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly takeOvers?: readonly TakeOver[];
+  readonly error?: StepError;
+  /** Why it was not made. */
+  readonly reason?: string;
+}
+
 type Course = Pick<
   RunView,
   "admittedAt" | "pausedBy" | "stillRunning" | "epochs" | "compensation" | "width"
@@ -55,6 +76,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 export async function readCourse(
   runs: Runs,
   header: RunHeader,
+  definition: RunDefinition,
   steps: Readonly<Record<string, StepView>>,
 ): Promise<Course> {
   const { runId, state, width } = header;
@@ -73,7 +95,9 @@ export async function readCourse(
       ? { stillRunning: Object.keys(steps).filter((id) => steps[id]?.state === "running") }
       : {}),
     ...(epochs ? { epochs: readJson<StoredEpoch[]>(epochs).map(epochView) } : {}),
-    ...(undoing ? { compensation: await undone(runs, runId, readJson<string[]>(undoing)) } : {}),
+    ...(undoing
+      ? { compensation: await undone(runs, runId, definition, readJson<string[]>(undoing)) }
+      : {}),
     ...(width === undefined
       ? {}
       : {
@@ -93,15 +117,38 @@ function epochView({ finishedAtMs, resumedAtMs, ...rest }: StoredEpoch): EpochVi
 async function undone(
   runs: Runs,
   runId: string,
+  { steps }: RunDefinition,
   slots: readonly string[],
 ): Promise<readonly Compensated[]> {
-  const texts = await runs.fields(
-    runId,
-    slots.map((one) => FIELDS.record(`${one}.undo`)),
-  );
+  const [taken, ...texts] = await runs.fields(runId, [
+    FIELDS.takeOvers,
+    ...slots.map((one) => FIELDS.record(`${one}.undo`)),
+  ]);
   return slots.map((one, index) => {
     const { stepId, item } = slotOf(one);
-    const { state, error } = parseStepRecord(texts[index]);
-    return { step: shownAs(stepId, item), state, ...(error === undefined ? {} : { error }) };
+    const record = parseStepRecord(texts[index]);
+    const of = { stepId, ...(item === undefined ? {} : { item }), undo: true };
+    const takeOvers = takeOversOf(taken, { ...of, sinceMs: record.startedAtMs });
+    return compensated(shownAs(stepId, item), record, takeOvers, steps[stepId]?.compensate?.tool);
   });
+}
+
+/** A record of what undoes a call, as people and programs see it. */
+export function compensated(
+  step: string,
+  { state, attempts, startedAtMs, finishedAtMs, error, reason }: StepRecord,
+  takeOvers: readonly TakeOver[] = [],
+  tool?: string,
+): Compensated {
+  return {
+    step,
+    ...(tool === undefined ? {} : { tool }),
+    state,
+    attempts,
+    startedAt: startedAtMs === null ? null : iso(startedAtMs),
+    finishedAt: finishedAtMs === null ? null : iso(finishedAtMs),
+    ...(takeOvers.length === 0 ? {} : { takeOvers }),
+    ...(error === undefined ? {} : { error }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }

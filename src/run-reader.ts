@@ -48,11 +48,17 @@ export class RunReader {
     return readRun(parts, found.header, found.definition, { outputs });
   }
 
-  /** The take-overs of one step or item, since it began. */
-  async takeOvers(runId: string, shown: string, record: StepRecord): Promise<readonly TakeOver[]> {
+  /** The take-overs of one step or item, or of what undoes it, since it began. */
+  async takeOvers(
+    runId: string,
+    shown: string,
+    record: StepRecord,
+    undo: boolean,
+  ): Promise<readonly TakeOver[]> {
     const [text] = await this.#runs.fields(runId, [FIELDS.takeOvers]);
     return takeOversOf(text, {
       ...slotOf(shown.replace(/\[(\d+)\]$/, ".$1")),
+      undo,
       sinceMs: record.startedAtMs,
     });
   }

@@ -1,9 +1,8 @@
-import type { Json } from "../config/index.ts";
+import type { Json, Target } from "../config/index.ts";
 import {
   FIELDS,
   jobOf,
   placesOf,
-  type Compensated,
   parseStepRecord,
   PENDING,
   shownAs,
@@ -22,7 +21,7 @@ import {
   type Values,
 } from "../queues/index.ts";
 import { eligibleAtMs } from "./eligible.ts";
-import { readCourse, type EpochView, type WidthChange } from "./run-course.ts";
+import { readCourse, type Compensated, type EpochView, type WidthChange } from "./run-course.ts";
 
 /** A run in a list. Times are ISO 8601 with milliseconds. */
 export interface RunSummary {
@@ -34,6 +33,8 @@ export interface RunSummary {
   readonly finishedAt: string | null;
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
+  /** What its workflow aims at. */
+  readonly target: Target;
   /** How often it was resumed after it had ended. */
   readonly epoch: number;
   /** The step of another run that it works for. */
@@ -75,6 +76,7 @@ export function summaryOf(header: RunHeader): RunSummary {
     startedAt: iso(header.startedAtMs),
     finishedAt: iso(header.finishedAtMs),
     priority: header.priority,
+    target: header.target,
     epoch: header.epoch,
     ...(header.parent === undefined
       ? {}
@@ -172,6 +174,6 @@ export async function readRun(
     tenant: header.tenant,
     actor: header.actor,
     correlationId: header.correlationId,
-    ...(await readCourse(runs, header, steps)),
+    ...(await readCourse(runs, header, definition, steps)),
   };
 }

@@ -278,8 +278,12 @@ export class Tutti implements AsyncDisposable {
   watch(runId: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RunEvent> {
     const reader = {
       run: () => this.get(runId),
-      takeOvers: (shown: string, record: StepRecord) =>
-        this.#soon(this.#reader.takeOvers(runId, shown, record)),
+      takeOvers: (shown: string, record: StepRecord, undo: boolean) =>
+        this.#soon(this.#reader.takeOvers(runId, shown, record, undo)),
+      undoTool: async (shown: string) => {
+        const { steps } = await this.#soon(this.#reader.definition(runId));
+        return steps[shown.replace(/\[\d+\]$/, "")]?.compensate?.tool;
+      },
     };
     return new RunWatch(this.#events, runId, reader, options.signal);
   }

@@ -7,6 +7,7 @@ import {
   type TakeOver,
   type Transition,
 } from "../queues/index.ts";
+import { compensated, type Compensated } from "./run-course.ts";
 import { stepView, type RunView } from "./run-view.ts";
 
 /** How long nothing is heard of a run before its record is read again. Milliseconds. */
@@ -23,13 +24,17 @@ export type RunEvent =
       readonly stepId: string;
       readonly step: StepView;
     }
+  /** What undoes a completed step or item went on: as in the run's `compensation`. */
+  | { readonly type: "compensation"; readonly runId: string; readonly compensation: Compensated }
   /** The run changed its state. An end is the last event. */
   | { readonly type: "run"; readonly runId: string; readonly state: RunState };
 
 /** What a watch reads of the record. */
 export interface WatchReader {
   run(): Promise<RunView>;
-  takeOvers(shown: string, record: StepRecord): Promise<readonly TakeOver[]>;
+  takeOvers(shown: string, record: StepRecord, undo: boolean): Promise<readonly TakeOver[]>;
+  /** The tool that undoes a step. */
+  undoTool(shown: string): Promise<string | undefined>;
 }
 
 /** Follows one run: joins the record and the transitions into one stream without gaps. */
@@ -107,6 +112,8 @@ export class RunWatch implements AsyncIterable<RunEvent> {
       case "run":
         return { type: "run", runId, state: transition.state };
       case "step":
+        if (transition.undo === true)
+          return { type: "compensation", runId, compensation: await this.#compensated(transition) };
         return {
           type: "step",
           runId,
@@ -120,16 +127,34 @@ export class RunWatch implements AsyncIterable<RunEvent> {
     const run = await this.#reader.run();
     for (const [id, { takeOvers }] of Object.entries(run.steps))
       if (takeOvers !== undefined) this.#takeOvers.set(id, takeOvers);
+    for (const { step, takeOvers } of run.compensation ?? [])
+      if (takeOvers !== undefined) this.#takeOvers.set(`undo ${step}`, takeOvers);
     return run;
   }
 
-  async #step({ shown, record }: Extract<Transition, { type: "step" }>): Promise<StepView> {
-    // A transition says how many there were; what is known of them stands in the run's record.
-    if ((record.losses ?? 0) > (this.#takeOvers.get(shown)?.length ?? 0))
-      this.#takeOvers.set(shown, await this.#reader.takeOvers(shown, record));
-    return stepView(record, undefined, undefined, undefined, this.#takeOvers.get(shown));
+  async #step(transition: StepTransition): Promise<StepView> {
+    const takeOvers = await this.#taken(transition);
+    return stepView(transition.record, undefined, undefined, undefined, takeOvers);
+  }
+
+  async #compensated(transition: StepTransition): Promise<Compensated> {
+    const { shown, record } = transition;
+    const takeOvers = await this.#taken(transition);
+    return compensated(shown, record, takeOvers, await this.#reader.undoTool(shown));
+  }
+
+  /** A transition says how many there were; what is known of them stands in the run's record. */
+  async #taken({ shown, undo, record }: StepTransition): Promise<readonly TakeOver[]> {
+    const key = undo === true ? `undo ${shown}` : shown;
+    const known = this.#takeOvers.get(key) ?? [];
+    if ((record.losses ?? 0) <= known.length) return known;
+    const found = await this.#reader.takeOvers(shown, record, undo === true);
+    this.#takeOvers.set(key, found);
+    return found;
   }
 }
+
+type StepTransition = Extract<Transition, { type: "step" }>;
 
 function endsWatch(event: RunEvent): boolean {
   switch (event.type) {
@@ -138,6 +163,7 @@ function endsWatch(event: RunEvent): boolean {
     case "run":
       return !isOpen(event.state);
     case "step":
+    case "compensation":
       return false;
   }
 }

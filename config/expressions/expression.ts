@@ -213,21 +213,56 @@ export function parseExpression(source: string, scope: Scope, itemName = "item")
       try {
         return toJson(evaluate(variables, budget), budget);
       } catch (thrown) {
-        throw toTuttiError(thrown, source);
+        throw toTuttiError(thrown, source, withoutOutput(references.steps, variables));
       }
     },
   };
 }
 
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null
+    ? Object.getOwnPropertyDescriptor(value, name)?.value
+    : undefined;
+
+const HOW_IT_ENDED: Readonly<Record<string, string>> = {
+  skipped: "was skipped",
+  cancelled: "was cancelled",
+  failed: "failed",
+};
+
+/** The steps that an expression reads and that have no output, each with how that came. */
+function withoutOutput(
+  ids: ReadonlySet<string>,
+  { steps }: Readonly<Record<string, unknown>>,
+): { readonly step: string; readonly state: string }[] {
+  return [...ids].flatMap((step) => {
+    const view = fieldOf(steps, step);
+    const state = fieldOf(view, "state");
+    if (typeof state !== "string" || fieldOf(view, "output") !== undefined) return [];
+    return [{ step, state }];
+  });
+}
+
 /** Why an expression has no value, as an error of ours. What is a fault of ours stays what it is. */
-function toTuttiError(thrown: unknown, source: string): unknown {
+function toTuttiError(
+  thrown: unknown,
+  source: string,
+  lacking: readonly { readonly step: string; readonly state: string }[],
+): unknown {
   const place = `\${{ ${shortened(source)} }}`;
   if (thrown instanceof LimitExceeded)
     return new TuttiError("work_limit_exceeded", `${place}: ${thrown.message}`, {
       cause: thrown,
       details: { limit: thrown.limit, max: thrown.max },
     });
-  if (thrown instanceof Fault)
-    return new TuttiError("reference_missing", `${place}: ${thrown.message}`, { cause: thrown });
+  if (thrown instanceof Fault) {
+    const why = lacking.map(
+      ({ step, state }) => `; step ${step} ${HOW_IT_ENDED[state] ?? `is ${state}`}`,
+    );
+    return new TuttiError("reference_missing", `${place}: ${thrown.message}${why.join("")}`, {
+      cause: thrown,
+      ...(lacking.length === 0 ? {} : { details: { withoutOutput: lacking } }),
+    });
+  }
   return thrown;
 }

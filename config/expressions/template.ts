@@ -1,5 +1,5 @@
 import type { Json } from "../documents/json.ts";
-import { TuttiError } from "../errors.ts";
+import { isTuttiError, TuttiError } from "../errors.ts";
 import { Budget } from "./budget.ts";
 import { parseExpression, type Expression, type References, type Scope } from "./expression.ts";
 import { literalAt } from "./literals.ts";
@@ -92,6 +92,28 @@ interface Collected {
   readonly write: WriteValue;
 }
 
+/** Where a text stands in a value: `report.lines[2]`. */
+const fieldOf = (at: string, key: string | number): string =>
+  typeof key === "number"
+    ? `${at}[${key}]`
+    : WORD.test(key)
+      ? `${at}.${key}`
+      : `${at}[${JSON.stringify(key)}]`;
+const WORD = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+
+/** The same, of a value that has a name: an error says which field of it has no value. */
+function placed(render: Render, field: string): Render {
+  return (variables, budget) => {
+    try {
+      return render(variables, budget);
+    } catch (thrown) {
+      if (!isTuttiError(thrown)) throw thrown;
+      const { code, message, details, cause } = thrown;
+      throw new TuttiError(code, `${field}: ${message}`, { details: { ...details, field }, cause });
+    }
+  };
+}
+
 function compileText(text: string, found: Collected): Render {
   const parts = split(text, found.scope, found.itemName);
   for (const part of parts) {
@@ -116,18 +138,22 @@ function compileText(text: string, found: Collected): Render {
       .join("");
 }
 
-function compileValue(value: Json, found: Collected, depth: number): Render {
+/** `at`: where the value stands; null: in no value with a name. */
+function compileValue(value: Json, found: Collected, depth: number, at: string | null): Render {
   if (depth > MAX_DEPTH)
     throw new TuttiError("expression_invalid", `nested deeper than ${MAX_DEPTH} levels`);
-  if (typeof value === "string") return compileText(value, found);
+  if (typeof value === "string") {
+    const render = compileText(value, found);
+    return at === null ? render : placed(render, at);
+  }
   if (value === null || typeof value !== "object") return () => value;
+  const inner = (one: Json, key: string | number): Render =>
+    compileValue(one, found, depth + 1, at === null ? null : fieldOf(at, key));
   if (Array.isArray(value)) {
-    const items = value.map((one: Json) => compileValue(one, found, depth + 1));
+    const items = value.map((one: Json, index) => inner(one, index));
     return (variables, budget) => items.map((render) => render(variables, budget));
   }
-  const fields = Object.entries(value).map(
-    ([key, one]) => [key, compileValue(one, found, depth + 1)] as const,
-  );
+  const fields = Object.entries(value).map(([key, one]) => [key, inner(one, key)] as const);
   return (variables, budget) =>
     Object.fromEntries(fields.map(([key, render]) => [key, render(variables, budget)]));
 }
@@ -136,14 +162,15 @@ function compileValue(value: Json, found: Collected, depth: number): Render {
  * Compiles a JSON value with expressions in it.
  *
  * `itemName` is what the item of a forEach is called. `write` puts values inside longer text; default:
- * texts as they are, all else as JSON.
+ * texts as they are, all else as JSON. `name` is what the value is called in errors, which then begin with the field that
+ * has no value, as in `output.report.lines[2]`; default: it is not named.
  *
  * @throws TuttiError `expression_invalid`.
  */
 export function compileTemplate(
   value: Json,
   scope: Scope,
-  options: { readonly itemName?: string; readonly write?: WriteValue } = {},
+  options: { readonly itemName?: string; readonly write?: WriteValue; readonly name?: string } = {},
 ): Template {
   const found: Collected = {
     scope,
@@ -154,7 +181,7 @@ export function compileTemplate(
     dynamic: false,
     readsInput: false,
   };
-  const render = compileValue(value, found, 0);
+  const render = compileValue(value, found, 0, options.name ?? null);
   const { steps, secrets, dynamic, readsInput } = found;
   return {
     steps,

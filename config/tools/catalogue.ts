@@ -8,6 +8,7 @@ import { compileSchema } from "../schemas/schema-check.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
 import { checkToolLimits, type BudgetSpec } from "./limits.ts";
 import { ToolRegistry, type ToolEntry } from "./registry.ts";
+import { tellOnce, withoutRetired, type Tell } from "./retired.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
 /** Fewer tools than this mean that the shipped catalogue is not whole (R20). */
@@ -23,6 +24,8 @@ export interface CatalogueOptions {
   readonly shipped?: boolean;
   /** Fewer tools than this are an error. Default: 46 with the shipped catalogue, 0 without. */
   readonly minTools?: number;
+  /** Is told, once a process, of fields that nothing goes by any more. Default: a warning of the process. */
+  readonly tell?: Tell;
 }
 
 /** Paths of the shipped catalogue's files. */
@@ -80,7 +83,11 @@ function* checkFile(file: CatalogueFile, document: SourceDocument): Generator<Is
   }
 }
 
-function parseFile(text: string, name: string): { file: CatalogueFile; document: SourceDocument } {
+function parseFile(
+  text: string,
+  name: string,
+  tell?: Tell,
+): { file: CatalogueFile; document: SourceDocument } {
   let document: SourceDocument;
   try {
     document = parseDocument(text, name);
@@ -92,7 +99,9 @@ function parseFile(text: string, name: string): { file: CatalogueFile; document:
       ),
     );
   }
-  const parsed = catalogueFile.safeParse(document.data);
+  const { data, notice } = withoutRetired(document);
+  if (notice !== null) tellOnce(notice, tell);
+  const parsed = catalogueFile.safeParse(data);
   if (!parsed.success)
     throw new ValidationError(issuesOf(parsed.error, "catalogue_invalid", document));
   return { file: parsed.data, document };
@@ -111,10 +120,11 @@ export interface CatalogueParts {
  * for those of all. References between tools and to budgets are not checked here: they may be in other files.
  *
  * @param name Name of the text in messages.
+ * @param tell Is told of fields that nothing goes by any more. Default: a warning of the process.
  * @throws ValidationError `catalogue_invalid` with every problem and its position.
  */
-export function catalogueParts(text: string, name: string): CatalogueParts {
-  const { file, document } = parseFile(text, name);
+export function catalogueParts(text: string, name: string, tell?: Tell): CatalogueParts {
+  const { file, document } = parseFile(text, name, tell);
   const issues = [...checkFile(file, document)];
   if (issues.length > 0) throw new ValidationError(issues);
   const { version } = file;
@@ -149,14 +159,14 @@ function unreadable(path: string, thrown: unknown): ValidationError {
   return new ValidationError([{ code: "catalogue_invalid", message, path: [], position }]);
 }
 
-function readParts(path: string): CatalogueParts {
+function readParts(path: string, tell?: Tell): CatalogueParts {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (thrown) {
     throw unreadable(path, thrown);
   }
-  return catalogueParts(text, path);
+  return catalogueParts(text, path, tell);
 }
 
 /**
@@ -171,7 +181,7 @@ export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
   const registry = new ToolRegistry();
   for (const path of [...(shipped ? shippedCatalogueFiles() : []), ...files]) {
     try {
-      const { tools, budgets, version } = readParts(path);
+      const { tools, budgets, version } = readParts(path, options.tell);
       for (const entry of tools) registry.replace(entry);
       for (const [budget, spec] of Object.entries(budgets))
         registry.replaceBudget(budget, spec, version);

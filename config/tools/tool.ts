@@ -128,15 +128,10 @@ export const toolSpec = z.strictObject({
     .strictObject({
       responseTimeMs: z.number().positive(),
       reliability: z.number().min(0).max(1).default(1),
-      throughputPerMinute: z.number().positive().optional(),
     })
     .optional(),
   integrationPoints: z.array(z.string()).default([]),
   securityLevel: z.enum(SECURITY_LEVELS).default("standard"),
-  enterpriseReady: z.boolean().default(false),
-  aiEnhanced: z.boolean().default(false),
-  /** Which part of the shipped catalogue the tool belongs to. */
-  tier: z.string().optional(),
   effect: z.enum(EFFECTS).default("external"),
   /** Whether calling twice with the same input does no more than calling once. Decides retries and restarts. */
   idempotent: z.boolean().default(false),

@@ -110,7 +110,7 @@ class Results {
   async output(source: Json | undefined): Promise<{ value?: string; error?: StepError }> {
     if (source === undefined) return {};
     try {
-      const template = compileTemplate(source, "result");
+      const template = compileTemplate(source, "result", { name: "output" });
       const value = template.render(await this.#variables(template), this.#budget);
       return { value: await this.#engine.values.put(this.#job.runId, "output", value) };
     } catch (thrown) {

@@ -99,7 +99,12 @@ function compileStep(definition: StepDefinition): CompiledStep {
     ...(wait === undefined ? {} : { wait }),
     ...(compensate === undefined
       ? {}
-      : { undo: compileTemplate(compensate.with, "undo", { itemName: forEach?.as ?? "item" }) }),
+      : {
+          undo: compileTemplate(compensate.with, "undo", {
+            itemName: forEach?.as ?? "item",
+            name: "compensate.with",
+          }),
+        }),
     others,
     preconditions,
     postconditions,
@@ -112,8 +117,8 @@ function compileStep(definition: StepDefinition): CompiledStep {
 
 function compileInput(source: Json, forEach: StepDefinition["forEach"]): Template {
   return forEach === undefined
-    ? compileTemplate(source, "step")
-    : compileTemplate(source, "item", { itemName: forEach.as });
+    ? compileTemplate(source, "step", { name: "with" })
+    : compileTemplate(source, "item", { itemName: forEach.as, name: "with" });
 }
 
 function conditionsOf(

@@ -1,3 +1,5 @@
+import type { Target } from "../../config/index.ts";
+
 /** What the gate is built with; sources and reasons are in docs/gate.md. */
 
 /** A grant that was pushed to a process is taken back when the process has not come for it. Milliseconds. */
@@ -19,6 +21,23 @@ export const DRAIN_MS = 30_000;
  * that: nobody starves behind urgent work that never ends. Milliseconds.
  */
 export const AGE_MS = 60_000;
+/**
+ * Of runs of a tenant that are equally urgent, which goes first by what it aims at: what somebody waits for, what wants to
+ * be done soon, what must not fail, all else, what is not to be idle, what only has to be done at some time.
+ */
+export const TARGETS_FIRST_TO_LAST = [
+  "user_experience",
+  "performance",
+  "reliability",
+  "balanced",
+  "efficiency",
+  "cost",
+] as const satisfies readonly Target[];
+/**
+ * A run goes before those of the next target that began up to so many runs earlier: more than are at work at once, as
+ * shipped, and not so many that a run which began long ago would wait behind all that comes. Runs.
+ */
+export const TARGET_LEAD_RUNS = 12;
 /** Turns at a queue, a budget or a machine are forgotten when no two tenants have met there for this long. Milliseconds. */
 export const TURNS_KEPT_MS = 60_000;
 /** Tenants of a queue that are compared for one call, one after another if there are more. */

@@ -21,13 +21,6 @@ import { enqueueRuns } from "./start.ts";
 /** What the end of a run needs to know of it. */
 type RunFacts = Pick<FoundRun, "address" | "definition" | "abort">;
 
-/** How a compensation went. */
-export interface Compensated {
-  readonly step: string;
-  readonly state: string;
-  readonly error?: StepError;
-}
-
 /**
  * Ends a run of which every step has ended: what has to be undone is undone first. Returns the state
  * now, `compensating` among them; null when there is no such run.
@@ -69,13 +62,11 @@ export async function concludeUndone(parts: RunParts, runId: string): Promise<Ru
     runId,
     slots.map((one) => FIELDS.record(`${one}.undo`)),
   );
-  const compensation = slots.map((one, index): Compensated => {
+  const compensation = slots.map((one, index) => {
     const { stepId, item } = slotOf(one);
     const { state, error } = parseStepRecord(texts[index]);
-    const step = shownAs(stepId, item);
-    return { step, state, ...(error === undefined ? {} : { error }) };
+    return { step: shownAs(stepId, item), state, error };
   });
-  await parts.runs.note(runId, FIELDS.compensation, JSON.stringify(compensation));
   const bad = compensation.filter(({ state }) => state !== "completed");
   const ended = readJson<RunEnding>(ending);
   if (bad.length === 0) return finishRun(parts, run, ended);

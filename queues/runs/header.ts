@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { DEFAULT_PRIORITY, readJson } from "../../config/index.ts";
+import { DEFAULT_PRIORITY, DEFAULT_TARGET, readJson, type Target } from "../../config/index.ts";
 import { LAST_RANK } from "../gate/scripts/ranks.ts";
 import type { Identity } from "../jobs.ts";
 import type { ParentStep, RunHeader, RunState, StepError } from "./run-record.ts";
@@ -26,6 +26,7 @@ const HEADER = [
   "rank",
   "parent",
   "width",
+  "target",
 ] as const;
 
 /** Reads what a run is, and more fields of its record; null when there is nothing under the key. */
@@ -50,6 +51,7 @@ export async function readHeader(
     rank,
     parent,
     width,
+    target,
     ...more
   ] = await redis.hmget(key, ...HEADER, ...fields);
   if (!state || !hash || !workflowId || !identity) return null;
@@ -66,6 +68,7 @@ export async function readHeader(
     ...(error ? { error: readJson<StepError>(error) } : {}),
     ...(unmet ? { unmetCriteria: readJson<string[]>(unmet) } : {}),
     priority: Number(priority ?? DEFAULT_PRIORITY),
+    target: (target as Target | null) ?? DEFAULT_TARGET,
     rank: rank ? Number(rank) : LAST_RANK,
     ...(parent ? { parent: readJson<ParentStep>(parent) } : {}),
     ...(width ? { width: Number(width) } : {}),

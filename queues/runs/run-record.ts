@@ -1,4 +1,4 @@
-import type { Json } from "../../config/index.ts";
+import type { Json, Target } from "../../config/index.ts";
 import type { Identity } from "../jobs.ts";
 import type { TakeOver } from "./take-overs.ts";
 
@@ -172,6 +172,8 @@ export interface RunHeader extends Identity {
   readonly unmetCriteria?: readonly string[];
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
+  /** What its workflow aims at. */
+  readonly target: Target;
   /** BullMQ's priority of its jobs: whose they are, how urgent, and its turn. Known when it has begun. */
   readonly rank: number;
   /** The step of another run that this one works for. */
@@ -220,10 +222,9 @@ export const FIELDS = {
   takeOvers: "takeOvers",
   /** The steps of the current epoch, when the run was resumed: JSON list of ids. */
   reopened: "reopened",
-  /** The ending that waits until everything is undone, the slots that are, and how that went: JSON. */
+  /** The ending that waits until everything is undone, and the slots that are: JSON. */
   ending: "ending",
   undoing: "undoing",
-  compensation: "compensation",
   /** A step that has one of the places of a run in mode `adaptive`. */
   place: (name: string): string => `g:${name}`,
   /** The most items that a forEach ever had, when it was resumed with fewer. */

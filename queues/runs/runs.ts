@@ -149,6 +149,7 @@ export class Runs {
       ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
       ...(definition.parks === true ? { parks: "1" } : {}),
       ...(definition.width === undefined ? {} : { width: String(definition.width) }),
+      ...(definition.target === undefined ? {} : { target: definition.target }),
     };
     const send = (text: string) =>
       this.#commands.tuttiCreateRun(

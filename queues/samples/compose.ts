@@ -57,15 +57,27 @@ export function composeSample(
     tools: Object.fromEntries(tools),
     machines: Object.fromEntries(machines),
     admitted: seen.admitted,
+    ...(before.unseen === undefined ? {} : { unseen: before.unseen }),
   };
 }
 
-/** What the next sample has to know of this moment. */
-export function remember({ now, queues, blocked }: Seen): Remembered {
+/** What the next sample has to know of this moment; `missed`: of what no sample tells, when none was made. */
+export function remember(
+  { now, queues, blocked, admitted }: Seen,
+  missed?: { readonly before: Remembered | null },
+): Remembered {
   const waiting = Object.entries(queues)
     .filter(([, [count]]) => count > 0)
     .map(([name, [count]]) => [name, count] as const);
-  return { atMs: now, waiting: Object.fromEntries(waiting), blocked };
+  const unseen = missed === undefined ? {} : { ...missed.before?.unseen };
+  if (missed !== undefined)
+    for (const [hash, runs] of Object.entries(admitted)) unseen[hash] = (unseen[hash] ?? 0) + runs;
+  return {
+    atMs: now,
+    waiting: Object.fromEntries(waiting),
+    blocked,
+    ...(Object.keys(unseen).length === 0 ? {} : { unseen }),
+  };
 }
 
 function byTool(readings: readonly Reading[]): ReadonlyMap<string, Told> {

@@ -96,6 +96,8 @@ export interface Sample {
   readonly machines: Readonly<Record<string, MachineSample>>;
   /** Runs that were admitted in the interval, by the hash of their definition. */
   readonly admitted: Readonly<Record<string, number>>;
+  /** The same of the time before, in which nobody took samples. Default: none. */
+  readonly unseen?: Readonly<Record<string, number>>;
 }
 
 /** What the gate's script sees of queues and machines at one moment. */
@@ -119,4 +121,6 @@ export interface Remembered {
   readonly atMs: number;
   readonly waiting: Readonly<Record<string, number>>;
   readonly blocked: Readonly<Record<string, number>>;
+  /** Runs that were admitted while nobody took samples, by the hash of their definition. Default: none. */
+  readonly unseen?: Readonly<Record<string, number>>;
 }

@@ -94,7 +94,7 @@ export class Samples {
       samples,
       readings,
       process,
-      JSON.stringify(remember(seen)),
+      JSON.stringify(sample === null ? remember(seen, { before }) : remember(seen)),
       sample === null ? "" : JSON.stringify(sample),
       entries.at(-1)?.[0] ?? "",
     );

@@ -1,5 +1,6 @@
 import type { RunDefinition, Sample, TakeOver } from "../../queues/index.ts";
 import { turnsBefore } from "../eligible.ts";
+import type { Compensated } from "../run-course.ts";
 import type { RunView } from "../run-view.ts";
 import { namesInOrder } from "../workflow/dag.ts";
 import { savedBy, sequenceOf, unusedNeedsOf, type Pair } from "./independent.ts";
@@ -68,6 +69,10 @@ export interface RunAnalysis {
   readonly pathWaitMs: number;
   readonly pathRunMs: number;
   readonly steps: readonly StepTime[];
+  /** What was or is being undone, in this order; it begins when all steps have ended. */
+  readonly compensation?: readonly Compensated[];
+  /** From the begin of the first to the end of the last of that; null: none has begun, or one has not ended. */
+  readonly undoMs?: number | null;
   /** The largest first. */
   readonly recommendations: readonly Recommendation[];
 }
@@ -99,11 +104,24 @@ export function analyzeRun(
     pathWaitMs: sum(({ waitMs }) => waitMs),
     pathRunMs: sum(({ runMs }) => runMs),
     steps,
+    ...(view.compensation === undefined
+      ? {}
+      : { compensation: view.compensation, undoMs: spanOf(view.compensation) }),
     recommendations: [
       ...onPath.flatMap((one) => recommendationsOf(one, totalMs)),
       ...orderOf(ended, definition, totalMs),
     ].toSorted((a, b) => b.ms - a.ms),
   };
+}
+
+function spanOf(compensation: readonly Compensated[]): number | null {
+  const all = compensation.flatMap(({ startedAt, finishedAt }) =>
+    startedAt === null || finishedAt === null
+      ? []
+      : [[Date.parse(startedAt), Date.parse(finishedAt)] as const],
+  );
+  if (all.length === 0 || all.length < compensation.length) return null;
+  return Math.max(...all.map(([, to]) => to)) - Math.min(...all.map(([from]) => from));
 }
 
 type Timed = Omit<StepTime, "slackMs">;

@@ -3,9 +3,10 @@ import { stripVTControlCharacters } from "node:util";
 import type { Colors } from "picocolors/types.js";
 
 import { hasEnded, type StepState, type StepView } from "../../queues/index.ts";
+import type { Compensated } from "../run-course.ts";
 import type { RunEvent } from "../watch.ts";
 import { elapsed, type Writer } from "./output.ts";
-import { takeOverText } from "./run-text.ts";
+import { compensationText, takeOverText } from "./run-text.ts";
 
 /** Running steps shown at once; a workflow of a thousand would push everything else off the screen. */
 const SHOWN_STEPS = 12;
@@ -18,6 +19,8 @@ export class Progress {
   readonly #out: Writer;
   readonly #colors: Colors;
   readonly #steps = new Map<string, StepView>();
+  /** What undoes them, in the order in which it was heard of. */
+  readonly #undoing = new Map<string, Compensated>();
   #drawnLines = 0;
 
   constructor(out: Writer, colors: Colors) {
@@ -28,7 +31,9 @@ export class Progress {
   show(event: RunEvent): void {
     if (event.type === "snapshot") {
       for (const [id, step] of Object.entries(event.run.steps)) this.#set(id, step);
-    } else if (event.type === "step") this.#set(event.stepId, event.step);
+      for (const one of event.run.compensation ?? []) this.#undo(one);
+    } else if (event.type === "compensation") this.#undo(event.compensation);
+    else if (event.type === "step") this.#set(event.stepId, event.step);
     if (this.#out.isTTY === true) this.#draw();
   }
 
@@ -48,6 +53,19 @@ export class Progress {
     this.#steps.set(id, step);
     const quiet = step.state === "pending" || step.state === "running";
     if (changed && !quiet && this.#out.isTTY !== true) this.#out.write(`${this.#line(id, step)}\n`);
+  }
+
+  #undo(one: Compensated): void {
+    const before = this.#undoing.get(one.step)?.state;
+    if (before !== undefined && hasEnded(before) && !hasEnded(one.state)) return;
+    this.#undoing.set(one.step, one);
+    const quiet = one.state === "pending" || one.state === "running";
+    if (before !== one.state && !quiet && this.#out.isTTY !== true)
+      this.#out.write(`${this.#undoLine(one)}\n`);
+  }
+
+  #undoLine(one: Compensated): string {
+    return `${this.#colors[COLORS[one.state]](one.state.padEnd(9))} ${compensationText(one)}`;
   }
 
   #line(id: string, step: StepView): string {
@@ -70,8 +88,10 @@ export class Progress {
     );
     const ended = all.filter(([, step]) => hasEnded(step.state));
     const bad = ended.filter(([, step]) => step.state === "failed");
+    const undoing = [...this.#undoing.values()].filter(({ state }) => state !== "pending");
     const lines = [
       ...[...bad, ...open].slice(0, SHOWN_STEPS).map(([id, step]) => this.#line(id, step)),
+      ...undoing.slice(-SHOWN_STEPS).map((one) => this.#undoLine(one)),
       this.#colors.bold(`${ended.length}/${all.length} steps ended, ${open.length} running`),
     ];
     // Some pseudo-terminals say that they are 0 wide.

@@ -1,4 +1,5 @@
 import { silenceText, type StepError, type TakeOver } from "../../queues/index.ts";
+import type { Compensated } from "../run-course.ts";
 import type { RunView } from "../run-view.ts";
 import { elapsed, table } from "./output.ts";
 
@@ -51,6 +52,23 @@ export function takeOverText({ at, attempt, worker, silentMs }: TakeOver): strin
   return `${at} attempt ${attempt} was taken over: ${silenceText(worker, silentMs)}`;
 }
 
+/** How undoing a step went, or how far it is. */
+export function compensationText(one: Compensated): string {
+  const { step, tool, state, attempts, startedAt, finishedAt, error, reason, takeOvers } = one;
+  const time = elapsed(startedAt, finishedAt);
+  const last = takeOvers?.at(-1);
+  const why =
+    error === undefined
+      ? (reason ?? (last === undefined ? "" : takeOverText(last)))
+      : `${error.code}: ${error.message}`;
+  return [
+    `undoing ${step}${tool === undefined ? "" : ` by ${tool}`}: ${state}`,
+    time === "" ? "" : ` after ${time}`,
+    attempts > 1 ? `, attempt ${attempts}` : "",
+    why === "" ? "" : `: ${why}`,
+  ].join("");
+}
+
 /** A run for people: how it ended, what failed, what it gave. */
 export function runText(run: RunView): string {
   const lines = [
@@ -69,10 +87,7 @@ export function runText(run: RunView): string {
   const takenOver = Object.entries(run.steps).flatMap(([id, { takeOvers = [] }]) =>
     takeOvers.map((one) => `${id}: ${takeOverText(one)}`),
   );
-  const undone = (run.compensation ?? []).map(
-    ({ step, state, error }) =>
-      `undoing ${step}: ${state}${error === undefined ? "" : `: ${error.code}: ${error.message}`}`,
-  );
+  const undone = (run.compensation ?? []).map(compensationText);
   lines.push(
     ...failures,
     ...undone,

@@ -62,7 +62,8 @@ export function openConfig(cli: Cli, options: SessionOptions = {}): Config {
  */
 export function openCatalogue(cli: Cli, options: SessionOptions = {}): Catalogue {
   const config = openConfig(cli, options);
-  return { config, registry: loadCatalogue({ files: config.catalogues }) };
+  const tell = (notice: string): void => cli.say(notice);
+  return { config, registry: loadCatalogue({ files: config.catalogues, tell }) };
 }
 
 /**

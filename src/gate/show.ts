@@ -11,6 +11,7 @@ import {
   type Layer,
   type Level,
   type Shown,
+  RAMP_MS,
 } from "../../queues/index.ts";
 import { permitsOf, serviceOf, shareOf, stepOfJob, type Permit, type Service } from "./permits.ts";
 
@@ -104,6 +105,7 @@ export type TroubleView =
   | {
       readonly kind: "cool_down" | "ramp";
       readonly upstream: string;
+      /** When the pause is over; of a ramp: when it ends by itself, if calls that go well do not end it before. */
       readonly until: string;
       readonly allowed: number;
       readonly goal: number;
@@ -156,7 +158,7 @@ export function viewGate(shown: Shown, declarations: Declarations): GateView {
     ),
     tools: byName(shown.tools).map(([tool, text]) => toolView(shown, tool, text)),
     budgets: byName(shown.budgets).map(([name, text]) => budgetView(shown, name, text)),
-    troubles: byName(shown.troubles).map(([field, text]) => troubleView(shown, field, text)),
+    troubles: byName(shown.troubles).map(([field, text]) => troubleView(shown.now, field, text)),
     ...declarations,
   };
 }
@@ -295,16 +297,23 @@ function budgetView(shown: Shown, budget: string, text: string): BudgetView {
   };
 }
 
-function troubleView(shown: Shown, field: string, text: string): TroubleView {
+/** A trouble as it is kept, for people and programs. `nowMs`: Redis' clock. */
+export function troubleView(nowMs: number, field: string, text: string): TroubleView {
   const name = field.slice(2);
   if (field.startsWith("b:")) {
     const { s, until_, probes } = readJson<{ s: string; until_: number; probes: number }>(text);
-    const state = s === "half" || shown.now >= until_ ? "half_open" : "open";
+    const state = s === "half" || nowMs >= until_ ? "half_open" : "open";
     return { kind: "breaker", tool: name, state, until: iso(until_), probes };
   }
-  const { until_, allowed, goal } = readJson<{ until_: number; allowed: number; goal: number }>(
-    text,
-  );
-  const kind = shown.now < until_ ? "cool_down" : "ramp";
-  return { kind, upstream: name, until: iso(until_), allowed, goal };
+  const { at, until_, allowed, goal } = readJson<{
+    at: number;
+    until_: number;
+    allowed: number;
+    goal: number;
+  }>(text);
+  if (nowMs < until_)
+    return { kind: "cool_down", upstream: name, until: iso(until_), allowed, goal };
+  // A ramp after a breaker has no pause before it.
+  const endsMs = Math.max(at, until_) + RAMP_MS;
+  return { kind: "ramp", upstream: name, until: iso(endsMs), allowed, goal };
 }

@@ -12,6 +12,7 @@ import type { Finding } from "./findings/finding.ts";
 import type { Shapes } from "./findings/shape.ts";
 import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
 import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
+import { aimsOf, learnAims, type AimState, type Aims } from "./planning/aims.ts";
 import { trendOf, type Trend } from "./trend.ts";
 import {
   NO_CAPS,
@@ -43,6 +44,12 @@ export interface OptimizerState {
   /** What tools took within the last hour; none: the state is of an older version. */
   readonly bases?: Bases;
   readonly tuning: TuningState;
+  /** What runs aim at, how many windows ago a plan was made for that, and what it asked for. None: an older version's. */
+  readonly aims?: {
+    readonly asked: AimState;
+    readonly windows: number;
+    readonly planned: readonly Wish[];
+  };
   /** None: the state is of an older version. */
   readonly caps?: CapState;
   /** None: the state is of an older version. */
@@ -90,7 +97,7 @@ interface Lateness {
 }
 
 /** Reports of another version are not read: what they do not have nobody has to think of. */
-export const REPORT_VERSION = 3;
+export const REPORT_VERSION = 4;
 
 /** What one pass of the optimizer saw; the return value of its job. */
 export interface OptimizerReport {
@@ -119,6 +126,8 @@ export interface OptimizerReport {
   readonly forecasts: Readonly<Record<string, Forecast>>;
   /** What this pass changed, what it says of the change before, and what is still to be made of what was asked for. */
   readonly adjustments: Omit<Tuned, "state"> & { readonly wishes: readonly Wish[] };
+  /** Tools whose runs aim at something of their own, and what the last plan for that has asked for. */
+  readonly aims: { readonly targets: Aims; readonly planned: readonly Wish[] };
   /** Caps of services that the learner of the gate has moved, and what moves before did. */
   readonly caps: Pick<WatchedCaps, "learned" | "measured">;
   /** Tools whose results may be worth keeping, what could be spared most first. */
@@ -158,11 +167,14 @@ export function think(
   const found = findBottlenecks(state.findings, digest, facts.shapes);
   const unusual = findAnomalies(state.anomalies, anomalyInput(digest));
   const forecasts = learnArrivals(state.forecasts, digest);
+  const asked = learnAims(state.aims?.asked ?? {}, window, facts);
+  const aims = aimsOf(asked);
+  const planned = (state.aims?.planned ?? []).filter(({ tool, target }) => aims[tool] === target);
   const { state: tuning, ...adjustments } = tune(
     state.tuning,
     found.state.windows,
     found.findings,
-    { ...facts, coming: { forecasts, tools: found.state.tools } },
+    { ...facts, aims, coming: { forecasts, tools: found.state.tools } },
   );
   const { bases, ...degradation } = degradationOf(state.bases ?? {}, digest.tools, window);
   const { state: repeats, hints } = learnRepeats(state.repeats ?? {}, digest.tools, window.ms);
@@ -187,6 +199,7 @@ export function think(
       ],
       bases,
       tuning: { ...tuning, lastId },
+      aims: { asked, windows: (state.aims?.windows ?? 0) + 1, planned },
       caps,
       repeats,
       anomalies: unusual.state,
@@ -211,6 +224,7 @@ export function think(
       anomalies: unusual.anomalies,
       forecasts: foretold(forecasts),
       adjustments: { ...adjustments, wishes: tuning.wishes ?? [] },
+      aims: { targets: aims, planned },
       caps: moved,
       cacheHints: hints,
       alerts: {

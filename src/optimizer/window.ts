@@ -49,6 +49,8 @@ export interface Window {
   readonly machines: ReadonlyMap<string, MachineWindow>;
   /** Runs that were admitted, by the hash of their definition. */
   readonly admitted: Readonly<Record<string, number>>;
+  /** The same of the time before, in which nobody took samples. */
+  readonly unseen: Readonly<Record<string, number>>;
 }
 
 /** Makes one window of samples, the oldest first; null when there are none. */
@@ -64,14 +66,15 @@ export function windowOf(samples: readonly Sample[]): Window | null {
     samples: samples.length,
     tools: new Map([...tools].map((tool) => [tool, toolWindow(samples, tool, ms)])),
     machines: new Map(machines.map((name) => [name, machineWindow(samples, name)])),
-    admitted: admittedIn(samples),
+    admitted: sumOf(samples.map(({ admitted }) => admitted)),
+    unseen: sumOf(samples.map(({ unseen = {} }) => unseen)),
   };
 }
 
-function admittedIn(samples: readonly Sample[]): Record<string, number> {
+function sumOf(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sum: Record<string, number> = {};
-  for (const { admitted } of samples)
-    for (const [hash, count] of Object.entries(admitted)) sum[hash] = (sum[hash] ?? 0) + count;
+  for (const counts of all)
+    for (const [hash, count] of Object.entries(counts)) sum[hash] = (sum[hash] ?? 0) + count;
   return sum;
 }
 

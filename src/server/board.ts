@@ -16,7 +16,7 @@ const CONTROL_PREFIX = "tutti.";
  * @param queues asked at every request, because lanes come and go.
  */
 export function board(path: string, queues: () => Promise<readonly Queue[]>): RequestHandler {
-  const serverAdapter = new ExpressAdapter();
+  const serverAdapter = new InsideAdapter();
   serverAdapter.setBasePath(path);
   let adapters = new Map<Queue, BullMQAdapter>();
   const bullBoard = createBullBoard({
@@ -30,7 +30,7 @@ export function board(path: string, queues: () => Promise<readonly Queue[]>): Re
         overview: { groupByDelimiter: true },
         hideDocsLink: true,
         sortQueues: true,
-        // The interface would load its font from Google; nothing here talks to the outside.
+        // Without the font that the page would load from elsewhere.
         theme: { light: { "font-sans": SANS }, dark: { "font-sans": SANS } },
       },
     },
@@ -46,6 +46,30 @@ export function board(path: string, queues: () => Promise<readonly Queue[]>): Re
     }
     return router(request, response, next);
   };
+}
+
+/** Elements that load something, with an address that begins with a host: the page's own have paths. */
+const OUTSIDE =
+  /<(link|script)\b[^>]*\b(?:href|src)\s*=\s*["']?\s*(?:[a-z][a-z0-9+.-]*:)?\/\/[^>]*>(?:\s*<\/script\s*>)?\s*/gi;
+
+/** A page without what it would load from elsewhere: nothing here talks to the outside, nor has a browser do it. */
+export function withoutOutside(html: string): string {
+  return html.replaceAll(OUTSIDE, "");
+}
+
+/** Bull Board for express, whose page loads nothing from elsewhere. */
+class InsideAdapter extends ExpressAdapter {
+  override setEntryRoute(view: Parameters<ExpressAdapter["setEntryRoute"]>[0]): this {
+    this.app[view.method](view.route, (_request, response, next) => {
+      const { basePath, uiConfig } = this;
+      const { name, params } = view.handler({ basePath, uiConfig });
+      response.render(name, params, (error: Error | null, html = "") => {
+        if (error === null) response.type("html").send(withoutOutside(html));
+        else next(error);
+      });
+    });
+    return this;
+  }
 }
 
 const SANS = "system-ui, sans-serif";

@@ -1,6 +1,7 @@
 import {
   ADAPTIVE_WIDTH,
   DEFAULT_PRIORITY,
+  DEFAULT_TARGET,
   FOR_EACH_PARALLEL,
   MAX_ATTEMPTS,
   RETRY_BASE_DELAY_MS,
@@ -76,6 +77,7 @@ export function defineRun(
     ...(workflow.groups === undefined ? {} : { groups: groupsOf(workflow) }),
     timeoutMs: workflow.timeoutMs,
     ...(workflow.priority === DEFAULT_PRIORITY ? {} : { priority: workflow.priority }),
+    ...(workflow.target === DEFAULT_TARGET ? {} : { target: workflow.target }),
     ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
     steps: Object.fromEntries(steps),
     ...termsOf(checked),

@@ -12,14 +12,14 @@ export interface GraphSource {
 }
 
 /** One arrow, from a dependency to the step that waits for it. Indexes into `steps`. */
-interface Arrow {
+export interface Arrow {
   readonly from: number;
   readonly to: number;
   readonly critical: boolean;
 }
 
 /** The arrows in document order, so that the same plan always gives the same text. */
-function arrowsOf(source: GraphSource): Arrow[] {
+export function arrowsOf(source: GraphSource): Arrow[] {
   const indexes = new Map(source.steps.map((step, index) => [step.id, index]));
   const criticalBefore = new Map<string, string>();
   const path = source.criticalPath.steps;
@@ -41,7 +41,8 @@ function dotString(text: string): string {
   return `"${oneLine(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
-function oneLine(text: string): string {
+/** A text without line breaks and other white space in a row. */
+export function oneLine(text: string): string {
   return text.replaceAll(/\s+/gu, " ").trim();
 }
 

@@ -1,4 +1,4 @@
-import { amountsOf, type Amounts, type ToolSpec } from "../../config/index.ts";
+import { amountsOf, type Amounts, type Target, type ToolSpec } from "../../config/index.ts";
 import type { RunDefinition } from "../../queues/index.ts";
 import type { CheckedWorkflow } from "./checked.ts";
 import { heaviestPath, levelsOf, topologicalOrder } from "./dag.ts";
@@ -47,6 +47,8 @@ export interface Plan {
   readonly mode: ModeChoice;
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
+  /** What its runs aim at: which of equally urgent ones goes first, and what the optimizer does for their tools. */
+  readonly target: Target;
   /** BullMQ jobs of one run, items of forEach steps not counted. */
   readonly jobs: number;
   /** JSON Schema of the run's input. */
@@ -91,6 +93,7 @@ export function makePlan(checked: CheckedWorkflow, hash: (text: string) => strin
     },
     mode,
     priority: workflow.priority,
+    target: workflow.target,
     jobs: layout.length,
     ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
     definition,

@@ -2,12 +2,14 @@ import { z } from "zod";
 
 import {
   DEFAULT_PRIORITY,
+  DEFAULT_TARGET,
   FOR_EACH_PARALLEL,
   MAX_ATTEMPTS,
   MAX_PRIORITY,
   RETRY_BASE_DELAY_MS,
   RETRY_MAX_DELAY_MS,
   RUN_TIMEOUT_MS,
+  TARGETS,
 } from "../../config/index.ts";
 
 /** Steps of one workflow. Above this the reachability table of the planner would outgrow memory. */
@@ -248,10 +250,10 @@ export const workflowSchema = z
         description:
           "parallel: every step starts as soon as its dependencies allow. sequential: one after another. adaptive: as many calls at once as the tools take well. pipeline: items flow through their stages one by one. auto: chosen by the shape of the workflow.",
       }),
-    target: z
-      .enum(["balanced"])
-      .default("balanced")
-      .meta({ description: "What the optimizer aims at." }),
+    target: z.enum(TARGETS).default(DEFAULT_TARGET).meta({
+      description:
+        "What its runs aim at: which of equally urgent runs goes first, and what the optimizer does for the tools that they call most.",
+    }),
     onError: z.enum(ON_ERROR).default("resilient").meta({
       description:
         "resilient: independent steps go on. fail_fast: the first failure cancels the rest. recovery: it does, and what completed is undone. adaptive: depends on the error.",
@@ -304,9 +306,6 @@ export type Step = Workflow["steps"][number];
 export const PLANNED = {
   workflowKeys: new Set(["triggers", "schedule"]),
   stepKeys: new Set(["priority"]),
-  values: {
-    target: new Set(["performance", "efficiency", "reliability", "cost", "user_experience"]),
-  } as Readonly<Record<string, ReadonlySet<string>>>,
 } as const;
 
 /** The format as JSON Schema, for editors. Checked in as schema/workflow.json. */

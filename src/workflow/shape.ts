@@ -37,18 +37,7 @@ function describe(issue: ZodIssue, data: unknown): Located[] {
   if (issue.code === "unrecognized_keys")
     return (issue.keys ?? []).map((key) => unknownKey(path, key));
   const given = valueAt(data, path);
-  const field = path.at(-1);
   if (issue.code === "invalid_value" && typeof given === "string") {
-    if (typeof field === "string" && PLANNED.values[field]?.has(given) === true) {
-      return [
-        {
-          code: "not_supported",
-          at: "value",
-          path,
-          message: `${name(path)}: "${given}" is planned and not supported yet`,
-        },
-      ];
-    }
     const options = (issue.values ?? []).map(String);
     return [wrong(path, `one of ${options.join(", ")}`, given, nearest(given, options))];
   }

@@ -9,12 +9,13 @@ import { RunWatch } from "../../src/watch.ts";
 const deaf = { listen: () => Promise.resolve(() => Promise.resolve()) } as unknown as RunEvents;
 const LOOK_MS = 5;
 const takeOvers = () => Promise.resolve([]);
+const undoTool = () => Promise.resolve(undefined);
 
 test("a run that ended is noticed although every event was lost", async () => {
   const states: RunState[] = ["running", "running", "completed"];
   let reads = 0;
   const read = () => Promise.resolve({ state: states[reads++], steps: {} } as unknown as RunView);
-  const watch = new RunWatch(deaf, "r", { run: read, takeOvers }, undefined, LOOK_MS);
+  const watch = new RunWatch(deaf, "r", { run: read, takeOvers, undoTool }, undefined, LOOK_MS);
   const seen: unknown[] = [];
   for await (const event of watch) seen.push(event);
   expect(seen).toEqual([
@@ -31,7 +32,7 @@ test("a run that is gone is noticed too", async () => {
       return Promise.resolve({ state: "running", steps: {} } as unknown as RunView);
     return Promise.reject(new TuttiError("run_not_found", "there is no run r"));
   };
-  const watch = new RunWatch(deaf, "r", { run: read, takeOvers }, undefined, LOOK_MS);
+  const watch = new RunWatch(deaf, "r", { run: read, takeOvers, undoTool }, undefined, LOOK_MS);
   await expect(
     (async () => {
       for await (const event of watch) void event;

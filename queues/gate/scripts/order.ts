@@ -65,12 +65,12 @@ local function goesBefore(a, b, place)
   return a.at < b.at
 end
 
--- The turn of the run that began last, for tenants whose ring of turns has been round; false for the others.
+-- The last turn that a run can have, for tenants whose ring of turns has been round; false for the others.
 local newest = {}
 local function newestOf(tenant)
   if newest[tenant] == nil then
-    local count = tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0')
-    newest[tenant] = count >= PER_LEVEL and count % PER_LEVEL
+    local last = tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0') + MAX_LAG
+    newest[tenant] = last >= PER_LEVEL and last % PER_LEVEL
   end
   return newest[tenant]
 end

@@ -30,7 +30,7 @@ local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
 -- What works for another run is a part of it. Who waits for its turn gets a rank when it begins.
 local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
-  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority)))
+  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target))
 if rank then
   fields[#fields + 1] = 'rank'
   fields[#fields + 1] = rank
@@ -39,7 +39,7 @@ if not atOnce then
   fields[#fields + 1] = 'demand'
   fields[#fields + 1] = string.format('%.6f', demandOf(prefix, run.calls))
 end
-for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width' }) do
+for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width', 'target' }) do
   if run[field] then
     fields[#fields + 1] = field
     fields[#fields + 1] = run[field]

@@ -42,17 +42,18 @@ local function numberOf(prefix, tenant)
   return tonumber(number)
 end
 
--- The rank of a run that begins: behind all of its class that began before it.
-local function rankFor(prefix, tenant, priority)
+-- The rank of a run that begins: behind those of its class and target that began before it.
+local function rankFor(prefix, tenant, priority, target)
   local number = numberOf(prefix, tenant)
-  local turn = redis.call('HINCRBY', prefix .. '.fair', 'c:' .. number, 1) % PER_LEVEL
+  local begun = redis.call('HINCRBY', prefix .. '.fair', 'c:' .. number, 1)
+  local turn = (begun + lagOf(target)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 
 -- Lets a run begin: its jobs may be added now, and its time counts from now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
-  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority')
+  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
   redis.call('HSET', key, 'admittedAt', digits(now))
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
@@ -62,7 +63,7 @@ local function admit(prefix, runId, now)
   -- A sub-run works for one that counts already, and has its rank.
   if facts[3] then return end
   redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId)
-  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5')))
+  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil))
 end
 
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576

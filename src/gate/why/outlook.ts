@@ -111,7 +111,11 @@ function etaOf(tool: string, explained: Explained, moment: Moment, found: Found)
   if (ahead > 0 && !limited && times.length === 0)
     return unknown(`calls of ${tool} have no limits, and nobody counts how long they take`);
   const latest = times.toSorted((a, b) => b.atMs - a.atMs)[0];
-  return latest ?? { atMs: explained.now, basis: "as soon as a worker asks" };
+  if (latest !== undefined) return latest;
+  const [overdue] = played.after;
+  // What has to end first could have ended already: that is no time.
+  if (overdue !== undefined) return unknown(overdueText(overdue, moment));
+  return { atMs: explained.now, basis: "as soon as a worker asks" };
 }
 
 function basisOf(tools: readonly string[], moment: Moment): string {
@@ -120,6 +124,11 @@ function basisOf(tools: readonly string[], moment: Moment): string {
     return `mean of ${calls} calls of ${tool}`;
   });
   return told.length === 0 ? "exact" : told.join(", ");
+}
+
+function overdueText(tool: string, moment: Moment): string {
+  const calls = serviceOf(moment.shown.service[tool])?.calls ?? 0;
+  return `a call of ${tool} that has to end has taken longer than the mean of ${calls} calls`;
 }
 
 function whyNot(tools: readonly string[], moment: Moment): string {

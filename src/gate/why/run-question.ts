@@ -13,7 +13,7 @@ import { bare, outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import type { Moment } from "./scene.ts";
 import { isWaiting, type Eta, type Why, type WhyReason, type WhyRoot } from "./why.ts";
-import { sentenceOf } from "./words.ts";
+import { sayOnce, sentenceOf } from "./words.ts";
 
 /** Steps of a run that are explained; more would say the same again. */
 const MAX_STEPS = 20;
@@ -72,8 +72,9 @@ export class RunQuestion {
       // It goes on with the first of them.
       eta: etas.toSorted((a, b) => a.atMs! - b.atMs!)[0] ?? waiting[0]!.eta,
     };
-    const sentences = waiting.slice(0, 3).map(({ sentence }) => sentence.replace(/\.$/, ""));
-    const more = waiting.length > 3 ? `; and ${waiting.length - 3} more` : "";
+    const all = sayOnce(waiting.map(({ step = "", sentence }) => ({ subject: step, sentence })));
+    const sentences = all.slice(0, 3).map((sentence) => sentence.replace(/\.$/, ""));
+    const more = all.length > 3 ? `; and ${all.length - 3} more` : "";
     const away =
       this.#facts.away !== null
         ? ` Its place among the runs of ${tenant} that are at work went to another, as nothing of it can start.`

@@ -24,9 +24,30 @@ export function sentenceOf(
     const since = sinceMs === null ? "" : `, for ${span(Math.max(0, nowMs - sinceMs))} now`;
     return `${subject} runs${since}${etaText(eta, nowMs, "ends")}.`;
   }
-  const waits = reasons.map((reason) => phraseOf(reason)).join(", and for ");
+  const waits = [...new Set(reasons.map((reason) => phraseOf(reason)))].join(", and for ");
   return `${subject} waits for ${waits}${holdersText(holders, nowMs)}${etaText(eta, nowMs, "free")}.`;
 }
+
+/** What is said of somebody, without the name. */
+export interface Said {
+  readonly subject: string;
+  readonly sentence: string;
+}
+
+/** Sentences about several, of which those that say the same of different ones are one. */
+export function sayOnce(all: readonly Said[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { subject, sentence } of all) {
+    const rest = sentence.startsWith(`${subject} `) ? sentence.slice(subject.length + 1) : sentence;
+    groups.set(rest, [...(groups.get(rest) ?? []), subject]);
+  }
+  return [...groups].map(([rest, subjects]) =>
+    subjects.length === 1 ? `${subjects[0]} ${rest}` : `${named(subjects)} each ${plural(rest)}`,
+  );
+}
+
+const plural = (rest: string): string =>
+  rest.replace(/^(waits|runs|has)\b/, (verb) => (verb === "has" ? "have" : verb.slice(0, -1)));
 
 /** What a reason waits for, behind "waits for". */
 function phraseOf(reason: WhyReason): string {
@@ -122,7 +143,7 @@ function etaText({ atMs, basis }: Eta, nowMs: number, verb: "free" | "ends"): st
   if (atMs === null) return `; ${basis}`;
   if (basis === "exact")
     return `; ${verb} at ${clock(atMs)}, in ${span(Math.max(0, atMs - nowMs))}`;
-  if (atMs <= nowMs) return `; ${verb} any moment (${basis})`;
+  if (atMs <= nowMs) return verb === "ends" ? `; ends any moment (${basis})` : `; it goes ${basis}`;
   return `; ${verb} at about ${clock(atMs)}, in ${span(atMs - nowMs)} (${basis})`;
 }
 

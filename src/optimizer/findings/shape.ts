@@ -1,3 +1,4 @@
+import { DEFAULT_TARGET, type Target } from "../../../config/index.ts";
 import type { RunDefinition } from "../../../queues/index.ts";
 import { namesInOrder } from "../../workflow/dag.ts";
 
@@ -9,13 +10,15 @@ export interface Shape {
   readonly before: Readonly<Record<string, readonly string[]>>;
   /** The tool of each step, and the places of the steps it needs, all of which stand before it. */
   readonly steps: readonly (readonly [tool: string, needs: readonly number[]])[];
+  /** What its runs aim at. */
+  readonly target: Target;
 }
 
 /** Shapes by the hash of a definition. */
 export type Shapes = Readonly<Record<string, Shape>>;
 
 /** Reads the shape of a workflow. What may be skipped, repeated for items or chosen is not known before. */
-export function shapeOf({ steps }: RunDefinition): Shape {
+export function shapeOf({ steps, target = DEFAULT_TARGET }: RunDefinition): Shape {
   const ordered = inOrder(steps);
   const visits: Record<string, number | null> = {};
   const before: Record<string, Set<string>> = {};
@@ -37,6 +40,7 @@ export function shapeOf({ steps }: RunDefinition): Shape {
     visits,
     before: Object.fromEntries(Object.entries(before).map(([tool, tools]) => [tool, [...tools]])),
     steps: ordered.map(([id, needs]) => [steps[id]!.tool, needs]),
+    target,
   };
 }
 

@@ -1,13 +1,4 @@
-/** What a plan aims at (R116). */
-export const TARGETS = [
-  "performance",
-  "efficiency",
-  "reliability",
-  "cost",
-  "user_experience",
-  "balanced",
-] as const;
-export type Target = (typeof TARGETS)[number];
+import type { Target } from "../../../config/index.ts";
 
 /** What follows from a target. */
 export interface Goal {

@@ -1,7 +1,8 @@
+import type { Target } from "../../../config/index.ts";
 import { roomBeside } from "../../../queues/index.ts";
 import type { Recording } from "../simulation/recording.ts";
 import { fill } from "./fill.ts";
-import { GOALS, type Goal, type Target } from "./goals.ts";
+import { GOALS, type Goal } from "./goals.ts";
 
 /** What a plan has to know of a tool beside what was recorded. */
 export interface ToolStanding {

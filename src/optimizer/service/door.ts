@@ -1,8 +1,7 @@
 import { z } from "zod";
 
-import { STRATEGY_NAMES, type Issue, type ToolRegistry } from "../../../config/index.ts";
+import { STRATEGY_NAMES, TARGETS, type Issue, type ToolRegistry } from "../../../config/index.ts";
 import { checkForm } from "../../registry/schedule-form.ts";
-import { TARGETS } from "../planning/goals.ts";
 import type { OptimizerReport } from "../think.ts";
 import type { Adjustment } from "../tuning/adjustment.ts";
 import type { CapChange } from "../tuning/caps.ts";
@@ -141,10 +140,10 @@ export class OptimizerDoor {
    * @throws TuttiError `nothing_recorded`. ValidationError `request_invalid` with every problem.
    */
   async plans(form: z.input<typeof plansForm> = {}): Promise<Plans> {
-    const { optimizer, soon, registry } = this.#parts;
+    const { optimizer, soon } = this.#parts;
     const orders = checkForm(plansForm, form);
     const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
-    return makePlans(recorded, orders, facts, registry);
+    return makePlans(recorded, orders, facts);
   }
 
   /**
@@ -156,11 +155,11 @@ export class OptimizerDoor {
    * `request_invalid` with every problem.
    */
   async apply(form: z.input<typeof applyForm>): Promise<Applied> {
-    const { optimizer, soon, registry } = this.#parts;
+    const { optimizer, soon } = this.#parts;
     const { target, strategy, plays, by } = checkForm(applyForm, form);
     const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
     const orders = { targets: [target], strategies: [strategy], plays };
-    const made = await makePlans(recorded, orders, facts, registry);
+    const made = await makePlans(recorded, orders, facts);
     const { asked, left } = divide(made.plans[0]!.actions, facts.room);
     await this.#parts.kept(() =>
       optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by }))),

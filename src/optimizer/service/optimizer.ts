@@ -22,6 +22,7 @@ import type { Adjustment, Room } from "../tuning/adjustment.ts";
 import { NO_CAPS, pinCap, type CapChange, type CapState } from "../tuning/caps.ts";
 import { rollBack, withdraw } from "../tuning/state.ts";
 import type { Wish } from "../tuning/wishes.ts";
+import { isTimeToAim, wishesFor } from "./aiming.ts";
 import { eventsOf, isMade, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
 import { convergePins, readCaps } from "./caps.ts";
 import type { PlanFacts } from "./planning.ts";
@@ -34,6 +35,9 @@ import { ShapeReader } from "./shapes.ts";
 const SAMPLES_READ = 30;
 /** Somebody else may be faster so often before it is given up. */
 const TRIES = 5;
+
+/** What a pass has come to. */
+type Thought = NonNullable<ReturnType<typeof think>>;
 
 /** On, off, or only saying what it would do. */
 export type OptimizerMode = boolean | "dry-run";
@@ -110,6 +114,7 @@ export class Optimizer {
         thought = think(known, samples, { ...facts, foretold: { [idea.tool]: foretold } });
     }
     if (thought === null) return null;
+    thought = await this.#aim(thought, room);
     const events = eventsOf(thought.report);
     // What is decided is written down first: who dies now has it done by the next pass.
     if (!(await this.#store.keep(version, thought.state, events, thought.report))) return null;
@@ -118,6 +123,29 @@ export class Optimizer {
     if ((await this.#store.read()).state?.off === true) await this.#converge({});
     await this.#announceAll(thought.state.unannounced);
     return thought.report;
+  }
+
+  /** Asks for what plans say that are made for what runs aim at, when it is time for that. */
+  async #aim(thought: Thought, room: Room): Promise<Thought> {
+    const { state, report } = thought;
+    const { targets } = report.aims;
+    if (!isTimeToAim(state, targets)) return thought;
+    const recorded = await this.#recorder.record();
+    if (recorded === null) return thought;
+    const planned = wishesFor(targets, recorded, { room, state });
+    const wishes = state.dryRun === true ? [] : planned;
+    return {
+      state: {
+        ...state,
+        aims: { asked: state.aims?.asked ?? {}, windows: 0, planned },
+        tuning: { ...state.tuning, wishes },
+      },
+      report: {
+        ...report,
+        aims: { targets, planned },
+        adjustments: { ...report.adjustments, wishes },
+      },
+    };
   }
 
   /**

@@ -1,7 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 
-import { STRATEGIES, type Strategy, type ToolRegistry } from "../../../config/index.ts";
-import type { Target } from "../planning/goals.ts";
+import { STRATEGIES, type Strategy, type Target } from "../../../config/index.ts";
 import { planFor, type Action, type ToolStanding } from "../planning/plan.ts";
 import { changed, type ModelChange } from "../simulation/compare.ts";
 import type { Recording } from "../simulation/recording.ts";
@@ -67,13 +66,13 @@ const KEPT = new Set([
 
 /** Makes plans and plays them, play by play, so that others have their turn in between. */
 export async function makePlans(
-  { recording, ms, failed }: Recorded,
+  recorded: Recorded,
   { targets, strategies, plays: asked }: PlanOrders,
   facts: PlanFacts,
-  registry: ToolRegistry,
 ): Promise<Plans> {
+  const { recording, ms } = recorded;
   const plays = affordablePlays(recording, asked);
-  const standings = standingsOf(recording, failed, facts, registry);
+  const standings = standingsOf(recorded, facts);
   const plans: Plan[] = [];
   for (const strategy of strategies) {
     const filled = strategy === null ? recording : underStrategy(recording, strategy);
@@ -107,17 +106,16 @@ function underStrategy(recording: Recording, strategy: Strategy): Recording {
   };
 }
 
-function standingsOf(
-  recording: Recording,
-  failed: Recorded["failed"],
+/** What plans have to know of the tools that were recorded. */
+export function standingsOf(
+  { recording, failed, importance }: Recorded,
   { room, state }: PlanFacts,
-  registry: ToolRegistry,
 ): Record<string, ToolStanding> {
   const standings: Record<string, ToolStanding> = {};
   for (const tool of Object.keys(recording.tools)) {
     const kind = state?.findings.tools[tool]?.standing?.verdict.kind;
     standings[tool] = {
-      importance: registry.get(tool)?.spec.importance ?? "essential",
+      importance: importance[tool] ?? "essential",
       max: room[tool]?.max ?? null,
       failed: failed[tool] ?? null,
       isKept: kind !== undefined && KEPT.has(kind),

@@ -1,4 +1,4 @@
-import { readJson } from "../../../config/index.ts";
+import { IMPORTANCES, readJson } from "../../../config/index.ts";
 import {
   Durations,
   listed,
@@ -21,6 +21,8 @@ export interface Recorded {
   readonly ms: number;
   /** Share of the calls of each tool that failed; tools of which none ended are left out. */
   readonly failed: Readonly<Record<string, number>>;
+  /** What each tool is worth, as the gate has it now. */
+  readonly importance: Readonly<Record<string, (typeof IMPORTANCES)[number]>>;
 }
 
 /** Makes a recording of samples, the oldest first, and of the limits as they are now. Null without samples. */
@@ -46,6 +48,12 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
     unknown,
     ms,
     failed: failuresOf(steps),
+    importance: Object.fromEntries(
+      Object.entries(shown.tools).map(([tool, text]) => [
+        tool,
+        IMPORTANCES[readJson<Partial<GatedLimits>>(text).importance ?? 1],
+      ]),
+    ),
     recording: {
       stepMs: ms / steps.length,
       steps: steps.length,

@@ -25,7 +25,7 @@ export class ShapeReader {
   async of(state: OptimizerState, samples: readonly KeptSample[]): Promise<Shapes> {
     const hashes = new Set([
       ...state.findings.windows.flatMap(({ admitted }) => Object.keys(admitted)),
-      ...samples.flatMap(({ sample }) => Object.keys(sample.admitted)),
+      ...samples.flatMap(({ sample }) => Object.keys({ ...sample.admitted, ...sample.unseen })),
     ]);
     const found = await Promise.all(
       [...hashes].map(async (hash) => [hash, await this.#cache.fetch(hash)] as const),

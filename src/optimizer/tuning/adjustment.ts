@@ -1,4 +1,4 @@
-import type { Target } from "../planning/goals.ts";
+import type { Target } from "../../../config/index.ts";
 
 /** What the optimizer may change of a tool, and what it must not. */
 export interface ToolRoom {

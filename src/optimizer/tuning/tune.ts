@@ -14,6 +14,8 @@ export interface Bounds {
   readonly coming?: Coming;
   /** What the model says of raises, by tool. */
   readonly foretold?: Readonly<Record<string, Foretold>>;
+  /** Tools whose runs aim at something of their own: plans for that move them, nothing else does. */
+  readonly aims?: Readonly<Record<string, unknown>>;
   /** Nothing is changed: it is said what would be. */
   readonly dryRun?: boolean;
 }
@@ -38,7 +40,7 @@ export function tune(
   before: TuningState,
   windows: readonly Digest[],
   findings: readonly Finding[],
-  { room, coming, foretold = {}, dryRun = false }: Bounds,
+  { room, coming, foretold = {}, aims = {}, dryRun = false }: Bounds,
 ): Tuned {
   const state = advance(before, room);
   if (state.trial !== null) return proceed(state, state.trial, windows, room);
@@ -52,8 +54,9 @@ export function tune(
     const next = make(left, adjustment, wish.before, room);
     return { ...declined, made: adjustment, state: next };
   }
-  const proposed = proposeRaise(state, windows, findings, room);
-  if (proposed === null) return goAhead(state, windows, findings, { room, coming, dryRun });
+  const own = Object.fromEntries(Object.entries(room).filter(([tool]) => !(tool in aims)));
+  const proposed = proposeRaise(state, windows, findings, own);
+  if (proposed === null) return goAhead(state, windows, findings, { room: own, coming, dryRun });
   const told = foretold[proposed.tool];
   const adjustment = told === undefined ? proposed : { ...proposed, foretold: told };
   if (told !== undefined && isVain(told)) {

@@ -1,5 +1,5 @@
+import type { Target } from "../../../config/index.ts";
 import type { Digest } from "../findings/digest.ts";
-import type { Target } from "../planning/goals.ts";
 import type { Adjustment, Declined, Room } from "./adjustment.ts";
 import { measure, type Measured } from "./judge.ts";
 import { LEAST_BEFORE, waited, windowsBefore } from "./raise.ts";

@@ -61,14 +61,26 @@ test("while a run is undone it shows how far that is, and what could not be undo
   });
   await expect(tutti.pause(runId)).rejects.toMatchObject({ code: "state_conflict" });
   gate.open();
-  expect(await tutti.result(runId, WAIT)).toMatchObject({
+  const ended = await tutti.result(runId, WAIT);
+  expect(ended).toMatchObject({
     state: "failed",
     error: { code: "compensation_failed" },
     compensation: [
-      { step: "b", state: "completed" },
-      { step: "a", state: "failed", error: { message: "no way back" } },
+      { step: "b", tool: "two", state: "completed", attempts: 1 },
+      { step: "a", tool: "two", state: "failed", error: { message: "no way back" } },
     ],
   });
+  for (const { startedAt, finishedAt } of ended.compensation!) {
+    expect(Date.parse(startedAt!)).toBeGreaterThanOrEqual(
+      Date.parse(ended.steps["c"]!.finishedAt!),
+    );
+    expect(Date.parse(finishedAt!)).toBeGreaterThanOrEqual(Date.parse(startedAt!));
+  }
+  // The same in an analysis, and in what is told of the run while it goes on.
+  const { compensation, undoMs } = await tutti.analyze(runId);
+  expect(compensation).toEqual(ended.compensation);
+  const [first, last] = [ended.compensation![0]!, ended.compensation![1]!];
+  expect(undoMs).toBe(Date.parse(last.finishedAt!) - Date.parse(first.startedAt!));
 });
 
 test("a run in mode adaptive shows its width, and why it is what it is", async ({

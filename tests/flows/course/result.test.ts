@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 
-import { ValidationError } from "../../../config/index.ts";
+import { ValidationError, type Json } from "../../../config/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { Turnstile } from "../../support/turnstile.ts";
@@ -42,6 +42,57 @@ describe("the result of a run", () => {
       state: "failed",
       error: { code: "reference_missing" },
     });
+  });
+
+  test.for([
+    ["${{ steps.b.output }}", "output: ${{ steps.b.output }}: "],
+    [{ n: 1, report: { path: "to ${{ steps.b.output.path }}" } }, "output.report.path: "],
+    [{ list: ["x", { "a key": "${{ size(steps.b.output) }}" }] }, 'output.list[1]["a key"]: '],
+  ] as [Json, string][])(
+    "that reads a skipped step: %j names the field and the step",
+    async ([output, start], { orchestra: { tutti, work } }) => {
+      await work({ probe: () => ({ n: 2 }) });
+      const { runId } = await tutti.submit(
+        workflow([{ id: "a" }, { id: "b", needs: ["a"], when: "${{ false }}" }], { output }),
+      );
+      const { state, error } = await tutti.result(runId);
+      expect(state).toBe("failed");
+      expect(error?.message.startsWith(start)).toBe(true);
+      expect(error).toMatchObject({
+        code: "reference_missing",
+        message: expect.stringMatching(/; step b was skipped$/) as string,
+        details: {
+          field: start.slice(0, start.indexOf(": ")),
+          withoutOutput: [{ step: "b", state: "skipped" }],
+        },
+      });
+    },
+  );
+
+  test("inputs of steps and criteria say the same of what they read", async ({
+    orchestra: { tutti, work },
+  }) => {
+    await work({ probe: () => ({ n: 2 }) });
+    const skipped = { id: "b", when: "${{ false }}" };
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          skipped,
+          {
+            id: "c",
+            join: "settled",
+            optional: true,
+            with: { deep: [1, "${{ steps.b.output.n }}"] },
+          },
+        ],
+        { success: ["steps.b.output.n > 1"] },
+      ),
+    );
+    const { steps, unmetCriteria } = await tutti.result(runId);
+    expect(steps["c"]?.error?.message).toMatch(/^with\.deep\[1\]: .*; step b was skipped$/);
+    expect(unmetCriteria).toEqual([
+      expect.stringMatching(/^steps\.b\.output\.n > 1 \(.*; step b was skipped\)$/),
+    ]);
   });
 
   test("says which success criteria do not hold", async ({ orchestra: { tutti, work } }) => {

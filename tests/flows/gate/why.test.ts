@@ -423,6 +423,27 @@ test("combined: every machine refuses; the one that is free first is told", asyn
   await runs("r3", "light");
 });
 
+test("a tool whose call takes longer than others do is not called free any moment", async ({
+  gatehouse,
+  redis,
+}) => {
+  const { work, submit, runs, because, hold, tutti, keys } = gatehouse;
+  await work({ solo: hold });
+  await submit("r1", "solo");
+  await runs("r1", "solo");
+  await submit("r2", "solo");
+  await because("slots", { tool: "solo" });
+  const { permits, now } = await tutti.gate.show();
+  const elapsedMs = Date.parse(now) - Date.parse(permits[0]!.since);
+  // Longer than the mean; not twice as long, unless the machine stands still.
+  await redis.hset(`${keys.gate}.service`, "solo", `${0.75 * Math.max(1, elapsedMs)} 20`);
+  const { why } = await because("slots", { tool: "solo" });
+  expect(why.eta.atMs).toBeNull();
+  expect(why.eta.basis).toMatch(/^unknown: a call of solo .*(longer|as long as)/);
+  expect(why.sentence).not.toContain("any moment");
+  for (const runId of ["r1", "r2"]) gatehouse.letGo(runId);
+});
+
 test("what runs, has ended or does not exist is told too", async ({ gatehouse }) => {
   const { work, seed, submit, runs, hold, letGo, endOf, tutti } = gatehouse;
   await seed("ask");

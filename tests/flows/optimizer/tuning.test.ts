@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { expect } from "vitest";
 
-import { catalogueParts, ToolRegistry } from "../../../config/index.ts";
+import { catalogueParts, ToolRegistry, type Target } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
 import type { AuditEntry } from "../../../src/optimizer/service/audit.ts";
 import type { Adjustment } from "../../../src/optimizer/tuning/adjustment.ts";
@@ -30,6 +30,7 @@ interface Tuned {
     limits: string,
     ask: ToolHandler,
     more?: Partial<StartWorkerOptions>,
+    target?: Target,
   ) => Promise<void>;
   /** Starts one more worker, with the optimizer turned off. */
   readonly turnOff: () => Promise<void>;
@@ -49,14 +50,14 @@ const test = withRedis.extend<{ tuned: Tuned }>({
     };
     await use({
       client,
-      flood: async (limits, ask, more = {}) => {
+      flood: async (limits, ask, more = {}, target = "balanced") => {
         const { tools, budgets } = catalogueParts(tool(limits), "tools");
         const registry = new ToolRegistry(tools, budgets);
         tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1_000 });
         closers.push(tutti);
         const steps = [{ id: "s", tool: "ask", forEach: "${{ input.items }}", maxParallel: 500 }];
         const items = Array.from({ length: 5_000 }, (_, n) => n);
-        await tutti.submit({ tutti: 1, id: "flood", steps }, { input: { items } });
+        await tutti.submit({ tutti: 1, id: "flood", target, steps }, { input: { items } });
         options = {
           redisUrl,
           prefix,
@@ -221,6 +222,51 @@ test(
     await expect(client().optimizer.apply({ target: "cost" })).rejects.toMatchObject({
       code: "optimizer_inactive",
     });
+  },
+);
+
+test(
+  "what runs aim at is planned for and followed: the audit says for which target",
+  { timeout: 120_000 },
+  async ({ tuned: { client, flood, history } }) => {
+    const ask: ToolHandler = () => pause(CALL_MS).then(() => null);
+    await flood("{ concurrency: 2, maxConcurrency: 8 }", ask, {}, "user_experience");
+    const [first] = await eventually(
+      async () => {
+        const made = (await history()).filter(({ event }) => event === "made");
+        expect(made.length).toBeGreaterThan(0);
+        return made;
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(first!.adjustment).toMatchObject({
+      tool: "ask",
+      from: 2,
+      to: 4,
+      asked: { target: "user_experience", by: "its runs" },
+    });
+    const { aims } = (await client().optimizer.report())!;
+    expect(aims.targets).toEqual({ ask: "user_experience" });
+    expect(aims.planned).toMatchObject([{ tool: "ask", to: 4, target: "user_experience" }]);
+  },
+);
+
+test(
+  "a dry run says what a plan for what runs aim at would ask for",
+  { timeout: 120_000 },
+  async ({ tuned: { client, flood, slots } }) => {
+    const ask: ToolHandler = () => pause(CALL_MS).then(() => null);
+    const dry = { optimizer: "dry-run" } as const;
+    await flood("{ concurrency: 2, maxConcurrency: 8 }", ask, dry, "performance");
+    await eventually(
+      async () => {
+        const { aims, adjustments } = (await client().optimizer.report())!;
+        expect(aims.planned).toMatchObject([{ tool: "ask", to: 4, target: "performance" }]);
+        expect(adjustments).toEqual({ wishes: [] });
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(await slots()).toBe(2);
   },
 );
 

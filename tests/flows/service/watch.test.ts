@@ -26,6 +26,46 @@ const held = () => {
 };
 
 describe("watch", () => {
+  test("tells what is undone, step by step and item by item, as the run shows it", async ({
+    orchestra: { tutti, work },
+  }) => {
+    const undo = { tool: "two", with: {} };
+    const { runId } = await tutti.submit(
+      workflow(
+        [
+          { id: "a", tool: "one", compensate: undo },
+          { id: "e", tool: "one", needs: ["a"], forEach: "[1]", compensate: undo },
+          { id: "c", needs: ["e"], retry: { maxAttempts: 1 } },
+        ],
+        { onError: "recovery" },
+      ),
+    );
+    const { events, ended } = collect(tutti.watch(runId));
+    await eventually(() => expect(events).toHaveLength(1));
+    await work({
+      one: () => 1,
+      two: () => 2,
+      probe: () => {
+        throw new Error("broken");
+      },
+    });
+    await ended;
+    const told = events.flatMap((event) => (event.type === "compensation" ? [event] : []));
+    expect(told.map(({ compensation: { step, state } }) => `${step} ${state}`)).toEqual([
+      "e[0] running",
+      "e[0] completed",
+      "a running",
+      "a completed",
+    ]);
+    const { compensation } = await tutti.get(runId);
+    expect(told.filter(({ compensation: { state } }) => state === "completed")).toEqual(
+      compensation!.map((one) => ({ type: "compensation", runId, compensation: one })),
+    );
+    expect(events.some((event) => event.type === "step" && event.stepId.includes("undo"))).toBe(
+      false,
+    );
+  });
+
   test("tells a snapshot, then every transition, and ends with the run", async ({
     orchestra: { tutti, work },
   }) => {
@@ -41,6 +81,7 @@ describe("watch", () => {
     await ended;
     const told = events.map((event) => {
       if (event.type === "step") return `${event.stepId} ${event.step.state}`;
+      if (event.type === "compensation") return `undo ${event.compensation.step}`;
       return event.type === "run" ? event.state : `snapshot ${event.run.state}`;
     });
     expect(told).toEqual([

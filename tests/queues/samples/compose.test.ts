@@ -64,6 +64,15 @@ test("a tool whose queue has emptied is still told of", () => {
   expect(composeSample(remember(seen({ now: 1_000 })), seen({}), []).tools).toEqual({});
 });
 
+test("runs that were admitted while nobody took samples are told by the next sample, apart", () => {
+  const first = remember(seen({ now: 1_000, admitted: { a: 2 } }), { before: null });
+  const second = remember(seen({ now: 60_000, admitted: { a: 1, b: 3 } }), { before: first });
+  const sample = composeSample(second, seen({ now: 61_000, admitted: { c: 1 } }), []);
+  expect(sample).toMatchObject({ admitted: { c: 1 }, unseen: { a: 3, b: 3 } });
+  const next = remember(seen({ now: 61_000, admitted: { c: 1 } }));
+  expect(composeSample(next, seen({ now: 62_000 }), [])).not.toHaveProperty("unseen");
+});
+
 test("time that was blocked is that since the sample before; counters that were lost begin anew", () => {
   const before = remember(
     seen({ now: 1_000, blocked: { "ask\nknee": 100, "ask\nrate:ask": 70, "tell\nknee": 9 } }),

@@ -45,9 +45,7 @@ test("commands say why something waits, show the gate and change it", async ({
   expect(why.stdout).toMatch(
     /^solo waits for 1 of 1 slot of solo's own limit \(0 free\); held by solo \(run r1 step solo, for [\d.]+ m?s\); unknown: fewer than 5 calls of solo have ended/,
   );
-  expect((await cli("why", "r2")).stdout).toMatch(
-    /^run r2 waits: solo waits for .*\n {2}solo waits/,
-  );
+  expect((await cli("why", "r2")).stdout).toMatch(/^run r2 waits: solo waits for [^\n]*\n$/);
   const ofTool = JSON.parse((await cli("why", "--tool", "solo", "-o", "json")).stdout) as object;
   expect(ofTool).toMatchObject({ tool: "solo", waits: true, reasons: [{ kind: "slots" }] });
   const shown = (await cli("gate", "show")).stdout;

@@ -34,6 +34,7 @@ const snapshot = (steps: Record<string, Step>): RunEvent => ({
     correlationId: "c",
     admittedAt: null,
     priority: 5,
+    target: "balanced",
     epoch: 0,
   },
 });
@@ -72,6 +73,39 @@ test("without a terminal each step that ends or is tried again is one line", () 
     "failed    b  1.5 s · attempt 2 · no luck\n",
     "skipped   c  b failed\n",
   ]);
+});
+
+test("what is undone is told as steps are, and counts as none of them", () => {
+  const error = { code: "tool_failed", message: "no way back" };
+  const undo = (step: string, state: Step["state"], more: object = {}): RunEvent => ({
+    type: "compensation",
+    runId: "r",
+    compensation: {
+      step,
+      tool: "undo",
+      state,
+      attempts: 1,
+      startedAt: at(0),
+      finishedAt: null,
+      ...more,
+    },
+  });
+  const events = [
+    snapshot({ a: completed, b: completed }),
+    undo("b[1]", "running"),
+    undo("b[1]", "completed", { finishedAt: at(1_500) }),
+    undo("a", "failed", { finishedAt: at(10), error }),
+  ];
+  expect(show(events).slice(2)).toEqual([
+    "completed undoing b[1] by undo: completed after 1.5 s\n",
+    "failed    undoing a by undo: failed after 10 ms: tool_failed: no way back\n",
+  ]);
+  const drawn = show(events, { isTTY: true, columns: 200 }).at(-1)!;
+  expect(stripVTControlCharacters(drawn)).toBe(
+    "completed undoing b[1] by undo: completed after 1.5 s\n" +
+      "failed    undoing a by undo: failed after 10 ms: tool_failed: no way back\n" +
+      "2/2 steps ended, 0 running\n",
+  );
 });
 
 test("what a snapshot has told is not told again", () => {

@@ -44,6 +44,7 @@ const REPORT: OptimizerReport = {
   trends: { responseTimeMs: null, errorRate: null, throughputPerS: null },
   baseline: [],
   adjustments: { wishes: [] },
+  aims: { targets: {}, planned: [] },
   degradation: null,
   canary: null,
   caps: { learned: [], measured: [] },

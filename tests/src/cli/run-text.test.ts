@@ -28,8 +28,22 @@ const run = {
     plain: { ...failed, error: { code: "tool_failed", message: "no" } },
   },
   compensation: [
-    { step: "b", state: "completed" },
-    { step: "a", state: "failed", error: { code: "tool_failed", message: "stuck" } },
+    {
+      step: "b",
+      tool: "undo",
+      state: "completed",
+      attempts: 1,
+      startedAt: "2026-01-01T00:00:00.000Z",
+      finishedAt: "2026-01-01T00:00:01.500Z",
+    },
+    {
+      step: "a",
+      state: "failed",
+      attempts: 2,
+      startedAt: null,
+      finishedAt: null,
+      error: { code: "tool_failed", message: "stuck" },
+    },
   ],
 } as unknown as RunView;
 
@@ -42,8 +56,8 @@ test("a failure shows what was answered or written, and what was undone is seen"
     "command: step_execution_failed: c failed",
     "  seen",
     "plain: tool_failed: no",
-    "undoing b: completed",
-    "undoing a: failed: tool_failed: stuck",
+    "undoing b by undo: completed after 1.5 s",
+    "undoing a: failed, attempt 2: tool_failed: stuck",
   ]);
 });
 

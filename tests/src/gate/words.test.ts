@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { isWaiting, type WhyReason } from "../../../src/gate/why/why.ts";
-import { sentenceOf } from "../../../src/gate/why/words.ts";
+import { whyText } from "../../../src/cli/commands/gate/why.ts";
+import { isWaiting, type Why, type WhyReason } from "../../../src/gate/why/why.ts";
+import { sayOnce, sentenceOf } from "../../../src/gate/why/words.ts";
 
 const untilMs = Date.UTC(2026, 0, 2, 3, 4, 5);
 const root = { subject: "ok", sentence: "ok waits for an approval (Sure?); unknown: nobody." };
@@ -123,4 +124,60 @@ test("the documentation has every kind", () => {
   expect(all.filter(({ kind }) => !text.includes(`\`${kind}\``)).map(({ kind }) => kind)).toEqual(
     [],
   );
+});
+
+test("a reason that stands twice is said once", () => {
+  const reasons = [REASONS.knee[0], REASONS.knee[0], REASONS.position[0]];
+  const sentence = sentenceOf("x", { reasons, holders: [], eta, nowMs: untilMs });
+  expect(sentence.match(/seen to carry/g)).toHaveLength(1);
+});
+
+test("what can go at once is not called free at some moment", () => {
+  const soon = { atMs: untilMs, basis: "as soon as a worker asks" };
+  expect(
+    sentenceOf("x", { reasons: [REASONS.position[0]], holders: [], eta: soon, nowMs: untilMs }),
+  ).toBe("x waits for 2 jobs of t before it; it goes as soon as a worker asks.");
+});
+
+describe("of a run", () => {
+  const of = (step: string, rest: string): Why =>
+    ({ runId: "r", step, sentence: `${step} ${rest}.` }) as Why;
+  const why = (sentence: string, steps: readonly Why[]): Why =>
+    ({ runId: "r", sentence, steps }) as Why;
+
+  test("each sentence is said once", () => {
+    const steps = [
+      of("a", "waits for X; unknown: nobody"),
+      of("b", "waits for X; unknown: nobody"),
+      of("c", "runs"),
+      of("d", "runs"),
+      of("e", "has ended: failed"),
+    ];
+    expect(sayOnce(steps.map(({ step = "", sentence }) => ({ subject: step, sentence })))).toEqual([
+      "a and b each wait for X; unknown: nobody.",
+      "c and d each run.",
+      "e has ended: failed.",
+    ]);
+  });
+
+  test("steps are told of below its own sentence only as far as that says more", () => {
+    const whole = why("run r waits for the run to go on, which ann paused; unknown: somebody.", [
+      of("a", "waits for the run to go on, which ann paused; unknown: somebody"),
+      of(
+        "b",
+        "waits for the run to go on, which ann paused, and for the event paid; unknown: somebody",
+      ),
+    ]);
+    expect(whyText(whole).split("\n").slice(1)).toEqual([
+      "  b waits for the run to go on, which ann paused, and for the event paid; unknown: somebody.",
+    ]);
+    const composed = why("run r waits: a and b each wait for X; c waits for Y.", [
+      of("a", "waits for X"),
+      of("b", "waits for X"),
+      of("c", "waits for Y"),
+    ]);
+    expect(whyText(composed)).toBe(composed.sentence);
+    const runs = why("run r runs.", [of("a", "runs"), of("c", "waits for Y")]);
+    expect(whyText(runs)).toBe("run r runs.\n  a runs.\n  c waits for Y.");
+  });
 });

@@ -20,6 +20,7 @@ const SHAPES: Shapes = {
       ["tell", [0]],
       ["maybe", [0]],
     ],
+    target: "balanced",
   },
 };
 const QUIET: Tool = { arrivals: 10, ok: 10, serviceMs: calls(100), waitMs: calls(5) };

@@ -9,6 +9,7 @@ const shape = (...steps: Shape["steps"]): Shape => ({
   visits: Object.fromEntries(steps.map(([tool]) => [tool, 1])),
   before: {},
   steps,
+  target: "balanced",
 });
 const admitted = (runs: Digest["admitted"]): Digest[] => [
   { atMs: 0, ms: 5_000, tools: {}, machines: {}, admitted: runs },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { TARGETS } from "../../../config/index.ts";
 import type { RunDefinition } from "../../../queues/index.ts";
 import { shapeOf } from "../../../src/optimizer/findings/shape.ts";
 import { prepare } from "../../../src/prepare.ts";
@@ -17,6 +18,16 @@ test("a tool is called by each of its steps, behind the tools of those before th
   );
   expect(visits).toEqual({ ask: 2, render: 1, mail: 1 });
   expect(before).toEqual({ ask: ["mail", "render"], render: ["ask"], mail: ["render", "ask"] });
+});
+
+test("a workflow says what its runs aim at", () => {
+  const aim = (more: object) =>
+    shapeOf(
+      prepare({ tutti: 1, id: "w", steps: [{ id: "a", tool: "ask" }], ...more }, gatehouseTools)
+        .definition,
+    ).target;
+  expect(aim({})).toBe("balanced");
+  for (const target of TARGETS) expect(aim({ target })).toBe(target);
 });
 
 test("what may be skipped or repeated is not known before", () => {

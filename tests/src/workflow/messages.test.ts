@@ -89,9 +89,9 @@ describe("a typical mistake is told with its place, what was expected, what was 
       'f.yaml:3:7 document_invalid: expected mode to be one of parallel, sequential, adaptive, pipeline, auto, got: "paralel" (did you mean parallel?)',
     ],
     [
-      "a target that is planned",
-      "tutti: 1\nid: wf\ntarget: cost\nsteps:\n  - { id: a, tool: core.echo }",
-      'f.yaml:3:9 not_supported: target: "cost" is planned and not supported yet',
+      "an unknown target",
+      "tutti: 1\nid: wf\ntarget: costs\nsteps:\n  - { id: a, tool: core.echo }",
+      'f.yaml:3:9 document_invalid: expected target to be one of performance, efficiency, reliability, cost, user_experience, balanced, got: "costs" (did you mean cost?)',
     ],
     [
       "a missing field",

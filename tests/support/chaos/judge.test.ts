@@ -62,6 +62,7 @@ const run = (
   admittedAt: at(0),
   startedAt: at(1),
   priority: 5,
+  target: "balanced",
   epoch: 0,
   finishedAt: at(100),
   output: null,

@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import { messageOf } from "../../../../config/index.ts";
 import { prepare } from "../../../prepare.ts";
 import { toDot, toMermaid } from "../../../workflow/graph.ts";
+import { isLarge, toLayeredSvg } from "../../../workflow/large-graph.ts";
 import type { Plan } from "../../../workflow/plan.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { readSource } from "../../document.ts";
@@ -54,6 +55,7 @@ async function draw(plan: Plan, picture: Picture): Promise<string> {
     case "mermaid":
       return toMermaid(plan);
     case "svg": {
+      if (isLarge(plan)) return toLayeredSvg(plan);
       // A megabyte of WebAssembly that no other command needs.
       const { instance } = await import("@viz-js/viz");
       return (await instance()).renderString(toDot(plan), { format: "svg" });

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 
 import { messageOf, parseJson, TuttiError } from "../../../../config/index.ts";
 import { toNative } from "../../../prepare.ts";
-import { fromWfCommons } from "../../../workflow/wfcommons.ts";
+import { fromWfCommons } from "../../../workflow/wfcommons/import.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { readSource } from "../../document.ts";
 import { EXIT } from "../../failure.ts";
@@ -15,7 +15,7 @@ export function addImport(program: Command, cli: Cli): void {
   const imports = program.command("import").description("turn other formats into workflows");
   imports
     .command("wfcommons")
-    .argument("<file>", "recorded execution, WfCommons WfFormat 1.5; - reads standard input")
+    .argument("<file>", "recorded execution, WfCommons WfFormat 1.2 to 1.6; - reads standard input")
     .description("print a workflow of core.sleep steps with the recorded runtimes and dependencies")
     .option("--scale <factor>", "multiplies the runtimes", factor, 1)
     .action(

@@ -45,6 +45,7 @@ function planData(plan: Plan): object {
     levels: plan.levels.map((steps) => ({ steps, shares: sharesOf(plan, steps) })),
     mode: plan.mode,
     priority: plan.priority,
+    target: plan.target,
     criticalPath: plan.criticalPath,
     jobs: plan.jobs,
   };
@@ -71,6 +72,7 @@ function planText(plan: Plan): string {
     `${plan.workflow.name} (${plan.workflow.id}, ${plan.workflow.hash.slice(0, 12)})`,
     `${plan.steps.length} steps on ${plan.levels.length} levels, ${plan.jobs} jobs`,
     `mode: ${plan.mode.mode}, because ${plan.mode.reason}`,
+    `target: ${plan.target}`,
     `critical path: ${plan.criticalPath.steps.join(" -> ")}`,
     `expected: ${expectedMs === null ? "unknown" : `${duration(expectedMs)}${rest}`}`,
     "",

@@ -114,7 +114,7 @@ const windowsText = ({ windows }: BudgetView): string =>
 function troubleRow(trouble: TroubleView): string[] {
   if (trouble.kind === "breaker") return [`breaker ${trouble.state}`, trouble.tool, trouble.until];
   if (trouble.kind === "cool_down") return ["asked for a pause", trouble.upstream, trouble.until];
-  return [`ramp ${trouble.allowed} of ${trouble.goal}`, trouble.upstream, ""];
+  return [`ramp ${trouble.allowed} of ${trouble.goal}`, trouble.upstream, trouble.until];
 }
 
 function part(head: readonly string[], rows: readonly (readonly string[])[]): string {

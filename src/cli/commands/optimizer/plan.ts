@@ -1,7 +1,6 @@
 import { Option, type Command } from "commander";
 
-import { STRATEGY_NAMES, type Strategy } from "../../../../config/index.ts";
-import { TARGETS, type Target } from "../../../optimizer/planning/goals.ts";
+import { STRATEGY_NAMES, TARGETS, type Strategy, type Target } from "../../../../config/index.ts";
 import type { Action } from "../../../optimizer/planning/plan.ts";
 import type { Applied } from "../../../optimizer/service/following.ts";
 import type { LoadFared, Plans } from "../../../optimizer/service/planning.ts";

@@ -32,12 +32,21 @@ export function reportText(report: OptimizerReport | null): string {
         `a cache may pay for ${tool}: ${percent(hitShare)} of its ${calls} calls in about an hour had an input as before; they took ${duration(sparedMs)}`,
     ),
     ...proposalLines(report.adjustments.proposed),
+    ...aimLines(report.aims),
     ...report.adjustments.wishes.map(
       ({ tool, to, by, target }) =>
         `to come: concurrency of ${tool} to ${to}, as ${by} asked for ${target}`,
     ),
     ...report.alerts.standing.map(alertLine),
   ].join("\n");
+}
+
+function aimLines({ targets, planned }: OptimizerReport["aims"]): string[] {
+  return Object.entries(targets).map(([tool, target]) => {
+    const last = planned.find((wish) => wish.tool === tool);
+    const asked = last === undefined ? "" : `; the last one asked for ${last.to} calls at once`;
+    return `${tool} is changed by plans for ${target}, which its runs aim at${asked}`;
+  });
 }
 
 function callsLine({ metrics, degradation, windowMs }: OptimizerReport): string {

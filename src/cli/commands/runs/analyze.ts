@@ -4,7 +4,7 @@ import type { Recommendation, RunAnalysis } from "../../../analysis/analyze.ts";
 import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
 import { duration, table } from "../../output.ts";
-import { takeOverText } from "../../run-text.ts";
+import { compensationText, takeOverText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
 
 export function addAnalyze(runs: Command, cli: Cli): void {
@@ -27,7 +27,7 @@ export function addAnalyze(runs: Command, cli: Cli): void {
 /** An analysis, for people. */
 function analysisText(analysis: RunAnalysis): string {
   const { totalMs, criticalPath, pathWaitMs, pathRunMs, steps, recommendations } = analysis;
-  if (steps.length === 0) return "no step has ended yet";
+  if (steps.length === 0) return ["no step has ended yet", ...undoneText(analysis)].join("\n");
   const rows = steps.map(({ step, tool = "", waitMs, runMs, attempts, slackMs }) => [
     step,
     tool,
@@ -45,8 +45,15 @@ function analysisText(analysis: RunAnalysis): string {
     ...steps.flatMap(({ step, takeOvers = [] }) =>
       takeOvers.map((one) => `${step}: ${takeOverText(one)}`),
     ),
+    ...undoneText(analysis),
     ...recommendations.map(recommendationText),
   ].join("\n");
+}
+
+function undoneText({ compensation = [], undoMs }: RunAnalysis): string[] {
+  if (compensation.length === 0) return [];
+  const time = undoMs == null ? "" : ` in ${duration(undoMs)}`;
+  return [`undone behind that${time}:`, ...compensation.map((one) => `  ${compensationText(one)}`)];
 }
 
 function recommendationText(one: Recommendation): string {

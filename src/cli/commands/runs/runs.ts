@@ -6,7 +6,7 @@ import type { Cli, GlobalOptions } from "../../cli.ts";
 import { EXIT } from "../../failure.ts";
 import { wholeNumber } from "../../options.ts";
 import { elapsed, table } from "../../output.ts";
-import { runText, stepsText, takeOverText } from "../../run-text.ts";
+import { compensationText, runText, stepsText, takeOverText } from "../../run-text.ts";
 import { withSession } from "../../session.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addDecision, addPause, addPriority, addResume, addSignal } from "./control.ts";
@@ -119,7 +119,11 @@ function addCancel(runs: Command, cli: Cli): void {
 function eventText(event: RunEvent): string {
   switch (event.type) {
     case "snapshot":
-      return `${event.run.runId} ${event.run.state}\n${stepsText(event.run)}`;
+      return [
+        `${event.run.runId} ${event.run.state}`,
+        stepsText(event.run),
+        ...(event.run.compensation ?? []).map(compensationText),
+      ].join("\n");
     case "step": {
       const taken = event.step.takeOvers?.at(-1);
       const why =
@@ -129,6 +133,8 @@ function eventText(event: RunEvent): string {
       const time = elapsed(event.step.startedAt, event.step.finishedAt);
       return [event.stepId, event.step.state, time, why].filter((part) => part !== "").join("  ");
     }
+    case "compensation":
+      return compensationText(event.compensation);
     case "run":
       return `${event.runId} ${event.state}`;
   }

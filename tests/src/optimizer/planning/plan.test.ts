@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { TARGETS, type Target } from "../../../../src/optimizer/planning/goals.ts";
+import { TARGETS, type Target } from "../../../../config/index.ts";
 import { planFor, type ToolStanding } from "../../../../src/optimizer/planning/plan.ts";
 import type { Recording } from "../../../../src/optimizer/simulation/recording.ts";
 

@@ -1,6 +1,7 @@
 import { array, assert, boolean, integer, property, subarray, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { TARGETS } from "../../../../config/index.ts";
 import { normalize } from "../../../../src/workflow/forms/normalize.ts";
 import { dependenciesOf, planOf, told } from "./told.ts";
 
@@ -37,6 +38,15 @@ const WHOLE = {
 };
 
 describe("a snake_case workflow", () => {
+  it.each(TARGETS)("may aim at %s, as a native one may", (target) => {
+    const steps = [{ step_id: "a", tool_id: "core.echo" }];
+    const form = { workflow_id: "w", optimization_target: target, steps };
+    const native = { tutti: 1, id: "w", target, steps: [{ id: "a", tool: "core.echo" }] };
+    expect(planOf(form).target).toBe(target);
+    expect(planOf(native).target).toBe(target);
+    expect(planOf(native).definition.target).toBe(target === "balanced" ? undefined : target);
+  });
+
   it("is rewritten word by word", () => {
     const { form, document, issues } = normalize(WHOLE);
     expect({ form, issues }).toEqual({ form: "snake_case", issues: [] });
