@@ -1,9 +1,14 @@
 const LINE_FEED = 10;
+/** What is held of a line that has not ended begins with this room, and doubles. */
+const FIRST_BYTES = 65_536;
 
-/** Cuts a stream of bytes into lines. Each byte is looked at once and copied at most once, however long a line is. */
+/**
+ * Cuts a stream of bytes into lines. Each byte is looked at once, and copied as it comes: a long line costs its
+ * reader no long turn when it ends.
+ */
 export class LineBuffer {
   private readonly maxLineBytes: number;
-  private parts: Buffer[] = [];
+  private held: Buffer = Buffer.alloc(0);
   private bytes = 0;
 
   constructor(maxLineBytes: number) {
@@ -17,22 +22,32 @@ export class LineBuffer {
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, from);
       const part = chunk.subarray(from, end === -1 ? chunk.length : end);
-      this.bytes += part.length;
-      if (this.bytes > this.maxLineBytes) {
+      if (this.bytes + part.length > this.maxLineBytes) {
         this.clear();
         return { lines, overflow: true };
       }
-      if (part.length > 0) this.parts.push(part);
+      if (end !== -1 && this.bytes === 0) lines.push(part);
+      else this.hold(part);
       if (end === -1) return { lines, overflow: false };
-      const [only] = this.parts;
-      lines.push(this.parts.length === 1 && only ? only : Buffer.concat(this.parts));
+      if (this.bytes > 0) lines.push(this.held.subarray(0, this.bytes));
       this.clear();
       from = end + 1;
     }
   }
 
   clear(): void {
-    this.parts = [];
+    this.held = Buffer.alloc(0);
     this.bytes = 0;
+  }
+
+  private hold(part: Buffer): void {
+    const needed = this.bytes + part.length;
+    if (needed > this.held.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * this.held.length, needed));
+      this.held.copy(larger, 0, 0, this.bytes);
+      this.held = larger;
+    }
+    part.copy(this.held, this.bytes);
+    this.bytes = needed;
   }
 }
