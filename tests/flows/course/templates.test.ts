@@ -38,6 +38,7 @@ const test = base.extend<{ tutti: Tutti }>({
           HOME: folder,
           REDIS_URL: redisUrl,
           TUTTI_PREFIX: prefix,
+          TUTTI_FILES_DIR: folder,
         },
       });
       if (stdout === "") throw new Error(stderr);
