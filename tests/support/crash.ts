@@ -130,7 +130,8 @@ export async function crash(
       wrong.push(`${run.runId}: ${run.state}`);
     for (const [id, step] of Object.entries(run.steps)) {
       const told = `${run.runId} ${id}: ${step.state} ${step.error?.code ?? ""}`;
-      if (step.finishedAt === null) wrong.push(told);
+      // What was never called has no times of a call.
+      if ((step.finishedAt ?? step.decidedAt ?? null) === null) wrong.push(told);
       if (plans[index]!.definition.steps[id]?.forEach !== undefined) continue;
       const times = calls.get(`${run.runId} ${id}`) ?? 0;
       const least = step.state === "completed" ? 1 : 0;
