@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, infiniteStream, nat, oneof, property, string } from "fast-check";
 import { expect, test } from "vitest";
 
 import { LineBuffer } from "../../../processors/bindings/mcp/line-buffer.ts";
@@ -6,28 +6,23 @@ import { LineBuffer } from "../../../processors/bindings/mcp/line-buffer.ts";
 const MAX_BYTES = 200_000;
 
 test("lines are those of the text, however it is cut into chunks", () => {
-  const line = fc.oneof(
-    fc.string(),
-    fc.nat(150_000).map((length) => "x".repeat(length)),
+  const line = oneof(
+    string(),
+    nat(150_000).map((length) => "x".repeat(length)),
   );
-  fc.assert(
-    fc.property(
-      fc.array(line, { maxLength: 6 }),
-      fc.infiniteStream(fc.nat(70_000)),
-      (all, cuts) => {
-        const text = all.map((one) => one.replaceAll("\n", " "));
-        const bytes = Buffer.from(text.map((one) => `${one}\n`).join(""));
-        const buffer = new LineBuffer(MAX_BYTES * 4);
-        const seen: string[] = [];
-        for (let from = 0; from < bytes.length;) {
-          const to = from + 1 + (cuts.next().value ?? 0);
-          for (const found of buffer.add(bytes.subarray(from, to)).lines)
-            seen.push(found.toString());
-          from = to;
-        }
-        expect(seen).toEqual(text);
-      },
-    ),
+  assert(
+    property(array(line, { maxLength: 6 }), infiniteStream(nat(70_000)), (all, cuts) => {
+      const text = all.map((one) => one.replaceAll("\n", " "));
+      const bytes = Buffer.from(text.map((one) => `${one}\n`).join(""));
+      const buffer = new LineBuffer(MAX_BYTES * 4);
+      const seen: string[] = [];
+      for (let from = 0; from < bytes.length;) {
+        const to = from + 1 + (cuts.next().value ?? 0);
+        for (const found of buffer.add(bytes.subarray(from, to)).lines) seen.push(found.toString());
+        from = to;
+      }
+      expect(seen).toEqual(text);
+    }),
   );
 });
 
