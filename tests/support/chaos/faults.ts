@@ -41,6 +41,8 @@ const document = {
 interface Scene {
   readonly profile: DurabilityProfile;
   readonly server: OwnRedis;
+  /** Kills the server. */
+  readonly kill: () => Promise<void>;
   /** In front of the server. */
   readonly proxy: FaultProxy;
   readonly admin: Redis;
@@ -75,7 +77,7 @@ export interface FaultReport {
   readonly states: Readonly<Record<string, number>>;
   /** Runs whose `pay` was called more than once. */
   readonly doubles: number;
-  /** How long before the fault the oldest lost run was acknowledged. Milliseconds; 0: none was lost. */
+  /** How long before the server was killed the oldest lost run was acknowledged. Milliseconds; 0: none was lost. */
   readonly windowMs: number;
   /** From the end of each fault to the first end of a run after it. Milliseconds; the longest. */
   readonly firstEndMs: number;
@@ -138,11 +140,16 @@ export async function through(fault: Fault, profile: DurabilityProfile): Promise
     firstEndMs = Math.max(firstEndMs, performance.now() - at);
   };
   await pause(AROUND_MS);
-  const faultAt = Date.now();
+  const killedAt: number[] = [];
+  const kill = async () => {
+    killedAt.push(Date.now());
+    await server.stop();
+  };
   await fault.act(
     {
       profile,
       server,
+      kill,
       proxy,
       admin: admin.redis,
       workers,
@@ -179,7 +186,7 @@ export async function through(fault: Fault, profile: DurabilityProfile): Promise
     errors,
     states,
     doubles: paid.length - new Set(paid).size,
-    windowMs: Math.max(0, ...missing.map(([, at]) => faultAt - at)),
+    windowMs: Math.max(0, ...missing.map(([, at]) => untilKilled(at, killedAt))),
     firstEndMs: Math.round(firstEndMs),
     refused: client.refused,
     accidents: [api, ...workers].flatMap(({ accidents }) => accidents),
@@ -197,6 +204,14 @@ function connected(url: string): Disposable & { readonly redis: Redis } {
 function smallDisk(folder: string): Disposable {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=256m", "tmpfs", folder]);
   return { [Symbol.dispose]: () => void execFileSync("umount", ["-l", folder]) };
+}
+
+/** An answer may be read so long after the server that gave it was killed. Milliseconds. */
+const READ_MS = 500;
+
+/** From an acknowledgement to the next kill; without end when none came. Milliseconds. */
+function untilKilled(at: number, killedAt: readonly number[]): number {
+  return (killedAt.find((kill) => kill + READ_MS >= at) ?? Infinity) - at;
 }
 
 type Ends = Map<string, RunView | null>;
@@ -234,17 +249,17 @@ const HOUR_MS = 3_600_000;
 export const FAULTS: readonly Fault[] = [
   {
     name: "Redis killed 10 times",
-    act: ({ server }, over) =>
+    act: ({ server, kill }, over) =>
       times(10, 1_000, async () => {
-        await server.stop();
+        await kill();
         await server.start();
         await over();
       }),
   },
   {
     name: "Redis away for 20 s",
-    act: async ({ server }, over) => {
-      await server.stop();
+    act: async ({ server, kill }, over) => {
+      await kill();
       await pause(20_000);
       await server.start();
       await over();
@@ -269,7 +284,7 @@ export const FAULTS: readonly Fault[] = [
     name: "a failover by sentinels",
     sentinels: true,
     act: async (scene, over) => {
-      await scene.server.stop();
+      await scene.kill();
       await takenOver(scene);
       await over();
     },
@@ -278,12 +293,12 @@ export const FAULTS: readonly Fault[] = [
     name: "a failover to a replica that lags by 3 s",
     sentinels: true,
     act: async (scene, over) => {
-      const { server, admin } = scene;
+      const { kill, admin } = scene;
       // It cannot ask for what comes from now on; a frozen one would find it in its socket.
       await admin.call("ACL", "SETUSER", "default", "-psync", "-sync");
       await admin.call("CLIENT", "KILL", "TYPE", "replica");
       await pause(3_000);
-      await server.stop();
+      await kill();
       await takenOver(scene);
       await over();
     },
