@@ -116,8 +116,12 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
   if (losses >= MAX_WORKER_LOSSES) return settle(work, lost(work, losses, attempts));
   if (begun.status === "go" && call.signal.aborted)
     return notCalled(work, call.signal.reason, attempts);
-  if (begun.status === "go")
-    return settle(work, await endingOf(work, begun.values, begun.record, null));
+  if (begun.status === "go") {
+    const ending = await endingOf(work, begun.values, begun.record, null);
+    const end = () => settle(work, ending);
+    // A server that forgets how the only call ended could not tell it from one whose worker died.
+    return call.idempotent ? end() : engine.durability.follow(end);
+  }
   const late = await lateResult(work, call.signal, call.timeoutMs);
   if (late.record.finishedAtMs !== null) return late.record;
   // That start has taken its begin back: nothing was called.

@@ -62,6 +62,7 @@ export class Durability {
     | { readonly connection: string | null; readonly facts: DurabilityFacts; readonly atMs: number }
     | undefined;
   #marks = 0;
+  #isClosed = false;
   #underway: Promise<unknown> = Promise.resolve();
   #next: Promise<Round> | undefined;
 
@@ -134,6 +135,28 @@ export class Durability {
   }
 
   /**
+   * Does work, and goes on without waiting until it is kept; when another server may answer by then than the one that
+   * did it, it is done again. For what is harmless when it is done again.
+   */
+  async follow<T>(work: () => Promise<T>): Promise<T> {
+    const before = connectionOf(this.#redis);
+    const result = await work();
+    if (this.#strict) void this.#follow(before ?? connectionOf(this.#redis), work).catch(() => {});
+    return result;
+  }
+
+  async #follow(since: string | null, work: () => Promise<unknown>): Promise<void> {
+    let connection = since;
+    // oxlint-disable no-await-in-loop
+    while (!(await this.#confirmed(connection, () => this.#isClosed)) && !this.#isClosed) {
+      const before = connectionOf(this.#redis);
+      await work();
+      connection = before ?? connectionOf(this.#redis);
+    }
+    // oxlint-enable no-await-in-loop
+  }
+
+  /**
    * Sees whether this Redis can keep what the profile promises.
    *
    * @throws TuttiError `config_invalid`.
@@ -146,6 +169,7 @@ export class Durability {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#own?.disconnect();
   }
 
@@ -159,6 +183,8 @@ export class Durability {
     for (;;) {
       const round = await this.#join();
       if ("connection" in round) return round.connection === since;
+      // Who has it is no question any more.
+      if (connectionOf(this.#redis) !== since) return false;
       if (onLack(round.lack) === true) return false;
       await pause(PAUSE_MS);
     }

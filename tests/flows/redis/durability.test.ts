@@ -11,6 +11,8 @@ import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { OwnRedis, type AppendFsync } from "../../support/own-redis.ts";
+import { sentinels } from "../../support/redis-fleet.ts";
+import { Turnstile } from "../../support/turnstile.ts";
 
 const WAIT = { timeoutMs: 60_000 };
 const tool = (id: string, idempotent: boolean) =>
@@ -175,6 +177,37 @@ describe.runIf(inject("canEmbed"))("durability strict", () => {
     both.replica.thaw();
     expect((await tutti.result("pays", WAIT)).state).toBe("completed");
     expect([...first.calls, ...second.calls]).toEqual(["reads", "pays"]);
+  });
+
+  test("how the only call ended is told again to a server that had not heard of it", async () => {
+    await using fleet = await sentinels({ keeps: "always" });
+    const turnstile = new Turnstile();
+    const { worker, calls } = await strictWorker(fleet.url, {
+      lockDurationMs: 2_000,
+      handlers: {
+        pay: async (_input, { runId, signal }) => {
+          calls.push(runId);
+          await turnstile.pass(runId, signal);
+          return "paid";
+        },
+      },
+    });
+    await using _ = worker;
+    await using tutti = new Tutti({ redisUrl: fleet.url, registry });
+    await tutti.submit(document("pay"), { runId: "r" });
+    await turnstile.holds(1);
+    // From now on the replica hears of nothing.
+    const master = new Redis(fleet.master.url);
+    await master.call("ACL", "SETUSER", "default", "-psync", "-sync");
+    await master.call("CLIENT", "KILL", "TYPE", "replica");
+    turnstile.open();
+    expect((await tutti.result("r", WAIT)).steps["a"]).toMatchObject({ output: "paid" });
+    master.disconnect();
+    await fleet.master.stop();
+    await fleet.named(fleet.replica.port);
+    const run = await tutti.result("r", WAIT);
+    expect(run).toMatchObject({ state: "completed", steps: { a: { output: "paid" } } });
+    expect(calls).toEqual(["r"]);
   });
 
   test("standard waits for no replica", async () => {
