@@ -21,8 +21,11 @@ import { ChaosClient } from "./client.ts";
 const RATE = 20;
 /** Runs come for so long before the fault and after it. Milliseconds. */
 const AROUND_MS = 4_000;
-/** Longest time until the last run has ended. Milliseconds. */
-const CALM_MS = 120_000;
+/**
+ * Longest time until the last run has ended: a server that forgot how the only call ended, whose worker lives, waits for it
+ * as long as a call may take (300 s). Milliseconds.
+ */
+const CALM_MS = 420_000;
 const PROGRAM = "tests/support/programs/fault-program.mjs";
 
 /** `pay` must not be called twice. */
