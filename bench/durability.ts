@@ -4,7 +4,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -51,15 +50,6 @@ interface Arm {
   readonly close: () => Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
-
 async function open(
   name: string,
   durability: DurabilityProfile,
@@ -99,8 +89,8 @@ async function replicate(
   const found = await findServer(config);
   if (!("path" in found)) throw new Error(found.reason);
   const master = new URL(masterUrl);
-  const port = String(await freePort());
-  const args = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", home];
+  // Nobody asks it anything.
+  const args = ["--port", "0", "--save", "", "--dir", home];
   args.push("--replicaof", master.hostname, master.port, "--masterauth", master.password);
   const child = spawn(found.path, args, { stdio: "ignore" });
   const admin = new Redis(masterUrl);

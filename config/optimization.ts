@@ -1,6 +1,6 @@
 /** What the optimizer goes by; sources and reasons are in docs/optimizer.md. */
 
-/** What a workflow, or a plan of the optimizer, aims at (R9, R116). */
+/** What a workflow, or a plan of the optimizer, aims at. */
 export const TARGETS = [
   "performance",
   "efficiency",
@@ -16,7 +16,7 @@ export const DEFAULT_TARGET = "balanced" satisfies Target;
 /** How often the optimizer looks at what was sampled; a window of samples is as long. Milliseconds. */
 export const PASS_MS = 5_000;
 
-/** The share of each part of the health score (R100). They add up to 1. */
+/** The share of each part of the health score. They add up to 1. */
 export const HEALTH_WEIGHTS = {
   success: 0.3,
   responseTime: 0.2,
@@ -24,11 +24,11 @@ export const HEALTH_WEIGHTS = {
   errors: 0.2,
   bottlenecks: 0.1,
 } as const;
-/** A mean response time from which on that part of the score is 0 (R100). Milliseconds. */
+/** A mean response time from which on that part of the score is 0. Milliseconds. */
 export const HEALTH_RESPONSE_MS = 10_000;
-/** Bottlenecks from which on that part of the score is 0 (R100). */
+/** Bottlenecks from which on that part of the score is 0. */
 export const HEALTH_BOTTLENECKS = 10;
-/** Scores from which on a deployment is called so (R114); below the last it is critical. */
+/** Scores from which on a deployment is called so; below the last it is critical. */
 export const HEALTH_LEVELS = [
   ["excellent", 0.95],
   ["good", 0.8],
@@ -37,8 +37,8 @@ export const HEALTH_LEVELS = [
 ] as const;
 
 /**
- * Above these an alert is raised (R102, R107): the mean response time (ms), how many times as long calls take as within
- * the last hour, the share of failures, the use of a resource, canary runs in a row that did not complete (R197).
+ * Above these an alert is raised: the mean response time (ms), how many times as long calls take as within
+ * the last hour, the share of failures, the use of a resource, canary runs in a row that did not complete.
  */
 export const ALERT_THRESHOLDS = {
   response_time: 5_000,
@@ -54,18 +54,18 @@ export const ALERT_HYSTERESIS = 0.9;
 /** A window with fewer calls says nothing about response times and failures. */
 export const ALERT_LEAST_CALLS = 5;
 
-/** What calls take is compared with so much of the past, as soon as so much of it is known (R107). Milliseconds. */
+/** What calls take is compared with so much of the past, as soon as so much of it is known. Milliseconds. */
 export const DEGRADATION_BASE_MS = 3_600_000;
 export const DEGRADATION_LEAST_MS = 600_000;
 
-/** Windows over which trends are looked for (R111). */
+/** Windows over which trends are looked for. */
 export const TREND_WINDOWS = 50;
 
-/** Windows over which the two bottlenecks that the first system named are looked for (R104). */
+/** Windows over which the two bottlenecks that the first system named are looked for. */
 export const BASELINE_WINDOWS = 10;
 /** Fewer say nothing. */
 export const BASELINE_LEAST = 3;
-/** Growth of the mean response time per window that counts as a degradation (R104). Milliseconds. */
+/** Growth of the mean response time per window that counts as a degradation. Milliseconds. */
 export const BASELINE_GROWTH_MS = 500;
-/** Use of a resource above which it counts as overused (R104). */
+/** Use of a resource above which it counts as overused. */
 export const BASELINE_USE = 0.9;

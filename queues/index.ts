@@ -40,6 +40,7 @@ export { DutyStates, type DutyState, type DutyView } from "./duties.ts";
 export { Backpressure } from "./backpressure.ts";
 export {
   Durability,
+  isAtLeast,
   lackOf,
   openImpatient,
   openPatient,
@@ -225,7 +226,6 @@ export {
   findServer,
   inspectRedis,
   installHint,
-  isAtLeast,
   MIN_REDIS_VERSION,
   nothingElse,
   openRedis,

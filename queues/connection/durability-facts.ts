@@ -1,5 +1,10 @@
 import type { Redis } from "ioredis";
 
+import { isAtLeast, parseInfo } from "./server-info.ts";
+
+/** The first version that can be asked to sync what was written. Valkey reports a Redis version too. */
+const WAITAOF_VERSION = "7.2";
+
 /** What a server says about how it keeps what is written. Null: it does not say. */
 export interface DurabilityFacts {
   /** When what was written is synced to the disk; `off` without an append-only file. */
@@ -21,18 +26,17 @@ export async function factsFrom(redis: Redis, key: string): Promise<DurabilityFa
   const [reached, info, appends, syncs] = (await asked.exec()) ?? [];
   if (reached?.[0]) throw reached[0];
   // Managed servers forbid some of it.
-  const text = typeof info?.[1] === "string" ? info[1] : "";
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(text)?.[1];
-  const replicas = field("connected_slaves");
-  const appendOnly = setting(appends) ?? { "0": "no", "1": "yes" }[field("aof_enabled") ?? ""];
-  const [major = 0, minor = 0] = (field("redis_version") ?? "").split(".").map(Number);
+  const fields = parseInfo(typeof info?.[1] === "string" ? info[1] : "");
+  const replicas = fields.get("connected_slaves");
+  const appendOnly = setting(appends) ?? { "0": "no", "1": "yes" }[fields.get("aof_enabled") ?? ""];
   return {
     syncs:
       appendOnly === "no"
         ? "off"
         : ((setting(syncs) as DurabilityFacts["syncs"] | undefined) ?? null),
     replicas: replicas === undefined ? null : Number(replicas),
-    hasWaitAof: appendOnly === "yes" && (major > 7 || (major === 7 && minor >= 2)),
+    hasWaitAof:
+      appendOnly === "yes" && isAtLeast(fields.get("redis_version") ?? "", WAITAOF_VERSION),
   };
 }
 

@@ -141,6 +141,7 @@ export class Durability {
   async follow<T>(work: () => Promise<T>): Promise<T> {
     const before = connectionOf(this.#redis);
     const result = await work();
+    // What could not be done again is as if it had been lost, which its next start knows how to end.
     if (this.#strict) void this.#follow(before ?? connectionOf(this.#redis), work).catch(() => {});
     return result;
   }
@@ -204,7 +205,9 @@ export class Durability {
 
   async #round(): Promise<Round> {
     try {
-      const { own, hasWaitAof } = await this.#look();
+      const { own, syncs, hasWaitAof } = await this.#look();
+      // With `always` it is on the disk before it is answered.
+      const asksDisk = hasWaitAof && syncs !== "always";
       const connection = connectionOf(this.#redis);
       const mark = String(++this.#marks);
       await this.#redis.set(this.#mark, mark, "PX", MARK_MS);
@@ -212,14 +215,14 @@ export class Durability {
       // What it waits for is the last write of its own connection.
       const asked = own.pipeline().get(this.#mark).pexpire(this.#mark, MARK_MS);
       if (replicas > 0) asked.wait(replicas, ROUND_MS);
-      if (hasWaitAof) asked.call("WAITAOF", 1, 0, ROUND_MS);
+      if (asksDisk) asked.call("WAITAOF", 1, 0, ROUND_MS);
       const [found, , ...counts] = await answers(asked.exec());
       if (connectionOf(this.#redis) !== connection || connectionOf(own) !== before)
         return lacking("the connection to Redis was lost");
       if (found !== mark) return lacking("two Redis servers answer for this address");
       if (replicas > 0 && Number(counts[0]) < replicas)
         return lacking(`${Number(counts[0])} of ${replicas} replicas have confirmed`, "NOREPLICAS");
-      if (hasWaitAof && Number((counts.at(-1) as unknown[])[0]) < 1)
+      if (asksDisk && Number((counts.at(-1) as unknown[])[0]) < 1)
         return lacking("Redis has not synced it to its disk");
       return { connection };
     } catch (thrown) {

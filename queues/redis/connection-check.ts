@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from "ioredis";
 import { messageOf } from "../../config/index.ts";
 import { silence } from "../connection/deadline.ts";
 import { dial, type DialOptions } from "../connection/dial.ts";
+import { parseInfo } from "../connection/server-info.ts";
 
 /** What a server says about itself. */
 export interface ServerFacts {
@@ -15,16 +16,6 @@ export interface ServerFacts {
   readonly loading: boolean;
   readonly appendOnly: boolean;
   readonly maxmemoryPolicy: string;
-}
-
-/** Fields of INFO, by name. */
-function parseInfo(info: string): ReadonlyMap<string, string> {
-  return new Map(
-    info.split("\r\n").flatMap((line) => {
-      const colon = line.indexOf(":");
-      return colon === -1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)] as const];
-    }),
-  );
 }
 
 export async function factsOf(client: Redis): Promise<ServerFacts> {

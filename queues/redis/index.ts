@@ -126,4 +126,4 @@ export async function openRedis(
 export { nothingElse } from "./descriptors.ts";
 export { installHint } from "./install-hint.ts";
 export { findServer, inspectRedis, type RedisInspection } from "./inspect.ts";
-export { isAtLeast, MIN_VERSION as MIN_REDIS_VERSION } from "./locate.ts";
+export { MIN_VERSION as MIN_REDIS_VERSION } from "./locate.ts";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { messageOf, TuttiError } from "../../config/index.ts";
+import { isAtLeast } from "../connection/server-info.ts";
 import type { RedisFolder } from "./folder.ts";
 
 const run = promisify(execFile);
@@ -31,11 +32,6 @@ export interface ServerBinary {
   readonly version: string;
   /** The whole environment to start it with. */
   readonly env: Readonly<Record<string, string>>;
-}
-
-/** True when `version` is `least` or later; both as numbers with dots. */
-export function isAtLeast(version: string, least: string): boolean {
-  return version.localeCompare(least, "en", { numeric: true }) >= 0;
 }
 
 async function versionOf(path: string, env: Readonly<Record<string, string>>): Promise<string> {

@@ -4,9 +4,10 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import { isAtLeast } from "../../../queues/connection/index.ts";
 import { redisFolderOf } from "../../../queues/redis/folder.ts";
 import { installHint } from "../../../queues/redis/index.ts";
-import { isAtLeast, locateServer } from "../../../queues/redis/locate.ts";
+import { locateServer } from "../../../queues/redis/locate.ts";
 
 let root = "";
 

@@ -59,6 +59,8 @@ interface Scene {
 export interface Fault {
   readonly name: string;
   readonly sentinels?: boolean;
+  /** How long before a kill what was acknowledged may be lost, and done twice, with `standard`. Milliseconds. Default: nothing is. */
+  readonly forgetsMs?: number;
   /** How wrong the clocks of the two workers are. Milliseconds. */
   readonly skewsMs?: readonly [number, number];
   /** Where the server has its data, instead of a folder of the system. */
@@ -247,11 +249,16 @@ async function times(count: number, everyMs: number, work: () => unknown): Promi
 }
 
 const HOUR_MS = 3_600_000;
+/** What `everysec` may take on a busy disk, and an asynchronous replica may not have heard of. Milliseconds. */
+const SYNC_MS = 2_000;
+/** How far the replica lags. Milliseconds. */
+const LAG_MS = 3_000;
 
 /** What comes to deployments. */
 export const FAULTS: readonly Fault[] = [
   {
     name: "Redis killed 10 times",
+    forgetsMs: SYNC_MS,
     act: ({ server, kill }, over) =>
       times(10, 1_000, async () => {
         await kill();
@@ -261,6 +268,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "Redis away for 20 s",
+    forgetsMs: SYNC_MS,
     act: async ({ server, kill }, over) => {
       await kill();
       await pause(20_000);
@@ -285,6 +293,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a failover by sentinels",
+    forgetsMs: SYNC_MS,
     sentinels: true,
     act: async (scene, over) => {
       await scene.kill();
@@ -294,13 +303,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a failover to a replica that lags by 3 s",
+    forgetsMs: SYNC_MS + LAG_MS,
     sentinels: true,
     act: async (scene, over) => {
       const { kill, admin } = scene;
       // It cannot ask for what comes from now on; a frozen one would find it in its socket.
       await admin.call("ACL", "SETUSER", "default", "-psync", "-sync");
       await admin.call("CLIENT", "KILL", "TYPE", "replica");
-      await pause(3_000);
+      await pause(LAG_MS);
       await kill();
       await takenOver(scene);
       await over();

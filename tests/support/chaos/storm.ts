@@ -1,6 +1,4 @@
 /** Random workflows while everything around them is killed and cut, and what became of them. */
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Redis } from "ioredis";
@@ -9,7 +7,7 @@ import type { RunView } from "../../../src/index.ts";
 import { eventually } from "../eventually.ts";
 import { FaultProxy, type Faults } from "../fault-proxy.ts";
 import { Fleet } from "../fleet.ts";
-import { OwnRedis, type AppendFsync } from "../own-redis.ts";
+import { freePort, OwnRedis, type AppendFsync } from "../own-redis.ts";
 import { randomFrom } from "../random.ts";
 import { chaosCases } from "./cases.ts";
 import { ChaosClient } from "./client.ts";
@@ -223,15 +221,6 @@ function count(words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
   return counts;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
 
 /** Endings that were told. Some are missed while Redis is away; one that is told twice is one too many. */

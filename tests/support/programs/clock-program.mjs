@@ -2,18 +2,10 @@ import { join } from "node:path";
 // A worker process whose clock is wrong by so many milliseconds.
 import { pathToFileURL } from "node:url";
 
+import { skewClock } from "./skewed-clock.mjs";
+
 const [built, redisUrl, prefix, skewMs] = process.argv.slice(2);
-const Real = Date;
-const ahead = Number(skewMs);
-globalThis.Date = class extends Real {
-  constructor(...args) {
-    if (args.length === 0) super(Real.now() + ahead);
-    else super(...args);
-  }
-  static now() {
-    return Real.now() + ahead;
-  }
-};
+skewClock(Number(skewMs));
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { startWorker } = await load("src/worker.js");
 const failed = new Set();

@@ -4,18 +4,11 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
+import { skewClock } from "./skewed-clock.mjs";
+
 const [built, kind, redisUrl, witnessUrl, more] = process.argv.slice(2);
 const { durability, port, skewMs = 0 } = JSON.parse(more);
-const Real = Date;
-globalThis.Date = class extends Real {
-  constructor(...args) {
-    if (args.length === 0) super(Real.now() + skewMs);
-    else super(...args);
-  }
-  static now() {
-    return Real.now() + skewMs;
-  }
-};
+skewClock(skewMs);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { parseCatalogue, ToolRegistry } = await load("config/index.js");
 const { openPatient } = await load("queues/index.js");
