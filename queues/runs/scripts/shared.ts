@@ -80,6 +80,15 @@ local function forgetClasses(fair)
   end
 end
 
+-- Puts a run into its tenant's line: by its class, then its tag, then who came first.
+local function standInLine(prefix, runId, tenant, priority, tag, now)
+  local turn = redis.call('HINCRBY', prefix .. '.fair', 'turns', 1) % TURNS
+  local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
+  redis.call('ZADD', prefix .. '.waiting:' .. tenant, digits(score), runId)
+  redis.call('SADD', prefix .. '.lines', tenant)
+  redis.call('HSET', prefix .. '.run:' .. runId, 'awaits', digits(now))
+end
+
 -- A run that is ready waits in its class by its tag; behind those with the same that came before it.
 local function await(prefix, runId, now)
   local key, fair = prefix .. '.run:' .. runId, prefix .. '.fair'
@@ -93,27 +102,16 @@ local function await(prefix, runId, now)
   local tag = math.max(tonumber(before[1] or '0'), tonumber(before[2] or '0')) + length
   redis.call('HSET', fair, flow, string.format('%.6f', tag))
   forgetClasses(fair)
-  local turn = redis.call('HINCRBY', fair, 'turns', 1) % TURNS
-  local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
-  redis.call('ZADD', prefix .. '.waiting:' .. facts[1], digits(score), runId)
-  redis.call('SADD', prefix .. '.lines', facts[1])
-  redis.call('HSET', key, 'awaits', digits(now))
+  standInLine(prefix, runId, facts[1], priority, tag, now)
 end
 
 -- A run that gave its place waits for one again: before those of its class and workflow that have not begun, behind
 -- those that came back before it.
 local function awaitAgain(prefix, runId, now)
-  local key, fair = prefix .. '.run:' .. runId, prefix .. '.fair'
-  local facts = redis.call('HMGET', key, 'tenant', 'priority')
-  local line = prefix .. '.waiting:' .. facts[1]
-  if redis.call('ZSCORE', line, runId) then return end
+  local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'priority')
   local priority = facts[2] or '5'
-  local tag = tonumber(redis.call('HGET', fair, 'v:' .. facts[1] .. ' ' .. priority) or '0')
-  local turn = redis.call('HINCRBY', fair, 'turns', 1) % TURNS
-  local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
-  redis.call('ZADD', line, digits(score), runId)
-  redis.call('SADD', prefix .. '.lines', facts[1])
-  redis.call('HSET', key, 'awaits', digits(now))
+  local tag = tonumber(redis.call('HGET', prefix .. '.fair', 'v:' .. facts[1] .. ' ' .. priority) or '0')
+  standInLine(prefix, runId, facts[1], priority, tag, now)
 end
 
 -- It has a place again. Whoever gave it calls the steps that stand aside for it.
@@ -182,7 +180,7 @@ local function takesPlaceAgain(key, root, now)
       redis.call('HDEL', rootKey, 'away')
       redis.call('SADD', prefix .. '.admitted:' .. facts[3], root)
     else
-      awaitAgain(prefix, root, now)
+      if not redis.call('ZSCORE', line, root) then awaitAgain(prefix, root, now) end
       -- There may be room that nobody has given away yet; whose turn it is then is told by the index of those without jobs.
       pump(prefix, facts[3], cap, now)
       if redis.call('HEXISTS', rootKey, 'away') == 1 then return false end

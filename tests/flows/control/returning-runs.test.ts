@@ -115,45 +115,55 @@ test("of many runs that come back at once no more than the cap are at work, and 
   expect(await redis.zcard(new Keys(prefix).waiting("default"))).toBe(0);
 });
 
-test("who comes back goes before runs of its class that have not begun, and behind more urgent ones", async ({
-  orchestra: {
-    work,
-    parts,
-    prefix,
-    redisUrl,
-    tutti: { registry },
+test.for([
+  { raised: null, order: ["first", "urgent", "back", "new"] },
+  { raised: 9, order: ["first", "back", "urgent", "new"] },
+])(
+  "who comes back goes before runs of its class that have not begun ($raised)",
+  async (
+    { raised, order },
+    {
+      orchestra: {
+        work,
+        parts,
+        prefix,
+        redisUrl,
+        tutti: { registry },
+      },
+      redis,
+    },
+  ) => {
+    await using tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1 });
+    const two = { ...parts, maxRunning: 1 };
+    const presence = new Presence(redis, new Keys(prefix));
+    const came: string[] = [];
+    const turnstile = new Turnstile();
+    const handler: ToolHandler = async (_input, { runId, signal }) => {
+      came.push(runId);
+      await turnstile.pass(runId, signal);
+      return null;
+    };
+    const sometimes = { sweepIntervalMs: 3_600_000, maxRunning: 1 };
+    await work({ probe: handler }, { tools: ["probe"], ...sometimes });
+    await tutti.submit(workflow([{ id: "a", tool: "effect" }]), { runId: "back" });
+    await tutti.submit(workflow([{ id: "a" }]), { runId: "first" });
+    await giveUntil(two, presence, () => turnstile.holds(1));
+    // While that one is at work, others come, and then the tool of the one that gave its place.
+    await tutti.submit(workflow([{ id: "a" }]), { runId: "new" });
+    await tutti.submit(workflow([{ id: "a" }]), { runId: "urgent", priority: 9 });
+    await work({ effect: handler }, { tools: ["effect"], ...sometimes });
+    await eventually(async () =>
+      expect((await tutti.why({ runId: "back" })).reasons).toMatchObject([
+        { kind: "admission", atWork: 1 },
+      ]),
+    );
+    if (raised !== null) await tutti.setPriority("back", raised);
+    turnstile.open();
+    for (const runId of ["first", "new", "urgent", "back"])
+      expect((await tutti.result(runId, WAIT)).state).toBe("completed");
+    expect(came).toEqual(order);
   },
-  redis,
-}) => {
-  await using tutti = new Tutti({ redisUrl, prefix, registry, maxRunning: 1 });
-  const two = { ...parts, maxRunning: 1 };
-  const presence = new Presence(redis, new Keys(prefix));
-  const came: string[] = [];
-  const turnstile = new Turnstile();
-  const handler: ToolHandler = async (_input, { runId, signal }) => {
-    came.push(runId);
-    await turnstile.pass(runId, signal);
-    return null;
-  };
-  const sometimes = { sweepIntervalMs: 3_600_000, maxRunning: 1 };
-  await work({ probe: handler }, { tools: ["probe"], ...sometimes });
-  await tutti.submit(workflow([{ id: "a", tool: "effect" }]), { runId: "back" });
-  await tutti.submit(workflow([{ id: "a" }]), { runId: "first" });
-  await giveUntil(two, presence, () => turnstile.holds(1));
-  // While that one is at work, others come, and then the tool of the one that gave its place.
-  await tutti.submit(workflow([{ id: "a" }]), { runId: "new" });
-  await tutti.submit(workflow([{ id: "a" }]), { runId: "urgent", priority: 9 });
-  await work({ effect: handler }, { tools: ["effect"], ...sometimes });
-  await eventually(async () =>
-    expect((await tutti.why({ runId: "back" })).reasons).toMatchObject([
-      { kind: "admission", atWork: 1 },
-    ]),
-  );
-  turnstile.open();
-  for (const runId of ["first", "new", "urgent", "back"])
-    expect((await tutti.result(runId, WAIT)).state).toBe("completed");
-  expect(came).toEqual(["first", "urgent", "back", "new"]);
-});
+);
 
 test("one whose place nobody told it of is called by who looks for runs without jobs, and by the sweeper", async ({
   orchestra: { tutti, work, parts, prefix },
