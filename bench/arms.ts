@@ -8,7 +8,7 @@ import { parseCatalogue, ToolRegistry } from "../config/index.ts";
 import { CONTROL_QUEUES, jobIds, Keys, type ForkJob, type TreeNode } from "../queues/index.ts";
 import { prepare, Tutti } from "../src/index.ts";
 import { startWorker } from "../src/worker.ts";
-import { compile } from "../src/workflow/compile.ts";
+import { compile } from "../src/workflow/plan/compile.ts";
 import { documentOf, type Shape } from "./shapes.ts";
 
 /** Jobs that one worker of any arm runs at once, unless told otherwise: what a function without limits gets. */

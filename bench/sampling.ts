@@ -10,15 +10,10 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 
 import { loadConfig } from "../config/index.ts";
-import {
-  Durations,
-  Gate,
-  Keys,
-  openRedis,
-  Samples,
-  type Sample,
-  type ToolReading,
-} from "../queues/index.ts";
+import { type Sample } from "../queues/client.ts";
+import { openRedis } from "../queues/embedded/index.ts";
+import { Durations, Gate, Keys, Samples } from "../queues/index.ts";
+import { type ToolReading } from "../queues/worker.ts";
 import type { Shape, Shapes } from "../src/optimizer/findings/shape.ts";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../src/optimizer/think.ts";
 import { commitNow } from "./commit.ts";

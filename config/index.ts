@@ -3,9 +3,7 @@ export { isCommandAllowed, isHostAllowed, isPrivateHostAllowed } from "./tools/a
 export {
   catalogueParts,
   loadCatalogue,
-  MIN_SHIPPED_TOOLS,
   parseCatalogue,
-  shippedCatalogueFiles,
   type CatalogueOptions,
   type CatalogueParts,
 } from "./tools/catalogue.ts";
@@ -25,48 +23,31 @@ export {
   type ConfigOverrides,
 } from "./env.ts";
 export { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
-export {
-  isTuttiError,
-  messageOf,
-  TuttiError,
-  ValidationError,
-  type ErrorDetails,
-  type Issue,
-} from "./errors.ts";
-export { localTime } from "./local-time.ts";
+export { isTuttiError, messageOf, TuttiError, ValidationError, type Issue } from "./errors.ts";
+export { cronProblem } from "./time/cron.ts";
+export { dueTimes, isTimeZone, nextTime, nextTimes, type Due, type Timing } from "./time/timing.ts";
 export { Budget } from "./expressions/budget.ts";
-export {
-  isItemName,
-  parseExpression,
-  type Expression,
-  type References,
-  type Scope,
-} from "./expressions/expression.ts";
+export { isItemName, type Expression, type Scope } from "./expressions/expression.ts";
 export {
   inspectJsonInSlices,
   parseJsonInSlices,
   readJsonInSlices,
-  type SlicedJson,
 } from "./documents/json-slices.ts";
 export { copyJson, isLarge, mapJson, writeJson } from "./documents/large-json.ts";
 export { Turns } from "./documents/turns.ts";
 export { findTextProblem, parseJson } from "./documents/json-text.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
-export { configSchema, LOG_LEVELS, VARIABLES, type SettingName } from "./settings.ts";
+export { configSchema, VARIABLES, type SettingName } from "./settings.ts";
 export type { JsonSchema } from "./schemas/json-schema.ts";
 export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
 export {
   checkPlainData,
   checkPlainDataInTurns,
-  DANGEROUS_KEYS,
-  MAX_DATA_DEPTH,
   REFUSED_VALUE_KEYS,
 } from "./documents/plain-data.ts";
 export {
   amountsOf,
-  BUDGET_NAME,
-  budgetSpec,
   compileActual,
   excessesOf,
   excessText,
@@ -75,37 +56,24 @@ export {
   windowsOf,
   type Amounts,
   type BudgetSpec,
-  type BudgetUse,
   type Excess,
   type RateWindow,
 } from "./tools/limits.ts";
 export { compareVersions } from "./tools/catalogue-version.ts";
-export { ToolRegistry, type Synergy, type ToolEntry } from "./tools/registry.ts";
+export { ToolRegistry, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
-export { compileSchema, type SchemaCheck, type SchemaProblem } from "./schemas/schema-check.ts";
-export { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./tools/synergy.ts";
-export { orderTools, type ToolOrder } from "./tools/tool-order.ts";
+export { compileSchema, type SchemaProblem } from "./schemas/schema-check.ts";
+export { synergyScore } from "./tools/synergy.ts";
+export { orderTools } from "./tools/tool-order.ts";
+export { compileCondition, compileTemplate, type Template } from "./expressions/template.ts";
 export {
-  compileCondition,
-  compileTemplate,
-  type Template,
-  type WriteValue,
-} from "./expressions/template.ts";
-export {
-  bindingSpec,
-  catalogueFile,
   CATEGORIES,
-  EFFECTS,
-  mcpServerSpec,
-  SECURITY_LEVELS,
   takesAnything,
-  TOOL_ID,
   toolSpec,
   type Allowances,
   type Binding,
-  type CatalogueFile,
   type McpServerSpec,
   type ToolSpec,
 } from "./tools/tool.ts";
-export { parseDocument, type Position, type SourceDocument } from "./documents/yaml.ts";
+export { parseDocument, type SourceDocument } from "./documents/yaml.ts";
 export { issuesOf } from "./documents/zod-issues.ts";

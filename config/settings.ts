@@ -17,7 +17,7 @@ import {
 import { parseRedisAddress, REDIS_ADDRESS_RULE } from "./redis-address.ts";
 
 /** The levels of the log, quietest last. */
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** Longest time that a timer of Node can hold. Milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;

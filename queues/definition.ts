@@ -4,7 +4,7 @@ import type { Json, Target } from "../config/index.ts";
 export const PAYLOAD_VERSION = 2;
 
 /** When a step may start, seen from the outcomes of its dependencies. */
-export type Join = "all" | "settled" | "any";
+type Join = "all" | "settled" | "any";
 
 /** What a failed step does to the rest of its run. */
 export type OnError = "fail_fast" | "resilient" | "recovery" | "adaptive";
@@ -40,7 +40,7 @@ export type Wait =
 export type LaneRule = "tenant" | "step";
 
 /** How a completed call is undone. */
-export interface Compensation {
+interface Compensation {
   readonly tool: string;
   readonly lane?: LaneRule;
   readonly with: Json;
@@ -70,7 +70,7 @@ export interface CachePolicy {
 }
 
 /** A tool that may answer in the place of a step's own. */
-export interface Alternative {
+interface Alternative {
   readonly tool: string;
   /** Its input with expressions, where it is not the step's. */
   readonly with?: Json;
@@ -145,7 +145,7 @@ export interface ForEach {
 }
 
 /** Steps with an error policy of their own. */
-export interface GroupDefinition {
+interface GroupDefinition {
   readonly onError?: OnError;
   /** Its failures do not count for the run. */
   readonly optional: boolean;

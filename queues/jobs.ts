@@ -1,7 +1,6 @@
 import { TuttiError } from "../config/index.ts";
 import { PAYLOAD_VERSION, type StepLimits } from "./definition.ts";
 import type { RunAddress } from "./names.ts";
-import type { StepError } from "./runs/run-record.ts";
 
 /** Who a run belongs to; travels in every payload, log line and outgoing call (D15). */
 export interface Identity {
@@ -76,4 +75,11 @@ export function assertPayload(job: { readonly v?: unknown }): void {
       `expected a payload of version ${PAYLOAD_VERSION}, got: ${JSON.stringify(job.v)}; update the workers before the submitters`,
     );
   }
+}
+
+/** Why a step failed. */
+export interface StepError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
 }

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { workflowJsonSchema } from "../src/workflow/schema.ts";
+import { workflowJsonSchema } from "../src/workflow/document/schema.ts";
 import { root } from "./root.mjs";
 
 mkdirSync(join(root, "schema"), { recursive: true });

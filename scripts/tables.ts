@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-import { ENDINGS, stateOf } from "../processors/control/endings.ts";
-import { consequencesOf, ERROR_CLASSES } from "../processors/decisions/policy.ts";
-import type { OnError, RunDefinition } from "../queues/index.ts";
-import { MODE_RULES } from "../src/workflow/mode.ts";
+import { ENDINGS, stateOf } from "../processors/runs/endings.ts";
+import { consequencesOf, ERROR_CLASSES } from "../processors/steps/decisions/policy.ts";
+import type { RunDefinition } from "../queues/index.ts";
+import type { OnError } from "../queues/worker.ts";
+import { MODE_RULES } from "../src/workflow/plan/mode.ts";
 
 const POLICIES: readonly OnError[] = ["resilient", "fail_fast", "recovery", "adaptive"];
 

@@ -3,19 +3,16 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { messageOf, ValidationError, type Config } from "../config/index.ts";
+import { isAtLeast, lackOf, type Declarations, type DutyView } from "../queues/client.ts";
 import {
   findServer,
   inspectRedis,
   installHint,
-  isAtLeast,
-  lackOf,
   MIN_REDIS_VERSION,
   openRedis,
-  unsettled,
-  type Declarations,
-  type DutyView,
   type RedisInspection,
-} from "../queues/index.ts";
+} from "../queues/embedded/index.ts";
+import { unsettled } from "../queues/index.ts";
 import { Tutti } from "./tutti.ts";
 
 /** Oldest Node that everything is tested on. */

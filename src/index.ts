@@ -24,47 +24,48 @@ export {
   type ToolSpec,
 } from "../config/index.ts";
 export {
-  openRedis,
-  type OpenRedis,
   RUN_STATES,
-  type RunState,
-  type StepError,
   type StepState,
   type StepView,
   type WorkerInfo,
-} from "../queues/index.ts";
-export { prepare } from "./prepare.ts";
-export type { Compensated, EpochView, WidthChange } from "./run-course.ts";
-export type { RunSummary, RunView } from "./run-view.ts";
-export type { PlannedTimesForm } from "./registry/planned-times.ts";
-export type { ScheduleForm } from "./registry/schedule-form.ts";
+  type CatalogueView,
+  type Declarations,
+  type DisagreementView,
+} from "../queues/client.ts";
+export { openRedis, type OpenRedis } from "../queues/embedded/index.ts";
+export { type RunState, type StepError } from "../queues/index.ts";
+export { prepare } from "./workflow/prepare.ts";
+export type { Compensated, EpochView, WidthChange } from "./runs/view/run-course.ts";
+export type { RunSummary, RunView } from "./runs/view/run-view.ts";
+export type { PlannedTimesForm } from "./starting/planned-times.ts";
+export type { ScheduleForm } from "./starting/schedule-form.ts";
 export type {
   FiringView,
   ScheduleDoor,
   ScheduleSummary,
   ScheduleView,
-} from "./registry/schedules.ts";
+} from "./starting/schedules.ts";
 export type {
   EmitOptions,
   EventDoor,
   TriggerDoor,
   TriggerForm,
   TriggerView,
-} from "./registry/triggers.ts";
+} from "./starting/triggers.ts";
 export type {
   VersionView,
   Workflows,
   WorkflowRemoval,
   WorkflowSummary,
   WorkflowView,
-} from "./registry/workflows.ts";
-export type { RunOptions, StartOptions, SubmitOptions } from "./run-options.ts";
-export type { Decision, Resumed } from "./control/control.ts";
-export type { DeadLetterDoor, DeadLetterView, Replayed } from "./control/dead-letters.ts";
-export type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
-export type { GateDoor, GateSetting } from "./gate/door.ts";
-export type { BudgetChange, ToolChange } from "./gate/forms.ts";
-export type { GateTarget } from "./gate/set.ts";
+} from "./starting/workflows.ts";
+export type { RunOptions, StartOptions, SubmitOptions } from "./runs/control/run-options.ts";
+export type { Decision, Resumed } from "./runs/control/control.ts";
+export type { DeadLetterDoor } from "./runs/dead-letters/dead-letters.ts";
+export type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./runs/control/forms.ts";
+export type { GateDoor, GateSetting } from "./gate/limits/door.ts";
+export type { BudgetChange, ToolChange } from "./gate/limits/forms.ts";
+export type { GateTarget } from "./gate/limits/set.ts";
 export type {
   BudgetView,
   ClaimView,
@@ -73,11 +74,11 @@ export type {
   PermitView,
   ToolLimitsView,
   TroubleView,
-} from "./gate/show.ts";
-export type { CatalogueView, Declarations, DisagreementView } from "../queues/index.ts";
+} from "./gate/limits/show.ts";
 export type { WhyQuestion } from "./gate/why/answer.ts";
 export type { Eta, Holder, Why, WhyReason } from "./gate/why/why.ts";
 export { Tutti, type TuttiOptions } from "./tutti.ts";
-export type { RunEvent } from "./watch.ts";
-export type { Plan, PlannedStep } from "./workflow/plan.ts";
-export { workflowJsonSchema, type WorkflowDocument } from "./workflow/schema.ts";
+export type { RunEvent } from "./runs/view/watch.ts";
+export type { Plan, PlannedStep } from "./workflow/plan/plan.ts";
+export { workflowJsonSchema, type WorkflowDocument } from "./workflow/document/schema.ts";
+export type { DeadLetterView, Replayed } from "./runs/dead-letters/letters.ts";

@@ -13,64 +13,66 @@ import {
 } from "../config/index.ts";
 import {
   Backpressure,
+  DeadLetters,
+  Flows,
+  openImpatient,
+  openPatient,
+  RunEvents,
+  Runs,
+  Waits,
+  withinDeadline,
+  WorkflowRegistry,
+  type DutyView,
+  type Started,
+  type Submitted,
+  type WorkerInfo,
+} from "../queues/client.ts";
+import {
   cancelRun,
   CONTROL_QUEUES,
-  DeadLetters,
   Durability,
-  Flows,
   Gate,
   Items,
   Keys,
   DutyStates,
-  openImpatient,
-  openPatient,
   Presence,
-  RunEvents,
-  Runs,
   Samples,
   startRegistered,
   startRun,
   ToolQueues,
   Values,
-  Waits,
-  withinDeadline,
-  WorkflowRegistry,
-  type DutyView,
   type RunState,
-  type Started,
   type StartParts,
   type StepRecord,
-  type Submitted,
-  type WorkerInfo,
 } from "../queues/index.ts";
-import type { RunAnalysis } from "./analysis/analyze.ts";
-import { RunControl, type Decision, type Resumed } from "./control/control.ts";
-import { DeadLetterDoor } from "./control/dead-letters.ts";
-import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./control/forms.ts";
-import type { GateDoor } from "./gate/door.ts";
+import type { GateDoor } from "./gate/limits/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
 import type { WhyQuestion } from "./gate/why/answer.ts";
 import type { Why } from "./gate/why/why.ts";
 import type { OptimizerDoor } from "./optimizer/service/door.ts";
 import { openOptimizer } from "./optimizer/service/open.ts";
-import { prepare } from "./prepare.ts";
-import { openDoors } from "./registry/doors.ts";
-import { neededTools } from "./registry/needed-tools.ts";
-import type { ScheduleDoor } from "./registry/schedules.ts";
-import type { EventDoor, TriggerDoor } from "./registry/triggers.ts";
-import type { Workflows } from "./registry/workflows.ts";
+import type { RunAnalysis } from "./runs/analysis/analyze.ts";
+import { RunControl, type Decision, type Resumed } from "./runs/control/control.ts";
+import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./runs/control/forms.ts";
 import {
   addressed,
   checkedPriority,
   noRun,
   type StartOptions,
   type SubmitOptions,
-} from "./run-options.ts";
-import { RunReader } from "./run-reader.ts";
-import type { RunSummary, RunView } from "./run-view.ts";
-import { rememberLayout, treeOf } from "./tree.ts";
-import { RunWatch, type RunEvent } from "./watch.ts";
-import type { Plan } from "./workflow/plan.ts";
+} from "./runs/control/run-options.ts";
+import { DeadLetterDoor } from "./runs/dead-letters/dead-letters.ts";
+import { RunReader } from "./runs/run-reader.ts";
+import type { RunSummary, RunView } from "./runs/view/run-view.ts";
+import { RunWatch, type RunEvent } from "./runs/view/watch.ts";
+import { openDoors } from "./starting/doors.ts";
+import { neededTools } from "./starting/needed-tools.ts";
+import type { ScheduleDoor } from "./starting/schedules.ts";
+import type { EventDoor, TriggerDoor } from "./starting/triggers.ts";
+import type { Workflows } from "./starting/workflows.ts";
+import type { Plan } from "./workflow/plan/plan.ts";
+import { rememberLayout, treeOf } from "./workflow/plan/tree.ts";
+import { prepare } from "./workflow/prepare.ts";
 
 /** What is written to see whether Redis takes it is gone after this time. Milliseconds. */
 const PROBE_MS = 10_000;

@@ -44,38 +44,40 @@ import {
   type SecretSource,
 } from "../processors/index.ts";
 import {
+  Flows,
+  HEARTBEAT_MS,
+  openPatient,
+  REDIS_TROUBLES,
+  Runs,
+  SAMPLE_MS,
+  Waits,
+  WorkflowRegistry,
+} from "../queues/client.ts";
+import {
   Canaries,
   Durability,
   DutyStates,
   FIELDS,
-  Flows,
   Gate,
-  HEARTBEAT_MS,
   Items,
   Keys,
   Ledger,
-  openPatient,
   Presence,
-  REDIS_TROUBLES,
   RedisClock,
   Results,
-  Runs,
   Samples,
-  SAMPLE_MS,
   settlesWithin,
   showLimits,
   ToolQueues,
   Triggers,
   Values,
-  Waits,
-  WorkflowRegistry,
   type Abort,
   type Declaration,
 } from "../queues/index.ts";
 import { announceAlerts } from "./optimizer/service/announce.ts";
 import { Optimizer } from "./optimizer/service/optimizer.ts";
-import { treeOf } from "./tree.ts";
 import type { StartWorkerOptions } from "./worker-options.ts";
+import { treeOf } from "./workflow/plan/tree.ts";
 
 export type {
   CallContext,

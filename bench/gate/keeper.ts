@@ -4,7 +4,8 @@ import type { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { Doorkeeper } from "../../processors/index.ts";
-import { Gate, Keys, openPatient, type BudgetLimits } from "../../queues/index.ts";
+import { openPatient } from "../../queues/client.ts";
+import { Gate, Keys, type BudgetLimits } from "../../queues/index.ts";
 import { concurrencyOf, MILLION, type BenchTool } from "./tools.ts";
 
 /** A process that serves tools. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import type { Job } from "bullmq";
 
-import { openPatient } from "../../queues/index.ts";
+import { openPatient } from "../../queues/client.ts";
 import type { PickedUp, PlayerOrders } from "./fleet.ts";
 import { bareServer, gatedServer, type ServerOptions } from "./keeper.ts";
 import { Meter } from "./meter.ts";

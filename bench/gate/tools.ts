@@ -1,4 +1,5 @@
-import type { BudgetLimits, GatedLimits, ToolLimits } from "../../queues/index.ts";
+import type { ToolLimits } from "../../queues/client.ts";
+import type { BudgetLimits, GatedLimits } from "../../queues/index.ts";
 
 /** A tool of the bench: what a call takes and how long it sleeps. */
 export interface BenchTool {

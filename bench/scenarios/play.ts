@@ -4,7 +4,8 @@ import { Queue, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { Learner } from "../../processors/index.ts";
-import { Gate, Keys, openPatient } from "../../queues/index.ts";
+import { openPatient } from "../../queues/client.ts";
+import { Gate, Keys } from "../../queues/index.ts";
 import { bareServer, gatedServer, type Server, type ServerOptions } from "../gate/keeper.ts";
 import { limitsOf, MILLION, randomFrom, type BenchTool } from "../gate/tools.ts";
 import { logNormal } from "../statistics.ts";

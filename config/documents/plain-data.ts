@@ -6,11 +6,7 @@ import { Turns } from "./turns.ts";
 export const MAX_DATA_DEPTH = 100;
 
 /** Keys that change what an object is when somebody merges or assigns them. */
-export const DANGEROUS_KEYS: ReadonlySet<string> = new Set([
-  "__proto__",
-  "constructor",
-  "prototype",
-]);
+const DANGEROUS_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /** The one key that inputs, outputs and events may not have: assigned, it becomes the prototype of what is copied. */
 export const REFUSED_VALUE_KEYS: ReadonlySet<string> = new Set(["__proto__"]);

@@ -1,6 +1,6 @@
 import type { Duration } from "@marcbachmann/cel-js/evaluator";
 
-import { isZoneAtHand, localTime } from "../local-time.ts";
+import { isZoneAtHand, localTime } from "../time/local-time.ts";
 import type { Budget } from "./budget.ts";
 import { checkedTime, durationOf, nanosOf } from "./operators.ts";
 import { fault } from "./values.ts";

@@ -12,7 +12,7 @@ import { tellOnce, withoutRetired, type Tell } from "./retired.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
 /** Fewer tools than this mean that the shipped catalogue is not whole (R20). */
-export const MIN_SHIPPED_TOOLS = 46;
+const MIN_SHIPPED_TOOLS = 46;
 
 /** The folder of the catalogue that comes with the package; beside config/tools/ in source and in dist/. */
 const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
@@ -29,7 +29,7 @@ export interface CatalogueOptions {
 }
 
 /** Paths of the shipped catalogue's files. */
-export function shippedCatalogueFiles(): string[] {
+function shippedCatalogueFiles(): string[] {
   return readdirSync(SHIPPED_FOLDER)
     .filter((name) => name.endsWith(".yaml"))
     .toSorted()

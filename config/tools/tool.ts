@@ -13,7 +13,7 @@ import {
 } from "./limits.ts";
 
 /** Tool ids are queue names too, so they are plain: letters, digits, `_`, `-`, with dots between. */
-export const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
+const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
 
 /** The eight categories of the catalogue (R23). */
 export const CATEGORIES = [
@@ -28,10 +28,10 @@ export const CATEGORIES = [
 ] as const;
 
 /** Security levels, lowest first (R132). */
-export const SECURITY_LEVELS = ["standard", "high", "enterprise", "critical"] as const;
+const SECURITY_LEVELS = ["standard", "high", "enterprise", "critical"] as const;
 
 /** What a call does to the world outside: `read` nothing, `destructive` something that cannot be undone. */
-export const EFFECTS = ["read", "write", "external", "destructive"] as const;
+const EFFECTS = ["read", "write", "external", "destructive"] as const;
 
 /** A share of one machine: 1.0 is the whole of it. */
 const share = z.number().min(0).max(1);
@@ -97,7 +97,7 @@ const mcpBinding = z.strictObject({
 });
 
 /** How a tool is reached. */
-export const bindingSpec = z.discriminatedUnion("type", [
+const bindingSpec = z.discriminatedUnion("type", [
   inProcessBinding,
   commandBinding,
   httpBinding,
@@ -180,7 +180,7 @@ const httpServer = z.strictObject({
 });
 
 /** An MCP server that catalogue tools are reached through. */
-export const mcpServerSpec = z.discriminatedUnion("transport", [stdioServer, httpServer]);
+const mcpServerSpec = z.discriminatedUnion("transport", [stdioServer, httpServer]);
 
 /** A catalogue file: what its tools may touch, the MCP servers they use, the budgets they share, the tools. */
 export const catalogueFile = z.strictObject({

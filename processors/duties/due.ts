@@ -1,5 +1,6 @@
-import { cancelRun, enqueueRun, type RunParts } from "../../queues/index.ts";
-import { eachOf, type Failure } from "./each-of.ts";
+import { cancelRun, type RunParts } from "../../queues/index.ts";
+import { enqueueRun } from "../../queues/worker.ts";
+import { eachOf, type Failure } from "../runs/each-of.ts";
 
 /** What cannot wait is looked for this often. Milliseconds. */
 export const DUE_INTERVAL_MS = 500;

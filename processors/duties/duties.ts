@@ -10,19 +10,19 @@ import {
   type DutyStates,
   type Presence,
 } from "../../queues/index.ts";
-import type { Engine } from "../engine.ts";
-import { LEARN_INTERVAL_MS, type Learner } from "../gate/learner.ts";
 import { LEVEL_INTERVAL_MS } from "../gate/level.ts";
 import type { ServiceLevel } from "../gate/service-level.ts";
-import { openWorker, type OpenWorker } from "../open-worker.ts";
+import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "../optimizer/canary.ts";
+import { LEARN_INTERVAL_MS, type Learner } from "../optimizer/learner.ts";
 import { Periodic } from "../periodic.ts";
-import { CANARY_INTERVAL_MS, flyCanary, type CanaryJob } from "./canary.ts";
+import type { Failure } from "../runs/each-of.ts";
+import { givePlaces, PLACES_INTERVAL_MS } from "../runs/places.ts";
+import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "../runs/retention.ts";
+import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "../runs/sweeper.ts";
+import type { Engine } from "../steps/engine.ts";
+import { dropLanes } from "../tools/drop-lanes.ts";
+import { openWorker, type OpenWorker } from "../workers/open-worker.ts";
 import { DUE_INTERVAL_MS, doWhatIsDue } from "./due.ts";
-import type { Failure } from "./each-of.ts";
-import { dropLanes } from "./lanes.ts";
-import { givePlaces, PLACES_INTERVAL_MS } from "./places.ts";
-import { removeExpired, RETENTION_INTERVAL_MS, type Retention } from "./retention.ts";
-import { QUIET_SHARE, sweep, SWEEP_INTERVAL_MS } from "./sweeper.ts";
 
 /** Reports of each duty that are kept for Bull Board. */
 const REPORTS_KEPT = 20;

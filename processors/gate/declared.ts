@@ -13,10 +13,10 @@ import {
   MACHINE_UNITS,
   type BudgetLimits,
   type Declaration,
-  type DeclarationFacts,
   type GatedLimits,
 } from "../../queues/index.ts";
-import { startCapOf } from "../learning/knee.ts";
+import { type DeclarationFacts } from "../../queues/worker.ts";
+import { startCapOf } from "../optimizer/learning/knee.ts";
 
 /** Bindings behind which there is somebody else's service. */
 const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);

@@ -1,12 +1,7 @@
 import type { Logger } from "pino";
 
-import {
-  encodeDeclaration,
-  unsettled,
-  type Caller,
-  type Declaration,
-  type Gate,
-} from "../../queues/index.ts";
+import { unsettled, type Declaration, type Gate } from "../../queues/index.ts";
+import { encodeDeclaration, type Caller } from "../../queues/worker.ts";
 
 /** Says what the catalogue of this process declares, and tells where others say something else. */
 export class Declarer {

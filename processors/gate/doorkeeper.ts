@@ -2,19 +2,16 @@ import type { BackendFactory, RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
+import { type Declaration, type Gate, RedisClock, toolOfQueue } from "../../queues/index.ts";
 import {
   type Acquired,
   type CallEnd,
   DECLARED_MESSAGE,
-  type Declaration,
-  type Gate,
   type Grant,
-  RedisClock,
   SIGN_OF_LIFE_MS,
   type StepLimits,
-  toolOfQueue,
-} from "../../queues/index.ts";
-import type { CancelSource } from "../calls/cancellation.ts";
+} from "../../queues/worker.ts";
+import type { CancelSource } from "../cancellation.ts";
 import { patiently } from "../patiently.ts";
 import { Declarer } from "./declarer.ts";
 import { Holdings } from "./holdings.ts";

@@ -1,4 +1,4 @@
-import type { Health } from "../../queues/index.ts";
+import type { Health } from "../../queues/worker.ts";
 
 /** How often what fails is counted. Milliseconds. */
 export const LEVEL_INTERVAL_MS = 5_000;

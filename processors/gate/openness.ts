@@ -1,7 +1,8 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
-import { isLane, toolOfQueue, type GatedLimits, type Keys } from "../../queues/index.ts";
+import { toolOfQueue, type GatedLimits, type Keys } from "../../queues/index.ts";
+import { isLane } from "../../queues/worker.ts";
 
 interface FreeTool {
   readonly upstream: string;

@@ -1,14 +1,9 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
-import {
-  runningBetween,
-  type Busy,
-  type Gate,
-  type Keys,
-  type UsageWord,
-} from "../../queues/index.ts";
-import type { UsageProbe } from "../learning/machine-usage.ts";
+import { type Gate, type Keys } from "../../queues/index.ts";
+import { runningBetween, type Busy, type UsageWord } from "../../queues/worker.ts";
+import type { UsageProbe } from "../machine/machine-usage.ts";
 import { patiently } from "../patiently.ts";
 import { Periodic } from "../periodic.ts";
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { RedisQueueBackend } from "bullmq";
 
 import { readJson } from "../../config/index.ts";
-import type { Acquired, CallEnd, Grant, StepLimits } from "../../queues/index.ts";
+import type { Acquired, CallEnd, Grant, StepLimits } from "../../queues/worker.ts";
 
 /** What a fetch answers when there is nothing to take: no job, no id, no rate limit, no delayed job. */
 const NOTHING: unknown[] = [0, 0, 0, 0];

@@ -1,5 +1,5 @@
-import type { UsageProbe, UsageReading } from "../learning/machine-usage.ts";
-import { isFull } from "../learning/pressure.ts";
+import type { UsageProbe, UsageReading } from "../machine/machine-usage.ts";
+import { isFull } from "../machine/pressure.ts";
 
 /** How often the machine is looked at while something runs on it. Milliseconds. */
 const LOOK_MS = 1_000;

@@ -1,13 +1,8 @@
 import { copyJson, readJson, type Json } from "../../config/index.ts";
-import {
-  FIELDS,
-  isReference,
-  parseStepRecord,
-  type StepJob,
-  type StepRecord,
-} from "../../queues/index.ts";
-import type { Engine } from "../engine.ts";
+import { FIELDS, parseStepRecord, type StepJob, type StepRecord } from "../../queues/index.ts";
+import { isReference } from "../../queues/worker.ts";
 import type { CompiledStep } from "./definitions.ts";
+import type { Engine } from "./engine.ts";
 
 /**
  * What a step reads of its run's record before it decides anything, in one call. The items of a forEach read the same

@@ -5,9 +5,9 @@ import {
   readJson,
   type Json,
 } from "../../config/index.ts";
-import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./constants.ts";
 import type { DeclaredBudget, DeclaredTool } from "./declaration.ts";
 import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
+import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./scripts/constants.ts";
 import { listed } from "./tables.ts";
 
 /** What the living declare, as the script answers it: {@link Declarations} of a deployment. */

@@ -1,10 +1,9 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
+import { Gather } from "../connection/gather.ts";
 import type { StepLimits } from "../definition.ts";
 import type { Keys } from "../names.ts";
-import { Gather } from "../runs/gather.ts";
-import type { Seen } from "../samples/sample.ts";
 import type { GateChanges } from "./changes.ts";
 import type { EncodedDeclaration } from "./declaration.ts";
 import { declarationsOf, type Declarations, type DeclarationTexts } from "./disagreements.ts";
@@ -19,7 +18,7 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import { observedOf, type Busy, type Observed, type ObservedTexts } from "./observed.ts";
+import { observedOf, type Busy, type Observed, type ObservedTexts, type Seen } from "./observed.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GATE_SCRIPT } from "./scripts/operations.ts";
 import { listed, type Shown } from "./tables.ts";

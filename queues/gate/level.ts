@@ -1,11 +1,11 @@
-import { LEVELS } from "./constants.ts";
 import type { CallClass } from "./permit.ts";
+import { LEVELS } from "./scripts/constants.ts";
 
 /** How the deployment works. */
 export type Level = (typeof LEVELS)[number];
 
 /** A change of the level at which the deployment works. */
-export interface LevelChange {
+interface LevelChange {
   readonly at: string;
   readonly from: Level;
   readonly to: Level;

@@ -7,7 +7,7 @@ import {
   type ToolSpec,
 } from "../../config/index.ts";
 import type { BudgetTake, StepLimits } from "../definition.ts";
-import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "./constants.ts";
+import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "./scripts/constants.ts";
 
 /** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;

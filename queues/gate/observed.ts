@@ -83,3 +83,19 @@ export function observedOf({ calls, running, ...seen }: ObservedTexts): Observed
     }),
   };
 }
+
+/** What the gate's script sees of queues and machines at one moment. */
+export interface Seen {
+  readonly now: number;
+  readonly level: number;
+  /** Waiting, active and delayed jobs by tool; tools without any are left out. */
+  readonly queues: Readonly<Record<string, readonly [number, number, number]>>;
+  /** Time that was blocked since ever, by `<tool>\n<label>`. Milliseconds. */
+  readonly blocked: Readonly<Record<string, number>>;
+  /** The gate's fields of machines: `u:` used, `b:` background; millionths. */
+  readonly machines: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** What machines said of themselves: JSON. */
+  readonly usage: Readonly<Record<string, string>>;
+  /** Runs that were admitted since it was called last, by the hash of their definition. */
+  readonly admitted: Readonly<Record<string, number>>;
+}

@@ -1,9 +1,9 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
-import { EVENTS_KEPT } from "../lanes/lanes.ts";
 import { isLane, toolOfQueue, type Keys } from "../names.ts";
-import type { ToolQueues } from "../tool-queues.ts";
+import { EVENTS_KEPT } from "../tools/lanes.ts";
+import type { ToolQueues } from "../tools/tool-queues.ts";
 import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
 
 /** The limits of a queue that Bull Board shows, and that workers without a gate go by. */

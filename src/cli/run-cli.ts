@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 
 import { VERSION } from "../version.ts";
-import { Cli, type CliIo } from "./cli.ts";
 import { COMMANDS } from "./commands/index.ts";
-import { exitCodeOf, failureLines } from "./failure.ts";
-import { collect } from "./options.ts";
-import { FORMATS } from "./output.ts";
+import { Cli, type CliIo } from "./common/cli.ts";
+import { exitCodeOf, failureLines } from "./common/failure.ts";
+import { collect } from "./common/options.ts";
+import { FORMATS } from "./common/output.ts";
 
 /**
  * Runs one command line and resolves with its exit code: 0 completed, 1 any other end, 2 wrong use,

@@ -1,16 +1,16 @@
 import type { Redis } from "ioredis";
 
 import type { ToolRegistry } from "../../config/index.ts";
+import { Turns } from "../../queues/client.ts";
 import {
   Gate,
   showLimits,
-  Turns,
   type Keys,
   type Presence,
   type StartParts,
   type ToolQueues,
 } from "../../queues/index.ts";
-import { GateDoor } from "./door.ts";
+import { GateDoor } from "./limits/door.ts";
 import { answerWhy, type WhyQuestion } from "./why/answer.ts";
 import type { Why } from "./why/why.ts";
 

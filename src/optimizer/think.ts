@@ -1,19 +1,26 @@
 import { TREND_WINDOWS } from "../../config/index.ts";
-import type { KeptSample } from "../../queues/index.ts";
-import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./alerts.ts";
-import { findAnomalies, type Anomaly, type AnomalyState } from "./anomalies.ts";
-import { baselineBottlenecks } from "./baseline.ts";
-import { learnRepeats, type CacheHint, type RepeatState } from "./cache-hints.ts";
-import type { Canary } from "./canary.ts";
-import { degradationOf, type Bases } from "./degradation.ts";
+import type { KeptSample } from "../../queues/client.ts";
 import { digestOf, type Digest } from "./findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/find.ts";
 import type { Finding } from "./findings/finding.ts";
 import type { Shapes } from "./findings/shape.ts";
-import { forecastOf, learnForecast, type Forecast, type ForecastState } from "./forecast.ts";
-import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics.ts";
+import { judgeAlerts, NO_ALERTS, type Alert, type AlertState } from "./metrics/alerts.ts";
+import { findAnomalies, type Anomaly, type AnomalyState } from "./metrics/anomalies.ts";
+import { baselineBottlenecks } from "./metrics/baseline.ts";
+import { learnRepeats, type CacheHint, type RepeatState } from "./metrics/cache-hints.ts";
+import type { Canary } from "./metrics/canary.ts";
+import { degradationOf, type Bases } from "./metrics/degradation.ts";
+import {
+  forecastOf,
+  learnForecast,
+  type Forecast,
+  type ForecastState,
+} from "./metrics/forecast.ts";
+import { healthScore, metricsOf, type HealthScore, type Metrics } from "./metrics/metrics.ts";
+import { trendOf, type Trend } from "./metrics/trend.ts";
+import { windowOf } from "./metrics/window.ts";
 import { aimsOf, learnAims, type AimState, type Aims } from "./planning/aims.ts";
-import { trendOf, type Trend } from "./trend.ts";
+import type { Wish } from "./tuning/adjustment.ts";
 import {
   NO_CAPS,
   watchCaps,
@@ -23,8 +30,6 @@ import {
 } from "./tuning/caps.ts";
 import { NOTHING_TUNED, type TuningState } from "./tuning/state.ts";
 import { tune, type Bounds, type Tuned } from "./tuning/tune.ts";
-import type { Wish } from "./tuning/wishes.ts";
-import { windowOf } from "./window.ts";
 
 /** What the optimizer remembers from one pass to the next: plain JSON. */
 export interface OptimizerState {

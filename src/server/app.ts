@@ -8,10 +8,10 @@ import {
   MAX_VALUE_BYTES,
   TuttiError,
 } from "../../config/index.ts";
-import { board } from "./board.ts";
-import { sendEvents } from "./events.ts";
-import { correlate, correlationIdOf, requireLocal } from "./guard.ts";
-import { type Problem, toProblem } from "./problem.ts";
+import { board } from "./http/board.ts";
+import { sendEvents } from "./http/events.ts";
+import { correlate, correlationIdOf, requireLocal } from "./http/guard.ts";
+import { type Problem, toProblem } from "./http/problem.ts";
 import { routes, type Services } from "./routes/index.ts";
 
 /** Where Bull Board is mounted. */

@@ -8,7 +8,7 @@ import { VERSION } from "../version.ts";
 import { BOARD_PATH, createApp, type ReportError } from "./app.ts";
 
 export { BOARD_PATH, type ReportError } from "./app.ts";
-export type { Problem, ProblemPart } from "./problem.ts";
+export type { Problem, ProblemPart } from "./http/problem.ts";
 
 /** Requests that are still running this long after the server began to close are cut off. Milliseconds. */
 const CLOSE_GRACE_MS = 5_000;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
-import { prepare } from "../../src/prepare.ts";
+import { stepSchema, workflowSchema } from "../../src/workflow/document/schema.ts";
 import { ECOSYSTEM, ECOSYSTEM_STEP } from "../../src/workflow/forms/ecosystem.ts";
 import { PATTERN_STEP } from "../../src/workflow/forms/patterns.ts";
-import { stepSchema, workflowSchema } from "../../src/workflow/schema.ts";
+import { prepare } from "../../src/workflow/prepare.ts";
 
 const FILES = ["README.md", ...readdirSync("docs").map((name) => join("docs", name))].filter(
   (file) => file.endsWith(".md"),

@@ -1,5 +1,5 @@
-/** What the model speaks about: workflows as plain data, what their tools do, and what was seen of a run. */
-import type { Outcome, RunState } from "../../queues/index.ts";
+import type { RunState } from "../../queues/index.ts";
+import type { Outcome } from "../../queues/runs/record/run-record.ts";
 
 export type { Outcome, RunState };
 export type Policy = "fail_fast" | "resilient" | "recovery" | "adaptive";

@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { isLane, laneOf, toolOfQueue } from "../../queues/index.ts";
+import { toolOfQueue } from "../../queues/index.ts";
+import { laneOf } from "../../queues/names.ts";
+import { isLane } from "../../queues/worker.ts";
 
 describe("the name of a lane", () => {
   test.each([

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { expect } from "vitest";
 
 import { isOpen } from "../../queues/index.ts";
-import type { RunView } from "../../src/run-view.ts";
+import type { RunView } from "../../src/runs/view/run-view.ts";
 import { randomDag, type Dag } from "./dags.ts";
 import { crashFleet } from "./fleet.ts";
 import type { Orchestra } from "./orchestra.ts";

@@ -2,9 +2,9 @@ import type { Redis } from "ioredis";
 
 import { catalogueParts, ToolRegistry } from "../../config/index.ts";
 import { Keys } from "../../queues/index.ts";
-import type { RunView } from "../../src/run-view.ts";
+import type { RunView } from "../../src/runs/view/run-view.ts";
 import { Tutti } from "../../src/tutti.ts";
-import type { Plan } from "../../src/workflow/plan.ts";
+import type { Plan } from "../../src/workflow/plan/plan.ts";
 import { eventually } from "./eventually.ts";
 import type { FakeApi } from "./fake-api.ts";
 import { Fleet } from "./fleet.ts";

@@ -1,12 +1,8 @@
 import type { Redis } from "ioredis";
 
-import {
-  Gate,
-  Keys,
-  type Acquired,
-  type BudgetLimits,
-  type ToolLimits,
-} from "../../queues/index.ts";
+import { type ToolLimits } from "../../queues/client.ts";
+import { Gate, Keys, type BudgetLimits } from "../../queues/index.ts";
+import { type Acquired } from "../../queues/worker.ts";
 
 interface ModelPermit {
   readonly id: string;

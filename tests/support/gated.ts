@@ -3,13 +3,8 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { Doorkeeper } from "../../processors/index.ts";
-import {
-  Gate,
-  Keys,
-  type BudgetLimits,
-  type GatedLimits,
-  type ToolLimits,
-} from "../../queues/index.ts";
+import { type ToolLimits } from "../../queues/client.ts";
+import { Gate, Keys, type BudgetLimits, type GatedLimits } from "../../queues/index.ts";
 import { test as withRedis } from "./redis.ts";
 
 /** A process on a machine: its gate, and BullMQ workers behind it. */

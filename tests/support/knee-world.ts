@@ -1,7 +1,8 @@
 import type { Redis } from "ioredis";
 
 import { LEARN_INTERVAL_MS, Learner } from "../../processors/index.ts";
-import { Gate, Keys, MACHINE_UNITS, type Caller, type GatedLimits } from "../../queues/index.ts";
+import { Gate, Keys, MACHINE_UNITS, type GatedLimits } from "../../queues/index.ts";
+import { type Caller } from "../../queues/worker.ts";
 import { takes } from "./gated.ts";
 
 const STEP_MS = 50;

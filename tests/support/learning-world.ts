@@ -1,15 +1,8 @@
 import type { Redis } from "ioredis";
 
 import { Learner } from "../../processors/index.ts";
-import {
-  Gate,
-  Keys,
-  MACHINE_UNITS,
-  runningBetween,
-  type Busy,
-  type Caller,
-  type UsageWord,
-} from "../../queues/index.ts";
+import { Gate, Keys, MACHINE_UNITS } from "../../queues/index.ts";
+import { runningBetween, type Busy, type Caller, type UsageWord } from "../../queues/worker.ts";
 import { takes } from "./gated.ts";
 
 /** A step of the world's time. Milliseconds. */

@@ -2,10 +2,11 @@ import { pino } from "pino";
 
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import type { RepairParts, ToolHandler } from "../../processors/index.ts";
-import { Flows, Gate, Keys, Ledger, Runs, ToolQueues, Waits } from "../../queues/index.ts";
-import { treeOf } from "../../src/tree.ts";
+import { Flows, Runs, Waits } from "../../queues/client.ts";
+import { Gate, Keys, Ledger, ToolQueues } from "../../queues/index.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
+import { treeOf } from "../../src/workflow/plan/tree.ts";
 import { test as withRedis } from "./redis.ts";
 
 /** No worker of a test dies unless the test says so; one that stands still for a while keeps its steps. Milliseconds. */

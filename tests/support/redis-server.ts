@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 
 import { isTuttiError, loadConfig } from "../../config/index.ts";
-import { openRedis } from "../../queues/index.ts";
+import { openRedis } from "../../queues/embedded/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

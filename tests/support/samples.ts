@@ -1,5 +1,6 @@
-import { Durations, type Sample } from "../../queues/index.ts";
-import { windowOf, type Window } from "../../src/optimizer/window.ts";
+import { type Sample } from "../../queues/client.ts";
+import { Durations } from "../../queues/index.ts";
+import { windowOf, type Window } from "../../src/optimizer/metrics/window.ts";
 
 type ToolSample = Sample["tools"][string];
 

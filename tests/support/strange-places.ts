@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { parse } from "yaml";
 
 import { ERROR_CODES, loadCatalogue, ValidationError } from "../../config/index.ts";
-import { prepare } from "../../src/prepare.ts";
+import { prepare } from "../../src/workflow/prepare.ts";
 
 const registry = loadCatalogue();
 export const FOLDER = "examples/forms";

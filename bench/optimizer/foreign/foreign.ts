@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { LEARN_INTERVAL_MS } from "../../../processors/gate/learner.ts";
+import { LEARN_INTERVAL_MS } from "../../../processors/optimizer/learner.ts";
 import { openFastRedis } from "../../fast-redis.ts";
 import { severalAtOnce } from "../world/processes.ts";
 import { drawCourse } from "./draw.ts";

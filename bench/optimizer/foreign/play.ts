@@ -1,4 +1,4 @@
-import { KneeControl, startCapOf } from "../../../processors/learning/knee.ts";
+import { KneeControl, startCapOf } from "../../../processors/optimizer/learning/knee.ts";
 import { figuresOf, type CourseFigures } from "./figures.ts";
 import type { ForeignCourse } from "./format.ts";
 import { playService, type CapControl } from "./service.ts";

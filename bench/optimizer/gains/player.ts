@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Queue, Worker } from "bullmq";
 
-import { openPatient } from "../../../queues/index.ts";
+import { openPatient } from "../../../queues/client.ts";
 import { seeded } from "../../../src/optimizer/simulation/random.ts";
 import { deploy } from "../world/deployment.ts";
 import { Stage } from "../world/stage.ts";

@@ -1,4 +1,4 @@
-import { DECLARED_MESSAGE, DECLARED_MS, RETURN_MS } from "../constants.ts";
+import { DECLARED_MESSAGE, DECLARED_MS, RETURN_MS } from "./constants.ts";
 import { STRICTEST } from "./strictest.ts";
 
 /**

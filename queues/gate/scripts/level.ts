@@ -1,4 +1,4 @@
-import { AUDIT_KEPT } from "../constants.ts";
+import { AUDIT_KEPT } from "./constants.ts";
 
 /**
  * The level at which the deployment works, and who may change it: whoever fixed it, or the pass that counts

@@ -1,4 +1,4 @@
-import { BIG_SHARE, DRAIN_MS, STARVED_MS } from "../constants.ts";
+import { BIG_SHARE, DRAIN_MS, STARVED_MS } from "./constants.ts";
 
 /**
  * Who waits, and who is next. A claim stands for a tool that was refused on a machine, with the processes

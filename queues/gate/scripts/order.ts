@@ -1,4 +1,4 @@
-import { AGE_MS, OFFER_MS, TENANTS_COMPARED, TURNS_KEPT_MS } from "../constants.ts";
+import { AGE_MS, OFFER_MS, TENANTS_COMPARED, TURNS_KEPT_MS } from "./constants.ts";
 import { PICKED, RANKS } from "./ranks.ts";
 
 /**

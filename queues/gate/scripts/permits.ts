@@ -1,4 +1,4 @@
-import { MOST_BESIDE, OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "../constants.ts";
+import { MOST_BESIDE, OFFER_MS, SAMPLES_KEPT, SERVICE_WINDOW } from "./constants.ts";
 
 /**
  * Permits: given all or nothing, given back once. What the permits hold and what the counters say is the

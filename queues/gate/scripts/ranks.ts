@@ -1,5 +1,5 @@
 import { DEFAULT_TARGET, TARGETS } from "../../../config/index.ts";
-import { TARGET_LEAD_RUNS, TARGETS_FIRST_TO_LAST } from "../constants.ts";
+import { TARGET_LEAD_RUNS, TARGETS_FIRST_TO_LAST } from "./constants.ts";
 
 /**
  * The rank of a run: the BullMQ priority of all its jobs. It says whose a job is and how urgent, so that the gate finds

@@ -4,7 +4,7 @@ import {
   GUARD_MIN_MS,
   GUARD_SHARE,
   MEMORY_FLOOR_SHARE,
-} from "../constants.ts";
+} from "./constants.ts";
 
 /**
  * What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is

@@ -1,4 +1,4 @@
-import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "../constants.ts";
+import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./constants.ts";
 
 /**
  * What holds of several declarations of the same thing: those of the newest catalogue alone, and of those, word by word,

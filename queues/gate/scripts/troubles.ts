@@ -6,7 +6,7 @@ import {
   COOL_DOWN_MAX_MS,
   COOL_DOWN_MS,
   RAMP_MS,
-} from "../constants.ts";
+} from "./constants.ts";
 
 /**
  * What keeps a tool from being called although there is room: a breaker that is not closed, an upstream

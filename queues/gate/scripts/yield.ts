@@ -1,4 +1,4 @@
-import { PASS_MS, YIELD_SCAN } from "../constants.ts";
+import { PASS_MS, YIELD_SCAN } from "./constants.ts";
 
 /**
  * Jobs that need not wait for their tool: marked, they are let through without a permit, before all others.

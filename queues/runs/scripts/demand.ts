@@ -1,4 +1,4 @@
-import { DEFAULT_SERVICE_MS, MIN_SHARE } from "../../gate/constants.ts";
+import { DEFAULT_SERVICE_MS, MIN_SHARE } from "../../gate/scripts/constants.ts";
 
 /**
  * A run's demand: the time for which it would fill the busiest resource of all machines, the sum over its calls of service

@@ -1,4 +1,5 @@
-import { AGE_MS } from "../../gate/constants.ts";
+import { CLOCK_SCRIPT } from "../../connection/clock-script.ts";
+import { AGE_MS } from "../../gate/scripts/constants.ts";
 import { RANKS, TENANTS } from "../../gate/scripts/ranks.ts";
 import { TENDED } from "./tended.ts";
 
@@ -6,13 +7,7 @@ import { TENDED } from "./tended.ts";
 export const ADDING_MS = 3_000;
 
 /** What several scripts begin with. All keys of a deployment share one hash tag, so a script may derive them. */
-export const SHARED = `
-local function clock()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-local function digits(number) return string.format('%.0f', number) end
-local ENDED = { completed = true, completed_with_unmet_criteria = true, partial = true, failed = true, cancelled = true, timed_out = true }
+export const SHARED = `${CLOCK_SCRIPT}local ENDED = { completed = true, completed_with_unmet_criteria = true, partial = true, failed = true, cancelled = true, timed_out = true }
 -- The prefix of the deployment and the run, out of the key of a record.
 local function partsOf(key) return string.match(key, '^(.-)%.run:(.*)$') end
 ${TENDED}`;

@@ -2,14 +2,14 @@ import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 
 import { CATEGORIES, type Json, type JsonObject } from "../../../config/index.ts";
-import { viewTool } from "../../tool-view.ts";
-import type { Cli, GlobalOptions } from "../cli.ts";
-import { type InputFlags, readInput } from "../document.ts";
-import { EXIT } from "../failure.ts";
-import { ensureWorkers, followRun } from "../follow.ts";
-import { collect } from "../options.ts";
-import { table } from "../output.ts";
-import { openCatalogue, withSession } from "../session.ts";
+import { viewTool } from "../../tools/tool-view.ts";
+import type { Cli, GlobalOptions } from "../common/cli.ts";
+import { type InputFlags, readInput } from "../common/document.ts";
+import { EXIT } from "../common/failure.ts";
+import { ensureWorkers, followRun } from "../common/follow.ts";
+import { collect } from "../common/options.ts";
+import { table } from "../common/output.ts";
+import { openCatalogue, withSession } from "../common/session.ts";
 
 export function addTools(program: Command, cli: Cli): void {
   const tools = program.command("tools").description("list, describe and call tools");

@@ -1,22 +1,10 @@
-import { TuttiError, type ToolRegistry } from "../../../config/index.ts";
-import type { Gate, Presence, Runs, Turns, Waits } from "../../../queues/index.ts";
+import { TuttiError } from "../../../config/index.ts";
 import { outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import { RunQuestion } from "./run-question.ts";
 import { Moment } from "./scene.ts";
-import { isWaiting, type Why } from "./why.ts";
+import { isWaiting, type Why, type WhyParts } from "./why.ts";
 import { sentenceOf } from "./words.ts";
-
-/** What the answer is put together from. */
-export interface WhyParts {
-  readonly gate: Gate;
-  readonly presence: Presence;
-  readonly runs: Runs;
-  readonly waits: Waits;
-  readonly turns: Turns;
-  readonly registry: ToolRegistry;
-}
-
 /** Whom the question is about. `step`: its id, or `<id>[i]` for an item of a forEach. */
 export type WhyQuestion =
   | { readonly runId: string; readonly step?: string }

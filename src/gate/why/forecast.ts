@@ -1,4 +1,4 @@
-import type { Rank } from "../../../queues/index.ts";
+import type { Rank } from "../../../queues/client.ts";
 
 /** What a call takes: millionths of a machine by resource, slots by budget. */
 export interface Call {

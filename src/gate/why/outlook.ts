@@ -1,5 +1,6 @@
-import type { Explained, Reason } from "../../../queues/index.ts";
-import { serviceOf, shareOf, stepOfJob, type Permit } from "../permits.ts";
+import type { Explained } from "../../../queues/client.ts";
+import type { Reason } from "../../../queues/index.ts";
+import { serviceOf, shareOf, stepOfJob, type Permit } from "../limits/permits.ts";
 import { forecast } from "./forecast.ts";
 import type { Moment } from "./scene.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";

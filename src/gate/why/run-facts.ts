@@ -1,18 +1,15 @@
+import { PENDING, shownAs, slotOf, type Runs } from "../../../queues/client.ts";
 import {
   FIELDS,
   isOpen,
   parseStepRecord,
-  PENDING,
-  shownAs,
-  slotOf,
   stepsOf,
   type RunDefinition,
-  type Runs,
   type StepOrItem,
   type StepRecord,
 } from "../../../queues/index.ts";
-import { itemBefore, turnsBefore } from "../../eligible.ts";
-import { noRun } from "../../run-options.ts";
+import { noRun } from "../../runs/control/run-options.ts";
+import { itemBefore, turnsBefore } from "../../runs/view/eligible.ts";
 
 type Header = NonNullable<Awaited<ReturnType<Runs["header"]>>>;
 

@@ -1,18 +1,17 @@
-import {
-  jobOf,
-  placesOf,
-  shownAs,
-  slot,
-  CONTROL_PREFIX,
-  subRunId,
-  type StepRecord,
-} from "../../../queues/index.ts";
-import { serviceOf, stepOfJob } from "../permits.ts";
-import type { WhyParts } from "./answer.ts";
+import { shownAs, CONTROL_PREFIX } from "../../../queues/client.ts";
+import { jobOf, placesOf, slot, subRunId, type StepRecord } from "../../../queues/index.ts";
+import { serviceOf, stepOfJob } from "../limits/permits.ts";
 import { bare, outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import type { Moment } from "./scene.ts";
-import { isWaiting, type Eta, type Why, type WhyReason, type WhyRoot } from "./why.ts";
+import {
+  isWaiting,
+  type Eta,
+  type Why,
+  type WhyReason,
+  type WhyRoot,
+  type WhyParts,
+} from "./why.ts";
 import { sayOnce, sentenceOf } from "./words.ts";
 
 /** Steps of a run that are explained; more would say the same again. */

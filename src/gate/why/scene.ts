@@ -3,18 +3,20 @@ import {
   BREAKER_PROBES,
   listed,
   roomBeside,
-  MACHINE_UNITS,
-  toolOfQueue,
-  type BudgetLimits,
   type Explained,
-  type GatedLimits,
   type Rank,
-  type Reason,
   type Shown,
   type Taken,
   type WorkerInfo,
+} from "../../../queues/client.ts";
+import {
+  MACHINE_UNITS,
+  toolOfQueue,
+  type BudgetLimits,
+  type GatedLimits,
+  type Reason,
 } from "../../../queues/index.ts";
-import { permitsOf, serviceOf, type Permit } from "../permits.ts";
+import { permitsOf, serviceOf, type Permit } from "../limits/permits.ts";
 import type { Call, MachineScene, RunningCall, Scene, Waiting } from "./forecast.ts";
 
 /** A call that has taken this much longer than others do may take any time. */

@@ -1,4 +1,6 @@
-import type { Reason, RunState, StepState } from "../../../queues/index.ts";
+import type { ToolRegistry } from "../../../config/index.ts";
+import type { StepState, Runs, Turns, Waits } from "../../../queues/client.ts";
+import type { Reason, RunState, Gate, Presence } from "../../../queues/index.ts";
 
 /** What keeps a call from starting, as the gate decides it. Needs and free parts of machines are shares of 1. */
 type GateReason = Reason;
@@ -112,4 +114,14 @@ const CALM: ReadonlySet<string> = new Set(["starting", "running", "idle", "ended
 /** Whether some of these reasons is one to wait. */
 export function isWaiting(reasons: readonly WhyReason[]): boolean {
   return reasons.some(({ kind }) => !CALM.has(kind));
+}
+
+/** What the answer is put together from. */
+export interface WhyParts {
+  readonly gate: Gate;
+  readonly presence: Presence;
+  readonly runs: Runs;
+  readonly waits: Waits;
+  readonly turns: Turns;
+  readonly registry: ToolRegistry;
 }

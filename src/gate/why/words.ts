@@ -1,4 +1,4 @@
-import { levelOf } from "../../../queues/index.ts";
+import { levelOf } from "../../../queues/client.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";
 
 /** Names in a list before the rest is only counted. */

@@ -1,4 +1,4 @@
-import type { MachineWindow, PlaceWindow, ToolWindow, Window } from "../window.ts";
+import type { MachineWindow, PlaceWindow, ToolWindow, Window } from "../metrics/window.ts";
 
 /** A tool in a window, in plain numbers: what is kept of windows that have passed. */
 export interface ToolDigest extends Omit<ToolWindow, "service" | "wait" | "places"> {

@@ -1,6 +1,6 @@
 import { DEFAULT_TARGET, type Target } from "../../../config/index.ts";
 import type { RunDefinition } from "../../../queues/index.ts";
-import { namesInOrder } from "../../workflow/dag.ts";
+import { namesInOrder } from "../../workflow/graph/dag.ts";
 
 /** What a workflow asks of each tool. */
 export interface Shape {

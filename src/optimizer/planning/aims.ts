@@ -1,7 +1,7 @@
 import { DEFAULT_TARGET, TARGETS, type Target } from "../../../config/index.ts";
 import type { Shapes } from "../findings/shape.ts";
+import type { Window } from "../metrics/window.ts";
 import type { Room } from "../tuning/adjustment.ts";
-import type { Window } from "../window.ts";
 
 /** With each step that runs ask for, what was asked for before counts so much less: the last hundred or two are what matters. */
 const KEPT = 0.99;

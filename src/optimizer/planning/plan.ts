@@ -1,5 +1,5 @@
 import type { Target } from "../../../config/index.ts";
-import { roomBeside } from "../../../queues/index.ts";
+import { roomBeside } from "../../../queues/client.ts";
 import type { Recording } from "../simulation/recording.ts";
 import { fill } from "./fill.ts";
 import { GOALS, type Goal } from "./goals.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 import { messageOf } from "../../../config/index.ts";
-import { emitEvent, type EmitParts } from "../../../queues/index.ts";
+import { emitEvent, type EmitParts } from "../../../queues/client.ts";
 import type { Announce } from "./optimizer.ts";
 
 /** Whose triggers and waiting steps hear of alerts, and who tells them. */

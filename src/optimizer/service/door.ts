@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { STRATEGY_NAMES, TARGETS, type Issue, type ToolRegistry } from "../../../config/index.ts";
-import { checkForm } from "../../registry/schedule-form.ts";
+import { checkForm } from "../../forms.ts";
 import type { OptimizerReport } from "../think.ts";
 import type { Adjustment } from "../tuning/adjustment.ts";
 import type { CapChange } from "../tuning/caps.ts";

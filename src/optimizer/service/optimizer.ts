@@ -1,16 +1,10 @@
 import type { Redis } from "ioredis";
 
 import { PASS_MS, TuttiError } from "../../../config/index.ts";
-import {
-  Canaries,
-  OptimizerStore,
-  Runs,
-  type Gate,
-  type Keys,
-  type Samples,
-} from "../../../queues/index.ts";
-import type { Alert } from "../alerts.ts";
-import { canaryOf } from "../canary.ts";
+import { OptimizerStore, Runs } from "../../../queues/client.ts";
+import { Canaries, type Gate, type Keys, type Samples } from "../../../queues/index.ts";
+import type { Alert } from "../metrics/alerts.ts";
+import { canaryOf } from "../metrics/canary.ts";
 import {
   NOTHING_KNOWN,
   REPORT_VERSION,
@@ -18,10 +12,9 @@ import {
   type OptimizerReport,
   type OptimizerState,
 } from "../think.ts";
-import type { Adjustment, Room } from "../tuning/adjustment.ts";
+import type { Adjustment, Room, Wish } from "../tuning/adjustment.ts";
 import { NO_CAPS, pinCap, type CapChange, type CapState } from "../tuning/caps.ts";
 import { rollBack, withdraw } from "../tuning/state.ts";
-import type { Wish } from "../tuning/wishes.ts";
 import { isTimeToAim, wishesFor } from "./aiming.ts";
 import { eventsOf, isMade, isTakenBack, type AuditEntry, type AuditEvent } from "./audit.ts";
 import { convergePins, readCaps } from "./caps.ts";

@@ -1,14 +1,12 @@
 import { IMPORTANCES, readJson } from "../../../config/index.ts";
+import { listed, type Sample, type Shown } from "../../../queues/client.ts";
 import {
   Durations,
-  listed,
   MACHINE_UNITS,
   type BudgetLimits,
   type GatedLimits,
-  type Sample,
-  type Shown,
 } from "../../../queues/index.ts";
-import { serviceOf } from "../../gate/permits.ts";
+import { serviceOf } from "../../gate/limits/permits.ts";
 import type { ModelBudget, ModelMachine, ModelTool, Recording } from "../simulation/recording.ts";
 
 /** Times that a tool's calls are drawn from. */

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 
-import type { KeptSample, Runs } from "../../../queues/index.ts";
+import type { KeptSample, Runs } from "../../../queues/client.ts";
 import { shapeOf, type Shape, type Shapes } from "../findings/shape.ts";
 import type { OptimizerState } from "../think.ts";
 

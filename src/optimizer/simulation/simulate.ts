@@ -1,4 +1,5 @@
-import { Durations, roomBeside } from "../../../queues/index.ts";
+import { roomBeside } from "../../../queues/client.ts";
+import { Durations } from "../../../queues/index.ts";
 import { seeded } from "./random.ts";
 import type { ModelMachine, ModelTool, Recording } from "./recording.ts";
 

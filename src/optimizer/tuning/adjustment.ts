@@ -75,3 +75,14 @@ export interface Judgement {
   readonly reason: string;
   readonly effect: Effect;
 }
+
+/** A change that somebody asked for: of a plan that is followed. */
+export interface Wish {
+  readonly tool: string;
+  /** Calls at once. */
+  readonly to: number;
+  readonly why: string;
+  /** What the plan aims at, and who asked for it. */
+  readonly target: Target;
+  readonly by: string;
+}

@@ -1,7 +1,7 @@
 import type { Digest } from "../findings/digest.ts";
 import type { FindingState } from "../findings/find.ts";
 import type { Finding } from "../findings/finding.ts";
-import { forecastOf, type ForecastState } from "../forecast.ts";
+import { forecastOf, type ForecastState } from "../metrics/forecast.ts";
 import type { Adjustment, Room } from "./adjustment.ts";
 import { mayRaise, type TuningState } from "./state.ts";
 

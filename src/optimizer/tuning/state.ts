@@ -1,7 +1,5 @@
-import type { Adjustment, Room, ToolRoom } from "./adjustment.ts";
+import type { Adjustment, Room, ToolRoom, Wish } from "./adjustment.ts";
 import type { Measured } from "./judge.ts";
-import type { Wish } from "./wishes.ts";
-
 /** After a change that proved nothing the tool is left alone for so many windows, twice as many after the next, up to the maximum. */
 const REST_WINDOWS = 12;
 const REST_WINDOWS_MAX = 384;

@@ -1,20 +1,8 @@
-import type { Target } from "../../../config/index.ts";
 import type { Digest } from "../findings/digest.ts";
-import type { Adjustment, Declined, Room } from "./adjustment.ts";
+import type { Adjustment, Declined, Room, Wish } from "./adjustment.ts";
 import { measure, type Measured } from "./judge.ts";
 import { LEAST_BEFORE, waited, windowsBefore } from "./raise.ts";
 import type { TuningState } from "./state.ts";
-
-/** A change that somebody asked for: of a plan that is followed. */
-export interface Wish {
-  readonly tool: string;
-  /** Calls at once. */
-  readonly to: number;
-  readonly why: string;
-  /** What the plan aims at, and who asked for it. */
-  readonly target: Target;
-  readonly by: string;
-}
 
 /** The next change that was asked for. */
 export interface NextWish {

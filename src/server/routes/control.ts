@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { byForm, decisionForm, jsonForm, pauseForm, resumeForm } from "../../control/forms.ts";
+import { byForm, decisionForm, jsonForm, pauseForm, resumeForm } from "../../runs/control/forms.ts";
 import { type Route, route } from "./route.ts";
 
 const id = z.string().min(1).max(200);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { pageForm, pauseForm, replayAllForm, tenantForm } from "../../control/forms.ts";
+import { pageForm, pauseForm, replayAllForm, tenantForm } from "../../runs/control/forms.ts";
 import { type Route, route } from "./route.ts";
 
 const id = z.string().min(1).max(200);

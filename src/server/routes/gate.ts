@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { BudgetChange, LevelSetting, ToolChange } from "../../gate/forms.ts";
+import type { BudgetChange, LevelSetting, ToolChange } from "../../gate/limits/forms.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 const name = z.string().min(1).max(200);

@@ -2,10 +2,10 @@ import type { Request } from "express";
 import { z } from "zod";
 
 import type { JsonObject, ToolRegistry } from "../../../config/index.ts";
-import { MAX_KEY_CHARS } from "../../run-options.ts";
+import { MAX_KEY_CHARS } from "../../runs/control/run-options.ts";
+import type { RunEvent } from "../../runs/view/watch.ts";
 import type { Tutti } from "../../tutti.ts";
-import type { RunEvent } from "../../watch.ts";
-import { pointerTo, type ProblemPart, RequestError } from "../problem.ts";
+import { pointerTo, type ProblemPart, RequestError } from "../http/problem.ts";
 
 // Parsed by reference, not copied: a copy would lose keys such as `__proto__`, which must be refused by name.
 /** An object in a body. */

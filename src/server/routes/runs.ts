@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { RUN_STATES } from "../../../queues/index.ts";
+import { RUN_STATES } from "../../../queues/client.ts";
 import { documentBody, jsonObject, type Route, route } from "./route.ts";
 
 /** Runs that a page of the list holds unless the caller says otherwise, and at most. */

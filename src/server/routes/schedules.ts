@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import { plannedTimes, type PlannedTimesForm } from "../../registry/planned-times.ts";
-import { type ScheduleForm } from "../../registry/schedule-form.ts";
+import { plannedTimes, type PlannedTimesForm } from "../../starting/planned-times.ts";
+import { type ScheduleForm } from "../../starting/schedule-form.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 const address = z.object({ id: z.string().min(1).max(200) });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { CATEGORIES } from "../../../config/index.ts";
-import { viewTool } from "../../tool-view.ts";
+import { viewTool } from "../../tools/tool-view.ts";
 import { type Route, route } from "./route.ts";
 
 /** Reading the catalogue. */

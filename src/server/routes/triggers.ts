@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Json } from "../../../config/index.ts";
-import type { TriggerForm } from "../../registry/triggers.ts";
+import type { TriggerForm } from "../../starting/triggers.ts";
 import { jsonObject, type Route, route } from "./route.ts";
 
 // Parsed by reference, like objects: a copy would lose keys that must be refused by name.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { RequestError } from "../problem.ts";
+import { RequestError } from "../http/problem.ts";
 import { documentBody, type Route, route } from "./route.ts";
 
 const address = z.object({ id: z.string().min(1).max(200) });

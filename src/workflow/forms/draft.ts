@@ -1,4 +1,4 @@
-import { name, show, type Located } from "../shape.ts";
+import { name, show, type Located } from "../document/shape.ts";
 import { rewritePlaceholders, stepField } from "./placeholders.ts";
 import { meantWord, type Words } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import { name, show } from "../shape.ts";
+import { name, show } from "../document/shape.ts";
 import { isObject, type Draft, type Fields, type Path } from "./draft.ts";
 import { stepField } from "./placeholders.ts";
 import type { Words } from "./words.ts";

@@ -1,4 +1,4 @@
-import { name, type Located } from "../shape.ts";
+import { name, type Located } from "../document/shape.ts";
 import { Draft, isObject, type Fields, type Path } from "./draft.ts";
 import { ECOSYSTEM, readEcosystem } from "./ecosystem.ts";
 import { patternWords, readBranches, readSequential } from "./patterns.ts";

@@ -1,4 +1,4 @@
-import { show } from "../shape.ts";
+import { show } from "../document/shape.ts";
 import type { Draft, DraftStep, Fields, Path, StepExtras } from "./draft.ts";
 import type { Words } from "./words.ts";
 

@@ -1,6 +1,6 @@
 import { nearest } from "../../../config/index.ts";
-import { findCycle, topologicalOrder } from "../dag.ts";
-import { name, show } from "../shape.ts";
+import { name, show } from "../document/shape.ts";
+import { findCycle, topologicalOrder } from "../graph/dag.ts";
 import { asId, type Draft, type DraftStep, type Fields, type Path } from "./draft.ts";
 import { patternWords, readBranch, readLane, readStep, type Lane } from "./patterns.ts";
 import type { Words } from "./words.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { drawCourse } from "../../../bench/optimizer/foreign/draw.ts";
 import { playCourse } from "../../../bench/optimizer/foreign/play.ts";
 import { reportOf } from "../../../bench/optimizer/foreign/report.ts";
-import { LEARN_INTERVAL_MS } from "../../../processors/gate/learner.ts";
+import { LEARN_INTERVAL_MS } from "../../../processors/optimizer/learner.ts";
 import { SEED } from "../../support/seed.ts";
 
 const COURSES = 400;

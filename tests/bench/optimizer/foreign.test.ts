@@ -6,7 +6,7 @@ import { readCourses, type ForeignCourse } from "../../../bench/optimizer/foreig
 import { playCourse } from "../../../bench/optimizer/foreign/play.ts";
 import { reportOf } from "../../../bench/optimizer/foreign/report.ts";
 import { playService } from "../../../bench/optimizer/foreign/service.ts";
-import { LEARN_INTERVAL_MS } from "../../../processors/gate/learner.ts";
+import { LEARN_INTERVAL_MS } from "../../../processors/optimizer/learner.ts";
 
 const PASS_S = LEARN_INTERVAL_MS / 1_000;
 const phase = (capacity: number, more: object = {}) => ({

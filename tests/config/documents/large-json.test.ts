@@ -13,7 +13,7 @@ import {
   writeJson,
   type Json,
 } from "../../../config/index.ts";
-import { Redactor } from "../../../processors/bindings/secrets.ts";
+import { Redactor } from "../../../processors/tools/calling/secrets.ts";
 
 const LONG = 300_000;
 

@@ -2,10 +2,11 @@ import { Redis } from "ioredis";
 import { expect } from "vitest";
 
 import { removeExpired, sweep } from "../../../processors/index.ts";
-import { Flows, Gate, Keys, Ledger, Runs, ToolQueues, Waits } from "../../../queues/index.ts";
-import { treeOf } from "../../../src/tree.ts";
+import { Flows, Runs, Waits } from "../../../queues/client.ts";
+import { Gate, Keys, Ledger, ToolQueues } from "../../../queues/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
+import { treeOf } from "../../../src/workflow/plan/tree.ts";
 import { eventually } from "../../support/eventually.ts";
 import { commandsOf, copyEnded, copyOpen } from "../../support/open-runs.ts";
 import { OwnRedis } from "../../support/own-redis.ts";

@@ -3,8 +3,8 @@ import { describe, expect } from "vitest";
 
 import { sweep } from "../../../processors/index.ts";
 import { FIELDS } from "../../../queues/index.ts";
-import { compile } from "../../../src/workflow/compile.ts";
-import type { Plan } from "../../../src/workflow/plan.ts";
+import { compile } from "../../../src/workflow/plan/compile.ts";
+import type { Plan } from "../../../src/workflow/plan/plan.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test, type Orchestra } from "../../support/orchestra.ts";
 import { Turnstile } from "../../support/turnstile.ts";

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import type { RunEvent } from "../../../src/watch.ts";
+import type { RunEvent } from "../../../src/runs/view/watch.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Fleet } from "../../support/fleet.ts";
 import { test } from "../../support/orchestra.ts";

@@ -2,13 +2,8 @@ import { Queue } from "bullmq";
 import { expect } from "vitest";
 
 import { Learner } from "../../../processors/index.ts";
-import {
-  CONTROL_QUEUES,
-  Gate,
-  Keys,
-  MACHINE_UNITS,
-  type UsageWord,
-} from "../../../queues/index.ts";
+import { CONTROL_QUEUES, Gate, Keys, MACHINE_UNITS } from "../../../queues/index.ts";
+import { type UsageWord } from "../../../queues/worker.ts";
 import type { UsageReading } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takes } from "../../support/gated.ts";

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { expect } from "vitest";
 
-import type { GateSetting } from "../../../src/gate/door.ts";
+import type { GateSetting } from "../../../src/gate/limits/door.ts";
 import { startWorker } from "../../../src/worker.ts";
 import { eventually, promptly } from "../../support/eventually.ts";
 import { gatehouseTools, test } from "../../support/gatehouse.ts";

@@ -1,7 +1,8 @@
 import { Queue } from "bullmq";
 import { expect } from "vitest";
 
-import { CONTROL_QUEUES, Runs } from "../../../queues/index.ts";
+import { Runs } from "../../../queues/client.ts";
+import { CONTROL_QUEUES } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/gatehouse.ts";
 

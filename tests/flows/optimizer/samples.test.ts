@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
-import { Durations, Gate, Samples, type Sample } from "../../../queues/index.ts";
+import { type Sample } from "../../../queues/client.ts";
+import { Durations, Gate, Samples } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/gatehouse.ts";
 import { Turnstile } from "../../support/turnstile.ts";

@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 
-import { forgetRun } from "../../../queues/index.ts";
+import { forgetRun } from "../../../queues/worker.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";

@@ -1,12 +1,8 @@
 import { describe, expect } from "vitest";
 
-import {
-  fireDue,
-  Schedules,
-  WorkflowRegistry,
-  Keys,
-  type FireParts,
-} from "../../../queues/index.ts";
+import { WorkflowRegistry } from "../../../queues/client.ts";
+import { Schedules, Keys, type FireParts } from "../../../queues/index.ts";
+import { fireDue } from "../../../queues/worker.ts";
 import type { Tutti } from "../../../src/tutti.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test as base, type Orchestra } from "../../support/orchestra.ts";

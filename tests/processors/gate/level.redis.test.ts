@@ -1,7 +1,8 @@
 import { describe, expect } from "vitest";
 
 import { ServiceLevel } from "../../../processors/index.ts";
-import { Gate, Keys, type CallClass } from "../../../queues/index.ts";
+import { type CallClass } from "../../../queues/gate/permit.ts";
+import { Gate, Keys } from "../../../queues/index.ts";
 import { takes } from "../../support/gated.ts";
 import { test as withRedis } from "../../support/redis.ts";
 

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 
 import { expect, test } from "vitest";
 
-import { openPatient } from "../../../queues/index.ts";
+import { openPatient } from "../../../queues/client.ts";
 
 /** Speaks enough of the protocol: SET is answered with the words that are left, then with OK. */
 async function refusing(words: string[]) {

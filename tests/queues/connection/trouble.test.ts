@@ -3,7 +3,8 @@ import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
-import { redisTrouble, REDIS_TROUBLES, unavailable } from "../../../queues/index.ts";
+import { REDIS_TROUBLES, unavailable } from "../../../queues/client.ts";
+import { redisTrouble } from "../../../queues/connection/trouble.ts";
 
 /** What ioredis throws when Redis answers with an error. */
 const { ReplyError } = createRequire(createRequire(import.meta.url).resolve("ioredis"))(

@@ -2,13 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect } from "vitest";
 
 import {
-  encodeDeclaration,
   Gate,
   Keys,
   type BudgetLimits,
   type Declaration,
   type GatedLimits,
 } from "../../../queues/index.ts";
+import { encodeDeclaration } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
 import { test } from "../../support/redis.ts";
 

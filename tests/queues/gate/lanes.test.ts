@@ -1,6 +1,9 @@
 import { expect } from "vitest";
 
-import { Gate, Keys, laneOf, type Acquired, type ToolLimits } from "../../../queues/index.ts";
+import { type ToolLimits } from "../../../queues/client.ts";
+import { Gate, Keys } from "../../../queues/index.ts";
+import { laneOf } from "../../../queues/names.ts";
+import { type Acquired } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
 import { test as withRedis } from "../../support/redis.ts";
 

@@ -2,14 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { toolSpec } from "../../../config/index.ts";
-import {
-  compileBudget,
-  compileLimits,
-  compileStepLimits,
-  limitsOfStep,
-  MACHINE_UNITS,
-  shareUnits,
-} from "../../../queues/index.ts";
+import { compileStepLimits } from "../../../queues/client.ts";
+import { limitsOfStep } from "../../../queues/gate/limits.ts";
+import { compileBudget, compileLimits, MACHINE_UNITS, shareUnits } from "../../../queues/index.ts";
 
 const spec = (fields: object) =>
   toolSpec.parse({ id: "a.b", name: "T", category: "foundation", capabilities: ["x"], ...fields });

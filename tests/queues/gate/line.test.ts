@@ -1,6 +1,8 @@
 import { describe, expect } from "vitest";
 
-import { Gate, Keys, type Caller, type ToolLimits } from "../../../queues/index.ts";
+import { type ToolLimits } from "../../../queues/client.ts";
+import { Gate, Keys } from "../../../queues/index.ts";
+import { type Caller } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
 import { test as withRedis } from "../../support/redis.ts";
 

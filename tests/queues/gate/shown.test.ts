@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { loadCatalogue } from "../../../config/index.ts";
-import { compileLimits, shownLimits } from "../../../queues/index.ts";
+import { shownLimits } from "../../../queues/gate/shown.ts";
+import { compileLimits } from "../../../queues/index.ts";
 
 describe("what Bull Board shows of a tool", () => {
   const needs = { cpu: 300_000, memory: 100_000 };

@@ -1,6 +1,7 @@
 import { describe, expect } from "vitest";
 
-import { Gate, Keys, type CallEnd, type Caller, type GateChanges } from "../../../queues/index.ts";
+import { Gate, Keys, type GateChanges } from "../../../queues/index.ts";
+import { type CallEnd, type Caller } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
 import { test as withRedis } from "../../support/redis.ts";
 

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect } from "vitest";
 
-import { Gate, Keys, type Caller } from "../../../queues/index.ts";
+import { Gate, Keys } from "../../../queues/index.ts";
+import { type Caller } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
 import { test as withRedis } from "../../support/redis.ts";
 

@@ -3,8 +3,8 @@ import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { expect, test } from "vitest";
 
-import { Progress } from "../../../src/cli/progress.ts";
-import type { RunEvent } from "../../../src/watch.ts";
+import { Progress } from "../../../src/cli/common/progress.ts";
+import type { RunEvent } from "../../../src/runs/view/watch.ts";
 
 type Step = Extract<RunEvent, { type: "step" }>["step"];
 

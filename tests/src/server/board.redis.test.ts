@@ -1,6 +1,6 @@
 import { describe, expect, test as plain } from "vitest";
 
-import { withoutOutside } from "../../../src/server/board.ts";
+import { withoutOutside } from "../../../src/server/http/board.ts";
 import { server, test } from "../../support/served.ts";
 
 /** Names of languages, which look like addresses and are never fetched. */

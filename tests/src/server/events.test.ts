@@ -5,9 +5,9 @@ import express from "express";
 import { expect, onTestFinished, test } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
-import { sendEvents } from "../../../src/server/events.ts";
-import { correlate } from "../../../src/server/guard.ts";
-import type { RunEvent } from "../../../src/watch.ts";
+import type { RunEvent } from "../../../src/runs/view/watch.ts";
+import { sendEvents } from "../../../src/server/http/events.ts";
+import { correlate } from "../../../src/server/http/guard.ts";
 
 const running: RunEvent = { type: "run", runId: "a", state: "running" };
 

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 import { toolSpec } from "../../../config/index.ts";
-import { laneOf } from "../../../queues/index.ts";
+import { laneOf } from "../../../queues/names.ts";
 import { eventually } from "../../support/eventually.ts";
 import { get, post, problemOf, registry, server, test } from "../../support/served.ts";
 

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 const [built, kind, redisUrl, prefix, witnessUrl, more] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { parseCatalogue, ToolRegistry, TuttiError } = await load("config/index.js");
-const { openPatient } = await load("queues/index.js");
+const { openPatient } = await load("queues/client.js");
 
 /** How long one turn of a script takes. Milliseconds. */
 const TURN_MS = 25;

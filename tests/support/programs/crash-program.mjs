@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 const [built, redisUrl, prefix, deaths] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { parseCatalogue, ToolRegistry } = await load("config/index.js");
-const { openPatient } = await load("queues/index.js");
+const { openPatient } = await load("queues/client.js");
 const { startWorker } = await load("src/worker.js");
 
 const tool = (id, idempotent) =>

@@ -11,7 +11,7 @@ const { durability, port, skewMs = 0 } = JSON.parse(more);
 skewClock(skewMs);
 const load = (path) => import(pathToFileURL(join(built, path)).href);
 const { parseCatalogue, ToolRegistry } = await load("config/index.js");
-const { openPatient } = await load("queues/index.js");
+const { openPatient } = await load("queues/client.js");
 
 /** How long a call takes. Milliseconds. */
 const CALL_MS = 20;

@@ -3,14 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 
 import { messageOf } from "../../../../config/index.ts";
-import { prepare } from "../../../prepare.ts";
-import { toDot, toMermaid } from "../../../workflow/graph.ts";
-import { isLarge, toLayeredSvg } from "../../../workflow/large-graph.ts";
-import type { Plan } from "../../../workflow/plan.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { readSource } from "../../document.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { openCatalogue } from "../../session.ts";
+import { toDot, toMermaid } from "../../../workflow/graph/graph.ts";
+import { isLarge, toLayeredSvg } from "../../../workflow/graph/large-graph.ts";
+import type { Plan } from "../../../workflow/plan/plan.ts";
+import { prepare } from "../../../workflow/prepare.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { readSource } from "../../common/document.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { openCatalogue } from "../../common/session.ts";
 
 const PICTURES = ["svg", "dot", "mermaid"] as const;
 type Picture = (typeof PICTURES)[number];

@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
 import { messageOf, parseJson, TuttiError } from "../../../../config/index.ts";
-import { toNative } from "../../../prepare.ts";
+import { toNative } from "../../../workflow/prepare.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons/import.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { readSource } from "../../document.ts";
-import { EXIT } from "../../failure.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { readSource } from "../../common/document.ts";
+import { EXIT } from "../../common/failure.ts";
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
 const MAX_RECORDING_BYTES = 200_000_000;

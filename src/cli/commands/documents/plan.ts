@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 
-import { prepare } from "../../../prepare.ts";
-import type { Plan } from "../../../workflow/plan.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { readSource } from "../../document.ts";
-import { EXIT } from "../../failure.ts";
-import { duration, table } from "../../output.ts";
-import { openCatalogue } from "../../session.ts";
+import type { Plan } from "../../../workflow/plan/plan.ts";
+import { prepare } from "../../../workflow/prepare.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { readSource } from "../../common/document.ts";
+import { EXIT } from "../../common/failure.ts";
+import { duration, table } from "../../common/output.ts";
+import { openCatalogue } from "../../common/session.ts";
 
 export function addPlan(program: Command, cli: Cli): void {
   program

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 
 import { type Issue, isTuttiError, ValidationError } from "../../../../config/index.ts";
-import { prepare } from "../../../prepare.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { readSource } from "../../document.ts";
-import { EXIT, issueLine } from "../../failure.ts";
-import { type Catalogue, openCatalogue } from "../../session.ts";
+import { prepare } from "../../../workflow/prepare.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { readSource } from "../../common/document.ts";
+import { EXIT, issueLine } from "../../common/failure.ts";
+import { type Catalogue, openCatalogue } from "../../common/session.ts";
 
 export function addValidate(program: Command, cli: Cli): void {
   program

@@ -1,6 +1,11 @@
 import type { RateWindow } from "../../../../config/index.ts";
-import type { BudgetView, GateView, ToolLimitsView, TroubleView } from "../../../gate/show.ts";
-import { duration, elapsed, table } from "../../output.ts";
+import type {
+  BudgetView,
+  GateView,
+  ToolLimitsView,
+  TroubleView,
+} from "../../../gate/limits/show.ts";
+import { duration, elapsed, table } from "../../common/output.ts";
 
 /** What the gate knows, for people: what is empty is left out. */
 export function gateText(view: GateView): string {

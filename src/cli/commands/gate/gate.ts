@@ -1,14 +1,14 @@
 import { type Command, Option } from "commander";
 
 import { IMPORTANCES } from "../../../../config/index.ts";
-import type { GateSetting } from "../../../gate/door.ts";
-import type { GateTarget } from "../../../gate/set.ts";
-import type { BudgetView, ToolLimitsView } from "../../../gate/show.ts";
+import type { GateSetting } from "../../../gate/limits/door.ts";
+import type { GateTarget } from "../../../gate/limits/set.ts";
+import type { BudgetView, ToolLimitsView } from "../../../gate/limits/show.ts";
 import type { OptimizerDoor } from "../../../optimizer/service/door.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { collect, windowOf } from "../../options.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { collect, windowOf } from "../../common/options.ts";
+import { withSession } from "../../common/session.ts";
 import { simulationText } from "../optimizer/simulation-text.ts";
 import { budgetText, gateText, toolText } from "./gate-text.ts";
 import { addLevel } from "./level.ts";

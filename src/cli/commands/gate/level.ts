@@ -1,10 +1,10 @@
 import { Argument, type Command } from "commander";
 
-import { LEVELS, type LevelView } from "../../../../queues/index.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { timeOf } from "../../options.ts";
-import { withSession } from "../../session.ts";
+import { LEVELS, type LevelView } from "../../../../queues/client.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { timeOf } from "../../common/options.ts";
+import { withSession } from "../../common/session.ts";
 
 interface LevelFlags extends GlobalOptions {
   readonly reason?: string;

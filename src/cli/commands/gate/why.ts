@@ -2,9 +2,9 @@ import type { Command } from "commander";
 
 import type { Why } from "../../../gate/why/why.ts";
 import { sayOnce } from "../../../gate/why/words.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { withSession } from "../../common/session.ts";
 
 interface WhyFlags extends GlobalOptions {
   readonly tool?: string;

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { collect, wholeNumber } from "../../options.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { collect, wholeNumber } from "../../common/options.ts";
+import { withSession } from "../../common/session.ts";
 import { addApply, addPlan } from "./plan.ts";
 import { historyText, reportText } from "./report-text.ts";
 import { changeOf, simulationText } from "./simulation-text.ts";

@@ -4,11 +4,11 @@ import { STRATEGY_NAMES, TARGETS, type Strategy, type Target } from "../../../..
 import type { Action } from "../../../optimizer/planning/plan.ts";
 import type { Applied } from "../../../optimizer/service/following.ts";
 import type { LoadFared, Plans } from "../../../optimizer/service/planning.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { wholeNumber } from "../../options.ts";
-import { duration, table } from "../../output.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { wholeNumber } from "../../common/options.ts";
+import { duration, table } from "../../common/output.ts";
+import { withSession } from "../../common/session.ts";
 
 interface PlanFlags extends GlobalOptions {
   readonly target?: Target;

@@ -1,9 +1,9 @@
-import type { Alert } from "../../../optimizer/alerts.ts";
 import type { FindingKind } from "../../../optimizer/findings/finding.ts";
+import type { Alert } from "../../../optimizer/metrics/alerts.ts";
 import type { AuditEntry } from "../../../optimizer/service/audit.ts";
 import type { Bottleneck, OptimizerReport } from "../../../optimizer/think.ts";
 import type { Adjustment } from "../../../optimizer/tuning/adjustment.ts";
-import { duration, table } from "../../output.ts";
+import { duration, table } from "../../common/output.ts";
 
 const percent = (share: number | null): string =>
   share === null ? "unknown" : `${Math.round(share * 1_000) / 10} %`;

@@ -1,9 +1,9 @@
 import type { OptimizerDoor } from "../../../optimizer/service/door.ts";
 import type { Simulation } from "../../../optimizer/service/simulation.ts";
 import type { Difference, ToolComparison } from "../../../optimizer/simulation/compare.ts";
-import { wrongUse } from "../../failure.ts";
-import { windowOf } from "../../options.ts";
-import { duration, table } from "../../output.ts";
+import { wrongUse } from "../../common/failure.ts";
+import { windowOf } from "../../common/options.ts";
+import { duration, table } from "../../common/output.ts";
 
 type Change = Parameters<OptimizerDoor["simulate"]>[0];
 type ToolChange = NonNullable<Change["tools"]>[string];

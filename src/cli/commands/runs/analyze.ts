@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 
-import type { Recommendation, RunAnalysis } from "../../../analysis/analyze.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { duration, table } from "../../output.ts";
-import { compensationText, takeOverText } from "../../run-text.ts";
-import { withSession } from "../../session.ts";
+import type { Recommendation, RunAnalysis } from "../../../runs/analysis/analyze.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { duration, table } from "../../common/output.ts";
+import { compensationText, takeOverText } from "../../common/run-text.ts";
+import { withSession } from "../../common/session.ts";
 
 export function addAnalyze(runs: Command, cli: Cli): void {
   runs

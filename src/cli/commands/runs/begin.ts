@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 
-import type { Submitted } from "../../../../queues/index.ts";
-import { newRunId, type RunOptions } from "../../../run-options.ts";
-import { again } from "../../again.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { type InputFlags, readInput } from "../../document.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { ensureWorkers, followRun } from "../../follow.ts";
-import { collect } from "../../options.ts";
-import { runResult, runText } from "../../run-text.ts";
-import type { Session } from "../../session.ts";
+import type { Submitted } from "../../../../queues/client.ts";
+import { newRunId, type RunOptions } from "../../../runs/control/run-options.ts";
+import { again } from "../../common/again.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { type InputFlags, readInput } from "../../common/document.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { ensureWorkers, followRun } from "../../common/follow.ts";
+import { collect } from "../../common/options.ts";
+import { runResult, runText } from "../../common/run-text.ts";
+import type { Session } from "../../common/session.ts";
 
 /** The options of every command that begins a run. */
 export interface BeginFlags extends GlobalOptions, InputFlags {

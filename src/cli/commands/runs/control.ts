@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { type InputFlags, readEdits, readInput, readValue } from "../../document.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { collect } from "../../options.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { type InputFlags, readEdits, readInput, readValue } from "../../common/document.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { collect } from "../../common/options.ts";
+import { withSession } from "../../common/session.ts";
 
 export function addPause(runs: Command, cli: Cli): void {
   runs

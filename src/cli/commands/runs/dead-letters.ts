@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 
-import type { Replayed } from "../../../control/dead-letters.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT, wrongUse } from "../../failure.ts";
-import { wholeNumber } from "../../options.ts";
-import { table } from "../../output.ts";
-import { withSession } from "../../session.ts";
+import type { Replayed } from "../../../runs/dead-letters/letters.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT, wrongUse } from "../../common/failure.ts";
+import { wholeNumber } from "../../common/options.ts";
+import { table } from "../../common/output.ts";
+import { withSession } from "../../common/session.ts";
 
 export function addDeadLetters(program: Command, cli: Cli): void {
   const letters = program

@@ -1,13 +1,14 @@
 import { type Command, Option } from "commander";
 
-import { RUN_STATES, type RunState } from "../../../../queues/index.ts";
-import type { RunEvent } from "../../../watch.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { wholeNumber } from "../../options.ts";
-import { elapsed, table } from "../../output.ts";
-import { compensationText, runText, stepsText, takeOverText } from "../../run-text.ts";
-import { withSession } from "../../session.ts";
+import { RUN_STATES } from "../../../../queues/client.ts";
+import { type RunState } from "../../../../queues/index.ts";
+import type { RunEvent } from "../../../runs/view/watch.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { wholeNumber } from "../../common/options.ts";
+import { elapsed, table } from "../../common/output.ts";
+import { compensationText, runText, stepsText, takeOverText } from "../../common/run-text.ts";
+import { withSession } from "../../common/session.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addDecision, addPause, addPriority, addResume, addSignal } from "./control.ts";
 

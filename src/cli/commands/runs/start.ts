@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 
-import type { Cli } from "../../cli.ts";
-import { versionOf } from "../../options.ts";
-import { withSession } from "../../session.ts";
+import type { Cli } from "../../common/cli.ts";
+import { versionOf } from "../../common/options.ts";
+import { withSession } from "../../common/session.ts";
 import { type BeginFlags, beginRun, runOptionsOf, withBeginOptions } from "./begin.ts";
 
 export function addStart(program: Command, cli: Cli): void {

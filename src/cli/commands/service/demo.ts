@@ -5,13 +5,13 @@ import type { Command } from "commander";
 
 import type { Json, JsonObject } from "../../../../config/index.ts";
 import { PACKAGE_ROOT } from "../../../version.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { type InputFlags, readInput, readSource } from "../../document.ts";
-import { followRun } from "../../follow.ts";
-import { collect } from "../../options.ts";
-import { duration } from "../../output.ts";
-import { runResult, runText, stepsText } from "../../run-text.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { type InputFlags, readInput, readSource } from "../../common/document.ts";
+import { followRun } from "../../common/follow.ts";
+import { collect } from "../../common/options.ts";
+import { duration } from "../../common/output.ts";
+import { runResult, runText, stepsText } from "../../common/run-text.ts";
+import { withSession } from "../../common/session.ts";
 import { openServer } from "./serve.ts";
 
 const EXAMPLES = join(PACKAGE_ROOT, "examples");

@@ -2,10 +2,10 @@ import type { Command } from "commander";
 
 import { type Config, loadCatalogue, ValidationError } from "../../../../config/index.ts";
 import { type Check, doctor } from "../../../doctor.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { table } from "../../output.ts";
-import { openConfig } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { table } from "../../common/output.ts";
+import { openConfig } from "../../common/session.ts";
 
 export function addDoctor(program: Command, cli: Cli): void {
   program

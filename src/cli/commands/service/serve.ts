@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 
 import { messageOf } from "../../../../config/index.ts";
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { type Session, withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { type Session, withSession } from "../../common/session.ts";
 
 interface ServeFlags extends GlobalOptions {
   readonly port?: number;

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 
-import type { Cli, GlobalOptions } from "../../cli.ts";
-import { EXIT } from "../../failure.ts";
-import { withSession } from "../../session.ts";
+import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { EXIT } from "../../common/failure.ts";
+import { withSession } from "../../common/session.ts";
 import { interrupted } from "./serve.ts";
 
 export function addWorker(program: Command, cli: Cli): void {

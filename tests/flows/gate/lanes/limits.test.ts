@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 
-import { laneOf } from "../../../../queues/index.ts";
+import { laneOf } from "../../../../queues/names.ts";
 import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps } from "../../../support/by-key.ts";
 import { eventually, promptly } from "../../../support/eventually.ts";
 import { Lag } from "../../../support/lag.ts";

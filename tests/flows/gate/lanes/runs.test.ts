@@ -1,7 +1,8 @@
 import { describe, expect } from "vitest";
 
 import { dropLanes } from "../../../../processors/index.ts";
-import { forgetRun, laneOf } from "../../../../queues/index.ts";
+import { laneOf } from "../../../../queues/names.ts";
+import { forgetRun } from "../../../../queues/worker.ts";
 import { KEY, WAIT, byStep, once, steps, traces } from "../../../support/by-key.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { FakeApi } from "../../../support/fake-api.ts";

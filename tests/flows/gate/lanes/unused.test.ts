@@ -1,7 +1,8 @@
 import { describe, expect } from "vitest";
 
 import { dropLanes, sweep } from "../../../../processors/index.ts";
-import { forgetRun, laneOf } from "../../../../queues/index.ts";
+import { laneOf } from "../../../../queues/names.ts";
+import { forgetRun } from "../../../../queues/worker.ts";
 import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps, traces } from "../../../support/by-key.ts";
 import { eventually, promptly } from "../../../support/eventually.ts";
 import { test } from "../../../support/limited.ts";

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
-import { Gate, Keys, OptimizerStore, Samples } from "../../../../queues/index.ts";
+import { OptimizerStore } from "../../../../queues/client.ts";
+import { Gate, Keys, Samples } from "../../../../queues/index.ts";
 import type { AuditEvent } from "../../../../src/optimizer/service/audit.ts";
 import { Optimizer } from "../../../../src/optimizer/service/optimizer.ts";
 import { NOTHING_KNOWN, type OptimizerState } from "../../../../src/optimizer/think.ts";

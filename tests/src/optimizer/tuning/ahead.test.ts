@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Digest } from "../../../../src/optimizer/findings/digest.ts";
 import type { FindingState } from "../../../../src/optimizer/findings/find.ts";
 import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
-import { learnForecast, type ForecastState } from "../../../../src/optimizer/forecast.ts";
+import { learnForecast, type ForecastState } from "../../../../src/optimizer/metrics/forecast.ts";
 import { seeded } from "../../../../src/optimizer/simulation/random.ts";
 import type { Room } from "../../../../src/optimizer/tuning/adjustment.ts";
 import { NOTHING_TUNED, type TuningState } from "../../../../src/optimizer/tuning/state.ts";

@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 
 import type { Digest } from "../../../../src/optimizer/findings/digest.ts";
 import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
-import type { Foretold, Room, ToolRoom } from "../../../../src/optimizer/tuning/adjustment.ts";
+import type {
+  Foretold,
+  Room,
+  ToolRoom,
+  Wish,
+} from "../../../../src/optimizer/tuning/adjustment.ts";
 import {
   NOTHING_TUNED,
   rollBack,
@@ -10,8 +15,6 @@ import {
   type TuningState,
 } from "../../../../src/optimizer/tuning/state.ts";
 import { tune, type Bounds } from "../../../../src/optimizer/tuning/tune.ts";
-import type { Wish } from "../../../../src/optimizer/tuning/wishes.ts";
-
 const ASK: ToolRoom = { concurrency: 2, declared: 2, max: 8, isSet: false };
 const FINDING: Finding = {
   tool: "ask",

@@ -1,5 +1,5 @@
 import { loadCatalogue, ValidationError } from "../../../../config/index.ts";
-import { prepare } from "../../../../src/prepare.ts";
+import { prepare } from "../../../../src/workflow/prepare.ts";
 
 const registry = loadCatalogue();
 

@@ -1,0 +1,157 @@
+import type { Job } from "bullmq";
+
+import {
+  Budget,
+  compileCondition,
+  compileTemplate,
+  messageOf,
+  readJson,
+  type Json,
+  type Template,
+} from "../../config/index.ts";
+import {
+  FIELDS,
+  parseStepRecord,
+  type Abort,
+  type RunDefinition,
+  type RunJob,
+  type RunState,
+  type StepError,
+  type StepRecord,
+} from "../../queues/index.ts";
+import {
+  assertPayload,
+  conclude,
+  concludeUndone,
+  type RunEnding,
+  type UndoingJob,
+} from "../../queues/worker.ts";
+import { stepError } from "../steps/course/finish.ts";
+import { lossesOf } from "../steps/course/lost.ts";
+import type { Engine } from "../steps/engine.ts";
+import { view } from "../steps/inputs.ts";
+import { factsOf, stateOf } from "./endings.ts";
+
+/**
+ * The root job of a run: entered when every step has ended, it decides how the run ended and computes
+ * its output. What it writes is written once.
+ */
+export function runProcessor(
+  engine: Engine,
+): (job: Job<RunJob | UndoingJob>) => Promise<{ state: RunState | "gone" }> {
+  return async (bullJob) => {
+    const { data } = bullJob;
+    assertPayload(data);
+    if ("undoing" in data) return { state: (await concludeUndone(engine, data.runId)) ?? "gone" };
+    const workflow = await engine.definitions.get(data.definition);
+    if (workflow === undefined) return { state: "gone" };
+    const { definition } = workflow;
+    const ids = Object.keys(definition.steps);
+    const [state, epoch, abortText, ...texts] = await engine.ledger.read(data.runId, [
+      "state",
+      "epoch",
+      FIELDS.abort,
+      ...ids.map((id) => FIELDS.record(id)),
+    ]);
+    if (state === null || state === undefined) return { state: "gone" };
+    // An epoch that is over has no say.
+    if (Number(epoch) !== data.epoch) return { state: "gone" };
+    // Somebody stops the run: whoever ends its last running step ends it too.
+    if (state === "cancelling" || state === "compensating") return { state };
+    const records = new Map(ids.map((id, index) => [id, parseStepRecord(texts[index])]));
+    const abort = abortText ? readJson<Abort>(abortText) : null;
+    const lost = lossesOf(bullJob, "computed the output of this run");
+    const ending = await endingOf(engine, data, definition, records, { abort, lost });
+    return {
+      state: (await conclude(engine, { address: data, definition, abort }, ending)) ?? "gone",
+    };
+  };
+}
+
+async function endingOf(
+  engine: Engine,
+  job: RunJob,
+  definition: RunDefinition,
+  records: ReadonlyMap<string, StepRecord>,
+  { abort, lost }: { readonly abort: Abort | null; readonly lost: StepError | null },
+): Promise<RunEnding> {
+  const { facts, error } = factsOf(definition, records, abort);
+  const results = new Results(engine, job, records);
+  const output = lost === null ? await results.output(definition.output) : { error: lost };
+  const value = "value" in output ? { output: output.value } : {};
+  const sound = stateOf(facts) === "completed";
+  const unmetCriteria =
+    sound && output.error === undefined ? await results.unmet(definition.success) : [];
+  const known = sound ? output.error : error;
+  return {
+    state: stateOf({
+      ...facts,
+      outputFails: output.error !== undefined,
+      unmetCriteria: unmetCriteria.length,
+    }),
+    ...value,
+    ...(known === undefined ? {} : { error: known }),
+    ...(unmetCriteria.length === 0 ? {} : { unmetCriteria }),
+  };
+}
+
+/** Evaluates the expressions about a run as a whole; reads only the outputs they name. */
+class Results {
+  readonly #engine: Engine;
+  readonly #job: RunJob;
+  readonly #records: ReadonlyMap<string, StepRecord>;
+  /** One for all of them: a run has as many criteria as it likes. */
+  readonly #budget = new Budget();
+
+  constructor(engine: Engine, job: RunJob, records: ReadonlyMap<string, StepRecord>) {
+    this.#engine = engine;
+    this.#job = job;
+    this.#records = records;
+  }
+
+  async output(source: Json | undefined): Promise<{ value?: string; error?: StepError }> {
+    if (source === undefined) return {};
+    try {
+      const template = compileTemplate(source, "result", { name: "output" });
+      const value = template.render(await this.#variables(template), this.#budget);
+      return { value: await this.#engine.values.put(this.#job.runId, "output", value) };
+    } catch (thrown) {
+      return { error: stepError(thrown) };
+    }
+  }
+
+  /** The criteria that do not hold, each with the reason when it could not be evaluated. */
+  async unmet(criteria: readonly string[]): Promise<string[]> {
+    const unmet: string[] = [];
+    for (const criterion of criteria) {
+      try {
+        const condition = compileCondition(criterion, "result");
+        const holds = condition.render(await this.#variables(condition), this.#budget);
+        if (holds !== true) unmet.push(criterion);
+      } catch (thrown) {
+        unmet.push(`${criterion} (${messageOf(thrown)})`);
+      }
+    }
+    return unmet;
+  }
+
+  async #variables(template: Template): Promise<Record<string, unknown>> {
+    const { runs, values } = this.#engine;
+    const { runId, workflowId } = this.#job;
+    const ids = [...template.steps];
+    const fields = [FIELDS.input, ...ids.map((id) => FIELDS.output(id))];
+    const [input, ...outputs] = await runs.fields(runId, fields);
+    const steps: Record<string, unknown> = {};
+    for (const [index, id] of ids.entries()) {
+      steps[id] = view(
+        this.#records.get(id),
+        await values.get(runId, FIELDS.output(id), outputs[index]),
+      );
+    }
+    return {
+      input: (await values.get(runId, FIELDS.input, input)) ?? {},
+      steps,
+      run: { id: runId, workflow: workflowId },
+    };
+  }
+}

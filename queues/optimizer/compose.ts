@@ -1,0 +1,189 @@
+import { readJson } from "../../config/index.ts";
+import { MACHINE_UNITS } from "../gate/limits.ts";
+import { USAGE_STALE_MS, type UsageWord, type Seen } from "../gate/observed.ts";
+import type { WorkerInfo } from "../presence.ts";
+import { Durations } from "./durations.ts";
+import type {
+  MachineSample,
+  PlaceSample,
+  Reading,
+  Remembered,
+  Sample,
+  ToolReading,
+  ToolSample,
+} from "./sample.ts";
+
+type Told = readonly { readonly machine: string; readonly reading: ToolReading }[];
+
+/** Makes one sample of what the gate's script sees and of what processes said since the one before. */
+export function composeSample(
+  before: Remembered,
+  seen: Seen,
+  readings: readonly Reading[],
+  workers: readonly Pick<WorkerInfo, "machine" | "tools">[],
+): Sample {
+  const serving = servingOf(workers);
+  const told = byTool(readings);
+  const blocked = blockedSince(before.blocked, seen.blocked);
+  const names = new Set([
+    ...Object.keys(seen.queues),
+    ...Object.keys(before.waiting),
+    ...told.keys(),
+    ...blocked.keys(),
+  ]);
+  const tools = [...names].map(
+    (name) =>
+      [
+        name,
+        {
+          ...toolSample(
+            seen.queues[name] ?? [0, 0, 0],
+            before.waiting[name] ?? 0,
+            told.get(name) ?? [],
+            blocked.get(name) ?? {},
+          ),
+          servedBy: serving.get(name)?.size ?? 0,
+        },
+      ] as const,
+  );
+  const machines = Object.entries(seen.machines).map(
+    ([name, fields]) => [name, machineSample(fields, seen.usage[name], seen.now)] as const,
+  );
+  return {
+    atMs: seen.now,
+    ms: seen.now - before.atMs,
+    level: seen.level,
+    tools: Object.fromEntries(tools),
+    machines: Object.fromEntries(machines),
+    admitted: seen.admitted,
+    ...(before.unseen === undefined ? {} : { unseen: before.unseen }),
+  };
+}
+
+/** What the next sample has to know of this moment; `missed`: of what no sample tells, when none was made. */
+export function remember(
+  { now, queues, blocked, admitted }: Seen,
+  missed?: { readonly before: Remembered | null },
+): Remembered {
+  const waiting = Object.entries(queues)
+    .filter(([, [count]]) => count > 0)
+    .map(([name, [count]]) => [name, count] as const);
+  const unseen = missed === undefined ? {} : { ...missed.before?.unseen };
+  if (missed !== undefined)
+    for (const [hash, runs] of Object.entries(admitted)) unseen[hash] = (unseen[hash] ?? 0) + runs;
+  return {
+    atMs: now,
+    waiting: Object.fromEntries(waiting),
+    blocked,
+    ...(Object.keys(unseen).length === 0 ? {} : { unseen }),
+  };
+}
+
+function byTool(readings: readonly Reading[]): ReadonlyMap<string, Told> {
+  const found = new Map<string, { machine: string; reading: ToolReading }[]>();
+  // Only the last word of a process says what is underway there.
+  const last = new Map(readings.map((reading) => [reading.process, reading]));
+  for (const one of readings)
+    for (const [tool, said] of Object.entries(one.tools)) {
+      const list = found.get(tool) ?? [];
+      const reading = last.get(one.process) === one ? said : { ...said, active: 0, oldestMs: 0 };
+      list.push({ machine: one.machine, reading });
+      found.set(tool, list);
+    }
+  return found;
+}
+
+/** The machines that serve each tool. */
+function servingOf(
+  workers: readonly Pick<WorkerInfo, "machine" | "tools">[],
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const serving = new Map<string, Set<string>>();
+  for (const { machine, tools } of workers)
+    for (const tool of tools) {
+      const machines = serving.get(tool) ?? new Set();
+      serving.set(tool, machines.add(machine));
+    }
+  return serving;
+}
+
+/** By tool and label, what was added. Counters that were lost begin anew. */
+function blockedSince(
+  before: Readonly<Record<string, number>>,
+  now: Readonly<Record<string, number>>,
+): ReadonlyMap<string, Record<string, number>> {
+  const found = new Map<string, Record<string, number>>();
+  for (const [field, ms] of Object.entries(now)) {
+    const was = before[field] ?? 0;
+    const more = ms >= was ? ms - was : ms;
+    if (more <= 0) continue;
+    const [tool = "", label = ""] = field.split("\n");
+    const labels = found.get(tool) ?? {};
+    labels[label] = more;
+    found.set(tool, labels);
+  }
+  return found;
+}
+
+function toolSample(
+  [waiting, active, delayed]: readonly [number, number, number],
+  waitedBefore: number,
+  told: Told,
+  blockedMs: Readonly<Record<string, number>>,
+): Omit<ToolSample, "servedBy"> {
+  const sum = (
+    field: "came" | "began" | "ok" | "failed" | "limited" | "checked" | "repeated",
+  ): number => told.reduce((all, { reading }) => all + (reading[field] ?? 0), 0);
+  const checked = sum("checked");
+  const service = Durations.sum(told.map(({ reading }) => reading.service)).encode();
+  const wait = Durations.sum(told.map(({ reading }) => reading.wait)).encode();
+  return {
+    waiting,
+    active,
+    delayed,
+    arrivals: waiting - waitedBefore + sum("came"),
+    uncalled: sum("came") - sum("began"),
+    ok: sum("ok"),
+    failed: sum("failed"),
+    limited: sum("limited"),
+    blockedMs,
+    places: placesOf(told),
+    ...(checked === 0 ? {} : { checked, repeated: sum("repeated") }),
+    ...(service === undefined ? {} : { service }),
+    ...(wait === undefined ? {} : { wait }),
+  };
+}
+
+function placesOf(told: Told): Record<string, PlaceSample> {
+  const places: Record<string, PlaceSample> = {};
+  for (const { machine, reading } of told) {
+    const before = places[machine];
+    places[machine] = {
+      ended: (before?.ended ?? 0) + reading.ok + reading.failed + reading.limited,
+      active: (before?.active ?? 0) + reading.active,
+      oldestMs: Math.max(before?.oldestMs ?? 0, reading.oldestMs),
+    };
+  }
+  return places;
+}
+
+function machineSample(
+  fields: Readonly<Record<string, number>>,
+  word: string | undefined,
+  now: number,
+): MachineSample {
+  const shares = (mark: string): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(fields)
+        .filter(([field]) => field.startsWith(mark))
+        .map(([field, units]) => [field.slice(mark.length), units / MACHINE_UNITS]),
+    );
+  const told = word === undefined ? undefined : readJson<UsageWord>(word);
+  // Who said it may be gone: what is old says nothing about now.
+  const said = told === undefined || now - told.atMs > USAGE_STALE_MS ? undefined : told;
+  return {
+    believed: shares("u:"),
+    background: shares("b:"),
+    usage: said?.usage ?? {},
+    pressure: said?.pressure ?? {},
+  };
+}

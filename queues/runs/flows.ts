@@ -1,0 +1,289 @@
+import { FlowProducer, type FlowJob } from "bullmq";
+import type { Redis } from "ioredis";
+
+import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS } from "../../config/index.ts";
+import type { EdgeJob, RunJob } from "../jobs.ts";
+import { CONTROL_QUEUES, Keys } from "../names.ts";
+import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
+import { flowBackend, removeTogether } from "./flow-script.ts";
+
+/** A job of a compiled tree. */
+export interface TreeNode {
+  readonly queue: string;
+  readonly jobId: string;
+  /** What Bull Board shows. */
+  readonly name: string;
+  readonly data: RunJob;
+  /** Position of the parent in the tree; -1 for the root, which comes first. Parents come before their children. */
+  readonly parent: number;
+  /** Waits until it is promoted. */
+  readonly held?: boolean;
+  /** BullMQ's priority; the smallest is taken first. Control jobs have none. */
+  readonly priority?: number;
+  /** The job of another tree that waits for this root. */
+  readonly under?: { readonly queue: string; readonly jobId: string };
+}
+
+/** Name of the backoff strategy that our workers register. */
+export const BACKOFF = "tutti";
+/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
+const WITHOUT_LIMIT = 1_000_000;
+/** Jobs promoted at the same time. */
+const CHUNK = 200;
+/** Jobs that one call removes; keeps Redis free for others in between. */
+const REMOVED_PER_CALL = 100;
+
+/**
+ * How long a control job pauses before its next attempt: it is tried without limit, so it must not spin.
+ * Milliseconds.
+ */
+export function controlBackoffMs(attemptsMade: number): number {
+  return Math.min(100 * 2 ** Math.min(attemptsMade, 20), RETRY_MAX_DELAY_MS);
+}
+
+const jobOptions = (jobId: string) => ({
+  jobId,
+  attempts: WITHOUT_LIMIT,
+  backoff: { type: BACKOFF },
+});
+
+/** How every job below a root is added. The outcome of a step is ours: a failed child keeps no parent waiting. */
+export const childOptions = (jobId: string) => ({
+  ...jobOptions(jobId),
+  ignoreDependencyOnFailure: true,
+});
+
+function toFlow(node: TreeNode, held: boolean, children: FlowJob[], prefix: string): FlowJob {
+  const { under } = node;
+  return {
+    name: node.name,
+    queueName: node.queue,
+    data: node.data,
+    opts: {
+      ...(node.parent === -1 && under === undefined
+        ? jobOptions(node.jobId)
+        : childOptions(node.jobId)),
+      ...(node.priority === undefined ? {} : { priority: node.priority }),
+      ...(under === undefined
+        ? {}
+        : { parent: { id: under.jobId, queue: `${prefix}:${under.queue}` } }),
+      ...(held ? { delay: FAR_MS } : {}),
+    },
+    ...(children.length > 0 ? { children } : {}),
+  };
+}
+
+/** Adds compiled trees to Redis. */
+export class Flows {
+  readonly #producer: FlowProducer;
+  readonly #queues: ToolQueues;
+  readonly #prefix: string;
+  readonly #keys: Keys;
+
+  constructor(connection: Redis, queues: ToolQueues, prefix: string) {
+    this.#producer = new FlowProducer({ connection, prefix }, flowBackend);
+    // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
+    this.#producer.on("error", () => {});
+    this.#queues = queues;
+    this.#prefix = prefix;
+    this.#keys = new Keys(prefix);
+  }
+
+  /**
+   * Adds a tree. Up to 1,000 jobs are added at once, all or none. A larger one is added in batches with
+   * every source held back; `added` is called when all is there, and only then do the sources start.
+   * Adding the same tree again is harmless at any moment.
+   */
+  async add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    const queues = tree.map(({ queue }) => queue);
+    await this.#queues.lanes.use(queues, () => this.#add(tree, added));
+  }
+
+  async #add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    if (tree.length <= ENQUEUE_BATCH_JOBS) {
+      await this.#producer.add(this.#build(tree, 0, tree.length, () => false)[0]!.flow);
+      return;
+    }
+    const sources = sourcesOf(tree);
+    for (let from = 0; from < tree.length; from += ENQUEUE_BATCH_JOBS) {
+      const to = Math.min(from + ENQUEUE_BATCH_JOBS, tree.length);
+      const roots = this.#build(tree, from, to, (index) => sources.has(index));
+      await this.#producer.addBulk(
+        roots.map(({ flow, parent }) => {
+          const above = parent === -1 ? undefined : tree[parent];
+          if (above === undefined) return flow;
+          return {
+            ...flow,
+            opts: {
+              ...flow.opts,
+              parent: { id: above.jobId, queue: `${this.#prefix}:${above.queue}` },
+            },
+          };
+        }),
+      );
+    }
+    await added();
+    await this.release(tree);
+  }
+
+  /** Whether a tree is added all at once. */
+  fitsOneBatch(tree: readonly TreeNode[]): boolean {
+    return tree.length <= ENQUEUE_BATCH_JOBS;
+  }
+
+  /** Lets jobs go that wait for their time. Harmless when they do not (any more). */
+  async promote(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+  ): Promise<void> {
+    for (let from = 0; from < jobs.length; from += CHUNK) {
+      await Promise.all(
+        jobs
+          .slice(from, from + CHUNK)
+          .map(({ queue, jobId }) => this.#queues.promote(queue, jobId)),
+      );
+    }
+  }
+
+  /** Gives jobs another priority. Harmless for those that have begun, or are gone. */
+  async reprioritize(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+    priority: number,
+  ): Promise<void> {
+    for (let from = 0; from < jobs.length; from += CHUNK) {
+      await Promise.all(
+        jobs
+          .slice(from, from + CHUNK)
+          .map(({ queue, jobId }) => this.#queues.reprioritize(queue, jobId, priority)),
+      );
+    }
+  }
+
+  async has(queue: string, jobId: string): Promise<boolean> {
+    return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
+  }
+
+  /** What BullMQ says of a job; `unknown` when there is none. */
+  async stateOf(queue: string, jobId: string): Promise<string> {
+    return this.#queues.get(queue).getJobState(jobId);
+  }
+
+  /** Lets a job that has finished be entered once more. False when it has not, or is gone. */
+  async again(
+    { queue, jobId }: { readonly queue: string; readonly jobId: string },
+    state: "completed" | "failed",
+  ): Promise<boolean> {
+    const job = await this.#queues.get(queue).getJob(jobId);
+    if (job === undefined) return false;
+    try {
+      await job.retry(state);
+      return true;
+    } catch (thrown) {
+      const isElsewhere =
+        thrown instanceof Error && /not in the .* state|Missing key for job/.test(thrown.message);
+      if (!isElsewhere) throw thrown;
+      return false;
+    }
+  }
+
+  /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
+  async release(tree: readonly TreeNode[]): Promise<void> {
+    const held = [...sourcesOf(tree)]
+      .map((index) => tree[index]!)
+      .filter((node) => node.held !== true);
+    await this.promote([...held, ...holdJobs(tree)]);
+  }
+
+  /** Removes jobs in the order given, each by itself. False when some are locked by a worker. */
+  async remove(
+    jobs: readonly { readonly queue: string; readonly jobId: string }[],
+  ): Promise<boolean> {
+    if (jobs.length === 0) return true;
+    const { client } = this.#queues.get(jobs[0]!.queue).getBackend();
+    let all = true;
+    for (let from = 0; from < jobs.length; from += REMOVED_PER_CALL) {
+      const some = jobs.slice(from, from + REMOVED_PER_CALL).map(({ queue, jobId }) => ({
+        prefix: `${this.#queues.qualified(queue)}:`,
+        jobId,
+      }));
+      all = (await removeTogether(await client, this.#keys.free, some)) && all;
+    }
+    await this.#queues.lanes.tidy(jobs.map(({ queue }) => queue));
+    return all;
+  }
+
+  /** Lets workers serve the lanes among these queues, should they have been forgotten. */
+  async keepLanes(queues: readonly string[]): Promise<void> {
+    await this.#queues.lanes.keep(queues);
+  }
+
+  /** The subtrees of tree[from, to), each with the position of the parent it hangs under. */
+  #build(
+    tree: readonly TreeNode[],
+    from: number,
+    to: number,
+    isHeld: (index: number) => boolean,
+  ): { flow: FlowJob; parent: number }[] {
+    const children: FlowJob[][] = Array.from({ length: to - from }, () => []);
+    const roots: { flow: FlowJob; parent: number }[] = [];
+    // Parents come first, so going backwards every child is built before its parent.
+    for (let index = to - 1; index >= from; index--) {
+      const node = tree[index]!;
+      const below = children[index - from]!.toReversed();
+      if (index === to - 1 && to < tree.length && tree[to]!.parent === index)
+        below.push(holdFlow(node));
+      const flow = toFlow(node, node.held === true || isHeld(index), below, this.#prefix);
+      if (node.parent >= from) children[node.parent - from]!.push(flow);
+      else roots.push({ flow, parent: node.parent });
+    }
+    return roots.toReversed();
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close();
+  }
+}
+
+/** Nodes without children: where a run begins. */
+function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
+  const sources = new Set(tree.keys());
+  for (const node of tree) sources.delete(node.parent);
+  return sources;
+}
+
+/**
+ * Nodes whose first child comes with the next batch. In preorder that is the last node of a batch at
+ * most; without a child of its own it would be free to run, so it gets one that is held.
+ */
+function holdsOf(tree: readonly TreeNode[]): number[] {
+  const holds: number[] = [];
+  for (let next = ENQUEUE_BATCH_JOBS; next < tree.length; next += ENQUEUE_BATCH_JOBS) {
+    if (tree[next]!.parent === next - 1) holds.push(next - 1);
+  }
+  return holds;
+}
+
+/** The jobs beside a large tree that held it together while it was added. */
+export function holdJobs(tree: readonly TreeNode[]): { queue: string; jobId: string }[] {
+  return holdsOf(tree).map((index) => ({
+    queue: CONTROL_QUEUES.edge,
+    jobId: holdId(tree[index]!),
+  }));
+}
+
+const holdId = (node: TreeNode): string => `${node.jobId}.hold.hold`;
+
+function holdFlow(node: TreeNode): FlowJob {
+  const data: EdgeJob = { ...node.data, from: null };
+  return toFlow(
+    {
+      queue: CONTROL_QUEUES.edge,
+      jobId: holdId(node),
+      name: "hold",
+      data,
+      parent: 0,
+    },
+    true,
+    [],
+    "",
+  );
+}

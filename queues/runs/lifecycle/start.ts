@@ -1,0 +1,162 @@
+import {
+  canonicalJson,
+  contentHash,
+  DEFAULT_PRIORITY,
+  TuttiError,
+  type JsonObject,
+} from "../../../config/index.ts";
+import type { RunDefinition } from "../../definition.ts";
+import type { Identity } from "../../jobs.ts";
+import { CONTROL_QUEUES, jobIds } from "../../names.ts";
+import type { Backpressure } from "../../tools/backpressure.ts";
+import { keysOfSteps, type RunKeys } from "../../tools/lane-keys.ts";
+import type { TreeNode } from "../flows.ts";
+import { FIELDS, type ParentStep } from "../record/run-record.ts";
+import { storedForm } from "../record/values.ts";
+import { callReturned } from "./come-back.ts";
+import { runOf, treeOfRun, type FoundRun, type RunParts } from "./parts.ts";
+
+/** A run that is to be. */
+export interface RunStart {
+  readonly runId: string;
+  readonly definition: RunDefinition;
+  /** Content hash of the definition. */
+  readonly hash: string;
+  /** Checked against the workflow's `inputs`, defaults filled in. */
+  readonly input: JsonObject;
+  readonly identity: Identity;
+  /** 1 to 10, 10 the most urgent. Default: what the workflow says, else 5. */
+  readonly priority?: number;
+  /** Runs with the same word run one after another, in the order of their submission. */
+  readonly serialKey?: string;
+  readonly parent?: ParentStep;
+  /** Instead of the workflow's own. Milliseconds. */
+  readonly timeoutMs?: number;
+  /** Refuses it when a queue is full. Default: nothing does, as nobody is there to be told. */
+  readonly backpressure?: Backpressure;
+}
+
+/** The run of a submission, and whether it is new. */
+export interface Submitted {
+  readonly runId: string;
+  readonly created: boolean;
+}
+
+/** A run that is recorded. */
+export interface Started extends Submitted {
+  /**
+   * Settles when its jobs, and those of runs that were admitted with it, are added or could not be. It never
+   * rejects: what is recorded is done, and a duty of the workers adds the jobs that are missing.
+   */
+  readonly added: Promise<void>;
+}
+
+/**
+ * Records a run and, when its tenant has room, adds its jobs. The same request again is the same run;
+ * what a submitter that died left undone is done. Nothing that happens after the run is recorded is an error.
+ *
+ * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
+ * `payload_too_large`, `queue_full` when it is new and `backpressure` says so.
+ * @throws ValidationError `input_invalid` when the `key` of a step yields none.
+ */
+export async function startRun(parts: RunParts, start: RunStart): Promise<Started> {
+  const keys: RunKeys = {
+    tenant: start.identity.tenant,
+    steps: keysOfSteps(start.definition, start.runId, start.input),
+  };
+  const refusal = (await start.backpressure?.refusal(start.definition, keys)) ?? null;
+  // A run that is there already has its place.
+  if (refusal !== null && (await parts.runs.header(start.runId)) === null) throw refusal;
+  const { runId, hash, definition, input, identity, serialKey, parent } = start;
+  const { priority = definition.priority ?? DEFAULT_PRIORITY } = start;
+  const { stored, large } = await storedForm(FIELDS.input, input);
+  const inputHash = contentHash(canonicalJson(input));
+  const run = {
+    runId,
+    ...identity,
+    definition,
+    definitionHash: hash,
+    input: stored,
+    ...(large === undefined ? {} : { largeInput: large }),
+    inputHash,
+    priority,
+    ...(serialKey === undefined ? {} : { serialKey }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(definition.keyed === true ? { lanes: keys.steps } : {}),
+    timeoutMs: start.timeoutMs ?? definition.timeoutMs,
+  };
+  const { existing, rank, admitted } = await parts.runs.create(run, parts.maxRunning);
+  if (existing === null) {
+    const add = async () => {
+      if (rank !== null) {
+        const tree = parts.treeOf(definition, hash, {
+          address: { workflowId: definition.workflow.id, runId, epoch: 0 },
+          keys,
+          identity,
+          priority: rank,
+          ...(parent === undefined ? {} : { parent }),
+        });
+        await addJobs(parts, runId, tree);
+      }
+      await enqueueRuns(parts, admitted);
+    };
+    return { runId, created: true, added: add().catch(() => {}) };
+  }
+  if (existing.definitionHash !== hash || existing.inputHash !== inputHash) {
+    const other = existing.definitionHash === hash ? "input" : "workflow";
+    throw new TuttiError("run_conflict", `run ${runId} exists with another ${other}`);
+  }
+  // Who started it may have died before the jobs were added.
+  const add = async () => {
+    if (existing.state === "queued") await enqueueRun(parts, runId);
+  };
+  return { runId, created: false, added: add().catch(() => {}) };
+}
+
+/** Adds the jobs of runs that were admitted. */
+export async function enqueueRuns(parts: RunParts, admitted: readonly string[]): Promise<void> {
+  for (const runId of admitted) await enqueueRun(parts, runId);
+}
+
+/** Adds the jobs of a run. Those of a large one start when all are there; the record says how far it is. */
+async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]): Promise<void> {
+  await parts.flows.add(tree, () => parts.runs.note(runId, FIELDS.added, "1"));
+  if (parts.flows.fitsOneBatch(tree)) return;
+  await parts.runs.note(runId, FIELDS.added, "2");
+  await parts.runs.jobsAreThere(runId);
+}
+
+/**
+ * Adds the jobs of a run that was admitted, or finishes what an earlier call began; calls the steps of one that has a place
+ * again. Harmless at any
+ * moment: jobs that are there are not added again. Returns whether there was something to do.
+ */
+export async function enqueueRun(parts: RunParts, runId: string): Promise<boolean> {
+  const run = await runOf(parts, runId);
+  if (run === null) return false;
+  const added = await enqueueFound(parts, run);
+  if (run.returned) await callReturned(parts, run);
+  return added || run.returned;
+}
+
+/** The same for a run that was just read. */
+export async function enqueueFound(parts: RunParts, run: FoundRun): Promise<boolean> {
+  const { added, admitted } = run;
+  const { runId } = run.address;
+  if (run.state !== "queued" && run.state !== "running") return false;
+  if (!admitted || added === "2" || (run.state === "running" && added !== "1")) return false;
+  const tree = treeOfRun(parts, run);
+  if (added === "1") {
+    await parts.flows.release(tree);
+    await parts.runs.note(runId, FIELDS.added, "2");
+    return true;
+  }
+  // A tree of one batch is there or it is not.
+  if (
+    parts.flows.fitsOneBatch(tree) &&
+    (await parts.flows.has(CONTROL_QUEUES.run, jobIds.run(run.address)))
+  )
+    return false;
+  await addJobs(parts, runId, tree);
+  return true;
+}

@@ -1,0 +1,312 @@
+import type { Redis } from "ioredis";
+
+import { readJson } from "../../../config/index.ts";
+import { Gather } from "../../connection/gather.ts";
+import type { StepError } from "../../jobs.ts";
+import type { Keys } from "../../names.ts";
+import { LEDGER_SCRIPT } from "../scripts/ledger.ts";
+import {
+  FIELDS,
+  letterOf,
+  parseStepRecord,
+  type Abort,
+  type Outcome,
+  type Source,
+  type StepRecord,
+} from "./run-record.ts";
+
+/** A step, or one item of it, as the ledger addresses it. */
+export interface StepAddress {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly stepId: string;
+  readonly item?: number;
+  /** The call that undoes it. */
+  readonly undo?: boolean;
+  /** The group whose end is the step's end too. */
+  readonly group?: string;
+  /** Which start of its BullMQ job is speaking; later starts fence earlier ones. */
+  readonly start: number;
+}
+
+/**
+ * What a step stands aside for: its run is held, has as many calls underway as it may, or gave its place among the runs at
+ * work and waits for one.
+ */
+export type Aside = "paused" | "full" | "away";
+
+const isBare = (status: unknown): status is Aside | "gone" | "fenced" =>
+  ["gone", "fenced", "paused", "full", "away"].includes(String(status));
+
+/** Whether a step stands aside. */
+export function isAside(begun: Begun): begun is Begun & { readonly status: Aside } {
+  return begun.status === "paused" || begun.status === "full" || begun.status === "away";
+}
+
+/** What {@link Ledger.begin} found. */
+export type Begun =
+  /** There is no such run any more, or it has ended: nothing to do. */
+  | { readonly status: "gone" }
+  /** A later start of the same step is at work, or the run was resumed: this one must not speak. */
+  | { readonly status: "fenced" }
+  /** The step waits to be called. */
+  | { readonly status: Aside }
+  /** The step ended before; the job only has to finish. */
+  | {
+      readonly status: "done";
+      readonly record: StepRecord;
+      readonly abort?: Abort;
+      readonly values: Values;
+    }
+  /**
+   * `go`: the start is marked. `unknown`: an earlier start was marked and never ended, and calling again is
+   * not safe. That one keeps the say, should its result still come; this one may end the step without it.
+   */
+  | {
+      readonly status: "go" | "unknown";
+      readonly record: StepRecord;
+      readonly abort?: Abort;
+      readonly values: Values;
+    };
+
+/** Fields of the run record, in the order asked for. */
+export type Values = readonly (string | null)[];
+
+/** A call of a tool that is over, for those who learn from it. */
+export interface Call {
+  readonly tool: string;
+  readonly ms: number;
+  readonly failed: boolean;
+}
+
+/** How a step ended, ready to be written. */
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly attempts: number;
+  readonly error?: StepError;
+  readonly reason?: string;
+  readonly source?: Source;
+  /** The output as JSON, or a reference to it. */
+  readonly output?: string;
+  /** Stop the rest of the run, or of a group, together with this ending. */
+  readonly aborts?: readonly Abort[];
+  /** Stops it together with the third ending of this kind. */
+  readonly systemic?: readonly Abort[];
+  readonly call?: Call;
+  /** It can be undone: its place among the completions is kept. */
+  readonly undoable?: boolean;
+  /** It is a failure of its own, which somebody may want to look at and try again. */
+  readonly dead?: boolean;
+}
+
+/** What became of a commit. Only `ok` wrote something. */
+export type Committed =
+  | {
+      readonly status: "ok" | "done";
+      readonly record: StepRecord;
+      /** The run is being stopped and this was the last step that ran. */
+      readonly lastOfAborted: boolean;
+      /** State of the record after this ending, in runs that can be parked. */
+      readonly version?: string;
+      /** Steps that may call now, because this one is done. */
+      readonly granted: readonly string[];
+    }
+  | { readonly status: "gone" }
+  | { readonly status: "fenced" };
+
+/** What became of a step that wants to wait. */
+export type Parked =
+  | { readonly status: "ok"; readonly version: string }
+  | { readonly status: "decided"; readonly decision: string }
+  | { readonly status: "gone" | "fenced" };
+
+type Argument = string | number | false | object;
+
+interface Operation {
+  readonly key: string;
+  /** Its kind, then its arguments. */
+  readonly call: readonly Argument[];
+}
+
+/** What the script answers to one operation; false for what does not exist. */
+type Answer = readonly (string | false)[];
+
+/** Operations of one script call; keeps Redis free for others in between. */
+const MAX_BATCH = 64;
+
+type LedgerCommand = (keyCount: number, ...args: string[]) => Promise<string>;
+
+/**
+ * Writes what happens to steps. Every ending is written once, by one script, before its BullMQ job
+ * finishes; whoever comes later gets the ending that stands.
+ *
+ * The steps of a process share its calls: see {@link Gather}.
+ */
+export class Ledger {
+  readonly #operations: Gather<Operation, Answer>;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    redis.defineCommand("tuttiLedger", { lua: LEDGER_SCRIPT });
+    const commands = redis as unknown as { tuttiLedger: LedgerCommand };
+    this.#operations = new Gather(MAX_BATCH, async (batch) => {
+      const calls = JSON.stringify(batch.map(({ call }) => call));
+      const keysOf = batch.map(({ key }) => key);
+      return readJson<Answer[]>(await commands.tuttiLedger(batch.length, ...keysOf, calls));
+    });
+    this.#keys = keys;
+  }
+
+  /** Marks that a step starts and reads `fields` of the run record in the same call. */
+  async begin(
+    step: StepAddress,
+    options: {
+      readonly once: boolean;
+      /** It calls a tool, so it takes one of the run's places, where they are counted. */
+      readonly calls: boolean;
+      /**
+       * Who will call the tool: `<worker>#<number of the call in it>`; nothing is said of who takes over what calls
+       * none. Of two with the same start only the first may call what is called once.
+       */
+      readonly holder?: string;
+      readonly fields: readonly string[];
+    },
+  ): Promise<Begun> {
+    const [status, text, abort, ...values] = await this.#do(step.runId, [
+      "begin",
+      FIELDS.record(step.stepId, step.item, step.undo),
+      step.start,
+      step.epoch,
+      options.once ? 1 : 0,
+      step.group ?? "",
+      options.calls ? 1 : 0,
+      options.holder ?? "",
+      ...options.fields,
+    ]);
+    if (isBare(status)) return { status };
+    const begun = {
+      record: parseStepRecord(text || null),
+      values: values.map(orNull),
+      ...abortOf(abort),
+    };
+    return { status: status as "go" | "unknown" | "done", ...begun };
+  }
+
+  /** Writes how a step ended, unless that is written already. */
+  async commit(step: StepAddress, ending: Ending): Promise<Committed> {
+    const told = ending.error ?? ending.source;
+    const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
+    const [status, text, left, version, ...granted] = await this.#do(step.runId, [
+      "commit",
+      FIELDS.record(step.stepId, step.item, step.undo),
+      step.start,
+      step.epoch,
+      letterOf(ending.outcome),
+      ending.attempts,
+      detail,
+      ending.output === undefined ? "" : FIELDS.output(step.stepId, step.item, step.undo),
+      ending.output ?? "",
+      moreOf(ending),
+    ]);
+    if (status === "ok" || status === "done") {
+      return {
+        status,
+        record: parseStepRecord(text || null),
+        lastOfAborted: left === "0",
+        ...(version ? { version } : {}),
+        granted: granted.filter((slot) => slot !== false),
+      };
+    }
+    return status === "fenced" ? { status } : { status: "gone" };
+  }
+
+  /** Notes that an attempt failed and another will follow. `abort` = it must not. */
+  async retry(
+    step: StepAddress,
+    attempts: number,
+    error: StepError,
+    call?: Call,
+  ): Promise<{
+    readonly status: "ok" | "abort" | "done" | "gone" | "fenced";
+    readonly granted: readonly string[];
+  }> {
+    const [status, ...granted] = await this.#do(step.runId, [
+      "retry",
+      FIELDS.record(step.stepId, step.item, step.undo),
+      step.start,
+      step.epoch,
+      step.group ?? "",
+      attempts,
+      JSON.stringify(error),
+      call === undefined ? false : callOf(call),
+      step.undo === true ? 1 : 0,
+    ]);
+    return { status: status as "ok", granted: granted.filter((slot) => slot !== false) };
+  }
+
+  /** Notes that a step waits for somebody outside, unless the decision is there already. */
+  async park(step: StepAddress, waitsFor: string): Promise<Parked> {
+    const [status, detail] = await this.#do(step.runId, [
+      "park",
+      FIELDS.record(step.stepId),
+      step.start,
+      step.epoch,
+      wellFormed(waitsFor),
+      FIELDS.decision(step.stepId),
+    ]);
+    if (status === "ok") return { status, version: detail || "" };
+    if (status === "decided") return { status, decision: detail || "" };
+    return { status: status === "fenced" ? "fenced" : "gone" };
+  }
+
+  /**
+   * Takes a begin back, because the step has to wait after all: nothing was called. Returns who may call now.
+   *
+   * @param holder only when it is this one's.
+   */
+  async undo(step: StepAddress, holder = ""): Promise<readonly string[]> {
+    const field = FIELDS.record(step.stepId, step.item, step.undo);
+    const [, ...granted] = await this.#do(step.runId, ["undo", field, step.start, holder]);
+    return granted.filter((slot) => slot !== false);
+  }
+
+  /** Reads fields of a run record; null for those that do not exist. */
+  async read(runId: string, fields: readonly string[]): Promise<Values> {
+    if (fields.length === 0) return [];
+    return (await this.#do(runId, ["read", ...fields])).map(orNull);
+  }
+
+  #do(runId: string, call: readonly Argument[]): Promise<Answer> {
+    return this.#operations.add({ key: this.#keys.run(runId), call });
+  }
+}
+
+/** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
+const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+/** Where an abort stands in the record, and what. */
+const abortEntry = (abort: Abort): [string, string] => [
+  abort.group === undefined ? FIELDS.abort : FIELDS.groupAbort(abort.group),
+  JSON.stringify(abort),
+];
+
+const callOf = ({ tool, ms, failed }: Call) => [tool, Math.round(ms), failed ? 1 : 0];
+
+/** What only few endings have. */
+function moreOf({ aborts = [], systemic = [], call, undoable, dead }: Ending): object | false {
+  const plain = aborts.length + systemic.length === 0 && call === undefined;
+  if (plain && undoable !== true && dead !== true) return false;
+  return {
+    ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
+    ...(systemic.length === 0 ? {} : { systemic: systemic.map(abortEntry) }),
+    ...(call === undefined ? {} : { call: callOf(call) }),
+    ...(undoable === true ? { undo: 1 } : {}),
+    ...(dead === true ? { dead: 1 } : {}),
+  };
+}
+
+const orNull = (value: string | false): string | null => (value === false ? null : value);
+
+function abortOf(text: string | false | undefined): { abort?: Abort } {
+  return text ? { abort: JSON.parse(text) as Abort } : {};
+}

@@ -1,0 +1,409 @@
+import type { Redis } from "ioredis";
+import { LRUCache } from "lru-cache";
+
+import { readJson } from "../../../config/index.ts";
+import { defineOnce } from "../../connection/index.ts";
+import type { RunDefinition } from "../../definition.ts";
+import type { Identity, StepError } from "../../jobs.ts";
+import type { Keys } from "../../names.ts";
+import {
+  CANCEL_RUN_SCRIPT,
+  CANCEL_SETTLED_SCRIPT,
+  CANCEL_STEPS_SCRIPT,
+} from "../scripts/cancel.ts";
+import { CREATE_RUN_SCRIPT, DUE_SCRIPT } from "../scripts/create.ts";
+import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "../scripts/finish.ts";
+import { PRIORITY_SCRIPT } from "../scripts/priority.ts";
+import { REOPEN_SCRIPT } from "../scripts/reopen.ts";
+import { BEGIN_UNDO_SCRIPT } from "../scripts/undo.ts";
+import { readHeader, type RecordHeader } from "./header.ts";
+import { FIELDS, type Abort, type ParentStep, type RunState } from "./run-record.ts";
+import { shownAs } from "./slots.ts";
+import { Tending } from "./tending.ts";
+
+/** What is written when a run is submitted. */
+export interface NewRun extends Identity {
+  readonly runId: string;
+  readonly definition: RunDefinition;
+  readonly definitionHash: string;
+  /** What stands in the record: JSON or a reference. */
+  readonly input: string;
+  /** What `input` refers to, when it is too large for the record. */
+  readonly largeInput?: string;
+  readonly inputHash: string;
+  /** 1 to 10, 10 the most urgent. */
+  readonly priority: number;
+  /** Runs with the same word run one after another. */
+  readonly serialKey?: string;
+  readonly parent?: ParentStep;
+  /** What the `key` of each step that has one has yielded. */
+  readonly lanes?: Readonly<Record<string, string>>;
+  /** Longest time from its admission to its end. Milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What a run ended with. */
+export interface RunEnding {
+  readonly state: RunState;
+  /** JSON or a reference. */
+  readonly output?: string;
+  readonly error?: StepError;
+  readonly unmetCriteria?: readonly string[];
+}
+
+/** What was found under the id of a run that was submitted before. */
+export interface ExistingRun {
+  readonly definitionHash: string;
+  readonly inputHash: string;
+  readonly state: RunState;
+  readonly epoch: number;
+}
+
+/** What became of the end of a run. */
+export interface Finished {
+  /** The state that stands. */
+  readonly state: RunState;
+  /** Runs that waited for its place: their jobs can be added now. */
+  readonly admitted: readonly string[];
+}
+
+interface Commands {
+  tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
+  tuttiDue(...args: (string | number)[]): Promise<[string[], string[]]>;
+  tuttiFinishRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
+  tuttiCancelSettled(key: string): Promise<number>;
+  tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
+  tuttiReopenRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiBeginUndo(...args: (string | number)[]): Promise<RunState | null>;
+  tuttiSetPriority(...args: (string | number)[]): Promise<RunState | null>;
+  tuttiForgetRun(...args: (string | number)[]): Promise<number>;
+}
+
+/** Definitions that are kept at hand. Characters of their JSON. */
+const DEFINITIONS_CHARS = 32_000_000;
+
+/** Steps that one call ends when a run is cancelled; keeps Redis free for others in between. */
+const CANCEL_CHUNK = 500;
+
+/** Steps and items that one call forgets when a run is removed. */
+const FORGET_CHUNK = 500;
+
+/** The records of runs: the truth about them (D12). */
+export class Runs {
+  readonly #redis: Redis;
+  readonly #commands: Commands;
+  readonly #keys: Keys;
+  readonly #definitions = new LRUCache<string, RunDefinition>({ maxSize: DEFINITIONS_CHARS });
+  /** Which runs need somebody to look at them. */
+  readonly tending: Tending;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.tending = new Tending(redis, keys);
+    const once = (name: keyof Commands, lua: string, numberOfKeys: number) =>
+      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys });
+    once("tuttiCreateRun", CREATE_RUN_SCRIPT, 2);
+    redis.defineCommand("tuttiDue", { lua: DUE_SCRIPT, numberOfKeys: 2 });
+    once("tuttiFinishRun", FINISH_RUN_SCRIPT, 1);
+    once("tuttiCancelRun", CANCEL_RUN_SCRIPT, 1);
+    once("tuttiCancelSettled", CANCEL_SETTLED_SCRIPT, 1);
+    redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
+    once("tuttiReopenRun", REOPEN_SCRIPT, 1);
+    redis.defineCommand("tuttiBeginUndo", { lua: BEGIN_UNDO_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiSetPriority", { lua: PRIORITY_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 2 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /**
+   * Writes the record of a new run. `existing` is what stands there when it was written before;
+   * `admitted` are the runs, this one among them or not, whose jobs can be added now.
+   */
+  async create(
+    run: NewRun,
+    maxRunning: number,
+  ): Promise<{
+    readonly existing: ExistingRun | null;
+    /** BullMQ's priority of its jobs; null when it waits for its turn. */
+    readonly rank: number | null;
+    readonly admitted: readonly string[];
+  }> {
+    const { tenant, actor, correlationId, definition, parent, lanes } = run;
+    const facts = {
+      hash: run.definitionHash,
+      workflowId: definition.workflow.id,
+      identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
+      tenant,
+      inputHash: run.inputHash,
+      timeoutMs: run.timeoutMs,
+      priority: String(run.priority),
+      cap: maxRunning,
+      calls: callsOf(definition),
+      ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),
+      ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
+      ...(lanes === undefined ? {} : { lanes: JSON.stringify(lanes) }),
+      ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
+      ...(definition.parks === true ? { parks: "1" } : {}),
+      ...(definition.width === undefined ? {} : { width: String(definition.width) }),
+      ...(definition.target === undefined ? {} : { target: definition.target }),
+    };
+    const send = (text: string) =>
+      this.#commands.tuttiCreateRun(
+        this.#keys.run(run.runId),
+        this.#keys.definition(run.definitionHash),
+        JSON.stringify(facts),
+        text,
+        run.input,
+        run.largeInput ?? "",
+      );
+    let answer = await send("");
+    if (answer[0] === "define") answer = await send(JSON.stringify(definition));
+    if (answer[0] === "created") {
+      const [, rank, ...admitted] = answer;
+      return { existing: null, rank: rank ? Number(rank) : null, admitted };
+    }
+    const [, definitionHash = "", inputHash = "", state = "", epoch = "0"] = answer;
+    const existing = { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
+    return { existing, rank: null, admitted: [] };
+  }
+
+  /**
+   * The definition with this content hash; null when no run uses it any more. What a hash names never changes, so those
+   * that were read are kept for a while.
+   */
+  async definition(hash: string): Promise<RunDefinition | null> {
+    const kept = this.#definitions.get(hash);
+    if (kept !== undefined) return kept;
+    const text = await this.#redis.hget(this.#keys.definition(hash), "json");
+    if (text === null) return null;
+    const definition = JSON.parse(text) as RunDefinition;
+    this.#definitions.set(hash, definition, { size: text.length });
+    return definition;
+  }
+
+  /** What a run is; null when there is none of this id. */
+  async header(runId: string): Promise<RecordHeader | null> {
+    return (await this.headerAnd(runId, []))?.header ?? null;
+  }
+
+  /** The same, and more fields of its record, in one command. */
+  headerAnd(
+    runId: string,
+    fields: readonly string[],
+  ): Promise<{ readonly header: RecordHeader; readonly more: readonly (string | null)[] } | null> {
+    return readHeader(this.#redis, this.#keys.run(runId), runId, fields);
+  }
+
+  /** Fields of a record, in the order asked for. */
+  async fields(runId: string, names: readonly string[]): Promise<(string | null)[]> {
+    const found: (string | null)[] = [];
+    for (let from = 0; from < names.length; from += 1_000) {
+      found.push(
+        ...(await this.#redis.hmget(this.#keys.run(runId), ...names.slice(from, from + 1_000))),
+      );
+    }
+    return found;
+  }
+
+  /** Notes a fact of our own about a run, such as how far its tree is added. */
+  async note(runId: string, field: string, value: string): Promise<void> {
+    await this.#redis.hset(this.#keys.run(runId), field, value);
+  }
+
+  /** Ends a run, unless it has ended or was resumed. Null when there is no such run. */
+  async finish(
+    runId: string,
+    epoch: number,
+    ending: RunEnding,
+    maxRunning: number,
+  ): Promise<Finished | null> {
+    const kept = ending.state === "completed" || ending.state === "cancelled" ? "done" : "failed";
+    const answer = await this.#commands.tuttiFinishRun(
+      this.#keys.run(runId),
+      JSON.stringify({
+        epoch,
+        kept,
+        cap: maxRunning,
+        state: ending.state,
+        output: ending.output,
+        error: ending.error === undefined ? undefined : JSON.stringify(ending.error),
+        unmet:
+          ending.unmetCriteria === undefined ? undefined : JSON.stringify(ending.unmetCriteria),
+      }),
+    );
+    if (answer === null) return null;
+    const { state, admitted } = readJson<{ state: RunState; admitted?: unknown }>(answer);
+    return { state, admitted: listOf(admitted) };
+  }
+
+  /** Notes that what a run did is being undone; it ends like `ending` when that is over. Null when there is no such run. */
+  beginUndo(
+    runId: string,
+    epoch: number,
+    ending: RunEnding,
+    slots: readonly string[],
+  ): Promise<RunState | null> {
+    return this.#commands.tuttiBeginUndo(
+      this.#keys.run(runId),
+      epoch,
+      JSON.stringify(ending),
+      JSON.stringify(slots),
+    );
+  }
+
+  /**
+   * Reopens steps of a run that has ended. `reopened` is the new epoch, missing when the run is not as
+   * the caller saw it. Null when there is no such run.
+   */
+  async reopen(
+    runId: string,
+    asked: object,
+  ): Promise<{ readonly reopened?: number; readonly admitted: readonly string[] } | null> {
+    const answer = await this.#commands.tuttiReopenRun(
+      this.#keys.run(runId),
+      JSON.stringify(asked),
+    );
+    if (answer === null) return null;
+    const found = readJson<{ reopened?: number; admitted?: unknown }>(answer);
+    return { ...found, admitted: listOf(found.admitted) };
+  }
+
+  /** Keeps a value that is too large for the record. */
+  async keepValue(runId: string, field: string, text: string): Promise<void> {
+    await this.#redis.set(this.#keys.value(runId, field), text);
+  }
+
+  /** Asks a run to stop. Null when there is no such run. */
+  async cancel(runId: string, abort: Abort): Promise<{ before: RunState; now: RunState } | null> {
+    const answer = await this.#commands.tuttiCancelRun(
+      this.#keys.run(runId),
+      JSON.stringify(abort),
+    );
+    return answer === null ? null : { before: answer[0], now: answer[1] };
+  }
+
+  /** Ends those of `steps` that are not running. Returns the others. */
+  async cancelSteps<T extends { stepId: string; item?: number; force?: boolean }>(
+    runId: string,
+    epoch: number,
+    steps: readonly T[],
+    reason: string,
+  ): Promise<T[]> {
+    const running: T[] = [];
+    for (let from = 0; from < steps.length; from += CANCEL_CHUNK) {
+      const args = steps
+        .slice(from, from + CANCEL_CHUNK)
+        .flatMap(({ stepId, item, force }) => [
+          FIELDS.record(stepId, item),
+          shownAs(stepId, item),
+          force === true ? "1" : "0",
+        ]);
+      const positions = await this.#commands.tuttiCancelSteps(
+        this.#keys.run(runId),
+        reason,
+        epoch,
+        ...args,
+      );
+      for (const position of positions) running.push(steps[from + position]!);
+    }
+    return running;
+  }
+
+  /**
+   * Makes a run more or less urgent, and moves it among the runs that wait for their turn. Null when
+   * there is no such run. The jobs that are there keep the priority they have.
+   */
+  setPriority(runId: string, priority: number): Promise<RunState | null> {
+    return this.#commands.tuttiSetPriority(this.#keys.run(runId), priority);
+  }
+
+  /** Gives back the caller's share of `left`. True when no step runs any more. */
+  async cancelSettled(runId: string): Promise<boolean> {
+    return (await this.#commands.tuttiCancelSettled(this.#keys.run(runId))) === 0;
+  }
+
+  /** Tells all workers that the rest of a run must not start. */
+  async tellAbort(runId: string, abort: Abort): Promise<void> {
+    await this.#redis.publish(this.#keys.control, `abort\n${runId}\n${JSON.stringify(abort)}`);
+  }
+
+  /** Ids of runs, newest first. */
+  newest(limit: number): Promise<string[]> {
+    return this.#redis.zrevrange(this.#keys.runs, 0, limit - 1);
+  }
+
+  /**
+   * Open runs whose deadline has passed, and admitted ones whose jobs nobody has added: those are the caller's
+   * for some seconds. `limit` of each at most.
+   */
+  async due(limit: number): Promise<{
+    readonly overdue: readonly string[];
+    readonly withoutJobs: readonly string[];
+  }> {
+    const [overdue, withoutJobs] = await this.#commands.tuttiDue(
+      this.#keys.open,
+      this.#keys.adding,
+      limit,
+    );
+    return { overdue, withoutJobs };
+  }
+
+  /** Notes that the jobs of a run are there. */
+  async jobsAreThere(runId: string): Promise<void> {
+    await this.#redis.zrem(this.#keys.adding, runId);
+  }
+
+  /** Open runs, those with the nearest deadline first. */
+  open(): Promise<string[]> {
+    return this.#redis.zrange(this.#keys.open, "0", "-1");
+  }
+
+  /** Redis' clock, in milliseconds since 1970. */
+  async now(): Promise<number> {
+    const [seconds, micros] = await this.#redis.time();
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  }
+
+  /** Removes the record, its large values and items. Its jobs must be gone. */
+  async forget(
+    runId: string,
+    facts: {
+      hash: string;
+      tenant: string;
+      forEachSteps: readonly string[];
+      /** Its steps and items. */
+      slots: readonly string[];
+    },
+  ): Promise<void> {
+    const { hash, tenant, forEachSteps, slots } = facts;
+    for (let from = 0; from === 0 || from < slots.length; from += FORGET_CHUNK) {
+      const isLast = from + FORGET_CHUNK >= slots.length;
+      const each = isLast ? forEachSteps : [];
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#commands.tuttiForgetRun(
+        this.#keys.run(runId),
+        this.#keys.definition(hash),
+        tenant,
+        isLast ? "1" : "0",
+        each.length,
+        ...each,
+        ...slots.slice(from, from + FORGET_CHUNK),
+      );
+    }
+  }
+}
+
+/** Lua cannot tell an empty list from an empty object. */
+export function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? (value as string[]) : [];
+}
+
+/** How often a workflow calls each tool, as far as it is known before it runs: a forEach counts as one. */
+function callsOf(definition: RunDefinition): [tool: string, calls: number][] {
+  const calls = new Map<string, number>();
+  for (const { tool, wait, workflow } of Object.values(definition.steps))
+    if (wait === undefined && workflow === undefined) calls.set(tool, (calls.get(tool) ?? 0) + 1);
+  return [...calls];
+}

@@ -1,0 +1,196 @@
+import type { Redis } from "ioredis";
+
+import { readJson, type Json } from "../../../config/index.ts";
+import { defineOnce } from "../../connection/index.ts";
+import type { Keys } from "../../names.ts";
+import {
+  CALLED_BACK_SCRIPT,
+  DECIDE_SCRIPT,
+  GIVE_PLACE_SCRIPT,
+  PARK_RUN_SCRIPT,
+  PAUSE_RUN_SCRIPT,
+  UNPAUSE_RUN_SCRIPT,
+} from "../scripts/waits.ts";
+import type { Aside, StepAddress } from "./ledger.ts";
+import { FIELDS, type RunState } from "./run-record.ts";
+import { listOf } from "./runs.ts";
+import { slot } from "./slots.ts";
+
+/** What somebody outside decided about a step that waits. */
+export interface WaitDecision {
+  readonly kind: "approved" | "rejected" | "event";
+  /** Who decided. */
+  readonly by: string;
+  readonly atMs: number;
+  readonly data: Json;
+}
+
+/** A step as somebody saw it; its run is the one in question, or one that works for it. */
+export interface SeenStep {
+  readonly runId: string;
+  readonly field: string;
+  readonly record: string | null;
+}
+
+/** What became of a decision. */
+export interface Decided {
+  /**
+   * `kept`: it stands. `again`: there is one already, and that one stands. `late`: the step has ended
+   * without one. `gone`: there is no such run.
+   */
+  readonly status: "kept" | "again" | "late" | "gone";
+}
+
+interface Commands {
+  tuttiDecide(...args: string[]): Promise<[Decided["status"], RunState?]>;
+  tuttiGivePlace(...args: (string | number)[]): Promise<string[] | null>;
+  tuttiParkRun(...args: (string | number)[]): Promise<string[] | null>;
+  tuttiPauseRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiUnpauseRun(...args: (string | number)[]): Promise<string | null>;
+  tuttiCalledBack(...args: string[]): Promise<number>;
+}
+
+/**
+ * Everything that waits for somebody outside. One primitive: who wakes writes the decision first and
+ * promotes the job then; who parks moves the job aside first and reads the decision again then. So no
+ * decision is lost, whichever comes first (D13).
+ */
+export class Waits {
+  readonly #redis: Redis;
+  readonly #commands: Commands;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    const once = (name: keyof Commands, lua: string) =>
+      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys: 1 });
+    once("tuttiDecide", DECIDE_SCRIPT);
+    once("tuttiGivePlace", GIVE_PLACE_SCRIPT);
+    once("tuttiParkRun", PARK_RUN_SCRIPT);
+    once("tuttiPauseRun", PAUSE_RUN_SCRIPT);
+    once("tuttiUnpauseRun", UNPAUSE_RUN_SCRIPT);
+    redis.defineCommand("tuttiCalledBack", { lua: CALLED_BACK_SCRIPT, numberOfKeys: 1 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** Keeps a decision, whether its step waits already or not. The first one stands. */
+  async decide(runId: string, stepId: string, decision: WaitDecision): Promise<Decided> {
+    const [status] = await this.#commands.tuttiDecide(
+      this.#keys.run(runId),
+      FIELDS.decision(stepId),
+      JSON.stringify(decision),
+      FIELDS.record(stepId),
+    );
+    return { status };
+  }
+
+  /** Parks a run, unless something of it has moved since `version`. Returns the runs that got its place. */
+  async parkRun(runId: string, version: string, maxRunning: number): Promise<string[] | null> {
+    return this.#commands.tuttiParkRun(this.#keys.run(runId), version, maxRunning);
+  }
+
+  /**
+   * Takes a run out of those that are at work, unless one of these steps has begun meanwhile. Returns the runs that got its
+   * place; null when it keeps it.
+   */
+  async givePlace(
+    runId: string,
+    seen: readonly SeenStep[],
+    maxRunning: number,
+  ): Promise<string[] | null> {
+    const steps = seen.flatMap((step) => [step.runId, step.field, step.record ?? ""]);
+    return this.#commands.tuttiGivePlace(this.#keys.run(runId), maxRunning, ...steps);
+  }
+
+  /** Holds a run. Null when there is none. */
+  async pause(
+    runId: string,
+    actor: string,
+    maxRunning: number,
+  ): Promise<{ readonly before: RunState; readonly admitted: readonly string[] } | null> {
+    const answer = await this.#commands.tuttiPauseRun(this.#keys.run(runId), maxRunning, actor);
+    if (answer === null) return null;
+    const { before, admitted } = readJson<{ before: RunState; admitted?: unknown }>(answer);
+    return { before, admitted: listOf(admitted) };
+  }
+
+  /** Lets a paused run go on. Null when there is none. */
+  async unpause(
+    runId: string,
+    maxRunning: number,
+  ): Promise<{
+    readonly before: RunState;
+    readonly now: RunState;
+    readonly parked: readonly string[];
+    readonly admitted: readonly string[];
+  } | null> {
+    const answer = await this.#commands.tuttiUnpauseRun(this.#keys.run(runId), maxRunning);
+    if (answer === null) return null;
+    const found = readJson<{
+      before: RunState;
+      now: RunState;
+      parked?: unknown;
+      admitted?: unknown;
+    }>(answer);
+    return { ...found, parked: listOf(found.parked), admitted: listOf(found.admitted) };
+  }
+
+  /** Slots of a run whose jobs were moved aside: it is held, or has no place for them. */
+  async aside(runId: string): Promise<string[]> {
+    const [parked, width] = await Promise.all([
+      this.#redis.smembers(this.#keys.parked(runId)),
+      this.#redis.zrange(this.#keys.width(runId), "0", "-1"),
+    ]);
+    return [...parked, ...width];
+  }
+
+  /** How many steps of a run stand before this one for a place among its calls; null when it waits for none. */
+  placesBefore(runId: string, slotName: string): Promise<number | null> {
+    return this.#redis.zrank(this.#keys.width(runId), slotName);
+  }
+
+  /** Slots that stand aside for a pause or a place; while their run is not held and has one, somebody has to call them back. */
+  heldBack(runId: string): Promise<string[]> {
+    return this.#redis.smembers(this.#keys.parked(runId));
+  }
+
+  /** Notes that slots do not stand aside any more, unless the run is held again or has no place. */
+  async calledBack(runId: string, slots: readonly string[]): Promise<void> {
+    if (slots.length > 0) await this.#commands.tuttiCalledBack(this.#keys.run(runId), ...slots);
+  }
+
+  /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
+  async mayGoOn(step: StepAddress, status: Aside): Promise<boolean> {
+    const name = slot(step.stepId, step.item, step.undo);
+    const fields = [
+      "state",
+      FIELDS.abort,
+      FIELDS.groupAbort(step.group ?? ""),
+      FIELDS.place(name),
+      FIELDS.away,
+    ];
+    const [state, abort, groupAbort, place, away] = await this.#redis.hmget(
+      this.#keys.run(step.runId),
+      ...fields,
+    );
+    if (abort || groupAbort) return true;
+    if (status === "away") return !away || !(await this.isAway(away));
+    return status === "paused" ? state !== "paused" : Boolean(place);
+  }
+
+  /** Whether a run gave its place and has none again. */
+  async isAway(runId: string): Promise<boolean> {
+    return (await this.#redis.hexists(this.#keys.run(runId), FIELDS.away)) === 1;
+  }
+
+  /** Forgets that a run has a place again and its steps have to be called: they were. */
+  async cameBack(runId: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.run(runId), FIELDS.returned);
+  }
+
+  /** Open runs in which some step waits for this event. */
+  listeners(event: string): Promise<string[]> {
+    return this.#redis.smembers(this.#keys.listeners(event));
+  }
+}

@@ -1,0 +1,212 @@
+import type { Redis } from "ioredis";
+
+import { TuttiError, type JsonObject, type Timing } from "../../../config/index.ts";
+import { defineOnce } from "../../connection/index.ts";
+import type { Keys } from "../../names.ts";
+import type { CatchUp } from "./catch-up.ts";
+import {
+  DECIDE_SCRIPT,
+  PAUSE_SCHEDULE_SCRIPT,
+  PUT_SCHEDULE_SCRIPT,
+  SETTLE_SCRIPT,
+} from "./scripts.ts";
+
+/** What happens to a firing while the run of the one before has not ended. */
+export const OVERLAPS = ["skip", "queue", "cancel_previous"] as const;
+export type Overlap = (typeof OVERLAPS)[number];
+
+/** A schedule as it was asked for, defaults filled in. */
+export interface ScheduleSpec {
+  readonly id: string;
+  readonly workflowId: string;
+  /** The version to start. Without one: whichever is current when it fires. */
+  readonly hash?: string;
+  readonly when:
+    | { readonly cron: string; readonly timeZone: string }
+    | { readonly everyMs: number };
+  readonly input: JsonObject;
+  readonly overlap: Overlap;
+  readonly catchUp: CatchUp;
+  readonly catchUpWindowMs: number;
+  readonly tenant: string;
+  readonly actor: string;
+}
+
+/** What will be done about a firing. Written down first, then carried out. */
+export type Decision = { readonly plannedMs: number; readonly manual?: true } & (
+  | {
+      readonly kind: "start";
+      readonly runId: string;
+      readonly hash: string;
+      readonly covers: number;
+      /** The run that has to make room. */
+      readonly cancel?: string;
+    }
+  | { readonly kind: "skip"; readonly reason: string; readonly covers: number }
+  | { readonly kind: "fail"; readonly reason: string; readonly covers: number }
+  | { readonly kind: "drop"; readonly count: number }
+);
+
+/** What became of a firing. */
+export interface FiringRecord {
+  readonly plannedMs: number;
+  readonly decidedMs: number;
+  readonly outcome: "started" | "skipped" | "failed" | "dropped";
+  readonly runId?: string;
+  /** Why there is no run. */
+  readonly reason?: string;
+  /** How many missed firings the run stands for, or were dropped. */
+  readonly covers?: number;
+  /** Asked for by hand. */
+  readonly manual?: true;
+}
+
+/** How often each thing happened. */
+export interface FiringCounts {
+  readonly started: number;
+  readonly skipped: number;
+  readonly failed: number;
+  readonly dropped: number;
+}
+
+/** Everything that is kept of a schedule. */
+export interface ScheduleState {
+  readonly spec: ScheduleSpec;
+  readonly timing: Timing;
+  readonly paused: boolean;
+  /** Firings planned up to here are settled. */
+  readonly handledMs: number;
+  /** A decision that is not settled yet, as it was written. */
+  readonly pending: string | null;
+  readonly lastRun: string | null;
+  readonly counts: FiringCounts;
+}
+
+interface Commands {
+  tuttiPutSchedule(...args: string[]): Promise<[number, number]>;
+  tuttiPauseSchedule(...args: string[]): Promise<number>;
+  tuttiDecideFiring(...args: (string | number)[]): Promise<string | null>;
+  tuttiSettleFiring(...args: (string | number)[]): Promise<number>;
+}
+
+/** Firings that are remembered per schedule. */
+const HISTORY_KEPT = 20;
+
+/** The records of schedules. When they wake is BullMQ's part; what they did and will do stands here. */
+export class Schedules {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #commands: Commands;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    const { prefix } = keys;
+    defineOnce(redis, prefix, "tuttiPutSchedule", { lua: PUT_SCHEDULE_SCRIPT, numberOfKeys: 2 });
+    redis.defineCommand("tuttiPauseSchedule", { lua: PAUSE_SCHEDULE_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiDecideFiring", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiSettleFiring", { lua: SETTLE_SCRIPT, numberOfKeys: 2 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** Writes a schedule, or replaces it. With another timing it begins anew. */
+  async put(spec: ScheduleSpec): Promise<{ created: boolean; retimed: boolean }> {
+    const [created, changed] = await this.#commands.tuttiPutSchedule(
+      this.#keys.schedule(spec.id),
+      this.#keys.schedules,
+      spec.id,
+      JSON.stringify(spec),
+      JSON.stringify(spec.when),
+    );
+    return { created: created === 1, retimed: changed === 1 };
+  }
+
+  /** Ids of all schedules, in the order of the alphabet. */
+  ids(): Promise<string[]> {
+    return this.#redis.zrange(this.#keys.schedules, "0", "-1");
+  }
+
+  /** @throws TuttiError `schedule_not_found`. */
+  async require(id: string): Promise<ScheduleState> {
+    const found = await this.find(id);
+    if (found === null) {
+      throw new TuttiError(
+        "schedule_not_found",
+        `there is no schedule ${JSON.stringify(id.slice(0, 80))}`,
+      );
+    }
+    return found;
+  }
+
+  async find(id: string): Promise<ScheduleState | null> {
+    const kept = await this.#redis.hgetall(this.#keys.schedule(id));
+    if (kept["spec"] === undefined) return null;
+    const spec = JSON.parse(kept["spec"]) as ScheduleSpec;
+    const count = (name: keyof FiringCounts) => Number(kept[name] ?? 0);
+    return {
+      spec,
+      timing:
+        "cron" in spec.when
+          ? spec.when
+          : { everyMs: spec.when.everyMs, anchorMs: Number(kept["anchorMs"]) },
+      paused: kept["paused"] !== undefined,
+      handledMs: Number(kept["handledMs"]),
+      pending: kept["pending"] ?? null,
+      lastRun: kept["lastRun"] ?? null,
+      counts: {
+        started: count("started"),
+        skipped: count("skipped"),
+        failed: count("failed"),
+        dropped: count("dropped"),
+      },
+    };
+  }
+
+  /** The last 20 firings, newest first. */
+  async history(id: string): Promise<FiringRecord[]> {
+    const texts = await this.#redis.lrange(this.#keys.scheduleHistory(id), 0, -1);
+    return texts.map((text) => JSON.parse(text) as FiringRecord);
+  }
+
+  /** False when there is no such schedule. */
+  async setPaused(id: string, paused: boolean): Promise<boolean> {
+    const answer = await this.#commands.tuttiPauseSchedule(
+      this.#keys.schedule(id),
+      paused ? "1" : "0",
+    );
+    return answer === 1;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#redis
+      .multi()
+      .del(this.#keys.schedule(id), this.#keys.scheduleHistory(id))
+      .zrem(this.#keys.schedules, id)
+      .exec();
+  }
+
+  /** Writes a decision down, unless another one stands. Returns the one that stands, as it was written. */
+  decide(id: string, decision: Decision): Promise<string | null> {
+    return this.#commands.tuttiDecideFiring(
+      this.#keys.schedule(id),
+      JSON.stringify(decision),
+      decision.plannedMs,
+      decision.manual === true ? "1" : "0",
+    );
+  }
+
+  /** Notes that a decision was carried out. */
+  async settle(id: string, pending: string, record: FiringRecord): Promise<void> {
+    await this.#commands.tuttiSettleFiring(
+      this.#keys.schedule(id),
+      this.#keys.scheduleHistory(id),
+      pending,
+      JSON.stringify(record),
+      record.manual === true ? "" : record.plannedMs,
+      record.runId ?? "",
+      record.outcome,
+      record.outcome === "dropped" ? (record.covers ?? 1) : 1,
+      HISTORY_KEPT,
+    );
+  }
+}

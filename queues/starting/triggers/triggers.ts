@@ -1,0 +1,164 @@
+import type { Redis } from "ioredis";
+
+import { TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
+import { defineOnce } from "../../connection/index.ts";
+import type { Keys } from "../../names.ts";
+import {
+  CLAIM_EVENT_SCRIPT,
+  NOTE_TRIGGER_SCRIPT,
+  PUT_TRIGGER_SCRIPT,
+  REMOVE_TRIGGER_SCRIPT,
+} from "./scripts.ts";
+
+/** A trigger as it was asked for, defaults filled in. */
+export interface TriggerSpec {
+  readonly id: string;
+  /** Name of the events that it hears. */
+  readonly event: string;
+  readonly workflowId: string;
+  /** The version to start. Without one: whichever is current when the event comes. */
+  readonly hash?: string;
+  /** Input of the runs, beside `event`. */
+  readonly input: JsonObject;
+  /** Events within this time make one run, with the latest data. 0: each event makes a run. Milliseconds. */
+  readonly debounceMs: number;
+  readonly tenant: string;
+  readonly actor: string;
+}
+
+/** An event as it was emitted. */
+export interface EmittedEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly data: Json;
+  readonly emittedAtMs: number;
+}
+
+/** What an event made of a trigger. */
+export interface TriggerRecord {
+  readonly eventId: string;
+  readonly atMs: number;
+  readonly runId?: string;
+  /** Why there is no run. */
+  readonly reason?: string;
+}
+
+/** Everything that is kept of a trigger. */
+export interface TriggerState {
+  readonly spec: TriggerSpec;
+  readonly started: number;
+  readonly failed: number;
+  readonly last: TriggerRecord | null;
+}
+
+interface Commands {
+  tuttiPutTrigger(...args: string[]): Promise<number>;
+  tuttiRemoveTrigger(...args: string[]): Promise<number>;
+  tuttiClaimEvent(...args: string[]): Promise<string | null>;
+  tuttiNoteTrigger(...args: string[]): Promise<number>;
+}
+
+/** How long the key of an event is remembered. Milliseconds. */
+const EVENT_KEY_MS = 86_400_000;
+
+/** The records of triggers and of the keys of events. */
+export class Triggers {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #commands: Commands;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    const { prefix } = keys;
+    defineOnce(redis, prefix, "tuttiPutTrigger", { lua: PUT_TRIGGER_SCRIPT, numberOfKeys: 1 });
+    defineOnce(redis, prefix, "tuttiRemoveTrigger", {
+      lua: REMOVE_TRIGGER_SCRIPT,
+      numberOfKeys: 2,
+    });
+    redis.defineCommand("tuttiClaimEvent", { lua: CLAIM_EVENT_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiNoteTrigger", { lua: NOTE_TRIGGER_SCRIPT, numberOfKeys: 2 });
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /** Writes a trigger, or replaces it. True when it is new. */
+  async put(spec: TriggerSpec): Promise<boolean> {
+    const { triggers } = this.#keys;
+    return (await this.#commands.tuttiPutTrigger(triggers, spec.id, JSON.stringify(spec))) === 1;
+  }
+
+  async find(id: string): Promise<TriggerSpec | null> {
+    const text = await this.#redis.hget(this.#keys.triggers, id);
+    return text === null ? null : (JSON.parse(text) as TriggerSpec);
+  }
+
+  /** All triggers, by id. */
+  async all(): Promise<TriggerSpec[]> {
+    const texts = await this.#redis.hvals(this.#keys.triggers);
+    return texts
+      .map((text) => JSON.parse(text) as TriggerSpec)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async state(spec: TriggerSpec): Promise<TriggerState> {
+    const [started, failed, last] = await this.#redis.hmget(
+      this.#keys.trigger(spec.id),
+      "started",
+      "failed",
+      "last",
+    );
+    return {
+      spec,
+      started: Number(started ?? 0),
+      failed: Number(failed ?? 0),
+      last: last ? (JSON.parse(last) as TriggerRecord) : null,
+    };
+  }
+
+  /** @throws TuttiError `trigger_not_found`. */
+  async remove(id: string): Promise<void> {
+    const { triggers } = this.#keys;
+    if ((await this.#commands.tuttiRemoveTrigger(triggers, this.#keys.trigger(id), id)) === 0) {
+      throw new TuttiError(
+        "trigger_not_found",
+        `there is no trigger ${JSON.stringify(id.slice(0, 80))}`,
+      );
+    }
+  }
+
+  /** Makes this the latest event of a debounced trigger. */
+  async setLatest(id: string, event: EmittedEvent): Promise<void> {
+    await this.#redis.hset(this.#keys.trigger(id), "latest", JSON.stringify(event));
+  }
+
+  async hasLatest(id: string): Promise<boolean> {
+    return (await this.#redis.hexists(this.#keys.trigger(id), "latest")) === 1;
+  }
+
+  /** Takes the latest event for a job; the same job always gets the same one. Null when another took it. */
+  async claim(id: string, jobId: string): Promise<EmittedEvent | null> {
+    const text = await this.#commands.tuttiClaimEvent(this.#keys.trigger(id), jobId);
+    return text === null ? null : (JSON.parse(text) as EmittedEvent);
+  }
+
+  /** Notes what an event made of a trigger. */
+  async note(id: string, record: TriggerRecord): Promise<void> {
+    await this.#commands.tuttiNoteTrigger(
+      this.#keys.triggers,
+      this.#keys.trigger(id),
+      id,
+      record.eventId,
+      record.runId === undefined ? "failed" : "started",
+      JSON.stringify(record),
+    );
+  }
+
+  /** Whether an event with this id was delivered to everybody. */
+  async isDelivered(eventId: string): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.event(eventId))) === 1;
+  }
+
+  async setDelivered(eventId: string): Promise<void> {
+    await this.#redis.set(this.#keys.event(eventId), "1", "PX", EVENT_KEY_MS);
+  }
+}

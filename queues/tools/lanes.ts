@@ -1,0 +1,107 @@
+import type { Redis } from "ioredis";
+
+import { isLane, type Keys } from "../names.ts";
+import { DROP_LANES_SCRIPT, TIDY_LANES_SCRIPT, USE_LANES_SCRIPT } from "./lane-scripts.ts";
+
+/** Entries that BullMQ keeps in the event stream of each queue. */
+export const EVENTS_KEPT = 1_000;
+
+/** Lanes that one call is about; keeps Redis free for others in between. */
+const CHUNK = 100;
+
+interface Commands {
+  tuttiUseLanes(...args: (string | number)[]): Promise<number>;
+  tuttiDropLanes(...args: (string | number)[]): Promise<string[]>;
+  tuttiTidyLanes(...args: (string | number)[]): Promise<number>;
+}
+
+/**
+ * The lanes of a deployment: the queues of the keys of tools with limits per key. They come and go, so
+ * those that are there are written down for the workers. Whoever adds a job says so; a lane is dropped
+ * only while it is empty, and by the script that looks whether it is.
+ */
+export class Lanes {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #commands: Commands;
+
+  constructor(redis: Redis, keys: Keys) {
+    redis.defineCommand("tuttiUseLanes", { lua: USE_LANES_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiDropLanes", { lua: DROP_LANES_SCRIPT, numberOfKeys: 1 });
+    redis.defineCommand("tuttiTidyLanes", { lua: TIDY_LANES_SCRIPT, numberOfKeys: 1 });
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#commands = redis as unknown as Commands;
+  }
+
+  /**
+   * Adds jobs to queues, lanes among them: workers know of those before, so that nothing is lost with whoever
+   * dies meanwhile, and after, should one have been dropped in between.
+   */
+  async use(queues: readonly string[], add: () => Promise<unknown>): Promise<void> {
+    await this.#use(queues, "");
+    await add();
+    await this.keep(queues);
+  }
+
+  /** Makes the lanes among these queues known again, should they be forgotten. */
+  async keep(queues: readonly string[]): Promise<void> {
+    await this.#use(queues, "NX");
+  }
+
+  /** Lanes that are served, the one that was used last first. */
+  all(limit?: number): Promise<string[]> {
+    return this.#redis.zrevrange(this.#keys.lanes, 0, limit === undefined ? -1 : limit - 1);
+  }
+
+  /** Which of these are served. */
+  async known(lanes: readonly string[]): Promise<boolean[]> {
+    if (lanes.length === 0) return [];
+    const scores = await this.#redis.zmscore(this.#keys.lanes, ...lanes);
+    return scores.map((score) => score !== null);
+  }
+
+  /** Drops the lanes that were not used for so long and are empty. Returns their names. */
+  async dropIdle(idleMs: number): Promise<string[]> {
+    const { lanes, prefix, laneChanges } = this.#keys;
+    const dropped: string[] = [];
+    for (;;) {
+      // One page after another, so that Redis is free for others in between.
+      // oxlint-disable-next-line no-await-in-loop
+      const [looked, ...some] = await this.#commands.tuttiDropLanes(
+        lanes,
+        prefix,
+        idleMs,
+        laneChanges,
+        CHUNK,
+      );
+      dropped.push(...some);
+      if (Number(looked) < CHUNK) return dropped;
+    }
+  }
+
+  /** Removes what is left of the lanes among these queues that were dropped. */
+  async tidy(queues: readonly string[]): Promise<void> {
+    const { lanes, prefix } = this.#keys;
+    await inChunks(lanesOf(queues), (some) =>
+      this.#commands.tuttiTidyLanes(lanes, prefix, ...some),
+    );
+  }
+
+  async #use(queues: readonly string[], mode: "" | "NX"): Promise<void> {
+    const { lanes, prefix, laneChanges } = this.#keys;
+    await inChunks(lanesOf(queues), (some) =>
+      this.#commands.tuttiUseLanes(lanes, prefix, mode, EVENTS_KEPT, laneChanges, ...some),
+    );
+  }
+}
+
+const lanesOf = (queues: readonly string[]): string[] => [...new Set(queues.filter(isLane))];
+
+async function inChunks(
+  lanes: readonly string[],
+  call: (some: readonly string[]) => Promise<unknown>,
+): Promise<void> {
+  for (let from = 0; from < lanes.length; from += CHUNK)
+    await call(lanes.slice(from, from + CHUNK));
+}

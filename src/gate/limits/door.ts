@@ -1,0 +1,132 @@
+import type { z } from "zod";
+
+import { TuttiError, type ToolRegistry } from "../../../config/index.ts";
+import { LEVELS, type Declarations, type LevelView } from "../../../queues/client.ts";
+import { type Gate, type GateChanges } from "../../../queues/index.ts";
+import { checkForm } from "../../forms.ts";
+import { levelChange, type BudgetChange, type LevelSetting, type ToolChange } from "./forms.ts";
+import { compileBudgetChange, compileReset, compileToolChange, type GateTarget } from "./set.ts";
+import { viewGate, type BudgetView, type GateView, type ToolLimitsView } from "./show.ts";
+
+/** New limits, and of what. */
+export type GateSetting =
+  | ({ readonly tool: string } & ToolChange)
+  | ({ readonly budget: string } & BudgetChange);
+
+interface GateDoorParts {
+  readonly gate: Gate;
+  /** Lets Bull Board show the limits of tools as they are now. */
+  readonly show: (tools: readonly string[]) => Promise<void>;
+  readonly registry: ToolRegistry;
+  /** Waits for Redis no longer than the client does. */
+  readonly soon: <T>(work: Promise<T>) => Promise<T>;
+  /** The same for what somebody is told is done: until it is kept. */
+  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** What decides which calls start: `tutti.gate`. */
+export class GateDoor {
+  readonly #parts: GateDoorParts;
+
+  constructor(parts: GateDoorParts) {
+    this.#parts = parts;
+  }
+
+  /** What it knows: machines, permits, who stands in line and why, limits, budgets, troubles, catalogues. */
+  async show(): Promise<GateView> {
+    return this.#parts.soon(this.#view());
+  }
+
+  /** The catalogues that living workers were started with, and where they differ. */
+  async catalogues(): Promise<Declarations> {
+    return this.#parts.soon(this.#parts.gate.declarations());
+  }
+
+  async #view(): Promise<GateView> {
+    const { gate } = this.#parts;
+    const [shown, declarations] = await Promise.all([gate.show(), gate.declarations()]);
+    return viewGate(shown, declarations);
+  }
+
+  /**
+   * Changes limits at once, for calls that wait too; what is left out stays as it is. They stand over what
+   * the catalogues declare until they are {@link GateDoor.reset}, also through restarts of workers.
+   *
+   * @throws TuttiError `tool_not_found`, `budget_not_found`. ValidationError `request_invalid` with every
+   * problem.
+   */
+  async set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
+    return this.#parts.kept(() => this.#set(setting));
+  }
+
+  async #set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
+    const { gate, registry } = this.#parts;
+    const shown = await gate.show();
+    if ("budget" in setting) {
+      const { budget, ...change } = setting;
+      return this.#change(compileBudgetChange(shown, registry, budget, change), { budget });
+    }
+    const { tool, ...change } = setting;
+    return this.#change(compileToolChange(shown, registry, tool, change), { tool });
+  }
+
+  /**
+   * Goes back to what the catalogues declare.
+   *
+   * @throws TuttiError `tool_not_found`, `budget_not_found`.
+   */
+  async reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    return this.#parts.kept(() => this.#reset(target));
+  }
+
+  async #reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    const { gate, registry } = this.#parts;
+    return this.#change(compileReset(await gate.show(), registry, target), target);
+  }
+
+  /** The level at which the deployment works, who fixed it, and its last changes. */
+  async level(): Promise<LevelView> {
+    return this.#parts.soon(this.#parts.gate.level());
+  }
+
+  /**
+   * Fixes the level at which the deployment works, whatever fails, or leaves it to what fails again.
+   *
+   * @throws ValidationError `request_invalid` with every problem.
+   */
+  async setLevel(setting: LevelSetting): Promise<LevelView> {
+    return this.#parts.kept(() => this.#setLevel(checkForm(levelChange, setting)));
+  }
+
+  async #setLevel({
+    level,
+    by = "an operator",
+    reason,
+    forMs,
+  }: z.output<typeof levelChange>): Promise<LevelView> {
+    const { gate } = this.#parts;
+    const untilMs = forMs === undefined ? undefined : (await gate.show()).now + forMs;
+    await gate.configure({
+      level: level === "auto" ? level : LEVELS.indexOf(level),
+      levelBy: {
+        who: by,
+        ...(reason === undefined ? {} : { reason }),
+        ...(untilMs === undefined ? {} : { untilMs }),
+      },
+    });
+    return gate.level();
+  }
+
+  async #change(changes: GateChanges, target: GateTarget): Promise<ToolLimitsView | BudgetView> {
+    const { gate, show } = this.#parts;
+    await gate.configure(changes);
+    if ("tool" in target) await show([target.tool]);
+    const { tools, budgets } = await this.#view();
+    const found =
+      "tool" in target
+        ? tools.find(({ tool }) => tool === target.tool)
+        : budgets.find(({ budget }) => budget === target.budget);
+    if (found === undefined) throw new TuttiError("internal_error", "the gate forgot what was set");
+    return found;
+  }
+}

@@ -1,0 +1,102 @@
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { arrowsOf, besideDoors, circles, DOORS, FLOORS, ROOMS, sources, upward } from "./house.ts";
+
+const FILES = sources();
+const ARROWS = arrowsOf(FILES);
+
+/** Beside the rooms of a floor each file is a room of its own. */
+const folderOf = (path: string): string => (path.split("/").length === 2 ? path : dirname(path));
+
+describe("the house", () => {
+  test.each(FLOORS)("%s/ has the rooms that are listed, in an order, and no others", (floor) => {
+    expect(readdirSync(floor).toSorted()).toEqual(
+      [...(ROOMS[floor] ?? []), ...(floor === "config" ? ["catalogue"] : [])].toSorted(),
+    );
+  });
+
+  test("a floor, and a room of a floor, imports only what stands below it", () => {
+    expect(ARROWS.length).toBeGreaterThan(1_000);
+    expect(upward(ARROWS)).toEqual([]);
+  });
+
+  test("another floor is entered by its doors", () => {
+    expect(besideDoors(ARROWS)).toEqual([]);
+  });
+
+  test("doors only hand names on", () => {
+    const doors = Object.values(DOORS)
+      .flat()
+      .filter((door) => door !== "queues/embedded/index.ts");
+    for (const door of doors)
+      expect(
+        FILES.get(door)
+          ?.replaceAll(/^(?:export|import)[^;]*;$|^\/\*\*.*\*\/$/gm, "")
+          .trim(),
+      ).toBe("");
+  });
+
+  test("no files and no folders import each other in a circle", () => {
+    const inside = ARROWS.filter(({ from }) => from.split("/")[1] !== "index.ts");
+    expect(circles(inside, (path) => path)).toEqual([]);
+    expect(circles(inside, folderOf)).toEqual([]);
+  });
+});
+
+describe("the rules see", () => {
+  const judge = (from: string, text: string) => arrowsOf(new Map([[from, text]]));
+
+  test.each([
+    ["config/tools/limits.ts", 'import { Keys } from "../../queues/index.ts";'],
+    ["queues/runs/flows.ts", 'import { fireNow } from "../starting/schedules/fire.ts";'],
+    ["queues/runs/flows.ts", 'import type { Fire } from "../starting/schedules/fire.ts";'],
+    ["queues/runs/flows.ts", 'export { fireNow } from "../starting/schedules/fire.ts";'],
+    ["src/runs/view/watch.ts", 'const tutti = await import("../../tutti.ts");'],
+    ["src/workflow/plan/plan.ts", 'import { x } from "../../strange/room.ts";'],
+    ["src/strange/room.ts", 'import { x } from "../workflow/plan/plan.ts";'],
+    ["src/tutti.ts", 'import { x } from "../tests/support/redis.ts";'],
+  ])("an import upwards: %s: %s", (from, text) => {
+    expect(upward(judge(from, text))).toHaveLength(1);
+  });
+
+  test.each([
+    ["src/strange.ts", 'import { ratesOf } from "../config/tools/limits.ts";'],
+    ["src/strange.ts", 'import { Gate } from "../queues/gate/gate.ts";'],
+    ["src/strange.ts", 'import { STEP_TIMEOUT_MS } from "../config/defaults.ts";'],
+    ["src/strange.ts", 'import { feedNext } from "../queues/worker.ts";'],
+    [
+      "src/gate/why/why.ts",
+      'import { stepProcessor } from "../../../processors/steps/kinds/step.ts";',
+    ],
+    ["processors/steps/engine.ts", 'import { startRun } from "../../queues/client.ts";'],
+    ["processors/steps/engine.ts", 'import { openRedis } from "../../queues/embedded/index.ts";'],
+  ])("an import beside the door: %s: %s", (from, text) => {
+    expect(besideDoors(judge(from, text))).toHaveLength(1);
+  });
+
+  test("a circle", () => {
+    const arrows = [
+      ...judge("src/runs/a.ts", 'import { b } from "../gate/b.ts";'),
+      ...judge("src/gate/b.ts", 'import { c } from "./why/c.ts";'),
+      ...judge("src/gate/why/c.ts", 'import { a } from "../../runs/a.ts";'),
+      ...judge("src/cli/d.ts", 'import { a } from "../runs/a.ts";'),
+    ];
+    expect(circles(arrows, (path) => path)).toEqual([
+      "src/gate/b.ts, src/gate/why/c.ts, src/runs/a.ts",
+    ]);
+    expect(circles(arrows, dirname)).toEqual(["src/gate, src/gate/why, src/runs"]);
+  });
+});
+
+test("every script of Redis has a name of its own", () => {
+  // A connection knows one script by a name: the second would silently take the first one's place.
+  const names = [...FILES]
+    .filter(([path]) => path.startsWith("queues/"))
+    .flatMap(([, text]) => [...text.matchAll(/defineCommand\("(\w+)"/g)])
+    .map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(5);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
