@@ -110,7 +110,8 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
     return settle(work, cancelled(begun.abort, attempts - 1));
   // BullMQ counts every worker that died with the job, the record only those that had begun the step.
   const losses = Math.min(begun.record.losses ?? 0, job.stalledCounter);
-  if (losses >= MAX_WORKER_LOSSES) return settle(work, lost(work, losses, attempts));
+  const isLost = losses >= MAX_WORKER_LOSSES;
+  if (isLost && begun.status === "go") return settle(work, lost(work, losses, attempts));
   if (begun.status === "go" && call.signal.aborted)
     return notCalled(work, call.signal.reason, attempts);
   if (begun.status === "go") {
@@ -119,7 +120,8 @@ async function callOnce(work: Work): Promise<StepRecord | null> {
     // A server that forgets how the only call ended could not tell it from one whose worker died.
     return call.idempotent ? end() : engine.durability.follow(end);
   }
-  const late = await lateResult(work, call.signal, call.timeoutMs);
+  // Workers that only waited for the result of the first one's call may have died too.
+  const late = await lateResult(work, call.signal, isLost ? 0 : call.timeoutMs);
   if (late.record.finishedAtMs !== null) return late.record;
   // That start has taken its begin back: nothing was called.
   if (late.record.state === "pending") return callOnce(work);

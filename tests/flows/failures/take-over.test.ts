@@ -65,6 +65,29 @@ test(
 );
 
 test(
+  "however many workers die over the only call, its effect is what is not known",
+  {
+    timeout: 180_000,
+  },
+  async ({ orchestra: { tutti, redisUrl, prefix }, redis }) => {
+    await using fleet = new Fleet(1, PROGRAM, [redisUrl, prefix]);
+    const { runId } = await tutti.submit(workflow([{ id: "a", tool: "effect" }]));
+    await eventually(async () => expect(await redis.llen(`${prefix}.test:calls`)).toBe(1), START);
+    for (const taken of [1, 2, 3]) {
+      fleet.kill(() => 0);
+      await eventually(async () => {
+        const { a } = (await tutti.get(runId)).steps;
+        // On a busy machine the wait for the result may be over before.
+        expect(a?.state === "failed" || a?.takeOvers?.length === taken).toBe(true);
+      }, START);
+    }
+    const run = await tutti.result(runId, { timeoutMs: 90_000 });
+    expect(run.steps["a"]).toMatchObject({ state: "failed", error: { code: "effect_unknown" } });
+    expect(await redis.llen(`${prefix}.test:calls`)).toBe(1);
+  },
+);
+
+test(
   "a worker that does not come back: what is said is that it was not heard of",
   {
     timeout: 180_000,
