@@ -27,9 +27,9 @@ export { enqueueFound, enqueueRun, enqueueRuns } from "./runs/lifecycle/start.ts
 export {
   type Aside,
   type Begun,
+  type Committed,
   type Call,
   type Ending,
-  isAside,
   type StepAddress,
 } from "./runs/record/ledger.ts";
 export type { RunEnding } from "./runs/record/runs.ts";

@@ -26,7 +26,7 @@ import {
   type RunEnding,
   type UndoingJob,
 } from "../../queues/worker.ts";
-import { stepError } from "../steps/course/finish.ts";
+import { stepError } from "../steps/course/failure.ts";
 import { lossesOf } from "../steps/course/lost.ts";
 import type { Engine } from "../steps/engine.ts";
 import { view } from "../steps/inputs.ts";

@@ -17,12 +17,13 @@ import {
 import { controlBackoffMs } from "../../queues/worker.ts";
 import { edgeProcessor, forkProcessor } from "../runs/fork.ts";
 import { runProcessor } from "../runs/run.ts";
-import { RetryLater } from "../steps/course/finish.ts";
+import { RetryLater } from "../steps/course/exit.ts";
+import { processorOf } from "../steps/course/pipeline.ts";
 import type { Engine } from "../steps/engine.ts";
-import { eachProcessor } from "../steps/kinds/each.ts";
+import { EACH } from "../steps/kinds/each.ts";
 import { stepProcessor } from "../steps/kinds/step.ts";
-import { subProcessor } from "../steps/kinds/sub.ts";
-import { waitProcessor } from "../steps/kinds/wait.ts";
+import { SUB } from "../steps/kinds/sub.ts";
+import { WAIT } from "../steps/kinds/wait.ts";
 import { LaneWorkers } from "./lane-workers.ts";
 import { openWorker, type OpenWorker } from "./open-worker.ts";
 
@@ -86,9 +87,9 @@ export class Workers {
       this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control),
       this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control),
       this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control),
-      this.#serve(CONTROL_QUEUES.each, eachProcessor(this.#engine), control),
-      this.#serve(CONTROL_QUEUES.wait, waitProcessor(this.#engine), control),
-      this.#serve(CONTROL_QUEUES.sub, subProcessor(this.#engine), control),
+      this.#serve(CONTROL_QUEUES.each, processorOf(this.#engine, EACH), control),
+      this.#serve(CONTROL_QUEUES.wait, processorOf(this.#engine, WAIT), control),
+      this.#serve(CONTROL_QUEUES.sub, processorOf(this.#engine, SUB), control),
     );
     await this.show();
     for (const tool of tools) this.#workers.push(this.#serveCalls(tool.id, concurrencyOf(tool)));

@@ -6,10 +6,10 @@ import {
   type Template,
 } from "../../../config/index.ts";
 import { FIELDS, type RetryPolicy } from "../../../queues/index.ts";
-import { policyOf, type Ending } from "../../../queues/worker.ts";
+import type { Ending } from "../../../queues/worker.ts";
 import type { CancelSource } from "../../cancellation.ts";
 import { Redactor } from "../../tools/calling/secrets.ts";
-import type { Candidate } from "../course/admit.ts";
+import type { Candidate } from "../course/candidate.ts";
 import { postconditionError } from "../decisions/conditions.ts";
 import { consequencesOf } from "../decisions/policy.ts";
 import { endOfFailure } from "../decisions/upstream.ts";
@@ -23,8 +23,6 @@ export interface ToolCall {
   readonly retry: RetryPolicy;
   /** Longest time of one call. Milliseconds. */
   readonly timeoutMs: number;
-  /** The policy of the step decides by the error. */
-  readonly adaptive: boolean;
   readonly signal: CancelSource;
   /** What has to be read of the run's record. */
   readonly fields: readonly string[];
@@ -61,7 +59,6 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
     idempotent: called.idempotent,
     retry: called.retry,
     timeoutMs: called.timeoutMs,
-    adaptive: policyOf(workflow.definition, stepId).onError === "adaptive",
     signal,
     fields: [...fieldsOf(step, job.data), ...editedOf(job.data)],
     sortOut: (values) => sortOut(engine, job.data, step, values),
@@ -123,7 +120,6 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
     idempotent: compensate.idempotent,
     retry: compensate.retry,
     timeoutMs: compensate.timeoutMs,
-    adaptive: false,
     signal,
     fields: [FIELDS.output(stepId, item), FIELDS.submittedAt],
     async sortOut([output, submittedAt]) {

@@ -10,7 +10,7 @@ import {
   type TakeOver,
 } from "../../../queues/index.ts";
 import type { CancelSource } from "../../cancellation.ts";
-import type { Candidate } from "../course/admit.ts";
+import type { Candidate } from "../course/candidate.ts";
 
 /** How often it is looked whether the result has come. Milliseconds. */
 const LOOK_MS = 250;

@@ -1,7 +1,7 @@
 import { messageOf, type Json, type JsonObject } from "../../../config/index.ts";
 import { FIELDS } from "../../../queues/index.ts";
 import { type Ending, type KnownCall } from "../../../queues/worker.ts";
-import type { Candidate } from "../course/admit.ts";
+import type { Candidate } from "../course/candidate.ts";
 import { postconditionError } from "../decisions/conditions.ts";
 import type { Found } from "../inputs.ts";
 

@@ -1,5 +1,3 @@
-import { DelayedError, WaitingChildrenError, type Job } from "bullmq";
-
 import { messageOf, readJson, TuttiError, type Json } from "../../../config/index.ts";
 import {
   FIELDS,
@@ -9,50 +7,70 @@ import {
   type StepJob,
   type StepRecord,
 } from "../../../queues/index.ts";
-import { assertPayload, isAside, type Ending } from "../../../queues/worker.ts";
-import { EARLY_MS, resting, skipped, type Candidate } from "../course/admit.ts";
-import { addressOf, setAside } from "../course/aside.ts";
-import { finish, stepError, type Finished } from "../course/finish.ts";
+import type { Ending } from "../../../queues/worker.ts";
+import type { Candidate } from "../course/candidate.ts";
+import { decide, resting, tooEarly } from "../course/decide.ts";
+import type { Exit } from "../course/exit.ts";
+import { failure, stepError } from "../course/failure.ts";
+import { isJobLost } from "../course/lost-job.ts";
 import { LAST_START, lossesOf } from "../course/lost.ts";
-import { settle } from "../course/settle.ts";
-import { consequencesOf } from "../decisions/policy.ts";
+import { recorded, type Kind } from "../course/pipeline.ts";
 import type { CompiledStep } from "../definitions.ts";
 import type { Engine } from "../engine.ts";
 import { fieldsOf, sortOut, type Found } from "../inputs.ts";
 import { addItems, stagesBehind } from "./feed.ts";
-import { leavesJob } from "./leaving.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */
 const MAX_ITEMS = 100_000;
 
 /**
- * Runs a forEach step. Its first entry adds the first `maxParallel` items as children and waits for
+ * A forEach step. Its first entry adds the first `maxParallel` items as children and waits for
  * them; each item adds the one `maxParallel` places behind it before it ends, so that never more than
  * that many jobs wait. When no child is left, the job is entered again and joins the results.
  */
-export function eachProcessor(
-  engine: Engine,
-): (job: Job<StepJob>, token?: string) => Promise<Finished> {
-  return async (job, token) => {
-    assertPayload(job.data);
-    const { stepId } = job.data;
-    const workflow = await engine.definitions.get(job.data.definition);
-    const step = workflow?.step(stepId);
-    if (workflow === undefined || step === undefined) return { state: "gone" };
-    const address = addressOf(job, step.definition.group);
-    const fields = [...fieldsOf(step, job.data), FIELDS.count(stepId)];
-    const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
-    if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
-    if (isAside(begun)) return setAside(engine, job, token, address, begun.status);
-    if (begun.status === "done") return finish(begun.record);
-    const work: Candidate = { engine, job, workflow, step, address, token };
-    const ending: Ending =
-      begun.abort === undefined
-        ? await advance(work, begun.values)
-        : await stopped(engine, job.data, Number(begun.values.at(-1) ?? 0), begun.abort.reason);
-    const record = await settle(work, ending);
-    return record === null ? { state: "gone" } : finish(record);
-  };
+export const EACH: Kind = {
+  fields: ({ step, job }) => [...fieldsOf(step, job.data), FIELDS.count(job.data.stepId)],
+
+  async advance(work, { values, abort }) {
+    const { engine, job } = work;
+    const known = values.at(-1);
+    if (abort !== undefined) return stopped(engine, job.data, Number(known ?? 0), abort.reason);
+    const lost = lossesOf(job, "began this forEach or put its results together");
+    if (known) return join(work, Number(known), lost);
+    if (lost !== null) return failure(work, lost);
+    let items: readonly Json[];
+    try {
+      const found = await sortOut(engine, job.data, work.step, values);
+      const next = (await decide(work, found)) ?? (await resting(work));
+      if (next !== null) return next;
+      items = itemsOf(work.step, found);
+    } catch (thrown) {
+      if (isJobLost(thrown)) throw thrown;
+      return failure(work, stepError(thrown));
+    }
+    const reason = await putItems(work, items);
+    return reason === null
+      ? join(work, items.length, lost)
+      : stopped(engine, job.data, items.length, reason);
+  },
+};
+
+/** Writes the items of a forEach; why the run was stopped by somebody who did not know of them, null when nobody did. */
+async function putItems(
+  { engine, job, workflow, address }: Candidate,
+  items: readonly Json[],
+): Promise<string | null> {
+  const { runId, stepId, epoch } = job.data;
+  await engine.items.put(runId, stepId, items);
+  // Written last: from here on the items stand, and a crash goes on with them.
+  for (const stage of [...stagesBehind(workflow.definition, stepId, epoch), stepId])
+    await engine.runs.note(runId, FIELDS.count(stage), String(items.length));
+  const [own, inner] = await engine.runs.fields(runId, [
+    FIELDS.abort,
+    FIELDS.groupAbort(address.group ?? ""),
+  ]);
+  const abort = own ?? inner;
+  return abort ? readJson<Abort>(abort).reason : null;
 }
 
 /** The ending of a forEach whose run is being stopped: failed when it was one of its own items that failed. */
@@ -75,43 +93,6 @@ async function stopped(
     : { outcome: "cancelled", attempts: 0, reason };
 }
 
-async function advance(work: Candidate, values: readonly (string | null)[]): Promise<Ending> {
-  const { engine, job, step } = work;
-  const known = values.at(-1);
-  let count: number;
-  const lost = lossesOf(job, "began this forEach or put its results together");
-  if (known === null || known === undefined) {
-    if (lost !== null) return failure(work, lost);
-    let items: readonly Json[];
-    try {
-      const found = await sortOut(engine, job.data, step, values);
-      const ending = (await skipped(work, found)) ?? (await resting(work));
-      if (ending !== null) return ending;
-      items = itemsOf(step, found);
-    } catch (thrown) {
-      if (leavesJob(thrown)) throw thrown;
-      return failure(work, stepError(thrown));
-    }
-    count = items.length;
-    await engine.items.put(job.data.runId, job.data.stepId, items);
-    // Written last: from here on the items stand, and a crash goes on with them.
-    const { runId, stepId, epoch } = job.data;
-    for (const stage of stagesBehind(work.workflow.definition, stepId, epoch))
-      await engine.runs.note(runId, FIELDS.count(stage), String(count));
-    await engine.runs.note(runId, FIELDS.count(stepId), String(count));
-    // Who stopped the run in between did not know of these items.
-    const [own, inner] = await engine.runs.fields(runId, [
-      FIELDS.abort,
-      FIELDS.groupAbort(work.address.group ?? ""),
-    ]);
-    const abort = own ?? inner;
-    if (abort) return stopped(engine, job.data, count, readJson<Abort>(abort).reason);
-  } else {
-    count = Number(known);
-  }
-  return join(work, count, lost);
-}
-
 function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
   const items = step.items?.render(found.variables);
   if (!Array.isArray(items)) {
@@ -130,8 +111,12 @@ function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
 }
 
 /** Waits until every item has ended, then puts their outputs together. */
-async function join(work: Candidate, count: number, lost: StepError | null): Promise<Ending> {
-  const { engine, job, step, workflow, token } = work;
+async function join(
+  work: Candidate,
+  count: number,
+  lost: StepError | null,
+): Promise<Ending | Exit> {
+  const { engine, job, step, workflow } = work;
   const { runId, stepId, epoch } = job.data;
   const all = Array.from({ length: count }, (_, item) => item);
   const read = await engine.runs.fields(
@@ -139,52 +124,54 @@ async function join(work: Candidate, count: number, lost: StepError | null): Pro
     all.map((item) => FIELDS.record(stepId, item)),
   );
   const records = read.map((text) => parseStepRecord(text));
-  await skipUnreached(work, records);
+  const early = await skipUnreached(work, records);
+  if (early !== null) return early;
   const open = all.filter((item) => records[item]?.finishedAtMs === null);
   if (open.length > 0) {
     const window = frontOf(open, step.definition.forEach?.maxParallel ?? 1);
     await addItems(engine, workflow.definition, job.data, window);
     // Every item may have ended in between; then there is nothing to wait for, and BullMQ enters again.
-    if (token !== undefined && (await job.moveToWaitingChildren(token)))
-      throw new WaitingChildrenError();
-    throw new TuttiError(
-      "internal_error",
-      `items ${window.join(", ")} of ${stepId} ended while they were added`,
-    );
+    const message = `items ${window.join(", ")} of ${stepId} ended while they were added`;
+    return {
+      kind: "children",
+      otherwise: () => Promise.reject(new TuttiError("internal_error", message)),
+    };
   }
+  const end = (): Promise<Ending> =>
+    lost === null ? endOf(work, records) : Promise.resolve(failure(work, lost));
   // The last items may still be in a later stage; their jobs are children of this one.
-  if (stagesBehind(workflow.definition, stepId, epoch).length > 0 && token !== undefined)
-    if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
-  if (lost !== null) return failure(work, lost);
+  return stagesBehind(workflow.definition, stepId, epoch).length === 0
+    ? end()
+    : { kind: "children", otherwise: async () => recorded(work, await end()) };
+}
+
+/** How a forEach ended whose items have ended. */
+async function endOf({ engine, job }: Candidate, records: readonly StepRecord[]): Promise<Ending> {
   const bad = records.filter((record) => record.state === "failed");
   const cut = records.find((record) => record.state === "cancelled");
   if (cut !== undefined && bad.length === 0)
     return { outcome: "cancelled", attempts: 0, reason: cut.reason ?? "cancelled" };
-  if (count > 0 && records.every((record) => record.state === "skipped"))
+  if (records.length > 0 && records.every((record) => record.state === "skipped"))
     return { outcome: "skipped", attempts: 0, reason: "no item reached it" };
   return joined(engine, job.data, records, bad);
 }
 
 /**
  * Ends the items that the stage before did not hand on, because they were stopped there: their job never
- * came, and there is nothing to call the tool with.
+ * came, and there is nothing to call the tool with. Where it leads when that stage has not ended.
  */
-async function skipUnreached(work: Candidate, records: StepRecord[]): Promise<void> {
-  const { engine, job, step, address, token } = work;
+async function skipUnreached(work: Candidate, records: StepRecord[]): Promise<Exit | null> {
+  const { engine, job, step, address } = work;
   const { runId, epoch } = job.data;
   const before = epoch > 0 ? undefined : step.definition.forEach?.streams;
   const open = [...records.keys()].filter((item) => records[item]?.finishedAtMs === null);
-  if (before === undefined || open.length === 0) return;
+  if (before === undefined || open.length === 0) return null;
   const [whole, ...texts] = await engine.runs.fields(runId, [
     FIELDS.record(before),
     ...open.map((item) => FIELDS.record(before, item)),
   ]);
-  if (parseStepRecord(whole).finishedAtMs === null) {
-    // Somebody released the job by hand.
-    await engine.ledger.undo(address);
-    await job.moveToDelayed(Date.now() + EARLY_MS, token);
-    throw new DelayedError(`waits for ${before}`);
-  }
+  // Somebody released the job by hand.
+  if (parseStepRecord(whole).finishedAtMs === null) return tooEarly(work, before);
   for (const [index, item] of open.entries()) {
     const { state } = parseStepRecord(texts[index]);
     if (state === "completed") continue;
@@ -198,12 +185,7 @@ async function skipUnreached(work: Candidate, records: StepRecord[]): Promise<vo
     );
     if ("record" in committed) records[item] = committed.record;
   }
-}
-
-/** A forEach that could not even begin. */
-function failure({ workflow, address }: Candidate, error: StepError): Ending {
-  const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
-  return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
+  return null;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { WaitingChildrenError, type Job } from "bullmq";
+import type { Job } from "bullmq";
 
 import {
   FIELDS,
@@ -6,27 +6,22 @@ import {
   parseStepRecord,
   type StepError,
   type StepJob,
-  type StepRecord,
 } from "../../../queues/index.ts";
 import { childOptions, type Call, type Ending, type HandedOn } from "../../../queues/worker.ts";
 import { ownInput } from "../calls/call.ts";
 import { recall } from "../calls/recall.ts";
-import type { Candidate } from "../course/admit.ts";
-import { callGranted } from "../course/aside.ts";
+import type { Candidate } from "../course/candidate.ts";
+import { ended, GONE, type Exit } from "../course/exit.ts";
+import { callGranted } from "../course/granted.ts";
 import { LAST_START } from "../course/lost.ts";
-import { settle } from "../course/settle.ts";
+import { record } from "../course/record.ts";
 import type { Found } from "../inputs.ts";
 import { plainData, ABOUT, aboutOf } from "./feed.ts";
 
 /** The call of a step is handed on to an alternative: this job calls nothing more. */
-export class HandedOver extends Error {
-  override readonly name = "HandedOver";
+export interface HandOver {
+  readonly handed: HandedOn;
   readonly call: Call | undefined;
-
-  constructor(call: Call | undefined) {
-    super("an alternative is called");
-    this.call = call;
-  }
 }
 
 /** A call that has failed for good, or is not made because nobody would answer. */
@@ -40,23 +35,25 @@ export interface Given {
 }
 
 /**
- * Tries what a step says for when its call fails: the next alternative, then a kept result (R75). Null when
- * no way is left.
- *
- * @throws HandedOver when an alternative is called. It is a job of its own in the queue of its tool, so that it
- * waits for that tool's limits and nobody else's, and hangs under the step's job, which waits for it like
- * a forEach for its items. Both write to the same record.
+ * Tries what a step says for when its call fails: the next alternative, then a kept result. Null when no way is
+ * left. An alternative is a job of its own in the queue of its tool, so that it waits for that tool's limits and
+ * nobody else's, and hangs under the step's job, which waits for it like a forEach for its items. Both write to
+ * the same record.
  */
-export async function fallBack(candidate: Candidate, given: Given): Promise<Ending | null> {
+export async function fallBack(
+  candidate: Candidate,
+  given: Given,
+): Promise<Ending | HandOver | null> {
   const { job, step } = candidate;
   const { fallback } = step.definition;
   const { attempts, error, call, found } = given;
   if (fallback === undefined || job.data.undo === true) return null;
   const n = (job.data.alt?.n ?? 0) + 1;
   if (n <= fallback.tools.length) {
+    const handed = { n, attempts, error };
     // Written first: a job that is started again after this does not call its tool once more.
-    await job.updateData({ ...job.data, handed: { n, attempts, error } });
-    throw new HandedOver(call);
+    await job.updateData({ ...job.data, handed });
+    return { handed, call };
   }
   if (!fallback.cache || found === undefined) return null;
   const input = await ownInput(candidate, found);
@@ -66,14 +63,14 @@ export async function fallBack(candidate: Candidate, given: Given): Promise<Endi
 
 /**
  * Adds the alternative that a job has handed its call on to, and waits for it. Doing that again is harmless.
- * Returns the record when the step has ended; null for a job that has nothing to wait for.
+ * The job of an alternative that hands on in turn has nothing to wait for.
  */
 export async function awaitAlternative(
   candidate: Candidate,
   handed: HandedOn,
   call?: Call,
-): Promise<StepRecord | null> {
-  const { engine, job, workflow, address, token } = candidate;
+): Promise<Exit> {
+  const { engine, job, workflow, address } = candidate;
   const { runId, stepId, item } = job.data;
   const field = FIELDS.record(stepId, item);
   const [text, ...told] = await engine.ledger.read(runId, [field, ...ABOUT]);
@@ -81,17 +78,15 @@ export async function awaitAlternative(
   if (before.finishedAtMs !== null) {
     // Where its tool takes nothing nobody has looked at its mark.
     await engine.gate.passed([String(job.id)]);
-    return before;
+    return ended(before);
   }
   const { attempts, error } = handed;
   const noted = await engine.ledger.retry(address, attempts, error, call);
   await callGranted(engine, workflow.definition, job.data, noted.granted);
-  if (noted.status === "abort")
-    return settle(candidate, {
-      outcome: "cancelled",
-      attempts,
-      reason: "the run is being stopped",
-    });
+  if (noted.status === "abort") {
+    const reason = "the run is being stopped";
+    return record(candidate, { outcome: "cancelled", attempts, reason });
+  }
   const { priority, keys } = aboutOf(job.data, told);
   const run = { definition: workflow.definition, address: job.data, keys };
   const own = jobOf(run, { stepId, ...(item === undefined ? {} : { item }) });
@@ -105,10 +100,8 @@ export async function awaitAlternative(
     priority,
     parent: { id: own.jobId, queue: engine.queues.qualified(own.queue) },
   });
-  if (!isOwn) return null;
-  if (token !== undefined && (await job.moveToWaitingChildren(token)))
-    throw new WaitingChildrenError();
-  return endIfGone(candidate, field);
+  if (!isOwn) return GONE;
+  return { kind: "children", otherwise: () => endIfGone(candidate, field) };
 }
 
 function dataOf({ job, step }: Candidate, { n, attempts }: HandedOn): StepJob {
@@ -122,23 +115,20 @@ function dataOf({ job, step }: Candidate, { n, attempts }: HandedOn): StepJob {
 }
 
 /** No alternative is left: it has ended the step, or somebody removed its job. */
-async function endIfGone(
-  { engine, address }: Candidate,
-  field: string,
-): Promise<StepRecord | null> {
+async function endIfGone({ engine, address }: Candidate, field: string): Promise<Exit> {
   const [text] = await engine.ledger.read(address.runId, [field]);
-  const record = parseStepRecord(text);
-  if (record.finishedAtMs !== null) return record;
+  const before = parseStepRecord(text);
+  if (before.finishedAtMs !== null) return ended(before);
   const committed = await engine.ledger.commit(
     { ...address, start: LAST_START },
     {
       outcome: "failed",
-      attempts: record.attempts,
+      attempts: before.attempts,
       error: { code: "internal_error", message: "the job of its alternative was removed" },
       dead: true,
     },
   );
-  return "record" in committed ? committed.record : null;
+  return "record" in committed ? ended(committed.record) : GONE;
 }
 
 /** Whether a job stands for an alternative of its step. */

@@ -1,7 +1,6 @@
-import { WaitingChildrenError, type Job } from "bullmq";
-
 import {
   completeRunInput,
+  DEFAULT_PRIORITY,
   isJsonObject,
   MAX_DEPTH,
   readJson,
@@ -16,82 +15,57 @@ import {
   subRunId,
   type Abort,
   type StepError,
-  type StepJob,
 } from "../../../queues/index.ts";
-import { assertPayload, enqueueRun, isAside, type Ending } from "../../../queues/worker.ts";
-import { skipped, type Candidate } from "../course/admit.ts";
-import { addressOf, setAside } from "../course/aside.ts";
-import { finish, stepError, type Finished } from "../course/finish.ts";
+import { enqueueRun, type Ending } from "../../../queues/worker.ts";
+import type { Candidate } from "../course/candidate.ts";
+import { decide } from "../course/decide.ts";
+import type { Exit } from "../course/exit.ts";
+import { failure, stepError } from "../course/failure.ts";
+import { isJobLost } from "../course/lost-job.ts";
 import { lossesOf } from "../course/lost.ts";
-import { settle } from "../course/settle.ts";
-import { consequencesOf } from "../decisions/policy.ts";
-import type { Engine } from "../engine.ts";
+import { recorded, type Kind } from "../course/pipeline.ts";
 import { editedOf, fieldsOf, ownCopy, sortOut } from "../inputs.ts";
-import { leavesJob } from "./leaving.ts";
 
 /**
- * Runs a step that is a run of another workflow. That run has a record of its own; its jobs are a tree
+ * A step that is a run of another workflow. That run has a record of its own; its jobs are a tree
  * under the step's job, which is entered again when it has ended. It works for a run that is admitted
  * already, so it does not wait for its tenant's turn, and it is stopped, held and let go with it.
  */
-export function subProcessor(
-  engine: Engine,
-): (job: Job<StepJob>, token?: string) => Promise<Finished> {
-  return async (job, token) => {
-    assertPayload(job.data);
-    const { stepId } = job.data;
-    const workflow = await engine.definitions.get(job.data.definition);
-    const step = workflow?.step(stepId);
-    if (workflow === undefined || step === undefined) return { state: "gone" };
-    const address = addressOf(job, step.definition.group);
-    const fields = [...fieldsOf(step, job.data), ...editedOf(job.data)];
-    const begun = await engine.ledger.begin(address, { once: false, calls: false, fields });
-    if (begun.status === "gone" || begun.status === "fenced") return { state: begun.status };
-    if (isAside(begun)) return setAside(engine, job, token, address, begun.status);
-    if (begun.status === "done") return finish(begun.record);
-    const work: Candidate = { engine, job, workflow, step, address, token };
-    const record = await settle(work, await endingOf(work, begun.values, begun.abort));
-    return record === null ? { state: "gone" } : finish(record);
-  };
-}
+export const SUB: Kind = {
+  fields: ({ step, job }) => [...fieldsOf(step, job.data), ...editedOf(job.data)],
 
-/** How the step ended. Does not return while the run behind it goes on. */
-async function endingOf(
-  work: Candidate,
-  values: readonly (string | null)[],
-  abort: Abort | undefined,
-): Promise<Ending> {
-  const { engine, job } = work;
-  const childId = subRunId(job.data, job.data.stepId);
-  const child = await engine.runs.header(childId);
-  const lost = lossesOf(job, "began this sub-run or read its output");
-  if (lost !== null && (child === null || !isOpen(child.state))) return failure(work, lost);
-  if (child === null) {
-    if (abort !== undefined) return { outcome: "cancelled", attempts: 0, reason: abort.reason };
-    const ending = await begin(work, values, childId);
-    if (ending !== null) return ending;
-  } else if (isOpen(child.state)) {
-    if (abort !== undefined) await cancelRun(engine, childId, asWhole(abort));
-    // Who began it may have died before its jobs were added.
-    else await enqueueRun(engine, childId);
-  }
-  if (work.token !== undefined && (await job.moveToWaitingChildren(work.token)))
-    throw new WaitingChildrenError();
-  return joined(work, childId, abort);
-}
+  async advance(work, { values, abort }) {
+    const { engine, job } = work;
+    const childId = subRunId(job.data, job.data.stepId);
+    const child = await engine.runs.header(childId);
+    const lost = lossesOf(job, "began this sub-run or read its output");
+    if (lost !== null && (child === null || !isOpen(child.state))) return failure(work, lost);
+    if (child === null) {
+      if (abort !== undefined) return { outcome: "cancelled", attempts: 0, reason: abort.reason };
+      const next = await begin(work, values, childId);
+      if (next !== null) return next;
+    } else if (isOpen(child.state)) {
+      if (abort !== undefined) await cancelRun(engine, childId, asWhole(abort));
+      // Who began it may have died before its jobs were added.
+      else await enqueueRun(engine, childId);
+    }
+    const otherwise = async () => recorded(work, await joined(work, childId, abort));
+    return { kind: "children", otherwise };
+  },
+};
 
-/** Starts the run behind the step; an ending when it is not to be, or cannot. */
+/** Starts the run behind the step; where that leads when it is not to be, or cannot. */
 async function begin(
   work: Candidate,
   values: readonly (string | null)[],
   runId: string,
-): Promise<Ending | null> {
+): Promise<Ending | Exit | null> {
   const { engine, job, step } = work;
   const { tenant, actor, correlationId, stepId } = job.data;
   try {
     const found = await sortOut(engine, job.data, step, values);
-    const skip = await skipped(work, found);
-    if (skip !== null) return skip;
+    const next = await decide(work, found);
+    if (next !== null) return next;
     const own = await engine.runs.header(job.data.runId);
     const depth = (own?.parent?.depth ?? 0) + 1;
     if (depth > MAX_DEPTH) {
@@ -110,7 +84,7 @@ async function begin(
       definition,
       input,
       identity: { tenant, actor, correlationId },
-      priority: own?.priority ?? definition.priority ?? 5,
+      priority: own?.priority ?? definition.priority ?? DEFAULT_PRIORITY,
       parent: {
         runId: job.data.runId,
         workflowId: job.data.workflowId,
@@ -124,15 +98,9 @@ async function begin(
     await takeAlong(work, runId);
     return null;
   } catch (thrown) {
-    if (leavesJob(thrown)) throw thrown;
+    if (isJobLost(thrown)) throw thrown;
     return failure(work, stepError(thrown));
   }
-}
-
-/** A sub-run that could not begin, or whose end cannot be read. */
-function failure({ workflow, address }: Candidate, error: StepError): Ending {
-  const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
-  return { outcome: "failed", attempts: 0, error, dead: true, ...consequences };
 }
 
 /** What stops a group stops the whole run behind a step of it; that has groups of its own. */
@@ -156,11 +124,8 @@ async function takeAlong({ engine, job, address }: Candidate, childId: string): 
 }
 
 /** The ending of a step whose run has ended. */
-async function joined(
-  { engine, job, workflow, address }: Candidate,
-  childId: string,
-  abort: Abort | undefined,
-): Promise<Ending> {
+async function joined(work: Candidate, childId: string, abort: Abort | undefined): Promise<Ending> {
+  const { engine, job } = work;
   const { runId, stepId } = job.data;
   const [state, output, error] = await engine.runs.fields(childId, ["state", "output", "error"]);
   if (state && isOpen(state)) {
@@ -173,15 +138,11 @@ async function joined(
     return { outcome: "completed", attempts: 1, output: stored };
   }
   if (abort !== undefined) return { outcome: "cancelled", attempts: 1, reason: abort.reason };
-  return {
-    outcome: "failed",
-    attempts: 1,
-    error: {
-      code: "sub_run_failed",
-      message: `run ${childId} ended as ${state ?? "nothing"}`,
-      details: { runId: childId, state, ...(error ? { error: readJson<StepError>(error) } : {}) },
-    },
-    dead: true,
-    ...consequencesOf(workflow.definition, address.stepId, "invalid"),
+  const details = {
+    runId: childId,
+    state,
+    ...(error ? { error: readJson<StepError>(error) } : {}),
   };
+  const message = `run ${childId} ended as ${state ?? "nothing"}`;
+  return failure(work, { code: "sub_run_failed", message, details }, { attempts: 1 });
 }

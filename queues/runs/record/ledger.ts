@@ -38,11 +38,6 @@ export type Aside = "paused" | "full" | "away";
 const isBare = (status: unknown): status is Aside | "gone" | "fenced" =>
   ["gone", "fenced", "paused", "full", "away"].includes(String(status));
 
-/** Whether a step stands aside. */
-export function isAside(begun: Begun): begun is Begun & { readonly status: Aside } {
-  return begun.status === "paused" || begun.status === "full" || begun.status === "away";
-}
-
 /** What {@link Ledger.begin} found. */
 export type Begun =
   /** There is no such run any more, or it has ended: nothing to do. */

@@ -104,48 +104,53 @@ const WORLDS: readonly World[] = [
   { name: "none", phases: [{ fromS: 0, knee: Infinity }], callers: 40, cuts: [60, 600] },
 ];
 
-test("a learned cap does nearly what a known knee would, in fourteen services", () => {
-  const means: number[] = [];
-  const table: string[] = [];
-  for (const { name, cuts, startCap, ...setting } of WORLDS) {
-    const seconds = cuts.at(-1)!;
-    const control = () => new KneeControl(startCap === undefined ? {} : { startCap });
-    const courses = SEEDS.map((seed) =>
-      simulateService({
-        loss: 0.4,
-        callers: 64,
-        variation: 0.5,
-        ...setting,
-        seconds,
-        chance: chance(seed),
-        control: control(),
-      }),
+// It computes all the time: what it takes is up to the machine.
+test(
+  "a learned cap does nearly what a known knee would, in fourteen services",
+  { timeout: 1_800_000 },
+  () => {
+    const means: number[] = [];
+    const table: string[] = [];
+    for (const { name, cuts, startCap, ...setting } of WORLDS) {
+      const seconds = cuts.at(-1)!;
+      const control = () => new KneeControl(startCap === undefined ? {} : { startCap });
+      const courses = SEEDS.map((seed) =>
+        simulateService({
+          loss: 0.4,
+          callers: 64,
+          variation: 0.5,
+          ...setting,
+          seconds,
+          chance: chance(seed),
+          control: control(),
+        }),
+      );
+      const shares = cuts.slice(1).map((toS, at) => {
+        const fromS = cuts[at]!;
+        const {
+          knee,
+          serviceS = 2,
+          rate = Infinity,
+        } = setting.phases.findLast((one) => one.fromS <= fromS)!;
+        const most = Math.min(rate, Math.min(knee, setting.callers ?? 64) / serviceS);
+        const all = courses.map((course) => throughput(course, fromS, toS) / most);
+        const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
+        return { mean, tenth: all.toSorted((a, b) => a - b)[Math.floor(all.length / 10)]! };
+      });
+      const turns = courses.map((course) => reversals(course, 60, seconds));
+      const turned = turns.reduce((sum, one) => sum + one, 0) / turns.length;
+      expect(turned, name).toBeLessThan(BARS.reversals);
+      means.push(shares.reduce((sum, { mean }) => sum + Math.log(mean), 0) / shares.length);
+      const said = shares.map(
+        ({ mean, tenth }, at) =>
+          `${cuts[at]}-${cuts[at + 1]} s ${mean.toFixed(2)} (${tenth.toFixed(2)})`,
+      );
+      table.push(`| ${name} | ${said.join(", ")} | ${turned.toFixed(2)} |`);
+    }
+    const geometric = Math.exp(means.reduce((sum, one) => sum + one, 0) / means.length);
+    process.stdout.write(
+      `${table.join("\n")}\ngeometric mean ${geometric.toFixed(3)}, seed ${SEED}\n`,
     );
-    const shares = cuts.slice(1).map((toS, at) => {
-      const fromS = cuts[at]!;
-      const {
-        knee,
-        serviceS = 2,
-        rate = Infinity,
-      } = setting.phases.findLast((one) => one.fromS <= fromS)!;
-      const most = Math.min(rate, Math.min(knee, setting.callers ?? 64) / serviceS);
-      const all = courses.map((course) => throughput(course, fromS, toS) / most);
-      const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
-      return { mean, tenth: all.toSorted((a, b) => a - b)[Math.floor(all.length / 10)]! };
-    });
-    const turns = courses.map((course) => reversals(course, 60, seconds));
-    const turned = turns.reduce((sum, one) => sum + one, 0) / turns.length;
-    expect(turned, name).toBeLessThan(BARS.reversals);
-    means.push(shares.reduce((sum, { mean }) => sum + Math.log(mean), 0) / shares.length);
-    const said = shares.map(
-      ({ mean, tenth }, at) =>
-        `${cuts[at]}-${cuts[at + 1]} s ${mean.toFixed(2)} (${tenth.toFixed(2)})`,
-    );
-    table.push(`| ${name} | ${said.join(", ")} | ${turned.toFixed(2)} |`);
-  }
-  const geometric = Math.exp(means.reduce((sum, one) => sum + one, 0) / means.length);
-  process.stdout.write(
-    `${table.join("\n")}\ngeometric mean ${geometric.toFixed(3)}, seed ${SEED}\n`,
-  );
-  expect(geometric).toBeGreaterThan(BARS.geometric);
-});
+    expect(geometric).toBeGreaterThan(BARS.geometric);
+  },
+);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { decide } from "../../../../processors/steps/decisions/decide.ts";
+import { joinDecision } from "../../../../processors/steps/decisions/join.ts";
 import { parseStepRecord, type StepDefinition, type StepRecord } from "../../../../queues/index.ts";
 
 const record = (letter: string): StepRecord =>
@@ -41,13 +41,13 @@ describe("whether a step may run, by the ends of its dependencies", () => {
     [{ a: "R" }, early("a"), early("a")],
     [{ a: "B" }, early("a"), early("a")],
     [{ "a?": "" }, early("a?"), early("a?")],
-    // Somebody else's failure is no reason to decide before all have ended.
+    // Somebody else's failure is no reason to joinDecision before all have ended.
     [{ a: "F", b: "" }, early("b"), early("b")],
   ] as [Record<string, string>, object, object][])("%j", (ends, all, settled) => {
     const dependencies = new Map(Object.entries(ends).map(([id, letter]) => [id, record(letter)]));
     const isOptional = (id: string) => id.endsWith("?");
-    expect(decide(step("all"), dependencies, isOptional)).toEqual(all);
-    expect(decide(step("settled"), dependencies, isOptional)).toEqual(settled);
+    expect(joinDecision(step("all"), dependencies, isOptional)).toEqual(all);
+    expect(joinDecision(step("settled"), dependencies, isOptional)).toEqual(settled);
   });
 });
 

@@ -14,7 +14,7 @@ export type Decision =
  * The skip rule (D2). `all`: every dependency has completed, or is optional and has ended.
  * `settled`: it runs however they ended. `any`: one has completed.
  */
-export function decide(
+export function joinDecision(
   step: StepDefinition,
   dependencies: ReadonlyMap<string, StepRecord>,
   isOptional: (stepId: string) => boolean,

@@ -1,0 +1,51 @@
+import type { Job } from "bullmq";
+
+import type { StepJob } from "../../../queues/index.ts";
+import { assertPayload, type StepAddress } from "../../../queues/worker.ts";
+import type { CompiledDefinition, CompiledStep } from "../definitions.ts";
+import type { Engine } from "../engine.ts";
+
+/** The job of a step, of one of its items, or of what undoes one, and what it is about. */
+export interface Candidate {
+  readonly engine: Engine;
+  readonly job: Job<StepJob>;
+  readonly workflow: CompiledDefinition;
+  readonly step: CompiledStep;
+  readonly address: StepAddress;
+  readonly token: string | undefined;
+}
+
+/**
+ * What a job is about; null when its run is gone.
+ *
+ * @throws TuttiError `payload_version`.
+ */
+export async function open(
+  engine: Engine,
+  job: Job<StepJob>,
+  token: string | undefined,
+): Promise<Candidate | null> {
+  assertPayload(job.data);
+  const workflow = await engine.definitions.get(job.data.definition);
+  const step = workflow?.step(job.data.stepId);
+  if (workflow === undefined || step === undefined) return null;
+  return { engine, job, workflow, step, address: addressOf(job, step.definition.group), token };
+}
+
+/** More than a job is ever started. */
+const ALTERNATIVE_STARTS = 1_000_000;
+
+/** How the ledger addresses the step of a job. */
+function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
+  const { runId, epoch, stepId, item, undo, alt } = job.data;
+  return {
+    runId,
+    epoch,
+    stepId,
+    // The call of an alternative comes after all starts of the one before it.
+    start: (alt?.n ?? 0) * ALTERNATIVE_STARTS + job.attemptsStarted,
+    ...(item === undefined ? {} : { item }),
+    ...(undo === true ? { undo } : {}),
+    ...(group === undefined ? {} : { group }),
+  };
+}

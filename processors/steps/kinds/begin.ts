@@ -1,0 +1,106 @@
+import { MAX_WORKER_LOSSES } from "../../../config/index.ts";
+import type { Abort, StepRecord } from "../../../queues/index.ts";
+import type { Begun as Marked, Ending } from "../../../queues/worker.ts";
+import { RunAborted } from "../active-calls.ts";
+import type { ToolCall } from "../calls/call.ts";
+import { lateResult } from "../calls/late-result.ts";
+import { begin as beginJob } from "../course/begin.ts";
+import type { Candidate } from "../course/candidate.ts";
+import { putBack } from "../course/decide.ts";
+import { ended, type Exit } from "../course/exit.ts";
+import { failure } from "../course/failure.ts";
+import { callGranted } from "../course/granted.ts";
+import { isJobLost } from "../course/lost-job.ts";
+import { isExit } from "../course/pipeline.ts";
+import { pauseMs } from "../decisions/retry.ts";
+
+/** A call on its way through the processor. */
+export interface Work extends Candidate {
+  readonly call: ToolCall;
+  /** How the ledger names this call among all. */
+  readonly holder: string;
+}
+
+/** A step that has begun, and what was read of its run's record for it. */
+export interface Begun {
+  readonly record: StepRecord;
+  readonly values: readonly (string | null)[];
+  /** What is known of the worker of an earlier call, when its end is not and calling again is not safe; else null. */
+  readonly unknown: string | null;
+}
+
+/** Begins a step; its ending when nothing is to be called, or where this start ends. */
+export async function begin(work: Work): Promise<Begun | Ending | Exit> {
+  const { job, call } = work;
+  const undoes = job.data.undo === true;
+  const begun = await beginJob(work, () => mark(work, undoes));
+  if (isExit(begun)) return begun;
+  const { record, values, abort } = begun;
+  const { attempts } = record;
+  if (abort !== undefined && !undoes) return cancelled(abort, attempts - 1);
+  // BullMQ counts every worker that died with the job, the record only those that had begun the step.
+  const losses = Math.min(record.losses ?? 0, job.stalledCounter);
+  const isLost = losses >= MAX_WORKER_LOSSES;
+  if (begun.status === "go") {
+    if (isLost) return lost(work, losses, attempts);
+    // It was stopped while its mark was kept: nothing was called.
+    if (!call.signal.aborted) return { record, values, unknown: null };
+    const { reason } = call.signal;
+    return reason instanceof RunAborted ? cancelled(reason.abort, attempts - 1) : putBack(work);
+  }
+  // Workers that only waited for the result of the first one's call may have died too.
+  const late = await lateResult(work, call.signal, isLost ? 0 : call.timeoutMs);
+  if (late.record.finishedAtMs !== null) return ended(late.record);
+  // That start has taken its begin back: nothing was called.
+  if (late.record.state === "pending") return begin(work);
+  // That worker is back and has said that another attempt follows: it is up to this start now.
+  if (late.record.state === "retrying" && late.record.error !== undefined) {
+    const { error } = late.record;
+    return { kind: "retry", error, pauseMs: pauseMs(call.retry, attempts, 0, Math.random) };
+  }
+  return { record, values, unknown: late.known };
+}
+
+/**
+ * Marks that the step begins. The mark of a call that must not be made twice is kept before it is made: a Redis
+ * that forgets it would let another start make the call again.
+ */
+async function mark(work: Work, undoes: boolean): Promise<Marked> {
+  const { engine, address, call, job, holder } = work;
+  const once = !call.idempotent;
+  const write = (): Promise<Marked> =>
+    engine.ledger.begin(address, { once, calls: !undoes, holder, fields: call.fields });
+  if (!once) return write();
+  const isOver = ({ status }: Marked) => status !== "go" || call.signal.aborted;
+  const again = async (): Promise<Marked> => {
+    if (await isHeld(work)) return write();
+    // Another server answers, and it has given the job to somebody else, or will.
+    const granted = await engine.ledger.undo(address, holder);
+    await callGranted(engine, work.workflow.definition, job.data, granted);
+    return { status: "gone" };
+  };
+  return engine.durability.repeat(write, again, isOver, ({ message }) => {
+    engine.troubles.warn({ queue: job.queueName }, new Error(message), "calls wait to be kept");
+  });
+}
+
+/** Whether the job is still this worker's; its lock is prolonged then. */
+async function isHeld({ job, token, engine }: Work): Promise<boolean> {
+  try {
+    return token !== undefined && (await job.extendLock(token, engine.lateResultMs)) === 1;
+  } catch (thrown) {
+    if (isJobLost(thrown)) return false;
+    throw thrown;
+  }
+}
+
+export const cancelled = (abort: Abort, attempts: number): Ending => ({
+  outcome: "cancelled",
+  attempts,
+  reason: abort.reason,
+});
+
+function lost(work: Work, losses: number, attempts: number): Ending {
+  const message = `${losses} workers lost their hold on this step while they ran it`;
+  return failure(work, { code: "worker_lost", message }, { attempts, kind: "unknown" });
+}
