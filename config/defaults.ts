@@ -79,3 +79,6 @@ export const STRATEGIES: Readonly<Record<Strategy, Readonly<Record<string, numbe
   aggressive: { "*": 1.15, memory: 1 },
   unlimited: { "*": null },
 };
+
+/** What every key in Redis starts with. The hash tag keeps the keys of a deployment on one node of a cluster. */
+export const DEFAULT_PREFIX = "{tutti}";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import {
+  DEFAULT_PREFIX,
   CONTROL_LOCK_DURATION_MS,
   DEFAULT_STRATEGY,
   DURABILITY_PROFILES,
@@ -109,7 +110,7 @@ export const configSchema = z.strictObject({
     "a key prefix with a hash tag, such as {tutti}",
     /^[^{}\s*?[\]\\]*\{[^{}\s*?[\]\\]+\}[^{}\s*?[\]\\]*$/,
   )
-    .default("{tutti}")
+    .default(DEFAULT_PREFIX)
     .describe(
       "What every key in Redis starts with. The hash tag keeps them on one node of a cluster.",
     ),

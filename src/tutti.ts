@@ -11,36 +11,27 @@ import {
   type Json,
   type ToolRegistry,
 } from "../config/index.ts";
+import type { Flows } from "../queues/client.ts";
 import {
   Backpressure,
   DeadLetters,
-  Flows,
   openImpatient,
   openPatient,
   RunEvents,
-  Runs,
-  Waits,
   withinDeadline,
-  WorkflowRegistry,
   type DutyView,
   type Started,
   type Submitted,
   type WorkerInfo,
 } from "../queues/client.ts";
+import type { Keys, Presence, ToolQueues } from "../queues/index.ts";
 import {
   cancelRun,
   CONTROL_QUEUES,
   Durability,
-  Gate,
-  Items,
-  Keys,
   DutyStates,
-  Presence,
-  Samples,
   startRegistered,
   startRun,
-  ToolQueues,
-  Values,
   type RunState,
   type StartParts,
   type StepRecord,
@@ -70,6 +61,7 @@ import { neededTools } from "./starting/needed-tools.ts";
 import type { ScheduleDoor } from "./starting/schedules.ts";
 import type { EventDoor, TriggerDoor } from "./starting/triggers.ts";
 import type { Workflows } from "./starting/workflows.ts";
+import { openStores } from "./stores.ts";
 import type { Plan } from "./workflow/plan/plan.ts";
 import { rememberLayout, treeOf } from "./workflow/plan/tree.ts";
 import { prepare } from "./workflow/prepare.ts";
@@ -142,42 +134,30 @@ export class Tutti implements AsyncDisposable {
   readonly #backpressure: Backpressure;
 
   constructor(options: TuttiOptions) {
-    const keys = new Keys(options.prefix ?? "{tutti}");
-    this.#keys = keys;
     this.registry = options.registry ?? loadCatalogue();
     this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
+    const stores = openStores(this.#redis, options.prefix);
+    const { keys, runs, values, queues, flows, presence, samples } = stores;
+    this.#keys = keys;
     this.#durability = new Durability(this.#redis, options.redisUrl, keys.kept, options);
     this.#subscriber = openPatient(options.redisUrl);
-    const runs = new Runs(this.#redis, keys);
-    const values = new Values(this.#redis, keys);
-    this.#queues = new ToolQueues(this.#redis, keys.prefix);
-    const samples = new Samples(this.#redis, keys, new Gate(this.#redis, keys));
-    this.#reader = new RunReader(runs, values, this.#queues, samples);
-    this.#backpressure = new Backpressure(this.#queues, this.registry);
-    this.#flows = new Flows(this.#redis, this.#queues, keys.prefix);
+    this.#queues = queues;
+    this.#flows = flows;
+    this.#presence = presence;
+    this.#reader = new RunReader(runs, values, queues, samples);
+    this.#backpressure = new Backpressure(queues, this.registry);
     this.#events = new RunEvents(this.#subscriber, keys);
-    this.#presence = new Presence(this.#redis, keys);
-    const registry = new WorkflowRegistry(this.#redis, keys);
-    this.#parts = {
-      runs,
-      waits: new Waits(this.#redis, keys),
-      flows: this.#flows,
-      gate: new Gate(this.#redis, keys),
-      treeOf,
-      maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
-      registry,
-    };
+    this.#parts = { ...stores, treeOf, maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS };
     const soon = <T>(work: Promise<T>) => this.#soon(work);
     const kept = <T>(work: () => Promise<T>) => this.#kept(work);
     const tools = this.registry;
-    const shared = { redis: this.#redis, keys, queues: this.#queues, tools, soon, kept };
+    const shared = { redis: this.#redis, keys, queues, tools, soon, kept };
     const doors = openDoors({ ...shared, start: this.#parts });
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
     this.triggers = doors.triggers;
     this.events = doors.events;
-    const presence = this.#presence;
     const { gate, why } = openGate({ ...shared, run: this.#parts, presence });
     this.gate = gate;
     this.#why = why;
@@ -186,7 +166,7 @@ export class Tutti implements AsyncDisposable {
     this.deadLetters = new DeadLetterDoor({
       run: this.#parts,
       values,
-      items: new Items(this.#redis, keys),
+      items: stores.items,
       letters: new DeadLetters(this.#redis, keys),
       soon,
       kept,

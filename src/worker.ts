@@ -1,83 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
-
-import type { Redis } from "ioredis";
-import { pino } from "pino";
-
-import {
-  DEFAULT_STRATEGY,
-  GRACE_MS,
-  LOCK_DURATION_MS,
-  MAX_RUNNING_RUNS,
-  loadCatalogue,
-  readJson,
-  RETAIN_FAILED_MS,
-  RETAIN_MS,
-  PASS_MS,
-  RETAIN_RUNS,
-  TuttiError,
-  type ToolRegistry,
-} from "../config/index.ts";
-import {
-  ActiveCalls,
-  bindTools,
-  builtInHandlers,
-  capacityOf,
-  declaredLimits,
-  Definitions,
-  Doorkeeper,
-  Learner,
-  MachineUsage,
-  Meter,
-  Periodic,
-  RepeatedLog,
-  Repeats,
-  Duties,
-  Sampler,
-  ServiceLevel,
-  Settlement,
-  Starters,
-  Suspects,
-  Workers,
-  type BoundTools,
-  type Engine,
-  type SecretSource,
-} from "../processors/index.ts";
-import {
-  Flows,
-  HEARTBEAT_MS,
-  openPatient,
-  REDIS_TROUBLES,
-  Runs,
-  SAMPLE_MS,
-  Waits,
-  WorkflowRegistry,
-} from "../queues/client.ts";
-import {
-  Canaries,
-  Durability,
-  DutyStates,
-  FIELDS,
-  Gate,
-  Items,
-  Keys,
-  Ledger,
-  Presence,
-  RedisClock,
-  Results,
-  Samples,
-  settlesWithin,
-  showLimits,
-  ToolQueues,
-  Triggers,
-  Values,
-  type Abort,
-  type Declaration,
-} from "../queues/index.ts";
-import { announceAlerts } from "./optimizer/service/announce.ts";
-import { Optimizer } from "./optimizer/service/optimizer.ts";
-import type { StartWorkerOptions } from "./worker-options.ts";
-import { treeOf } from "./workflow/plan/tree.ts";
+import { GRACE_MS, type ToolRegistry } from "../config/index.ts";
+import { declaredLimits, Periodic, type BoundTools, type Engine } from "../processors/index.ts";
+import { HEARTBEAT_MS } from "../queues/client.ts";
+import { settlesWithin, type Declaration } from "../queues/index.ts";
+import { listenForAborts } from "./worker/aborts.ts";
+import { openEngine, openGround, openTools, type Ground } from "./worker/engine.ts";
+import type { StartWorkerOptions } from "./worker/options.ts";
+import { openServices, type Services } from "./worker/services.ts";
 
 export type {
   CallContext,
@@ -86,7 +14,7 @@ export type {
   UsageProbe,
   UsageReading,
 } from "../processors/index.ts";
-export type { StartWorkerOptions } from "./worker-options.ts";
+export type { StartWorkerOptions } from "./worker/options.ts";
 
 /** How long a stopping worker tries to say so. Milliseconds. */
 const LEAVE_MS = 1_000;
@@ -117,186 +45,41 @@ class RunningWorker implements TuttiWorker {
   readonly id: string;
   readonly tools: readonly string[];
   readonly #options: StartWorkerOptions;
-  readonly #redis: Redis;
-  readonly #subscriber: Redis;
-  readonly #keys: Keys;
-  readonly #engine: Engine;
+  readonly #ground: Ground;
   readonly #bound: BoundTools;
-  readonly #workers: Workers;
-  readonly #duties: Duties;
-  readonly #starters: Starters;
-  readonly #presence: Presence;
-  readonly #sampler: Sampler;
-  readonly #optimizer: Optimizer;
-  readonly #machine: string;
-  readonly #keeper: Doorkeeper;
-  readonly #clock: RedisClock;
-  readonly #declared: () => Declaration;
+  readonly #engine: Engine;
+  readonly #services: Services;
   #heartbeat: Periodic | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: StartWorkerOptions) {
     this.#options = options;
-    this.#machine = options.machine ?? hostname();
-    this.id = `${this.#machine}-${process.pid}-${randomBytes(3).toString("hex")}`;
-    const registry = options.registry ?? loadCatalogue();
-    const log = options.log ?? pino({ level: options.logLevel ?? "warn" }, pino.destination(2));
-    const troubles = new RepeatedLog(log);
-    this.#redis = openPatient(options.redisUrl, {
-      refused: (trouble) =>
-        log.warn({ trouble }, `Redis refuses commands: ${REDIS_TROUBLES[trouble]}; they wait`),
-      over: (told, times, ms) =>
-        log.warn({ troubles: told, times, ms }, "Redis takes commands again"),
-    });
-    this.#subscriber = openPatient(options.redisUrl);
-    this.#keys = new Keys(options.prefix ?? "{tutti}");
-    const { prefix } = this.#keys;
-    const secret: SecretSource = options.secret ?? noSecrets;
-    this.#bound = bindTools({
-      registry,
-      handlers: { ...builtInHandlers(options.filesDir), ...options.handlers },
-      secret,
-      ...(options.env === undefined ? {} : { env: options.env }),
-      ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),
-      onOtherTerms: (tool, differs) =>
-        log.warn(
-          { tool, differs },
-          `runs were submitted with another declaration of ${tool} (${differs.join(", ")}): their steps are checked by that one`,
-        ),
-    });
-    const served = registry
+    this.#ground = openGround(options);
+    this.id = this.#ground.id;
+    this.#bound = openTools(options, this.#ground);
+    const served = this.#ground.registry
       .list()
-      .filter(
-        ({ spec }) => this.#bound.isBound(spec.id) && (options.tools?.includes(spec.id) ?? true),
-      );
-    this.tools = served.map(({ spec }) => spec.id);
-    const runs = new Runs(this.#redis, this.#keys);
-    this.#clock = new RedisClock();
-    const queues = new ToolQueues(this.#redis, prefix);
-    const learning = options.learning ?? true;
-    this.#declared = declaredOf(registry, learning);
-    const gate = new Gate(this.#redis, this.#keys);
-    this.#keeper = new Doorkeeper({
-      gate,
-      redis: this.#redis,
-      subscriber: this.#subscriber,
-      keys: this.#keys,
-      machine: this.#machine,
-      process: this.id,
-      leaseMs: options.lockDurationMs ?? LOCK_DURATION_MS,
-      capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
-      log,
-      clock: this.#clock,
-      ...(learning ? { usage: options.usage ?? new MachineUsage() } : {}),
-      onLimits: () => this.#workers.show(),
-    });
-    this.#presence = new Presence(this.#redis, this.#keys);
-    this.#engine = {
-      keys: this.#keys,
-      ledger: new Ledger(this.#redis, this.#keys),
-      durability: new Durability(this.#redis, options.redisUrl, this.#keys.kept, options),
-      runs,
-      registry: new WorkflowRegistry(this.#redis, this.#keys),
-      waits: new Waits(this.#redis, this.#keys),
-      maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
-      values: new Values(this.#redis, this.#keys),
-      items: new Items(this.#redis, this.#keys),
-      results: new Results(this.#redis, this.#keys),
-      queues,
-      flows: new Flows(this.#redis, queues, prefix),
-      definitions: new Definitions((hash) => runs.definition(hash)),
-      tools: this.#bound,
-      gate,
-      keeper: this.#keeper,
-      settlement: new Settlement(registry),
-      meter: new Meter(),
-      repeats: new Repeats(),
-      active: new ActiveCalls(),
-      suspects: new Suspects(),
-      treeOf,
-      secret,
-      worker: this.id,
-      presence: this.#presence,
-      lateResultMs: options.lockDurationMs ?? LOCK_DURATION_MS,
-      log: log.child({ worker: this.id }),
-      troubles,
-      clock: this.#clock,
-    };
-    const { sampleIntervalMs = SAMPLE_MS } = options;
-    const samples = new Samples(this.#redis, this.#keys, gate, sampleIntervalMs);
-    this.#optimizer = new Optimizer({
-      redis: this.#redis,
-      keys: this.#keys,
-      samples,
-      gate,
-      intervalMs: options.optimizeIntervalMs ?? PASS_MS,
-      show: (ids) => showLimits(this.#redis, this.#keys, queues, ids),
-      announce: announceAlerts(
-        { ...this.#engine, triggers: new Triggers(this.#redis, this.#keys) },
-        this.#engine.log,
-      ),
-    });
-    this.#sampler = new Sampler({
-      samples,
-      meter: this.#engine.meter,
-      machine: this.#machine,
-      process: this.id,
-      intervalMs: sampleIntervalMs,
-      log,
-    });
-    this.#workers = new Workers(this.#engine, {
-      connection: this.#redis,
-      subscriber: this.#subscriber,
-      prefix,
-      tools: served.map(({ spec }) => spec),
-      ...(options.lockDurationMs === undefined ? {} : { lockDurationMs: options.lockDurationMs }),
-      ...(options.controlLockDurationMs === undefined
-        ? {}
-        : { controlLockDurationMs: options.controlLockDurationMs }),
-    });
-    this.#starters = new Starters(this.#engine, {
-      connection: this.#redis,
-      prefix,
-      ...(options.controlLockDurationMs === undefined
-        ? {}
-        : { lockDurationMs: options.controlLockDurationMs }),
-    });
-    this.#duties = new Duties(this.#engine, {
-      connection: this.#redis,
-      prefix,
-      states: new DutyStates(this.#redis, this.#keys),
-      retention: {
-        runs: options.retainRuns ?? RETAIN_RUNS,
-        ms: options.retainMs ?? RETAIN_MS,
-        failedMs: options.retainFailedMs ?? RETAIN_FAILED_MS,
-      },
-      optimizeIntervalMs: options.optimizeIntervalMs ?? PASS_MS,
-      presence: this.#presence,
-      level: new ServiceLevel(this.#redis, this.#keys, gate),
-      ...(learning ? { learner: new Learner(this.#redis, this.#keys, gate) } : {}),
-      ...(options.optimizer === false ? {} : { optimizer: this.#optimizer }),
-      canaries: new Canaries(this.#redis, this.#keys),
-      ...(options.canary === undefined ? {} : { canary: options.canary }),
-      ...(options.canaryIntervalMs === undefined
-        ? {}
-        : { canaryIntervalMs: options.canaryIntervalMs }),
-      ...(options.sweepIntervalMs === undefined
-        ? {}
-        : { sweepIntervalMs: options.sweepIntervalMs }),
-      ...(options.lockDurationMs === undefined ? {} : { lockDurationMs: options.lockDurationMs }),
-    });
+      .map(({ spec }) => spec)
+      .filter(({ id }) => this.#bound.isBound(id) && (options.tools?.includes(id) ?? true));
+    this.tools = served.map(({ id }) => id);
+    const onLimits = () => this.#services.workers.show();
+    this.#engine = openEngine(options, this.#ground, this.#bound, onLimits);
+    this.#services = openServices(options, this.#ground, this.#engine, served);
   }
 
   async start(): Promise<void> {
-    await this.#clock.measure(this.#redis);
-    await this.#engine.durability.check();
-    await this.#listenForAborts();
-    await this.#keeper.start(this.#declared);
-    await this.#workers.start();
-    await this.#duties.start();
-    await this.#optimizer.turn(this.#options.optimizer ?? true);
-    await this.#starters.start();
-    this.#sampler.start();
+    const { clock, durability, keeper } = this.#engine;
+    const { workers, duties, optimizer, starters, sampler } = this.#services;
+    const { registry, learning, stores, subscriber } = this.#ground;
+    await clock.measure(stores.redis);
+    await durability.check();
+    await listenForAborts(this.#engine, subscriber);
+    await keeper.start(declaredOf(registry, learning));
+    await workers.start();
+    await duties.start();
+    await optimizer.turn(this.#options.optimizer ?? true);
+    await starters.start();
+    sampler.start();
     await this.#announce();
     this.#heartbeat = new Periodic(HEARTBEAT_MS, () => this.#announce());
   }
@@ -311,65 +94,35 @@ class RunningWorker implements TuttiWorker {
   }
 
   async #close(): Promise<void> {
+    const { keeper, flows, queues, presence, troubles, durability } = this.#engine;
+    const { workers, duties, starters, sampler } = this.#services;
     void this.#heartbeat?.stop();
     // First of all: whoever sees that this worker has left may count on its taking nothing any more.
-    const drained = this.#workers.close(this.#options.graceMs ?? GRACE_MS);
+    const drained = workers.close(this.#options.graceMs ?? GRACE_MS);
     // Redis may be away, and its connections wait for it; a process that has to stop does not.
-    await settlesWithin(this.#presence.leave(this.id), LEAVE_MS);
-    await settlesWithin(Promise.all([this.#duties.close(), this.#starters.close()]), LEAVE_MS);
+    await settlesWithin(presence.leave(this.id), LEAVE_MS);
+    await settlesWithin(Promise.all([duties.close(), starters.close()]), LEAVE_MS);
     await drained;
-    await settlesWithin(this.#sampler.close(), LEAVE_MS);
-    await settlesWithin(this.#keeper.close(), LEAVE_MS);
+    await settlesWithin(sampler.close(), LEAVE_MS);
+    await settlesWithin(keeper.close(), LEAVE_MS);
     await this.#bound.close();
-    await settlesWithin(this.#engine.flows.close(), LEAVE_MS);
-    await settlesWithin(this.#engine.queues.close(), LEAVE_MS);
-    this.#engine.troubles.close();
-    this.#engine.durability.close();
-    this.#redis.disconnect();
-    this.#subscriber.disconnect();
+    await settlesWithin(flows.close(), LEAVE_MS);
+    await settlesWithin(queues.close(), LEAVE_MS);
+    troubles.close();
+    durability.close();
+    this.#ground.stores.redis.disconnect();
+    this.#ground.subscriber.disconnect();
   }
 
   async #announce(): Promise<void> {
+    const { clock, presence, troubles } = this.#engine;
+    const { machine, stores } = this.#ground;
     try {
-      await this.#clock.measure(this.#redis);
-      await this.#presence.announce({
-        id: this.id,
-        machine: this.#machine,
-        pid: process.pid,
-        tools: this.tools,
-      });
+      await clock.measure(stores.redis);
+      await presence.announce({ id: this.id, machine, pid: process.pid, tools: this.tools });
     } catch (thrown) {
-      this.#engine.troubles.warn({}, thrown, "the heartbeat was not heard");
+      troubles.warn({}, thrown, "the heartbeat was not heard");
     }
-  }
-
-  /** Hears when the rest of a run must not start, and asks again after the connection was away. */
-  async #listenForAborts(): Promise<void> {
-    const { active } = this.#engine;
-    this.#subscriber.on("message", (channel: string, message: string) => {
-      if (channel !== this.#keys.control) return;
-      const [, runId = "", ...abort] = message.split("\n");
-      active.abort(runId, readJson<Abort>(abort.join("\n")));
-    });
-    await this.#subscriber.subscribe(this.#keys.control);
-    this.#subscriber.on("ready", () => {
-      this.#askForAborts().catch((thrown: unknown) =>
-        this.#engine.troubles.warn({}, thrown, "stopped runs were not asked for"),
-      );
-    });
-  }
-
-  async #askForAborts(): Promise<void> {
-    // What was told before this is heard again is read after it.
-    await this.#subscriber.subscribe(this.#keys.control);
-    for (const { runId, groups } of this.#engine.active.runs())
-      await this.#checkAborts(runId, groups);
-  }
-
-  async #checkAborts(runId: string, groups: readonly string[]): Promise<void> {
-    const fields = [FIELDS.abort, ...groups.map((group) => FIELDS.groupAbort(group))];
-    for (const abort of await this.#engine.runs.fields(runId, fields))
-      if (abort) this.#engine.active.abort(runId, readJson<Abort>(abort));
   }
 }
 
@@ -384,11 +137,4 @@ function declaredOf(registry: ToolRegistry, learning: boolean): () => Declaratio
     }
     return declared;
   };
-}
-
-function noSecrets(name: string): never {
-  throw new TuttiError(
-    "secret_missing",
-    `secret ${name} is asked for, and the worker was started without a source of secrets`,
-  );
 }

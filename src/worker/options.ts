@@ -1,7 +1,7 @@
 import type { LevelWithSilent, Logger } from "pino";
 
-import type { DurabilityProfile, Strategy, ToolRegistry } from "../config/index.ts";
-import type { SecretSource, ToolHandler, UsageProbe } from "../processors/index.ts";
+import type { DurabilityProfile, Strategy, ToolRegistry } from "../../config/index.ts";
+import type { SecretSource, ToolHandler, UsageProbe } from "../../processors/index.ts";
 
 /** How a worker process behaves. */
 export interface StartWorkerOptions {

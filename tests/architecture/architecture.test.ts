@@ -3,7 +3,17 @@ import { dirname } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { arrowsOf, besideDoors, circles, DOORS, FLOORS, ROOMS, sources, upward } from "./house.ts";
+import {
+  arrowsOf,
+  besideDoors,
+  circles,
+  DOORS,
+  FLOORS,
+  intoSealed,
+  ROOMS,
+  sources,
+  upward,
+} from "./house.ts";
 
 const FILES = sources();
 const ARROWS = arrowsOf(FILES);
@@ -25,6 +35,10 @@ describe("the house", () => {
 
   test("another floor is entered by its doors", () => {
     expect(besideDoors(ARROWS)).toEqual([]);
+  });
+
+  test("a room that is a product of its own is entered by its own door", () => {
+    expect(intoSealed(ARROWS)).toEqual([]);
   });
 
   test("doors only hand names on", () => {
@@ -75,6 +89,12 @@ describe("the rules see", () => {
     ["processors/steps/engine.ts", 'import { openRedis } from "../../queues/embedded/index.ts";'],
   ])("an import beside the door: %s: %s", (from, text) => {
     expect(besideDoors(judge(from, text))).toHaveLength(1);
+  });
+
+  test("an import into a sealed room", () => {
+    const into = 'import { draft } from "../forms/draft.ts";';
+    expect(intoSealed(judge("src/workflow/plan/plan.ts", into))).toHaveLength(1);
+    expect(intoSealed(judge("src/workflow/forms/phases.ts", into))).toEqual([]);
   });
 
   test("a circle", () => {

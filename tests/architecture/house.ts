@@ -22,9 +22,9 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     tools machine optimizer gate steps runs workers starting duties
     index.ts`),
   src: listed(`
-    forms.ts version.ts worker-options.ts
+    forms.ts version.ts
     tools workflow runs gate optimizer starting
-    tutti.ts worker.ts doctor.ts server cli
+    stores.ts worker tutti.ts worker.ts doctor.ts server cli
     index.ts`),
 };
 
@@ -38,6 +38,13 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   queues: ["queues/index.ts", "queues/client.ts", "queues/worker.ts", "queues/embedded/index.ts"],
   processors: ["processors/index.ts"],
   src: [],
+};
+
+/** Rooms that are products of their own, and the only files of each that others may import. */
+export const SEALED: Readonly<Record<string, readonly string[]>> = {
+  "queues/embedded": ["index.ts", "descriptors.ts"],
+  "src/workflow/forms": ["normalize.ts"],
+  "src/workflow/wfcommons": ["import.ts"],
 };
 
 /** Which doors of queues/ a floor comes in by: a process that only submits loads nothing that runs jobs. */
@@ -104,6 +111,20 @@ export function besideDoors(arrows: readonly Arrow[]): string[] {
       const closed = CLOSED[floorOf(from)] ?? [];
       return DOORS[floorOf(to)]?.includes(to) !== true || closed.includes(to);
     })
+    .map(shown);
+}
+
+/** Imports of a sealed room that do not come in by a file which it has for that. */
+export function intoSealed(arrows: readonly Arrow[]): string[] {
+  return arrows
+    .filter(({ from, to }) =>
+      Object.entries(SEALED).some(
+        ([room, files]) =>
+          to.startsWith(`${room}/`) &&
+          !from.startsWith(`${room}/`) &&
+          !files.includes(to.slice(room.length + 1)),
+      ),
+    )
     .map(shown);
 }
 

@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import type { Redis } from "ioredis";
+import { pino, type Logger } from "pino";
+
+import {
+  DEFAULT_STRATEGY,
+  loadCatalogue,
+  LOCK_DURATION_MS,
+  MAX_RUNNING_RUNS,
+  TuttiError,
+  type ToolRegistry,
+} from "../../config/index.ts";
+import {
+  ActiveCalls,
+  bindTools,
+  builtInHandlers,
+  capacityOf,
+  Definitions,
+  Doorkeeper,
+  MachineUsage,
+  Meter,
+  RepeatedLog,
+  Repeats,
+  Settlement,
+  Suspects,
+  type BoundTools,
+  type Engine,
+} from "../../processors/index.ts";
+import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
+import { Durability, Ledger, RedisClock, Results } from "../../queues/index.ts";
+import { openStores, type Stores } from "../stores.ts";
+import { treeOf } from "../workflow/plan/tree.ts";
+import type { StartWorkerOptions } from "./options.ts";
+
+/** What a worker process is, and what it stands on. */
+export interface Ground {
+  /** Id of this process among the workers of its deployment. */
+  readonly id: string;
+  readonly machine: string;
+  readonly registry: ToolRegistry;
+  readonly log: Logger;
+  readonly stores: Stores;
+  /** A connection that listens. */
+  readonly subscriber: Redis;
+  /** Learns from what is measured. */
+  readonly learning: boolean;
+}
+
+/** Opens the connections of a worker process and what it keeps in Redis. */
+export function openGround(options: StartWorkerOptions): Ground {
+  const machine = options.machine ?? hostname();
+  const log = options.log ?? pino({ level: options.logLevel ?? "warn" }, pino.destination(2));
+  const redis = openPatient(options.redisUrl, {
+    refused: (trouble) =>
+      log.warn({ trouble }, `Redis refuses commands: ${REDIS_TROUBLES[trouble]}; they wait`),
+    over: (told, times, ms) =>
+      log.warn({ troubles: told, times, ms }, "Redis takes commands again"),
+  });
+  return {
+    id: `${machine}-${process.pid}-${randomBytes(3).toString("hex")}`,
+    machine,
+    registry: options.registry ?? loadCatalogue(),
+    log,
+    stores: openStores(redis, options.prefix, options.sampleIntervalMs),
+    subscriber: openPatient(options.redisUrl),
+    learning: options.learning ?? true,
+  };
+}
+
+/** The tools that a worker process can call. */
+export function openTools(options: StartWorkerOptions, { registry, log }: Ground): BoundTools {
+  return bindTools({
+    registry,
+    handlers: { ...builtInHandlers(options.filesDir), ...options.handlers },
+    secret: options.secret ?? noSecrets,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),
+    onOtherTerms: (tool, differs) =>
+      log.warn(
+        { tool, differs },
+        `runs were submitted with another declaration of ${tool} (${differs.join(", ")}): their steps are checked by that one`,
+      ),
+  });
+}
+
+/**
+ * What the processors of a worker process share.
+ *
+ * @param onLimits is called when limits of tools may have changed.
+ */
+export function openEngine(
+  options: StartWorkerOptions,
+  ground: Ground,
+  tools: BoundTools,
+  onLimits: () => Promise<void>,
+): Engine {
+  const { id, machine, registry, log, stores, subscriber } = ground;
+  const { redis, keys, gate, runs } = stores;
+  const lockDurationMs = options.lockDurationMs ?? LOCK_DURATION_MS;
+  const clock = new RedisClock();
+  return {
+    ...stores,
+    ledger: new Ledger(redis, keys),
+    durability: new Durability(redis, options.redisUrl, keys.kept, options),
+    results: new Results(redis, keys),
+    definitions: new Definitions((hash) => runs.definition(hash)),
+    maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
+    tools,
+    keeper: new Doorkeeper({
+      gate,
+      redis,
+      subscriber,
+      keys,
+      machine,
+      process: id,
+      leaseMs: lockDurationMs,
+      capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
+      log,
+      clock,
+      ...(ground.learning ? { usage: options.usage ?? new MachineUsage() } : {}),
+      onLimits,
+    }),
+    settlement: new Settlement(registry),
+    meter: new Meter(),
+    repeats: new Repeats(),
+    active: new ActiveCalls(),
+    suspects: new Suspects(),
+    treeOf,
+    secret: options.secret ?? noSecrets,
+    worker: id,
+    lateResultMs: lockDurationMs,
+    log: log.child({ worker: id }),
+    troubles: new RepeatedLog(log),
+    clock,
+  };
+}
+
+function noSecrets(name: string): never {
+  throw new TuttiError(
+    "secret_missing",
+    `secret ${name} is asked for, and the worker was started without a source of secrets`,
+  );
+}
