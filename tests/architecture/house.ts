@@ -41,7 +41,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that are products of their own, and the only files of each that others may import. */
-export const SEALED: Readonly<Record<string, readonly string[]>> = {
+const SEALED: Readonly<Record<string, readonly string[]>> = {
   "queues/embedded": ["index.ts", "descriptors.ts"],
   "src/workflow/forms": ["normalize.ts"],
   "src/workflow/wfcommons": ["import.ts"],
