@@ -13,13 +13,24 @@ export {
   PAYLOAD_VERSION,
 } from "./definition.ts";
 export type { DutyView } from "./duties.ts";
+export { isPrivate, ownerOf } from "./gate/budget-names.ts";
 export type { Layer } from "./gate/changes.ts";
 export type { CatalogueView, Declarations, DisagreementView } from "./gate/disagreements.ts";
-export type { Explained, Rank, Taken } from "./gate/explained.ts";
+export { type Explained, partsOfLabel, type Rank, type Taken } from "./gate/explained.ts";
 export { type Level, levelOf, type LevelView } from "./gate/level.ts";
-export { compileStepLimits, importanceUnits, roomBeside, type ToolLimits } from "./gate/limits.ts";
-export { BREAKER_PROBES, LEVELS, RAMP_MS } from "./gate/scripts/constants.ts";
-export { listed, type Shown } from "./gate/tables.ts";
+export { compileStepLimits, importanceUnits, listed, type ToolLimits } from "./gate/limits.ts";
+export { type Drain, type MachineLimits, type MachineState, roomOf } from "./gate/machines.ts";
+export { LEVELS, RAMP_MS } from "./gate/scripts/constants.ts";
+export {
+  type BudgetLayers,
+  budgetIn,
+  type Claim,
+  type GateSnapshot,
+  layersOf,
+  type Permit,
+  type Service,
+  toolIn,
+} from "./gate/snapshot.ts";
 export type { Identity } from "./jobs.ts";
 export { CONTROL_PREFIX, ID_PART_RULE, isIdPart } from "./names.ts";
 export { OptimizerStore } from "./optimizer/optimizer-store.ts";

@@ -12,9 +12,11 @@ export type {
   Wait,
 } from "./definition.ts";
 export { DutyStates } from "./duties.ts";
+export { ownBudget } from "./gate/budget-names.ts";
 export type { GateChanges } from "./gate/changes.ts";
 export type { Declaration } from "./gate/declaration.ts";
 export { unsettled } from "./gate/disagreements.ts";
+export type { Reason } from "./gate/explained.ts";
 export { Gate } from "./gate/gate.ts";
 export {
   type BudgetLimits,
@@ -22,9 +24,11 @@ export {
   compileLimits,
   type GatedLimits,
   MACHINE_UNITS,
+  sharesOf,
   shareUnits,
+  unitsOf,
 } from "./gate/limits.ts";
-export type { Reason } from "./gate/reasons.ts";
+export { fitting, wholeMachine } from "./gate/machines.ts";
 export { showLimits } from "./gate/shown.ts";
 export type { EdgeJob, ForkJob, RunJob, StepError, StepJob } from "./jobs.ts";
 export { CONTROL_QUEUES, jobIds, Keys, toolOfQueue } from "./names.ts";

@@ -11,6 +11,10 @@ export {
   USAGE_STALE_MS,
   type UsageWord,
 } from "./gate/observed.ts";
+export type { ToolLayers } from "./gate/snapshot.ts";
+export type { MachineChange } from "./gate/machines.ts";
+export { closedMessage, TroubleNames } from "./gate/troubles.ts";
+export type { OpenTools } from "./gate/reader.ts";
 export type { Acquired, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { DECLARED_MESSAGE, SIGN_OF_LIFE_MS } from "./gate/scripts/constants.ts";
 export { LAST_RANK } from "./gate/scripts/ranks.ts";

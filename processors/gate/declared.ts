@@ -11,6 +11,7 @@ import {
   compileBudget,
   compileLimits,
   MACHINE_UNITS,
+  ownBudget,
   type BudgetLimits,
   type Declaration,
   type GatedLimits,
@@ -30,15 +31,18 @@ const EXTERNAL: ReadonlySet<string | undefined> = new Set(["http", "mcp"]);
 export function declaredLimits(registry: ToolRegistry, learning: boolean): Declaration {
   const tools: Record<string, { declared: GatedLimits }> = {};
   const budgets: Record<string, { declared: BudgetLimits | false }> = {};
-  const facts: Record<string, DeclarationFacts> = {};
+  const facts = {
+    tools: {} as Record<string, DeclarationFacts>,
+    budgets: {} as Record<string, DeclarationFacts>,
+  };
   for (const [name, spec] of Object.entries(registry.budgets())) {
     budgets[name] = { declared: compileBudget(spec) };
     const version = registry.budgetVersion(name);
-    if (version !== undefined) facts[`b:${name}`] = { version };
+    if (version !== undefined) facts.budgets[name] = { version };
   }
   for (const entry of registry.list()) {
     const { spec } = entry;
-    facts[`t:${spec.id}`] = factsOf(entry);
+    facts.tools[spec.id] = factsOf(entry);
     const { limits, own } = compileLimits(spec);
     const declared = {
       ...limits,
@@ -49,7 +53,7 @@ export function declaredLimits(registry: ToolRegistry, learning: boolean): Decla
     };
     tools[spec.id] = { declared };
     // A tool may have had limits before, under an older catalogue.
-    budgets[`tool:${spec.id}`] = { declared: own ?? false };
+    budgets[ownBudget(spec.id)] = { declared: own ?? false };
   }
   return { tools, budgets, facts, ...(learning ? {} : { forget: true }) };
 }

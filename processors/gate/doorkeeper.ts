@@ -2,7 +2,13 @@ import type { BackendFactory, RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
-import { type Declaration, type Gate, RedisClock, toolOfQueue } from "../../queues/index.ts";
+import {
+  type Declaration,
+  type Gate,
+  type Keys,
+  RedisClock,
+  toolOfQueue,
+} from "../../queues/index.ts";
 import {
   type Acquired,
   type CallEnd,
@@ -28,6 +34,8 @@ const RECHECK_MS = 1_000;
 
 /** What a process brings to the gate. */
 export interface DoorkeeperOptions extends ReporterOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
   /** A connection that listens. */
   readonly subscriber: Redis;
   /** How this process's clock differs from Redis'. Default: it does not. */
@@ -80,7 +88,7 @@ export class Doorkeeper implements Gatekeeper {
   constructor(options: DoorkeeperOptions) {
     this.#options = options;
     this.gate = options.gate;
-    this.#openness = new Openness(options.redis, options.keys);
+    this.#openness = new Openness(options.gate);
     const usage = options.usage === undefined ? undefined : new UsageLog(options.usage);
     this.#usage = usage;
     this.#reporter = new Reporter(usage === undefined ? options : { ...options, usage });

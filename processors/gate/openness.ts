@@ -1,46 +1,32 @@
-import type { Redis } from "ioredis";
-
-import { readJson } from "../../config/index.ts";
-import { toolOfQueue, type GatedLimits, type Keys } from "../../queues/index.ts";
-import { isLane } from "../../queues/worker.ts";
-
-interface FreeTool {
-  readonly upstream: string;
-  readonly importance: number;
-  /** Its lanes have limits of their own. */
-  readonly perKey: boolean;
-}
+import { toolOfQueue, type Gate } from "../../queues/index.ts";
+import { closedMessage, isLane, TroubleNames, type OpenTools } from "../../queues/worker.ts";
 
 /**
  * What a process knows without asking: which tools take nothing and are in no trouble. Their jobs pass
  * without a call to the gate. Kept up to date by messages; read anew after the connection was away.
  */
 export class Openness {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  /** Tools that take nothing, with the name of what is behind them and how important they are. */
-  #free: ReadonlyMap<string, FreeTool> = new Map();
-  #troubles = new Set<string>();
-  #level = 0;
+  readonly #gate: Gate;
+  #open: OpenTools = { tools: new Map(), troubles: new TroubleNames(), level: 0 };
   /** What was heard since the reading began that is underway. */
   #late: string[] | undefined;
   /** Tools whose last call failed: their next success is worth telling. */
   readonly #watched = new Set<string>();
 
-  constructor(redis: Redis, keys: Keys) {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(gate: Gate) {
+    this.#gate = gate;
   }
 
   isOpen(queue: string): boolean {
+    const { tools, troubles, level } = this.#open;
     const tool = toolOfQueue(queue);
-    const free = this.#free.get(tool);
+    const limits = tools.get(tool);
     return (
-      free !== undefined &&
-      !(free.perKey && isLane(queue)) &&
-      free.importance <= 2 - this.#level &&
-      (this.#troubles.size === 0 ||
-        !(this.#troubles.has(`b:${tool}`) || this.#troubles.has(`u:${free.upstream}`)))
+      limits !== undefined &&
+      // Its lanes have limits of their own.
+      !(limits.perKey !== undefined && isLane(queue)) &&
+      limits.importance <= 2 - level &&
+      !troubles.concern(tool, limits.upstream)
     );
   }
 
@@ -49,7 +35,7 @@ export class Openness {
    * goes back to its queue meanwhile must not be taken again before that is heard.
    */
   close(tool: string): void {
-    this.hear(`+u:${this.#free.get(tool)?.upstream ?? tool}`, () => {});
+    this.hear(closedMessage(this.#open.tools.get(tool)?.upstream ?? tool), () => {});
   }
 
   isWatched(tool: string): boolean {
@@ -61,53 +47,19 @@ export class Openness {
     else this.#watched.delete(tool);
   }
 
-  /** `+field`, `-field`, or `!` when something else has changed. */
+  /** What the gate tells everybody; `refresh`: something else than a trouble has changed. */
   hear(message: string, refresh: () => void): void {
     this.#late?.push(message);
-    if (!this.#apply(message)) refresh();
-  }
-
-  #apply(message: string): boolean {
-    const field = message.slice(1);
-    if (message.startsWith("+")) this.#troubles.add(field);
-    else if (message.startsWith("-")) this.#troubles.delete(field);
-    else return false;
-    return true;
+    if (!this.#open.troubles.hear(message)) refresh();
   }
 
   async read(): Promise<void> {
-    const { gate } = this.#keys;
     const late: string[] = [];
     this.#late = late;
-    const [tools, troubles, level] = await Promise.all([
-      this.#redis.hgetall(`${gate}.tools`),
-      this.#redis.hkeys(`${gate}.trouble`),
-      this.#redis.hget(gate, "level"),
-    ]);
-    const free = new Map<string, FreeTool>();
-    for (const [tool, text] of Object.entries(tools)) {
-      const {
-        needs = {},
-        budgets = [],
-        external,
-        cap,
-        upstream = tool,
-        importance = 1,
-        perKey,
-      } = readJson<Partial<GatedLimits>>(text);
-      if (
-        Object.keys(needs).length === 0 &&
-        Object.keys(budgets).length === 0 &&
-        (cap ?? false) === false &&
-        external !== true
-      )
-        free.set(tool, { upstream, importance, perKey: perKey !== undefined });
-    }
-    this.#free = free;
-    this.#troubles = new Set(troubles);
+    const open = await this.#gate.openTools();
     // Messages and answers come over two connections: an answer may be older than what was heard before it.
-    for (const message of late) this.#apply(message);
+    for (const message of late) open.troubles.hear(message);
+    this.#open = open;
     if (this.#late === late) this.#late = undefined;
-    this.#level = Number(level ?? 0);
   }
 }

@@ -1,8 +1,7 @@
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 
-import { type Gate, type Keys } from "../../queues/index.ts";
-import { runningBetween, type Busy, type UsageWord } from "../../queues/worker.ts";
+import type { Gate } from "../../queues/index.ts";
+import { runningBetween, type Busy } from "../../queues/worker.ts";
 import type { UsageProbe } from "../machine/machine-usage.ts";
 import { patiently } from "../patiently.ts";
 import { Periodic } from "../periodic.ts";
@@ -13,8 +12,6 @@ const REPORT_MS = 5_000;
 /** What a process reports with. */
 export interface ReporterOptions {
   readonly gate: Gate;
-  readonly redis: Redis;
-  readonly keys: Keys;
   readonly machine: string;
   readonly log: Logger;
   /** Says how the machine is used, for who learns from it. Default: not said. */
@@ -61,15 +58,15 @@ export class Reporter {
   }
 
   async #countMachines(): Promise<void> {
-    const { redis, keys, onLimits } = this.#options;
-    const machines = await redis.scard(`${keys.gate}.machines`);
+    const { gate, onLimits } = this.#options;
+    const machines = await gate.countMachines();
     if (machines === this.#machines) return;
     this.#machines = machines;
     await onLimits?.();
   }
 
   async #sayUsage(): Promise<void> {
-    const { redis, keys, gate, machine, usage } = this.#options;
+    const { gate, machine, usage } = this.#options;
     if (usage === undefined) return;
     const reading = await usage.read(Date.now());
     // Of the same time, or what runs explains what is used by something else: a share that is learned from two
@@ -80,8 +77,8 @@ export class Reporter {
     if (reading === null || before === null) return;
     const { usage: used, pressure, windowMs } = reading;
     const running = runningBetween(before, after);
-    const word: UsageWord = { usage: used, pressure, windowMs, running, atMs: after.now };
-    await redis.hset(keys.usage, machine, JSON.stringify(word));
+    const atMs = after.now;
+    await gate.sayUsage(machine, { usage: used, pressure, windowMs, running, atMs });
   }
 
   async #sayCalls(): Promise<void> {

@@ -5,14 +5,20 @@ import type { Redis } from "ioredis";
 import { readJson } from "../../config/index.ts";
 import {
   MACHINE_UNITS,
+  ownBudget,
+  sharesOf,
   shareUnits,
-  type BudgetLimits,
   type Gate,
   type GatedLimits,
   type GateChanges,
   type Keys,
 } from "../../queues/index.ts";
-import { USAGE_STALE_MS, type Observed, type UsageWord } from "../../queues/worker.ts";
+import {
+  USAGE_STALE_MS,
+  type MachineChange,
+  type Observed,
+  type ToolLayers,
+} from "../../queues/worker.ts";
 import { isFull } from "../machine/pressure.ts";
 import { KneeControl, type KneeDecision } from "./learning/knee.ts";
 import { ServiceTimes, type ServiceTimeState } from "./learning/service-time.ts";
@@ -67,12 +73,12 @@ export class Learner {
   }
 
   async pass(): Promise<LearnReport> {
-    const { learned, gate: prefix } = this.#keys;
+    const { learned } = this.#keys;
     const [text, layers, effective, budgets] = await Promise.all([
       this.#redis.get(learned),
-      this.#redis.hgetall(`${prefix}.layers:tools`),
-      this.#redis.hgetall(`${prefix}.tools`),
-      this.#redis.hgetall(`${prefix}.budgets`),
+      this.#gate.toolLayers(),
+      this.#gate.toolLimits(),
+      this.#gate.budgetLimits(),
     ]);
     const seen = await this.#gate.observe();
     const kept = readJson<Kept>(text ?? "{}");
@@ -84,10 +90,12 @@ export class Learner {
         tool,
         calls.filter(({ limited }) => !limited).map(({ ms }) => ms),
       );
-    const vectors = new VectorLearner((tool) => sharesOf(declared.get(tool)?.needs), kept.vectors);
+    const vectors = new VectorLearner(
+      (tool) => sharesOf(declared.get(tool)?.needs ?? {}),
+      kept.vectors,
+    );
     const said = watchMachines(vectors, kept, seen);
-    const limitOf = (tool: string): number | undefined =>
-      readJson<BudgetLimits>(budgets[`tool:${tool}`] ?? "{}").slots;
+    const limitOf = (tool: string) => budgets.get(ownBudget(tool))?.slots;
     const knees = turnKnees(declared, kept, byTool, seen, limitOf);
     const machines = Object.keys(said);
     const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
@@ -108,7 +116,7 @@ export class Learner {
         // A tool that no living worker declares may come back: its last worker is being replaced.
         ...Object.fromEntries(
           Object.entries(kept.knees ?? {}).filter(
-            ([tool]) => !declared.has(tool) && layers[`learned:${tool}`] !== undefined,
+            ([tool]) => !declared.has(tool) && layers.get(tool)?.learned !== undefined,
           ),
         ),
         ...Object.fromEntries([...knees].map(([tool, { control }]) => [tool, control.toJSON()])),
@@ -124,8 +132,7 @@ export class Learner {
 function watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): Record<string, number> {
   const said: Record<string, number> = {};
   const windows: UsageWindow[] = [];
-  for (const [machine, text] of Object.entries(seen.usage)) {
-    const word = readJson<Omit<UsageWord, "running"> & Partial<UsageWord>>(text);
+  for (const [machine, word] of seen.usage) {
     const { usage, pressure, windowMs, running, atMs } = word;
     // A worker of an older version does not say what ran.
     if (seen.now - atMs > USAGE_STALE_MS || running === undefined) continue;
@@ -138,7 +145,7 @@ function watchMachines(vectors: VectorLearner, kept: Kept, seen: Observed): Reco
   return said;
 }
 
-type Declared = ReadonlyMap<string, GatedLimits>;
+type Declared = ReadonlyMap<string, Pick<GatedLimits, "needs"> & Partial<GatedLimits>>;
 type Knees = ReadonlyMap<string, { control: KneeControl; decision: KneeDecision | null }>;
 
 function callsByTool(calls: Observed["calls"]): ReadonlyMap<string, Observed["calls"][number][]> {
@@ -151,18 +158,11 @@ function callsByTool(calls: Observed["calls"]): ReadonlyMap<string, Observed["ca
   return byTool;
 }
 
-function declaredOf(layers: Readonly<Record<string, string>>): Declared {
-  const mark = "declared:";
+function declaredOf(layers: ToolLayers): Declared {
   return new Map(
-    Object.entries(layers)
-      .filter(([field]) => field.startsWith(mark))
-      .map(([field, text]) => [field.slice(mark.length), readJson<GatedLimits>(text)]),
-  );
-}
-
-function sharesOf(needs: GatedLimits["needs"] = {}): Shares {
-  return Object.fromEntries(
-    Object.entries(needs).map(([resource, units]) => [resource, units / MACHINE_UNITS]),
+    [...layers].flatMap(([tool, { declared }]) =>
+      declared === undefined ? [] : [[tool, { ...declared, needs: declared.needs ?? {} }] as const],
+    ),
   );
 }
 
@@ -211,11 +211,8 @@ const isBound = ({ bound }: Observed["calls"][number]): boolean => bound;
 
 /** Tools that ran on a machine that said of itself that it is full. */
 function fullFor({ usage, now }: Observed): ReadonlySet<string> {
-  // A worker of an older version does not say what ran.
-  type Word = Omit<UsageWord, "running"> & Partial<UsageWord>;
-  const words = Object.values(usage).map((text) => readJson<Word>(text));
   return new Set(
-    words
+    [...usage.values()]
       .filter((word) => now - word.atMs <= USAGE_STALE_MS && isFull(word))
       .flatMap(({ running = {} }) => Object.keys(running)),
   );
@@ -224,8 +221,8 @@ function fullFor({ usage, now }: Observed): ReadonlySet<string> {
 /** What the gate has to be told, and the same for people. */
 function changesOf(learned: {
   readonly declared: Declared;
-  readonly layers: Readonly<Record<string, string>>;
-  readonly effective: Readonly<Record<string, string>>;
+  readonly layers: ToolLayers;
+  readonly effective: ReadonlyMap<string, GatedLimits>;
   readonly services: ServiceTimes;
   readonly vectors: VectorLearner;
   readonly knees: Knees;
@@ -240,36 +237,33 @@ function changesOf(learned: {
   const tools: Record<string, { learned: Partial<GatedLimits> }> = {};
   for (const [tool, limits] of declared) {
     const needs = vectors.needsOf(tool);
-    const units = Object.fromEntries(
-      Object.entries(needs).map(([resource, share]) => [resource, shareUnits(share)]),
-    );
+    const units = mapValues(needs, shareUnits);
     const knee = knees.get(tool);
     const serviceMs = services.of(tool)?.ms;
-    const before = readJson<Partial<GatedLimits>>(effective[tool] ?? "{}");
     const patch: Partial<GatedLimits> = {
       ...(isSame(units, limits.needs) ? {} : { needs: units }),
       ...(knee === undefined ? {} : { cap: knee.control.decision.cap ?? false }),
       ...(serviceMs === undefined ? {} : { serviceMs: Math.round(serviceMs) }),
     };
     const after = { ...limits, ...patch };
-    if (!isSame(after.needs, before.needs ?? {})) report.needs[tool] = needs;
+    if (!isSame(after.needs, effective.get(tool)?.needs ?? {})) report.needs[tool] = needs;
     if (knee?.decision != null) report.caps[tool] = knee.decision;
-    if (!isDeepStrictEqual(patch, readJson(layers[`learned:${tool}`] ?? "{}")))
+    if (!isDeepStrictEqual(patch, layers.get(tool)?.learned ?? {}))
       tools[tool] = { learned: patch };
   }
-  const machines: Record<string, Record<string, number>> = {};
+  const machines: Record<string, MachineChange> = {};
   for (const machine of report.machines) {
     const background = vectors.background(machine);
     report.background[machine] = background;
-    machines[machine] = Object.fromEntries(
-      Object.entries(background).map(([resource, share]) => [
-        `b:${resource}`,
-        Math.round(share * MACHINE_UNITS),
-      ]),
-    );
+    machines[machine] = {
+      background: mapValues(background, (share) => Math.round(share * MACHINE_UNITS)),
+    };
   }
   return { tools, machines };
 }
+
+const mapValues = (shares: Shares, of: (share: number) => number): Record<string, number> =>
+  Object.fromEntries(Object.entries(shares).map(([resource, share]) => [resource, of(share)]));
 
 function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);

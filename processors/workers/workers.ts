@@ -9,10 +9,13 @@ import {
 } from "../../config/index.ts";
 import {
   CONTROL_QUEUES,
+  fitting,
   settlesWithin,
   showLimits,
   silenceText,
   toolOfQueue,
+  unitsOf,
+  wholeMachine,
 } from "../../queues/index.ts";
 import { controlBackoffMs } from "../../queues/worker.ts";
 import { edgeProcessor, forkProcessor } from "../runs/fork.ts";
@@ -184,9 +187,8 @@ export class Workers {
  * its own but what a process bears, and never less than what the catalogue lets run on one machine.
  */
 export function concurrencyOf(tool: ToolSpec): number {
-  const largest = Math.max(0, ...Object.values(tool.resources));
-  // A share of 0.1 fits ten times, although 1 / 0.1 is a hair less than ten in binary.
-  const fits = largest > 0 ? Math.floor(1 / largest + 1e-9) : 0;
+  const needs = unitsOf(tool.resources);
+  const fits = Object.keys(needs).length === 0 ? 0 : fitting(needs, wholeMachine);
   const borne = CONCURRENCY[tool.binding?.type ?? "in_process"];
   return Math.max(borne, Math.min(fits, MAX_CONCURRENCY), tool.limits.concurrency ?? 0);
 }

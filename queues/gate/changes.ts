@@ -1,4 +1,5 @@
 import type { BudgetLimits, GatedLimits } from "./limits.ts";
+import type { MachineChange } from "./machines.ts";
 
 /** A layer over what a tool or a budget declares; later ones win. */
 export type Layer = "declared" | "learned" | "tuned" | "set";
@@ -7,8 +8,7 @@ export type Layer = "declared" | "learned" | "tuned" | "set";
 export interface GateChanges {
   readonly tools?: Readonly<Record<string, Partial<Record<Layer, Partial<GatedLimits> | false>>>>;
   readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
-  /** Fields of machines: `c:<resource>` capacity, `b:<resource>` background, in millionths. */
-  readonly machines?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly machines?: Readonly<Record<string, MachineChange>>;
   /** Tools that may be called again at once: their breaker closes and what their service asked for is forgotten. */
   readonly open?: readonly string[];
   /** What was learned so far of tools and machines holds no more, and calls are not kept to be learned from. */

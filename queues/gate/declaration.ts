@@ -1,4 +1,5 @@
 import { canonicalJson, contentHash, type Json } from "../../config/index.ts";
+import { ownBudget, ownerOf } from "./budget-names.ts";
 import type { GateChanges } from "./changes.ts";
 import type { BudgetLimits, GatedLimits } from "./limits.ts";
 
@@ -19,9 +20,11 @@ export interface DeclarationFacts {
   readonly contract?: ToolContract;
 }
 
-/** What a process declares: limits in the layer `declared`, and what is known of them by `t:<tool>` and `b:<budget>`. */
+/** What a process declares: limits in the layer `declared`, and what is known of them. */
 export interface Declaration extends GateChanges {
-  readonly facts?: Readonly<Record<string, DeclarationFacts>>;
+  readonly facts?: Readonly<
+    Record<"tools" | "budgets", Readonly<Record<string, DeclarationFacts>>>
+  >;
 }
 
 /** What one catalogue says of a tool, as it stands in Redis. */
@@ -45,17 +48,14 @@ export interface EncodedDeclaration {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-const OWN = "tool:";
-
 export function encodeDeclaration({
   tools = {},
   budgets = {},
-  facts = {},
+  facts,
 }: Declaration): EncodedDeclaration {
   const fields: Record<string, string> = {};
   const versions = new Set<string>();
-  const put = (field: string, said: object): void => {
-    const { version: v, contract: c } = facts[field] ?? {};
+  const put = (field: string, said: object, { version: v, contract: c }: DeclarationFacts = {}) => {
     if (v !== undefined) versions.add(v);
     const whole = { ...said, ...(v !== undefined && { v }), ...(c !== undefined && { c }) };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- limits are plain data
@@ -63,10 +63,15 @@ export function encodeDeclaration({
   };
   for (const [id, { declared }] of Object.entries(tools))
     if (declared !== undefined && declared !== false)
-      put(`t:${id}`, { l: declared, o: budgets[`${OWN}${id}`]?.declared ?? false });
+      put(
+        `t:${id}`,
+        { l: declared, o: budgets[ownBudget(id)]?.declared ?? false },
+        facts?.tools[id],
+      );
   for (const [name, { declared }] of Object.entries(budgets)) {
-    const isOwn = name.startsWith(OWN) && tools[name.slice(OWN.length)] !== undefined;
-    if (declared !== undefined && declared !== false && !isOwn) put(`b:${name}`, { l: declared });
+    const isOwn = tools[ownerOf(name) ?? ""] !== undefined;
+    if (declared !== undefined && declared !== false && !isOwn)
+      put(`b:${name}`, { l: declared }, facts?.budgets[name]);
   }
   fields["versions"] = JSON.stringify([...versions]);
   const hash = contentHash(canonicalJson(fields));

@@ -5,10 +5,10 @@ import {
   readJson,
   type Json,
 } from "../../config/index.ts";
+import { ownBudget } from "./budget-names.ts";
 import type { DeclaredBudget, DeclaredTool } from "./declaration.ts";
-import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
+import { listed, MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
 import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./scripts/constants.ts";
-import { listed } from "./tables.ts";
 
 /** What the living declare, as the script answers it: {@link Declarations} of a deployment. */
 export interface DeclarationTexts {
@@ -181,13 +181,13 @@ function toolWords(tool: string, { l, o, c }: Omit<DeclaredTool, "v">): Values {
     concurrency: own.slots ?? null,
     maxConcurrency: own.maxSlots ?? null,
     rate: windowsOf(own.rates),
-    cost: takes.find(([name]) => name === `tool:${tool}`)?.[2] ?? null,
+    cost: takes.find(([name]) => name === ownBudget(tool))?.[2] ?? null,
     resources: Object.fromEntries(
       Object.entries(needs).map(([name, units]) => [name, units / MACHINE_UNITS]),
     ),
     budgets: Object.fromEntries(
       takes
-        .filter(([name]) => name !== `tool:${tool}`)
+        .filter(([name]) => name !== ownBudget(tool))
         .map(([name, slots, cost]) => [name, { slots, cost }]),
     ),
     perKey:

@@ -1,10 +1,74 @@
-import type { ToolLimits } from "./limits.ts";
-import type { Reason } from "./reasons.ts";
+import type { BudgetTake } from "../definition.ts";
+import { listed } from "./limits.ts";
+import { decodeService, type Service } from "./snapshot.ts";
 
-/** What a call takes: millionths of a machine, and of budgets. Lua writes an empty list as an empty object. */
+/** What keeps a call from starting on a machine, as the deciding script says it. */
+export type Reason =
+  /** The deployment works at a level at which tools of this importance rest. */
+  | { readonly kind: "degraded"; readonly level: number }
+  | { readonly kind: "breaker"; readonly state: "open"; readonly untilMs: number }
+  | { readonly kind: "breaker"; readonly state: "half_open"; readonly probes: number }
+  /** The service behind the tool asked to be left alone. */
+  | { readonly kind: "cool_down"; readonly upstream: string; readonly untilMs: number }
+  /** After that it is called more and more often, but not at full rate yet. */
+  | {
+      readonly kind: "ramp";
+      readonly upstream: string;
+      readonly allowed: number;
+      readonly goal: number;
+    }
+  /** As many calls are underway as the service behind the tool was seen to carry. */
+  | { readonly kind: "knee"; readonly limit: number }
+  /** It needs more than there is in all. */
+  | {
+      readonly kind: "exceeds";
+      readonly budget: string;
+      readonly need: number;
+      readonly capacity: number;
+      readonly durationMs?: number;
+    }
+  | {
+      readonly kind: "slots";
+      readonly budget: string;
+      readonly need: number;
+      readonly free: number;
+      readonly capacity: number;
+    }
+  | {
+      readonly kind: "rate";
+      readonly budget: string;
+      readonly capacity: number;
+      readonly durationMs: number;
+      readonly untilMs: number;
+    }
+  /** Another tool has a better claim to a budget that both use. */
+  | { readonly kind: "behind"; readonly budget: string; readonly tool: string }
+  /** Shares of the machine, in millionths. */
+  | {
+      readonly kind: "resource";
+      readonly resource: string;
+      readonly machine: string;
+      readonly need?: number;
+      readonly free?: number;
+    }
+  /** The machine is kept for a big job that has waited long. */
+  | {
+      readonly kind: "drain";
+      readonly resource: string;
+      readonly machine: string;
+      readonly tool: string;
+    };
+
+/** What a label of blocked time says: the kind of the reason, and the budget, resource or upstream that it names. */
+export function partsOfLabel(label: string): { readonly kind: string; readonly of: string } {
+  const at = label.indexOf(":");
+  return at < 0 ? { kind: label, of: "" } : { kind: label.slice(0, at), of: label.slice(at + 1) };
+}
+
+/** What a call takes: millionths of a machine, and of budgets. */
 export interface Taken {
-  readonly n: Readonly<Record<string, number>>;
-  readonly b: ToolLimits["budgets"] | Readonly<Record<string, never>>;
+  readonly needs: Readonly<Record<string, number>>;
+  readonly budgets: readonly BudgetTake[];
 }
 
 /** A place in the fair order: fewer calls of its tenant before it, then the smaller order, then who was added earlier. */
@@ -32,8 +96,8 @@ export interface Explained {
   /** It will not call its tool. */
   readonly free?: boolean;
   readonly take?: Taken;
-  /** `<mean ms> <calls>`. */
-  readonly service?: string | false;
+  /** Null: too few of its calls have ended. */
+  readonly service: Service | null;
   readonly machines: Readonly<Record<string, readonly Reason[]>>;
   /** Its place in the fair order behind those of its queue before it, at most 50; the last is its own. */
   readonly ranks: readonly Rank[];
@@ -50,4 +114,54 @@ export interface Explained {
     readonly durationMs: number;
     readonly atMs: number;
   }[];
+}
+
+interface StoredTake {
+  readonly n: Taken["needs"];
+  readonly b: readonly BudgetTake[] | Readonly<Record<string, never>>;
+}
+
+/** A {@link Reason} with the line of the gate in which it is waited for. */
+type StoredReason = Reason & { readonly line?: string };
+
+/** {@link Explained} as the script answers it. */
+export interface ExplainedAnswer extends Omit<
+  Explained,
+  "take" | "service" | "machines" | "others"
+> {
+  readonly take?: StoredTake;
+  readonly service?: string | false;
+  readonly machines: Readonly<Record<string, readonly StoredReason[]>>;
+  readonly others: readonly {
+    readonly tool: string;
+    readonly take: StoredTake;
+    readonly ranks: readonly Rank[];
+  }[];
+}
+
+function withoutLine({ line: _, ...reason }: StoredReason): Reason {
+  return reason;
+}
+
+const takeOf = ({ n, b }: StoredTake): Taken => ({ needs: n, budgets: listed(b) });
+
+export function decodeExplained({ take, ...answer }: ExplainedAnswer): Explained {
+  return {
+    ...answer,
+    ...(take === undefined ? {} : { take: takeOf(take) }),
+    service: decodeService(answer.service),
+    machines: Object.fromEntries(
+      Object.entries(answer.machines).map(([name, reasons]) => [
+        name,
+        listed(reasons).map(withoutLine),
+      ]),
+    ),
+    ranks: listed(answer.ranks),
+    others: listed(answer.others).map((other) => ({
+      ...other,
+      take: takeOf(other.take),
+      ranks: listed(other.ranks),
+    })),
+    rates: listed(answer.rates),
+  };
 }

@@ -7,7 +7,7 @@ import type { Keys } from "../names.ts";
 import type { GateChanges } from "./changes.ts";
 import type { EncodedDeclaration } from "./declaration.ts";
 import { declarationsOf, type Declarations, type DeclarationTexts } from "./disagreements.ts";
-import type { Explained } from "./explained.ts";
+import { decodeExplained, type Explained, type ExplainedAnswer } from "./explained.ts";
 import {
   healthOf,
   levelOf,
@@ -18,10 +18,21 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import { observedOf, type Busy, type Observed, type ObservedTexts, type Seen } from "./observed.ts";
+import { listed } from "./limits.ts";
+import { encodeMachine } from "./machines.ts";
+import {
+  observedOf,
+  seenOf,
+  type Busy,
+  type Observed,
+  type ObservedTexts,
+  type Seen,
+  type SeenTexts,
+} from "./observed.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
+import { GateReader } from "./reader.ts";
 import { GATE_SCRIPT } from "./scripts/operations.ts";
-import { listed, type Shown } from "./tables.ts";
+import { decodeSnapshot, type GateSnapshot, type SnapshotTexts } from "./snapshot.ts";
 
 type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
 type AcquireAnswer =
@@ -52,11 +63,12 @@ interface Commands {
 }
 
 /** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
-export class Gate {
+export class Gate extends GateReader {
   readonly #gather: Gather<Operation, unknown>;
 
   /** `now`: the clock of tests; by default Redis' own. */
   constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
+    super(redis, keys);
     redis.defineCommand("tuttiGate", { lua: GATE_SCRIPT, numberOfKeys: 1 });
     const commands = redis as unknown as Commands;
     this.#gather = new Gather(MAX_OPERATIONS, async (operations) =>
@@ -196,8 +208,9 @@ export class Gate {
   }
 
   /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */
-  async configure(changes: GateChanges): Promise<void> {
-    await this.#do("configure", changes);
+  async configure({ machines, ...changes }: GateChanges): Promise<void> {
+    const fields = Object.entries(machines ?? {}).map(([name, one]) => [name, encodeMachine(one)]);
+    await this.#do("configure", { ...changes, machines: Object.fromEntries(fields) });
   }
 
   /** Marks jobs that will not call their tool: they wait for nothing and count nowhere. */
@@ -219,18 +232,7 @@ export class Gate {
 
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
   async explain(tool: string, job = ""): Promise<Explained> {
-    const answer = await this.#do<Explained>("explain", tool, job);
-    const machines = Object.entries(answer.machines).map(([name, reasons]) => [
-      name,
-      listed(reasons),
-    ]);
-    return {
-      ...answer,
-      machines: Object.fromEntries(machines) as Explained["machines"],
-      ranks: listed(answer.ranks),
-      others: listed(answer.others).map((other) => ({ ...other, ranks: listed(other.ranks) })),
-      rates: listed(answer.rates),
-    };
+    return decodeExplained(await this.#do<ExplainedAnswer>("explain", tool, job));
   }
 
   /** What has happened since the last call of this; from the first call on it is kept. */
@@ -244,8 +246,8 @@ export class Gate {
   }
 
   /** Queues and machines at this moment. */
-  sample(): Promise<Seen> {
-    return this.#do("sample");
+  async sample(): Promise<Seen> {
+    return seenOf(await this.#do<SeenTexts>("sample"));
   }
 
   /** The level, and its last changes. */
@@ -268,8 +270,9 @@ export class Gate {
     return healthOf(await this.#do<HealthTexts>("health"));
   }
 
-  show(): Promise<Shown> {
-    return this.#do("show");
+  /** All it knows at this moment. */
+  async show(): Promise<GateSnapshot> {
+    return decodeSnapshot(await this.#do<SnapshotTexts>("show"));
   }
 
   async #do<T>(...operation: Operation): Promise<T> {

@@ -1,22 +1,17 @@
 import {
   amountsOf,
   IMPORTANCES,
+  readJson,
   windowsOf,
   type Amounts,
   type BudgetSpec,
   type ToolSpec,
 } from "../../config/index.ts";
 import type { BudgetTake, StepLimits } from "../definition.ts";
-import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "./scripts/constants.ts";
+import { ownBudget } from "./budget-names.ts";
 
 /** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;
-
-/** What calls may hold of a resource of a machine beside its neighbors, as the gate reckons. In the unit of both. */
-export function roomBeside(resource: string, capacity: number, background: number): number {
-  const share = resource === "memory" ? MEMORY_FLOOR_SHARE : FLOOR_SHARE;
-  return Math.max(capacity - background, capacity * share);
-}
 
 /** What a call of a tool takes, as the gate reads it. */
 export interface ToolLimits {
@@ -51,6 +46,29 @@ export interface BudgetLimits {
   readonly rates?: readonly (readonly [max: number, durationMs: number])[];
 }
 
+/** Lua cannot tell an empty list from an empty object. */
+export function listed<T>(
+  value: readonly T[] | Readonly<Record<string, T>> | undefined,
+): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [];
+}
+
+const withLists = <T extends BudgetLimits>(limits: T): T =>
+  limits.rates === undefined ? limits : { ...limits, rates: listed(limits.rates) };
+
+/** Limits of a budget as they stand in Redis. */
+export const decodeBudget = (text: string): BudgetLimits => withLists(readJson<BudgetLimits>(text));
+
+/** Limits of a tool as they stand in Redis, or what one layer says of them. */
+export function decodeTool(text: string): Partial<GatedLimits> {
+  const { budgets, perKey, ...limits } = readJson<Partial<GatedLimits>>(text);
+  return {
+    ...limits,
+    ...(budgets === undefined ? {} : { budgets: listed(budgets) }),
+    ...(perKey === undefined ? {} : { perKey: withLists(perKey) }),
+  };
+}
+
 /**
  * A share of one machine in millionths, rounded up, so that what is believed to be in use is never less
  * than what was declared. But as many calls must fit as floor(1 / share) says: three of a third, although
@@ -65,6 +83,13 @@ export function shareUnits(share: number): number {
   return Math.max(1, Math.min(up, Math.floor(MACHINE_UNITS / Math.max(1, fit))));
 }
 
+/** Millionths of a machine as shares of it, by resource. */
+export function sharesOf(units: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(units).map(([resource, amount]) => [resource, amount / MACHINE_UNITS]),
+  );
+}
+
 /** Compiles what a catalogue says of a budget. */
 export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
   return {
@@ -76,8 +101,8 @@ export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
 }
 
 /**
- * Compiles what a catalogue says of a tool. `own` is the tool's private budget, named `tool:<id>`, when it
- * has a concurrency or a rate; no budget of a catalogue can have that name.
+ * Compiles what a catalogue says of a tool. `own` is the tool's private budget, when it
+ * has a concurrency or a rate.
  */
 export function compileLimits(spec: ToolSpec): {
   readonly limits: ToolLimits;
@@ -89,19 +114,19 @@ export function compileLimits(spec: ToolSpec): {
     take(name, amountsOf(use)),
   );
   const limits = {
-    needs: needsOf(spec.resources),
+    needs: unitsOf(spec.resources),
     upstream: spec.upstream ?? spec.id,
     importance: importanceUnits(spec.importance),
-    ...(perKey === undefined ? {} : { perKey: { ...ownBudget(perKey), cost } }),
+    ...(perKey === undefined ? {} : { perKey: { ...privateBudget(perKey), cost } }),
     ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
   const maxSlots = spec.limits.maxConcurrency ?? boundOf(spec, limits.needs);
   const own = {
-    ...ownBudget(spec.limits),
+    ...privateBudget(spec.limits),
     ...(concurrency === undefined || maxSlots === undefined ? {} : { maxSlots }),
   };
-  const first = take(`tool:${spec.id}`, { slots: 1, cost });
+  const first = take(ownBudget(spec.id), { slots: 1, cost });
   return { limits: { ...limits, budgets: [first, ...budgets] }, own };
 }
 
@@ -115,7 +140,7 @@ function boundOf(spec: ToolSpec, needs: ToolLimits["needs"]): "fit" | undefined 
 }
 
 /** The private budget of whoever has a concurrency, a rate or both. */
-function ownBudget({
+function privateBudget({
   concurrency,
   rate,
 }: Pick<ToolSpec["limits"], "concurrency" | "rate">): BudgetLimits {
@@ -166,7 +191,8 @@ export function limitsOfStep(tool: ToolLimits, step: StepLimits | undefined): To
   };
 }
 
-function needsOf(resources: Readonly<Record<string, number>>): Record<string, number> {
+/** Shares of a machine in millionths, by resource; those of which nothing is needed are left out. */
+export function unitsOf(resources: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(resources)
       .map(([name, share]) => [name, shareUnits(share)] as const)

@@ -1,4 +1,6 @@
 import { readJson } from "../../config/index.ts";
+import { decodeMachine, type MachineState } from "./machines.ts";
+import { mapOf } from "./snapshot.ts";
 
 /** A machine's word about itself that is older says nothing about how it is. Milliseconds. */
 export const USAGE_STALE_MS = 15_000;
@@ -10,8 +12,8 @@ export interface UsageWord {
   readonly pressure: Readonly<Record<string, number | null>>;
   /** Time that it is a mean of. */
   readonly windowMs: number;
-  /** Mean number of running calls in the very same time, by tool. */
-  readonly running: Readonly<Record<string, number>>;
+  /** Mean number of running calls in the very same time, by tool. A worker of an older version does not say it. */
+  readonly running?: Readonly<Record<string, number>>;
   /** Redis' clock. Milliseconds. */
   readonly atMs: number;
 }
@@ -38,8 +40,8 @@ export function runningBetween(before: Busy, after: Busy): Record<string, number
 /** What has happened at the gate for some time. */
 export interface Observed {
   readonly now: number;
-  /** What machines said of themselves: JSON by machine. */
-  readonly usage: Readonly<Record<string, string>>;
+  /** What machines said of themselves. */
+  readonly usage: ReadonlyMap<string, UsageWord>;
   readonly calls: readonly {
     readonly tool: string;
     readonly ms: number;
@@ -67,14 +69,16 @@ type CallSample = [
   own: number,
 ];
 /** {@link Observed} as the script answers it. */
-export type ObservedTexts = Omit<Observed, "calls" | "running"> & {
+export type ObservedTexts = Pick<Observed, "now"> & {
+  readonly usage: Readonly<Record<string, string>>;
   readonly calls: readonly string[];
   readonly running: Readonly<Record<string, string>>;
 };
 
-export function observedOf({ calls, running, ...seen }: ObservedTexts): Observed {
+export function observedOf({ now, usage, calls, running }: ObservedTexts): Observed {
   return {
-    ...seen,
+    now,
+    usage: mapOf(usage, readJson<UsageWord>),
     running: Object.fromEntries(Object.entries(running).map(([tool, n]) => [tool, Number(n)])),
     calls: Object.values(calls).map((text) => {
       const [tool, ms, concurrency, bound, end, atMs, own] = readJson<CallSample>(text);
@@ -84,18 +88,40 @@ export function observedOf({ calls, running, ...seen }: ObservedTexts): Observed
   };
 }
 
-/** What the gate's script sees of queues and machines at one moment. */
+/** Queues and machines at one moment. */
 export interface Seen {
   readonly now: number;
   readonly level: number;
   /** Waiting, active and delayed jobs by tool; tools without any are left out. */
   readonly queues: Readonly<Record<string, readonly [number, number, number]>>;
-  /** Time that was blocked since ever, by `<tool>\n<label>`. Milliseconds. */
-  readonly blocked: Readonly<Record<string, number>>;
-  /** The gate's fields of machines: `u:` used, `b:` background; millionths. */
-  readonly machines: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** What machines said of themselves: JSON. */
-  readonly usage: Readonly<Record<string, string>>;
+  /** Time that was blocked since ever. Milliseconds. */
+  readonly blocked: readonly {
+    readonly tool: string;
+    readonly label: string;
+    readonly ms: number;
+  }[];
+  readonly machines: ReadonlyMap<string, Pick<MachineState, "used" | "background">>;
+  /** What machines said of themselves. */
+  readonly usage: ReadonlyMap<string, UsageWord>;
   /** Runs that were admitted since it was called last, by the hash of their definition. */
   readonly admitted: Readonly<Record<string, number>>;
+}
+
+/** {@link Seen} as the script answers it. */
+export type SeenTexts = Omit<Seen, "blocked" | "machines" | "usage"> & {
+  readonly blocked: Readonly<Record<string, number>>;
+  readonly machines: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly usage: Readonly<Record<string, string>>;
+};
+
+export function seenOf({ blocked, machines, usage, ...seen }: SeenTexts): Seen {
+  return {
+    ...seen,
+    blocked: Object.entries(blocked).map(([field, ms]) => {
+      const [tool = "", label = ""] = field.split("\n");
+      return { tool, label, ms };
+    }),
+    machines: mapOf(machines, decodeMachine),
+    usage: mapOf(usage, readJson<UsageWord>),
+  };
 }

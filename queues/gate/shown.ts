@@ -1,10 +1,11 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
 import { isLane, toolOfQueue, type Keys } from "../names.ts";
 import { EVENTS_KEPT } from "../tools/lanes.ts";
 import type { ToolQueues } from "../tools/tool-queues.ts";
-import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
+import { ownBudget } from "./budget-names.ts";
+import { decodeBudget, decodeTool, type BudgetLimits, type GatedLimits } from "./limits.ts";
+import { fitting, wholeMachine } from "./machines.ts";
 
 /** The limits of a queue that Bull Board shows, and that workers without a gate go by. */
 export interface ShownLimits {
@@ -22,11 +23,7 @@ export function shownLimits(
   own: BudgetLimits | undefined,
   machines: number,
 ): ShownLimits {
-  const largest = Math.max(0, ...Object.values(needs));
-  const fit =
-    largest > 0
-      ? Math.max(1, Math.floor(MACHINE_UNITS / largest)) * Math.max(1, machines)
-      : Number.POSITIVE_INFINITY;
+  const fit = Math.max(1, fitting(needs, wholeMachine)) * Math.max(1, machines);
   const concurrency = Math.min(fit, own?.slots ?? Number.POSITIVE_INFINITY);
   const tightest = (own?.rates ?? []).toSorted((a, b) => a[0] / a[1] - b[0] / b[1])[0];
   return {
@@ -55,7 +52,7 @@ export async function showLimits(
   const tools = names.map(toolOfQueue);
   const [limits, budgets, machines] = await Promise.all([
     redis.hmget(`${keys.gate}.tools`, ...tools),
-    redis.hmget(`${keys.gate}.budgets`, ...tools.map((tool) => `tool:${tool}`)),
+    redis.hmget(`${keys.gate}.budgets`, ...tools.map(ownBudget)),
     redis.scard(`${keys.gate}.machines`),
   ]);
   await Promise.all(
@@ -63,18 +60,9 @@ export async function showLimits(
       const queue = queues.get(name);
       // Gated workers read the queue's settings beside those that are shown.
       await redis.hsetnx(queue.toKey("meta:gated"), "opts.maxLenEvents", EVENTS_KEPT);
-      const {
-        needs = {},
-        budgets: used = [],
-        perKey,
-      } = readJson<Partial<GatedLimits>>(limits[index] ?? "{}");
-      const text = Object.values(used).some(([budget]) => budget === `tool:${tools[index]}`)
-        ? budgets[index]
-        : null;
-      const own = both(
-        text ? readJson<BudgetLimits>(text) : undefined,
-        isLane(name) ? perKey : undefined,
-      );
+      const { needs = {}, budgets: used = [], perKey } = decodeTool(limits[index] ?? "{}");
+      const text = used.some(([budget]) => budget === ownBudget(tools[index]!)) && budgets[index];
+      const own = both(text ? decodeBudget(text) : undefined, isLane(name) ? perKey : undefined);
       const { concurrency, rate } = shownLimits({ needs }, own, machines);
       await (concurrency === undefined
         ? queue.removeGlobalConcurrency()

@@ -1,5 +1,5 @@
-import { readJson } from "../../config/index.ts";
-import { MACHINE_UNITS } from "../gate/limits.ts";
+import { sharesOf } from "../gate/limits.ts";
+import type { MachineState } from "../gate/machines.ts";
 import { USAGE_STALE_MS, type UsageWord, type Seen } from "../gate/observed.ts";
 import type { WorkerInfo } from "../presence.ts";
 import { Durations } from "./durations.ts";
@@ -46,8 +46,8 @@ export function composeSample(
         },
       ] as const,
   );
-  const machines = Object.entries(seen.machines).map(
-    ([name, fields]) => [name, machineSample(fields, seen.usage[name], seen.now)] as const,
+  const machines = [...seen.machines].map(
+    ([name, machine]) => [name, machineSample(machine, seen.usage.get(name), seen.now)] as const,
   );
   return {
     atMs: seen.now,
@@ -74,7 +74,7 @@ export function remember(
   return {
     atMs: now,
     waiting: Object.fromEntries(waiting),
-    blocked,
+    blocked: Object.fromEntries(blocked.map((one) => [counterOf(one), one.ms])),
     ...(Object.keys(unseen).length === 0 ? {} : { unseen }),
   };
 }
@@ -106,17 +106,20 @@ function servingOf(
   return serving;
 }
 
+/** How the time that a tool was blocked for is remembered. */
+const counterOf = ({ tool, label }: Seen["blocked"][number]): string => `${tool}\n${label}`;
+
 /** By tool and label, what was added. Counters that were lost begin anew. */
 function blockedSince(
-  before: Readonly<Record<string, number>>,
-  now: Readonly<Record<string, number>>,
+  before: Remembered["blocked"],
+  now: Seen["blocked"],
 ): ReadonlyMap<string, Record<string, number>> {
   const found = new Map<string, Record<string, number>>();
-  for (const [field, ms] of Object.entries(now)) {
-    const was = before[field] ?? 0;
+  for (const one of now) {
+    const { tool, label, ms } = one;
+    const was = before[counterOf(one)] ?? 0;
     const more = ms >= was ? ms - was : ms;
     if (more <= 0) continue;
-    const [tool = "", label = ""] = field.split("\n");
     const labels = found.get(tool) ?? {};
     labels[label] = more;
     found.set(tool, labels);
@@ -167,22 +170,15 @@ function placesOf(told: Told): Record<string, PlaceSample> {
 }
 
 function machineSample(
-  fields: Readonly<Record<string, number>>,
-  word: string | undefined,
+  { used, background }: Pick<MachineState, "used" | "background">,
+  told: UsageWord | undefined,
   now: number,
 ): MachineSample {
-  const shares = (mark: string): Record<string, number> =>
-    Object.fromEntries(
-      Object.entries(fields)
-        .filter(([field]) => field.startsWith(mark))
-        .map(([field, units]) => [field.slice(mark.length), units / MACHINE_UNITS]),
-    );
-  const told = word === undefined ? undefined : readJson<UsageWord>(word);
   // Who said it may be gone: what is old says nothing about now.
   const said = told === undefined || now - told.atMs > USAGE_STALE_MS ? undefined : told;
   return {
-    believed: shares("u:"),
-    background: shares("b:"),
+    believed: sharesOf(used),
+    background: sharesOf(background),
     usage: said?.usage ?? {},
     pressure: said?.pressure ?? {},
   };

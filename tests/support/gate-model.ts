@@ -126,17 +126,9 @@ export class GateModel {
     for (const process of this.#processes) await this.gate.leave(process);
     this.#now += 61_000;
     const { permits, used, running, claims } = await this.gate.show();
-    const windows = Object.entries(used).filter(([name]) => !name.includes("\n"));
-    const left = {
-      permits,
-      slots: windows,
-      running,
-      claims: Object.values(claims).filter((one) => Object.keys(one).length > 0),
-    };
-    if (
-      JSON.stringify(left) !== JSON.stringify({ permits: {}, slots: [], running: {}, claims: [] })
-    )
-      throw new Error(`left behind: ${JSON.stringify(left)}`);
+    const slots = [...used].filter(([, use]) => use.slots > 0);
+    const left = [...permits, ...slots, ...running, ...claims];
+    if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
   }
 
   #randomLimits(index: number): ToolLimits {
@@ -323,7 +315,7 @@ export class GateModel {
       const machine = ["a", "b", "c"][Math.floor(this.#random() * 3)]!;
       const capacity = 500_000 + Math.floor(this.#random() * 500_000);
       this.#capacity.set(machine, capacity);
-      await this.gate.configure({ machines: { [machine]: { "c:*": capacity } } });
+      await this.gate.configure({ machines: { [machine]: { capacity: { "*": capacity } } } });
     } else {
       const slots = 2 + Math.floor(this.#random() * 4);
       this.#budgets["gpu"] = { slots };
@@ -350,44 +342,32 @@ export class GateModel {
     const add = (name: string, amount: number): void => {
       sums.set(name, (sums.get(name) ?? 0) + amount);
     };
-    for (const text of Object.values(shown.permits)) {
-      const permit = JSON.parse(text) as {
-        m: string;
-        n: Record<string, number>;
-        b: [string, number, number][];
-      };
-      add(`${permit.m} n`, 1);
-      for (const [resource, amount] of Object.entries(permit.n))
-        add(`${permit.m} u:${resource}`, amount);
-      for (const [budget, slots] of Object.values(permit.b)) add(budget, slots);
+    const check = (name: string, value: number): void => {
+      if ((sums.get(name) ?? 0) !== value)
+        throw new Error(`${name} says ${value}, its permits ${sums.get(name)}`);
+    };
+    for (const { machine, needs, budgets } of shown.permits) {
+      add(`calls of ${machine}`, 1);
+      for (const [resource, amount] of Object.entries(needs))
+        add(`${resource} of ${machine}`, amount);
+      for (const [budget, slots] of budgets) add(budget, slots);
     }
-    for (const [machine, fields] of Object.entries(shown.machines)) {
-      for (const [field, value] of Object.entries(fields)) {
-        if (!/^(n|u:.*)$/.test(field)) continue;
-        if ((sums.get(`${machine} ${field}`) ?? 0) !== Number(value))
-          throw new Error(
-            `${machine} ${field} says ${value}, its permits ${sums.get(`${machine} ${field}`)}`,
-          );
-      }
+    for (const [machine, { calls, used }] of shown.machines) {
+      check(`calls of ${machine}`, calls);
+      for (const [resource, units] of Object.entries(used))
+        check(`${resource} of ${machine}`, units);
     }
-    for (const [field, value] of Object.entries(shown.used))
-      if (!field.includes("\n") && (sums.get(field) ?? 0) !== Number(value))
-        throw new Error(`${field} says ${value}, its permits ${sums.get(field)}`);
-    for (const [machine, claims] of Object.entries(shown.claims)) {
-      for (const [tool, text] of Object.entries(claims)) {
-        const offers = Object.values(shown.permits).filter(
-          (one) => one.includes(`"t":"${tool}"`) && one.includes('"o":1'),
-        );
-        if (offers.length > 0) continue;
-        const { a, k, u = 0 } = JSON.parse(text) as { a: number; k: string; u?: number };
-        // Who waits for a time knows it, and asks again by itself; here it does so within a second.
-        if (u > 0 && u <= this.#now && this.#now - u < 1_000) continue;
-        // A machine is kept for so long and no longer: who waits for the time asks again by itself.
-        if (k.startsWith("drain") && this.#now - a < 1_000) continue;
-        const explained = await this.gate.explain(tool);
-        if (explained.waiting > 0 && Object.keys(explained.machines[machine] ?? {}).length === 0)
-          throw new Error(`${tool} waits on ${machine} without a reason: ${text}`);
-      }
+    for (const [budget, { slots }] of shown.used) check(budget, slots);
+    for (const claim of shown.claims) {
+      const { tool, machine, label, labelSinceMs, untilMs } = claim;
+      if (shown.permits.some((one) => one.tool === tool && one.isOffered)) continue;
+      // Who waits for a time knows it, and asks again by itself; here it does so within a second.
+      if (untilMs > 0 && untilMs <= this.#now && this.#now - untilMs < 1_000) continue;
+      // A machine is kept for so long and no longer: who waits for the time asks again by itself.
+      if (label?.startsWith("drain") === true && this.#now - labelSinceMs! < 1_000) continue;
+      const explained = await this.gate.explain(tool);
+      if (explained.waiting > 0 && explained.machines[machine]?.length === 0)
+        throw new Error(`${tool} waits on ${machine} without a reason: ${JSON.stringify(claim)}`);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { LEARN_INTERVAL_MS, Learner } from "../../processors/index.ts";
-import { Gate, Keys, MACHINE_UNITS, type GatedLimits } from "../../queues/index.ts";
+import { Gate, Keys, MACHINE_UNITS, ownBudget, type GatedLimits } from "../../queues/index.ts";
 import { type Caller } from "../../queues/worker.ts";
 import { takes } from "./gated.ts";
 
@@ -48,9 +48,10 @@ export class KneeWorld {
   async start(declared?: number): Promise<void> {
     for (const caller of this.#callers)
       await this.#gate.register(caller, 1e12, { "*": MACHINE_UNITS });
-    const budgets = declared === undefined ? {} : { "tool:ask": { declared: { slots: declared } } };
+    const budgets =
+      declared === undefined ? {} : { [ownBudget("ask")]: { declared: { slots: declared } } };
     const take =
-      declared === undefined ? takes({}) : { ...takes({}), budgets: [["tool:ask", 1, 1]] };
+      declared === undefined ? takes({}) : { ...takes({}), budgets: [[ownBudget("ask"), 1, 1]] };
     await this.#gate.configure({
       tools: { ask: { declared: { ...take, external: true, cap: 4 } as GatedLimits } },
       budgets,
@@ -82,9 +83,7 @@ export class KneeWorld {
 
   /** The cap that the gate goes by; null: none. */
   async cap(): Promise<number | null> {
-    const { tools } = await this.#gate.show();
-    const { cap = false } = JSON.parse(tools["ask"]!) as { cap?: number | false };
-    return cap === false ? null : cap;
+    return (await this.#gate.show()).tools.get("ask")?.limits.cap || null;
   }
 
   /** Calls underway. */

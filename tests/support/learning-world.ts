@@ -91,25 +91,18 @@ export class LearningWorld {
   /** What the gate believes of service times. Milliseconds by tool. */
   async serviceMs(): Promise<number[]> {
     const { tools } = await this.#gate.show();
-    return Object.values(tools).map(
-      (text) => (JSON.parse(text) as { serviceMs: number }).serviceMs,
-    );
+    return [...tools.values()].map(({ limits }) => limits.serviceMs!);
   }
 
   /** What the gate takes for use by others of the first machine. */
   async background(): Promise<number> {
     const { machines } = await this.#gate.show();
-    return Number(machines["m0"]?.["b:cpu"] ?? 0) / MACHINE_UNITS;
+    return (machines.get("m0")?.background["cpu"] ?? 0) / MACHINE_UNITS;
   }
 
   async #believed(field: "needs"): Promise<Map<string, Record<string, number>>> {
     const { tools } = await this.#gate.show();
-    return new Map(
-      Object.entries(tools).map(([id, text]) => [
-        id,
-        (JSON.parse(text) as Record<"needs", Record<string, number>>)[field],
-      ]),
-    );
+    return new Map([...tools].map(([id, { limits }]) => [id, limits[field]]));
   }
 
   async #step(): Promise<void> {

@@ -44,8 +44,8 @@ export class GateDoor {
 
   async #view(): Promise<GateView> {
     const { gate } = this.#parts;
-    const [shown, declarations] = await Promise.all([gate.show(), gate.declarations()]);
-    return viewGate(shown, declarations);
+    const [snapshot, declarations] = await Promise.all([gate.show(), gate.declarations()]);
+    return viewGate(snapshot, declarations);
   }
 
   /**
@@ -61,13 +61,13 @@ export class GateDoor {
 
   async #set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
     const { gate, registry } = this.#parts;
-    const shown = await gate.show();
+    const snapshot = await gate.show();
     if ("budget" in setting) {
       const { budget, ...change } = setting;
-      return this.#change(compileBudgetChange(shown, registry, budget, change), { budget });
+      return this.#change(compileBudgetChange(snapshot, registry, budget, change), { budget });
     }
     const { tool, ...change } = setting;
-    return this.#change(compileToolChange(shown, registry, tool, change), { tool });
+    return this.#change(compileToolChange(snapshot, registry, tool, change), { tool });
   }
 
   /**
@@ -105,7 +105,7 @@ export class GateDoor {
     forMs,
   }: z.output<typeof levelChange>): Promise<LevelView> {
     const { gate } = this.#parts;
-    const untilMs = forMs === undefined ? undefined : (await gate.show()).now + forMs;
+    const untilMs = forMs === undefined ? undefined : (await gate.show()).nowMs + forMs;
     await gate.configure({
       level: level === "auto" ? level : LEVELS.indexOf(level),
       levelBy: {

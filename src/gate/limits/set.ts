@@ -1,7 +1,6 @@
 import {
   issuesOf,
   nearest,
-  readJson,
   TuttiError,
   ValidationError,
   type Issue,
@@ -9,14 +8,15 @@ import {
 } from "../../../config/index.ts";
 import {
   importanceUnits,
-  listed,
+  isPrivate,
   type BudgetTake,
-  type Shown,
+  type GateSnapshot,
   type ToolLimits,
 } from "../../../queues/client.ts";
 import {
   compileBudget,
   compileLimits,
+  ownBudget,
   shareUnits,
   type BudgetLimits,
   type GateChanges,
@@ -39,8 +39,6 @@ interface ToolLayers {
   readonly isNew: boolean;
 }
 
-const ownOf = (tool: string): string => `tool:${tool}`;
-
 const refuse = (message: string, ...path: (string | number)[]): Issue => ({
   code: "request_invalid",
   message,
@@ -53,16 +51,16 @@ const refuse = (message: string, ...path: (string | number)[]): Issue => ({
  * @throws TuttiError `tool_not_found`. ValidationError `request_invalid` with every problem.
  */
 export function compileToolChange(
-  shown: Shown,
+  gate: GateSnapshot,
   registry: ToolRegistry,
   tool: string,
   asked: ToolChange,
 ): GateChanges {
-  const layers = toolLayers(shown, registry, tool);
+  const layers = toolLayers(gate, registry, tool);
   const parsed = toolChange.safeParse(asked);
   const problems = parsed.success ? [] : issuesOf(parsed.error, "request_invalid");
   if (layers === null)
-    throw unknownOf("tool", tool, [...registry.ids(), ...known(shown.tools)], problems);
+    throw unknownOf("tool", tool, [...registry.ids(), ...gate.tools.keys()], problems);
   if (!parsed.success) throw new ValidationError(problems);
   const { concurrency, rates, cost, resources, importance } = parsed.data;
   const { declared, set, declaredOwn, setOwn } = layers;
@@ -72,7 +70,7 @@ export function compileToolChange(
   };
   const nextOwn = { ...setOwn, ...ownChange };
   const whole = { ...declaredOwn, ...nextOwn };
-  const before = listed(set.budgets ?? declared.budgets);
+  const before = set.budgets ?? declared.budgets;
   const takes = takesAfter(tool, before, whole, cost);
   const more = costProblems(tool, takes, whole, cost);
   if (more.length > 0) throw new ValidationError(more);
@@ -84,7 +82,7 @@ export function compileToolChange(
     ...(needs === undefined ? {} : { needs }),
     ...(importance === undefined ? {} : { importance: importanceUnits(importance) }),
   };
-  const ownName = ownOf(tool);
+  const ownName = ownBudget(tool);
   return {
     tools: {
       [tool]: {
@@ -107,24 +105,24 @@ export function compileToolChange(
  * @throws TuttiError `budget_not_found`. ValidationError `request_invalid` with every problem.
  */
 export function compileBudgetChange(
-  shown: Shown,
+  gate: GateSnapshot,
   registry: ToolRegistry,
   budget: string,
   asked: BudgetChange,
 ): GateChanges {
   const parsed = budgetChange.safeParse(asked);
   const problems = parsed.success ? [] : issuesOf(parsed.error, "request_invalid");
-  checkBudget(shown, registry, budget, problems);
+  checkBudget(gate, registry, budget, problems);
   if (!parsed.success) throw new ValidationError(problems);
   const { slots, rates } = parsed.data;
   const change: BudgetLimits = {
     ...(slots === undefined ? {} : { slots }),
     ...(rates === undefined ? {} : compileBudget({ rates })),
   };
-  const more = [...tooDear(shown, budget, change)];
+  const more = [...tooDear(gate, budget, change)];
   if (more.length > 0) throw new ValidationError(more);
-  const set = budgetLayer(shown, "set", budget) ?? {};
-  const declared = declaredBudget(shown, registry, budget);
+  const set = gate.budgetLayers.get(budget)?.set ?? {};
+  const declared = declaredBudget(gate, registry, budget);
   return { budgets: { [budget]: { ...declared, set: { ...set, ...change } } } };
 }
 
@@ -134,25 +132,24 @@ export function compileBudgetChange(
  * @throws TuttiError `tool_not_found`, `budget_not_found`.
  */
 export function compileReset(
-  shown: Shown,
+  gate: GateSnapshot,
   registry: ToolRegistry,
   target: GateTarget,
 ): GateChanges {
   if ("budget" in target) {
     const { budget } = target;
-    checkBudget(shown, registry, budget, []);
-    return { budgets: { [budget]: { ...declaredBudget(shown, registry, budget), set: false } } };
+    checkBudget(gate, registry, budget, []);
+    return { budgets: { [budget]: { ...declaredBudget(gate, registry, budget), set: false } } };
   }
   const { tool } = target;
-  const layers = toolLayers(shown, registry, tool);
-  if (layers === null)
-    throw unknownOf("tool", tool, [...registry.ids(), ...known(shown.tools)], []);
+  const layers = toolLayers(gate, registry, tool);
+  if (layers === null) throw unknownOf("tool", tool, [...registry.ids(), ...gate.tools.keys()], []);
   const { declared, declaredOwn, isNew } = layers;
   return {
     open: [tool],
     tools: { [tool]: { ...(isNew ? { declared } : {}), set: false } },
     budgets: {
-      [ownOf(tool)]: {
+      [ownBudget(tool)]: {
         ...(isNew && declaredOwn !== undefined ? { declared: declaredOwn } : {}),
         set: false,
       },
@@ -162,58 +159,36 @@ export function compileReset(
 
 /** @throws TuttiError `budget_not_found`. */
 function checkBudget(
-  shown: Shown,
+  gate: GateSnapshot,
   registry: ToolRegistry,
   budget: string,
   problems: readonly Issue[],
 ): void {
-  const names = [...known(shown.budgets), ...Object.keys(registry.budgets())];
-  const named = names.filter((name) => !name.includes(":"));
+  const names = [...gate.budgets.keys(), ...Object.keys(registry.budgets())];
+  const named = names.filter((name) => !isPrivate(name));
   if (!named.includes(budget)) throw unknownOf("budget", budget, named, problems);
 }
 
 /** What the catalogue says, when no worker has told the gate yet. */
 function declaredBudget(
-  shown: Shown,
+  gate: GateSnapshot,
   registry: ToolRegistry,
   budget: string,
 ): { declared?: BudgetLimits } {
   const spec = registry.budget(budget);
-  const isNew = budgetLayer(shown, "declared", budget) === undefined;
+  const isNew = gate.budgetLayers.get(budget)?.declared === undefined;
   return isNew && spec !== undefined ? { declared: compileBudget(spec) } : {};
 }
 
-const known = (table: Readonly<Record<string, string>>): string[] => Object.keys(table);
-
-type LayerName = "declared" | "set";
-
-function toolLayer(shown: Shown, name: LayerName, id: string): Partial<GatedLimits> | undefined {
-  const text = shown.toolLayers[`${name}:${id}`];
-  return text === undefined ? undefined : readJson<Partial<GatedLimits>>(text);
-}
-
-function budgetLayer(shown: Shown, name: LayerName, id: string): BudgetLimits | undefined {
-  const text = shown.budgetLayers[`${name}:${id}`];
-  return text === undefined ? undefined : readJson<BudgetLimits>(text);
-}
-
 /** Null when nobody knows the tool. */
-function toolLayers(shown: Shown, registry: ToolRegistry, tool: string): ToolLayers | null {
-  const own = ownOf(tool);
-  const people = {
-    set: toolLayer(shown, "set", tool) ?? {},
-    setOwn: budgetLayer(shown, "set", own) ?? {},
-  };
-  const {
-    needs,
-    budgets,
-    upstream = tool,
-    importance = 1,
-  } = toolLayer(shown, "declared", tool) ?? {};
+function toolLayers(gate: GateSnapshot, registry: ToolRegistry, tool: string): ToolLayers | null {
+  const ofTool = gate.toolLayers.get(tool);
+  const ofOwn = gate.budgetLayers.get(ownBudget(tool));
+  const people = { set: ofTool?.set ?? {}, setOwn: ofOwn?.set ?? {} };
+  const { needs, budgets, upstream = tool, importance = 1 } = ofTool?.declared ?? {};
   if (needs !== undefined && budgets !== undefined) {
-    const declared = { needs, budgets: listed(budgets), upstream, importance };
-    const declaredOwn = budgetLayer(shown, "declared", own);
-    return { ...people, declared, declaredOwn, isNew: false };
+    const declared = { needs, budgets, upstream, importance };
+    return { ...people, declared, declaredOwn: ofOwn?.declared, isNew: false };
   }
   const entry = registry.get(tool);
   if (entry === undefined) return null;
@@ -228,9 +203,9 @@ function takesAfter(
   own: Own,
   cost: number | undefined,
 ): readonly BudgetTake[] {
-  const name = ownOf(tool);
+  const name = ownBudget(tool);
   const mine = before.find(([budget]) => budget === name);
-  const limited = own.slots !== undefined || listed(own.rates).length > 0;
+  const limited = own.slots !== undefined || (own.rates ?? []).length > 0;
   if (!limited || (mine !== undefined && (cost === undefined || cost === mine[2]))) return before;
   const next: BudgetTake = [name, 1, cost ?? mine?.[2] ?? 1];
   return [next, ...before.filter(([budget]) => budget !== name)];
@@ -243,10 +218,10 @@ function costProblems(
   own: Own,
   cost: number | undefined,
 ): Issue[] {
-  const windows = listed(own.rates);
+  const windows = own.rates ?? [];
   if (cost !== undefined && windows.length === 0)
     return [refuse(`cost means nothing without rates, and ${tool} has none`, "cost")];
-  const units = takes.find(([name]) => name === ownOf(tool))?.[2] ?? 1;
+  const units = takes.find(([name]) => name === ownBudget(tool))?.[2] ?? 1;
   return windows
     .filter(([max]) => units > max)
     .map(([max, durationMs]) =>
@@ -258,16 +233,15 @@ function costProblems(
 }
 
 /** Calls that would take more of a budget than it has in all. */
-function* tooDear(shown: Shown, budget: string, change: BudgetLimits): Generator<Issue> {
-  for (const [tool, text] of Object.entries(shown.tools)) {
-    const takes = listed(readJson<Partial<ToolLimits>>(text).budgets);
-    const [, slots = 0, cost = 0] = takes.find(([name]) => name === budget) ?? [];
+function* tooDear(gate: GateSnapshot, budget: string, change: BudgetLimits): Generator<Issue> {
+  for (const [tool, { limits }] of gate.tools) {
+    const [, slots = 0, cost = 0] = limits.budgets.find(([name]) => name === budget) ?? [];
     if (change.slots !== undefined && slots > change.slots)
       yield refuse(
         `expected slots to be at least ${slots}, which a call of ${tool} takes, got: ${change.slots}`,
         "slots",
       );
-    for (const [index, [max]] of listed(change.rates).entries())
+    for (const [index, [max]] of (change.rates ?? []).entries())
       if (cost > max)
         yield refuse(
           `expected max to be at least ${cost}, which a call of ${tool} costs, got: ${max}`,

@@ -1,17 +1,21 @@
-import { IMPORTANCES, readJson, type RateWindow } from "../../../config/index.ts";
+import { IMPORTANCES, type RateWindow } from "../../../config/index.ts";
 import {
+  layersOf,
   levelOf,
-  listed,
   type CatalogueView,
+  type Claim,
   type Declarations,
   type DisagreementView,
+  type GateSnapshot,
   type Layer,
   type Level,
-  type Shown,
+  type MachineState,
+  type Permit,
+  type Service,
   RAMP_MS,
 } from "../../../queues/client.ts";
-import { MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "../../../queues/index.ts";
-import { permitsOf, serviceOf, shareOf, stepOfJob, type Permit, type Service } from "./permits.ts";
+import { ownBudget, type BudgetLimits, type GatedLimits } from "../../../queues/index.ts";
+import { shareOf, stepOfJob } from "./permits.ts";
 
 /** A resource of a machine. Shares of 1; null: no bound. */
 interface ResourceView {
@@ -134,76 +138,58 @@ export interface GateView {
 
 const LAYERS = ["declared", "learned", "tuned", "set"] as const;
 const iso = (ms: number): string => new Date(ms).toISOString();
-const byName = <T>(table: Readonly<Record<string, T>>): [string, T][] =>
-  Object.entries(table).toSorted(([a], [b]) => (a < b ? -1 : 1));
+const byName = <T>(table: Iterable<readonly [string, T]>): (readonly [string, T])[] =>
+  [...table].toSorted(([a], [b]) => (a < b ? -1 : 1));
+const sharesOf = (units: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(units).map(([name, amount]) => [name, shareOf(amount)]));
 
-/** Makes texts of Redis to what people read. */
-export function viewGate(shown: Shown, declarations: Declarations): GateView {
-  const permits = permitsOf(shown);
+/** Makes what the gate knows to what people read. */
+export function viewGate(gate: GateSnapshot, declarations: Declarations): GateView {
+  const { permits, nowMs } = gate;
   return {
-    now: iso(shown.now),
-    level: levelOf(shown.level),
-    machines: byName(shown.machines).map(([name, fields]) => machineView(shown, name, fields)),
-    processes: byName(shown.processes).map(([process, machine]) => ({
+    now: iso(nowMs),
+    level: levelOf(gate.level),
+    machines: byName(gate.machines).map(([machine, state]) => ({
+      machine,
+      calls: state.calls,
+      resources: resourcesView(state),
+      drainedFor: gate.drains.get(machine)?.tool ?? null,
+    })),
+    processes: byName(gate.processes).map(([process, { machine, leaseUntilMs }]) => ({
       process,
       machine,
-      leaseUntil: iso(Number(shown.leases[process] ?? 0)),
+      leaseUntil: iso(leaseUntilMs),
       permits: permits.filter((permit) => permit.process === process).length,
     })),
     permits: permits.map(permitView),
-    claims: byName(shown.claims).flatMap(([machine, claims]) =>
-      byName(claims).map(([tool, text]) => claimView(machine, tool, text)),
+    claims: byName(gate.claims.map((claim) => [`${claim.machine}\n${claim.tool}`, claim])).map(
+      ([, claim]) => claimView(claim),
     ),
-    tools: byName(shown.tools).map(([tool, text]) => toolView(shown, tool, text)),
-    budgets: byName(shown.budgets).map(([name, text]) => budgetView(shown, name, text)),
-    troubles: byName(shown.troubles).map(([field, text]) => troubleView(shown.now, field, text)),
+    tools: byName(gate.tools).map(([tool, { limits }]) => toolView(gate, tool, limits)),
+    budgets: byName(gate.budgets).map(([name, limits]) => budgetView(gate, name, limits)),
+    troubles: troublesView(gate),
     ...declarations,
   };
 }
 
-function machineView(
-  shown: Shown,
-  machine: string,
-  fields: Readonly<Record<string, string>>,
-): MachineView {
-  const number = (field: string): number | undefined =>
-    fields[field] === undefined ? undefined : Number(fields[field]);
-  const others = number("c:*") ?? MACHINE_UNITS;
-  const names = Object.keys(fields).map((field) => /^[cub]:(?!\*)(.+)$/.exec(field)?.[1]);
-  const resources = [...new Set(names.filter((name) => name !== undefined))].toSorted();
-  const drain = shown.drains[machine];
-  return {
-    machine,
-    calls: number("n") ?? 0,
-    resources: Object.fromEntries(
-      resources.map((name) => {
-        const capacity = number(`c:${name}`) ?? others;
-        return [
-          name,
-          {
-            capacity: others < 0 ? null : shareOf(capacity),
-            used: shareOf(number(`u:${name}`) ?? 0),
-            background: shareOf(number(`b:${name}`) ?? 0),
-          },
-        ];
-      }),
-    ),
-    drainedFor: drain === undefined ? null : readJson<{ tool: string }>(drain).tool,
-  };
+function resourcesView(state: MachineState): MachineView["resources"] {
+  const { capacity, others, used, background } = state;
+  const names = [capacity, used, background].flatMap((units) => Object.keys(units));
+  return Object.fromEntries(
+    [...new Set(names)].toSorted().map((name) => [
+      name,
+      {
+        capacity: others === null ? null : shareOf(capacity[name] ?? others),
+        used: shareOf(used[name] ?? 0),
+        background: shareOf(background[name] ?? 0),
+      },
+    ]),
+  );
 }
 
-function permitView({
-  id,
-  tool,
-  machine,
-  process,
-  needs,
-  budgets,
-  sinceMs,
-  job,
-}: Permit): PermitView {
+function permitView(permit: Permit): PermitView {
+  const { id, tool, machine, process, needs, budgets, sinceMs, job } = permit;
   const step = job === null ? null : stepOfJob(job);
-  const shares = Object.entries(needs).map(([name, units]) => [name, shareOf(units)] as const);
   const slots = budgets.map(([name, count]) => [name, count] as const);
   return {
     id,
@@ -212,106 +198,83 @@ function permitView({
     process,
     runId: step?.runId ?? null,
     step: step?.step ?? null,
-    resources: Object.fromEntries(shares),
+    resources: sharesOf(needs),
     slots: Object.fromEntries(slots.filter(([, count]) => count > 0)),
     since: iso(sinceMs),
   };
 }
 
-interface StoredClaim {
-  readonly p: readonly string[] | Readonly<Record<string, never>>;
-  readonly s: number;
-  readonly k?: string;
-  readonly a?: number;
-}
-
-function claimView(machine: string, tool: string, text: string): ClaimView {
-  const { p, s, k, a } = readJson<StoredClaim>(text);
+function claimView({ tool, machine, label, sinceMs, labelSinceMs, processes }: Claim): ClaimView {
   return {
     tool,
     machine,
-    reason: k ?? null,
-    since: iso(s),
-    reasonSince: a === undefined ? null : iso(a),
-    processes: listed(p),
+    reason: label,
+    since: iso(sinceMs),
+    reasonSince: labelSinceMs === null ? null : iso(labelSinceMs),
+    processes,
   };
 }
 
-function toolView(shown: Shown, tool: string, text: string): ToolLimitsView {
-  const limits = readJson<Partial<GatedLimits>>(text);
-  const takes = listed(limits.budgets);
-  const own = `tool:${tool}`;
-  const { slots, windows } = budgetView(shown, own, shown.budgets[own] ?? "{}");
+function toolView(gate: GateSnapshot, tool: string, limits: GatedLimits): ToolLimitsView {
+  const own = ownBudget(tool);
+  const { slots, windows } = budgetView(gate, own, gate.budgets.get(own) ?? {});
+  const layers = layersOf(gate, tool);
   return {
     tool,
     concurrency: slots?.capacity ?? null,
     rates: windows.map(({ max, durationMs }) => ({ max, durationMs })),
-    cost: takes.find(([name]) => name === own)?.[2] ?? 1,
-    resources: Object.fromEntries(
-      Object.entries(limits.needs ?? {}).map(([name, units]) => [name, shareOf(units)]),
-    ),
+    cost: limits.budgets.find(([name]) => name === own)?.[2] ?? 1,
+    resources: sharesOf(limits.needs),
     budgets: Object.fromEntries(
-      takes
+      limits.budgets
         .filter(([name]) => name !== own)
         .map(([name, count, cost]) => [name, { slots: count, cost }]),
     ),
-    upstream: limits.upstream ?? tool,
-    importance: IMPORTANCES[limits.importance ?? 1],
+    upstream: limits.upstream,
+    importance: IMPORTANCES[limits.importance],
     knee: limits.cap === false ? null : (limits.cap ?? null),
-    service: serviceOf(shown.service[tool]),
-    running: Number(shown.running[tool] ?? 0),
-    layers: LAYERS.filter(
-      (layer) =>
-        layersOf(shown.toolLayers, tool).includes(layer) ||
-        layersOf(shown.budgetLayers, own).includes(layer),
-    ),
-    blockedMs: split(shown.blocked, tool),
-    outcomes: split(shown.outcomes, tool),
+    service: gate.services.get(tool) ?? null,
+    running: gate.running.get(tool) ?? 0,
+    layers: LAYERS.filter((layer) => layers[layer] !== undefined),
+    blockedMs: Object.fromEntries(byName(Object.entries(gate.blockedMs.get(tool) ?? {}))),
+    outcomes: Object.fromEntries(byName(Object.entries(gate.outcomes.get(tool) ?? {}))),
   };
 }
 
-/** The fields `<tool>\n<what>` of a table, by what. */
-function split(table: Readonly<Record<string, string>>, tool: string): Record<string, number> {
-  const start = `${tool}\n`;
-  const own = byName(table).filter(([field]) => field.startsWith(start));
-  return Object.fromEntries(own.map(([field, text]) => [field.slice(start.length), Number(text)]));
-}
-
-function layersOf(table: Readonly<Record<string, string>>, id: string): Layer[] {
-  return LAYERS.filter((layer) => table[`${layer}:${id}`] !== undefined);
-}
-
-function budgetView(shown: Shown, budget: string, text: string): BudgetView {
-  const { slots, rates } = readJson<BudgetLimits>(text);
-  const used = Number(shown.used[budget] ?? 0);
+function budgetView(
+  gate: GateSnapshot,
+  budget: string,
+  { slots, rates }: BudgetLimits,
+): BudgetView {
+  const { slots: used = 0, units = {} } = gate.used.get(budget) ?? {};
+  const layers = gate.budgetLayers.get(budget);
   return {
     budget,
     slots: slots === undefined ? null : { capacity: slots, used, free: Math.max(0, slots - used) },
-    windows: listed(rates).map(([max, durationMs]) => {
-      const units = Number(shown.used[`${budget}\n${durationMs}`] ?? 0);
-      return { max, durationMs, used: units, free: Math.max(0, max - units) };
+    windows: (rates ?? []).map(([max, durationMs]) => {
+      const taken = units[durationMs] ?? 0;
+      return { max, durationMs, used: taken, free: Math.max(0, max - taken) };
     }),
-    layers: layersOf(shown.budgetLayers, budget),
+    layers: LAYERS.filter((layer) => layers?.[layer] !== undefined),
   };
 }
 
-/** A trouble as it is kept, for people and programs. `nowMs`: Redis' clock. */
-export function troubleView(nowMs: number, field: string, text: string): TroubleView {
-  const name = field.slice(2);
-  if (field.startsWith("b:")) {
-    const { s, until_, probes } = readJson<{ s: string; until_: number; probes: number }>(text);
-    const state = s === "half" || nowMs >= until_ ? "half_open" : "open";
-    return { kind: "breaker", tool: name, state, until: iso(until_), probes };
-  }
-  const { at, until_, allowed, goal } = readJson<{
-    at: number;
-    until_: number;
-    allowed: number;
-    goal: number;
-  }>(text);
-  if (nowMs < until_)
-    return { kind: "cool_down", upstream: name, until: iso(until_), allowed, goal };
-  // A ramp after a breaker has no pause before it.
-  const endsMs = Math.max(at, until_) + RAMP_MS;
-  return { kind: "ramp", upstream: name, until: iso(endsMs), allowed, goal };
+/** Troubles as they are kept, for people and programs. */
+export function troublesView({
+  nowMs,
+  breakers,
+  upstreams,
+}: Pick<GateSnapshot, "nowMs" | "breakers" | "upstreams">): TroubleView[] {
+  const tools = byName(breakers).map(([tool, { state, untilMs, probes }]): TroubleView => {
+    const shown = nowMs >= untilMs ? "half_open" : state;
+    return { kind: "breaker", tool, state: shown, until: iso(untilMs), probes };
+  });
+  const services = byName(upstreams).map(([upstream, trouble]): TroubleView => {
+    const { sinceMs, untilMs, allowed, goal } = trouble;
+    if (nowMs < untilMs) return { kind: "cool_down", upstream, until: iso(untilMs), allowed, goal };
+    // A ramp after a breaker has no pause before it.
+    const endsMs = Math.max(sinceMs, untilMs) + RAMP_MS;
+    return { kind: "ramp", upstream, until: iso(endsMs), allowed, goal };
+  });
+  return [...tools, ...services];
 }

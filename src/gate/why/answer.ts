@@ -49,6 +49,6 @@ async function ofTool(parts: WhyParts, tool: string): Promise<Why> {
 }
 
 async function momentOf({ gate, presence }: WhyParts): Promise<Moment> {
-  const [shown, workers] = await Promise.all([gate.show(), presence.alive()]);
-  return new Moment(shown, workers);
+  const [snapshot, workers] = await Promise.all([gate.show(), presence.alive()]);
+  return new Moment(snapshot, workers);
 }

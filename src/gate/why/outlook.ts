@@ -1,6 +1,6 @@
-import type { Explained } from "../../../queues/client.ts";
+import type { Explained, Permit } from "../../../queues/client.ts";
 import type { Reason } from "../../../queues/index.ts";
-import { serviceOf, shareOf, stepOfJob, type Permit } from "../limits/permits.ts";
+import { shareOf, stepOfJob } from "../limits/permits.ts";
 import { forecast } from "./forecast.ts";
 import type { Moment } from "./scene.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";
@@ -71,9 +71,8 @@ function gateReasons(
   return chosen?.reasons ?? [];
 }
 
-/** Shares instead of millionths, and without the line of the gate it is waited for in. */
-function asTold(found: Reason & { readonly line?: string }): Reason {
-  const { line: _, ...reason } = found;
+/** Shares instead of millionths. */
+function asTold(reason: Reason): Reason {
   if (reason.kind !== "resource") return reason;
   const { need, free, ...rest } = reason;
   return {
@@ -107,8 +106,7 @@ function etaOf(tool: string, explained: Explained, moment: Moment, found: Found)
   if (played.atMs > explained.now)
     times.push({ atMs: played.atMs, basis: basisOf(played.after, moment) });
   const takes = explained.take;
-  const limited =
-    takes !== undefined && Object.keys(takes.n).length + Object.keys(takes.b).length > 0;
+  const limited = takes !== undefined && Object.keys(takes.needs).length + takes.budgets.length > 0;
   if (ahead > 0 && !limited && times.length === 0)
     return unknown(`calls of ${tool} have no limits, and nobody counts how long they take`);
   const latest = times.toSorted((a, b) => b.atMs - a.atMs)[0];
@@ -121,14 +119,14 @@ function etaOf(tool: string, explained: Explained, moment: Moment, found: Found)
 
 function basisOf(tools: readonly string[], moment: Moment): string {
   const told = tools.slice(0, 3).map((tool) => {
-    const calls = serviceOf(moment.shown.service[tool])?.calls ?? 0;
+    const calls = moment.service(tool)?.calls ?? 0;
     return `mean of ${calls} calls of ${tool}`;
   });
   return told.length === 0 ? "exact" : told.join(", ");
 }
 
 function overdueText(tool: string, moment: Moment): string {
-  const calls = serviceOf(moment.shown.service[tool])?.calls ?? 0;
+  const calls = moment.service(tool)?.calls ?? 0;
   return `a call of ${tool} that has to end has taken longer than the mean of ${calls} calls`;
 }
 
@@ -143,7 +141,7 @@ function whyNot(tools: readonly string[], moment: Moment): string {
 /** Who has what a reason misses. */
 function holdersOf(tool: string, reason: WhyReason, moment: Moment): Holder[] {
   const among = (of: string, has: (permit: Permit) => number): Holder[] =>
-    moment.permits.flatMap((permit) => {
+    moment.gate.permits.flatMap((permit) => {
       const amount = has(permit);
       return amount > 0 ? [holderOf(permit, of, amount)] : [];
     });

@@ -1,6 +1,6 @@
 import { shownAs, CONTROL_PREFIX } from "../../../queues/client.ts";
 import { jobOf, placesOf, slot, subRunId, type StepRecord } from "../../../queues/index.ts";
-import { serviceOf, stepOfJob } from "../limits/permits.ts";
+import { stepOfJob } from "../limits/permits.ts";
 import { bare, outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import type { Moment } from "./scene.ts";
@@ -37,7 +37,7 @@ export class RunQuestion {
 
   async run(): Promise<Why> {
     const { runId, state, startedAtMs, tenant } = this.#facts.header;
-    const nowMs = this.#moment.shown.now;
+    const nowMs = this.#moment.gate.nowMs;
     const subject = `run ${runId}`;
     const told = (outlook: Outlook, steps?: readonly Why[]): Why => ({
       runId,
@@ -96,7 +96,7 @@ export class RunQuestion {
     const record = this.#facts.record(stepId, item);
     const { runId } = this.#facts.header;
     const outlook = await this.#stepOutlook(stepId, item, record);
-    const nowMs = this.#moment.shown.now;
+    const nowMs = this.#moment.gate.nowMs;
     const tool = this.#facts.definition.steps[stepId]?.tool;
     return {
       runId,
@@ -181,13 +181,13 @@ export class RunQuestion {
     if (step.forEach !== undefined && item === undefined) return this.#items(stepId, record);
     const { runId } = this.#facts.header;
     const shown = shownAs(stepId, item);
-    const permit = this.#moment.permits.find(({ job }) => {
+    const permit = this.#moment.gate.permits.find(({ job }) => {
       const found = job === null ? null : stepOfJob(job);
       return found?.runId === runId && found.step === shown;
     });
     const sinceMs = permit?.sinceMs ?? record.startedAtMs;
     const endMs = permit === undefined ? Infinity : this.#moment.endOf(permit);
-    const calls = serviceOf(this.#moment.shown.service[step.tool])?.calls;
+    const calls = this.#moment.service(step.tool)?.calls;
     const eta = Number.isFinite(endMs)
       ? { atMs: endMs, basis: `mean of ${calls} calls of ${step.tool}` }
       : unknown(`nobody knows how long this call of ${step.tool} takes`);
@@ -286,8 +286,9 @@ export class RunQuestion {
       return unknown(`nobody knows how long ${shown} takes`);
     if (step.forEach !== undefined && item === undefined)
       return unknown("the end of all items is not reckoned");
-    const service = serviceOf(this.#moment.shown.service[step.tool]);
-    if (service === null) return unknown(`fewer than 5 counted calls of ${step.tool} have ended`);
+    const service = this.#moment.service(step.tool);
+    if (service === undefined)
+      return unknown(`fewer than 5 counted calls of ${step.tool} have ended`);
     return {
       atMs: eta.atMs + service.meanMs,
       basis: `mean of ${service.calls} calls of ${step.tool}`,
@@ -331,13 +332,13 @@ export class RunQuestion {
   }
 
   #starting(): Outlook {
-    return bare({ kind: "starting" }, { atMs: this.#moment.shown.now, basis: "nothing keeps it" });
+    return bare({ kind: "starting" }, { atMs: this.#moment.gate.nowMs, basis: "nothing keeps it" });
   }
 
   /** When so many calls of the run have ended, and one more. */
   #placeEta(ahead: number): Eta {
     const { runId } = this.#facts.header;
-    const ends = this.#moment.permits
+    const ends = this.#moment.gate.permits
       .filter(({ job }) => job !== null && stepOfJob(job)?.runId === runId)
       .map((permit) => this.#moment.endOf(permit))
       .toSorted((a, b) => a - b);

@@ -1,22 +1,18 @@
-import { readJson } from "../../../config/index.ts";
 import {
-  BREAKER_PROBES,
-  listed,
-  roomBeside,
+  budgetIn,
+  roomOf,
+  toolIn,
+  type Drain,
   type Explained,
+  type GateSnapshot,
+  type MachineState,
+  type Permit,
   type Rank,
-  type Shown,
+  type Service,
   type Taken,
   type WorkerInfo,
 } from "../../../queues/client.ts";
-import {
-  MACHINE_UNITS,
-  toolOfQueue,
-  type BudgetLimits,
-  type GatedLimits,
-  type Reason,
-} from "../../../queues/index.ts";
-import { permitsOf, serviceOf, type Permit } from "../limits/permits.ts";
+import { toolOfQueue, type Reason } from "../../../queues/index.ts";
 import type { Call, MachineScene, RunningCall, Scene, Waiting } from "./forecast.ts";
 
 /** A call that has taken this much longer than others do may take any time. */
@@ -24,13 +20,11 @@ const OVERDUE = 2;
 
 /** What the gate knew at one moment, read once for everything that is asked about it. */
 export class Moment {
-  readonly shown: Shown;
-  readonly permits: readonly Permit[];
+  readonly gate: GateSnapshot;
   readonly #workers: readonly WorkerInfo[];
 
-  constructor(shown: Shown, workers: readonly WorkerInfo[]) {
-    this.shown = shown;
-    this.permits = permitsOf(shown);
+  constructor(gate: GateSnapshot, workers: readonly WorkerInfo[]) {
+    this.gate = gate;
     this.#workers = workers;
   }
 
@@ -44,37 +38,46 @@ export class Moment {
     return new Set(found.map(({ machine }) => machine));
   }
 
+  /** How long calls take; undefined when nobody knows. */
+  service(tool: string): Service | undefined {
+    return this.gate.services.get(toolOfQueue(tool));
+  }
+
   /** Mean time of a call; Infinity when nobody knows. Milliseconds. */
   serviceMs(tool: string): number {
-    return serviceOf(this.shown.service[toolOfQueue(tool)])?.meanMs ?? Infinity;
+    return this.service(tool)?.meanMs ?? Infinity;
   }
 
   /** When the call behind a permit ends; Infinity when nobody knows. */
   endOf({ tool, sinceMs }: Permit): number {
     const meanMs = this.serviceMs(tool);
-    const elapsedMs = this.shown.now - sinceMs;
-    return elapsedMs > OVERDUE * meanMs ? Infinity : Math.max(this.shown.now, sinceMs + meanMs);
+    const elapsedMs = this.gate.nowMs - sinceMs;
+    return elapsedMs > OVERDUE * meanMs ? Infinity : Math.max(this.gate.nowMs, sinceMs + meanMs);
   }
 
   /** What is there, what runs, and who is in line, with `calls` calls of the tool. */
   scene(tool: string, explained: Explained, calls: number): Scene {
     const reasons = Object.values(explained.machines).flat();
-    const extra = extraBudgets(tool, reasons, this.shown);
+    const extra = extraBudgets(tool, reasons, this.gate);
     const gates = reasons.map((reason) =>
       reason.kind === "cool_down" || (reason.kind === "breaker" && reason.state === "open")
         ? reason.untilMs
         : 0,
     );
-    const { drains } = this.shown;
     const machines = new Map(
-      Object.entries(this.shown.machines).map(([name, fields]) => {
-        const drain = drains[name] === undefined ? undefined : readJson<Drain>(drains[name]);
-        return [name, machineScene(fields, drain, this.shown.now)] as const;
-      }),
+      [...this.gate.machines].map(([name, machine]) => [
+        name,
+        machineScene(machine, this.gate.drains.get(name), this.gate.nowMs),
+      ]),
     );
     const budgets = new Map<string, { slots: number; grows?: boolean; firmFor?: number }>();
-    for (const [name, text] of Object.entries(this.shown.budgets)) {
-      const { slots } = readJson<BudgetLimits>(text);
+    const takes = [
+      ...this.gate.permits,
+      explained.take,
+      ...explained.others.map(({ take }) => take),
+    ];
+    for (const [name] of takes.flatMap((take) => take?.budgets ?? [])) {
+      const slots = budgetIn(this.gate, name)?.slots;
       if (slots !== undefined) budgets.set(name, { slots });
     }
     for (const [name, { holds: _, ...budget }] of extra) budgets.set(name, budget);
@@ -94,12 +97,12 @@ export class Moment {
       serviceMs: this.serviceMs(other),
     });
     return {
-      nowMs: this.shown.now,
+      nowMs: this.gate.nowMs,
       machines,
       budgets,
-      running: this.permits.map((permit) => this.#running(permit, extra)),
+      running: this.gate.permits.map((permit) => this.#running(permit, extra)),
       line: [
-        ...drained.map((drain) => inLine(drain.tool, 1, [], { n: drain.needs, b: [] })),
+        ...drained.map((drain) => inLine(drain.tool, 1, [], { needs: drain.needs, budgets: [] })),
         ...explained.others
           .filter((one) => !drained.some((drain) => drain.tool === one.tool))
           .map((one) => inLine(one.tool, one.ranks.length, one.ranks, one.take)),
@@ -112,19 +115,12 @@ export class Moment {
   }
 
   #running(permit: Permit, extra: Extra): RunningCall {
-    const { tool, needs, budgets: b, machine } = permit;
-    const call = callOf(tool, { n: needs, b }, new Map());
+    const { tool, machine } = permit;
+    const call = callOf(tool, permit, new Map());
     const slots = { ...call.slots };
     for (const [name, { holds }] of extra) if (holds(permit)) slots[name] = 1;
     return { ...call, slots, machine, endsAtMs: this.endOf(permit) };
   }
-}
-
-interface Drain {
-  readonly tool: string;
-  readonly n: Readonly<Record<string, number>>;
-  readonly at: number;
-  readonly ms: number;
 }
 
 /** A limit that is no budget, played as if it were. */
@@ -136,7 +132,7 @@ interface ExtraBudget {
 }
 type Extra = ReadonlyMap<string, ExtraBudget>;
 
-function extraBudgets(queue: string, reasons: readonly Reason[], shown: Shown): Extra {
+function extraBudgets(queue: string, reasons: readonly Reason[], gate: GateSnapshot): Extra {
   const extra = new Map<string, ExtraBudget>();
   const tool = toolOfQueue(queue);
   const isOfTool = (permit: Permit): boolean => toolOfQueue(permit.tool) === tool;
@@ -146,12 +142,17 @@ function extraBudgets(queue: string, reasons: readonly Reason[], shown: Shown): 
     else if (reason.kind === "ramp" || reason.kind === "cool_down")
       // Behind the pause come growing waves.
       extra.set("ramp", {
-        slots: reason.kind === "ramp" ? reason.allowed : allowedOf(shown, reason.upstream),
+        slots:
+          reason.kind === "ramp"
+            ? reason.allowed
+            : (gate.upstreams.get(reason.upstream)?.allowed ?? Infinity),
         grows: true,
         holds: (permit) => permit.upstream === reason.upstream,
       });
     else if (reason.kind === "breaker") {
-      const { probes, succeeded } = trialsOf(shown, tool);
+      const probes = toolIn(gate, tool).breaker.probes;
+      const trouble = gate.breakers.get(tool);
+      const succeeded = trouble?.state === "half_open" ? trouble.succeeded : 0;
       extra.set("probes", {
         slots: probes,
         grows: true,
@@ -164,47 +165,21 @@ function extraBudgets(queue: string, reasons: readonly Reason[], shown: Shown): 
   return extra;
 }
 
-/** How many calls try a tool whose breaker has opened, and how many of them have succeeded. */
-function trialsOf(
-  { tools, troubles }: Shown,
-  tool: string,
-): { readonly probes: number; readonly succeeded: number } {
-  const limits = readJson<Partial<GatedLimits>>(tools[tool] ?? "{}");
-  const trouble = readJson<{ s?: string; ok?: number }>(troubles[`b:${tool}`] ?? "{}");
-  return {
-    probes: limits.breaker?.probes ?? BREAKER_PROBES,
-    succeeded: trouble.s === "half" ? (trouble.ok ?? 0) : 0,
-  };
-}
-
-function allowedOf({ troubles }: Shown, upstream: string): number {
-  const text = troubles[`u:${upstream}`];
-  return text === undefined ? Infinity : readJson<{ allowed: number }>(text).allowed;
-}
-
 function callOf(tool: string, take: Taken | undefined, extra: Extra): Call {
-  const slots = listed(take?.b)
+  const slots = (take?.budgets ?? [])
     .filter(([, count]) => count > 0)
     .map(([name, count]) => [name, count] as const);
   const more = [...extra.keys()].map((name) => [name, 1] as const);
-  return { tool, needs: take?.n ?? {}, slots: Object.fromEntries([...slots, ...more]) };
+  return { tool, needs: take?.needs ?? {}, slots: Object.fromEntries([...slots, ...more]) };
 }
 
 function machineScene(
-  fields: Readonly<Record<string, string>>,
+  machine: MachineState,
   drain: Drain | undefined,
   nowMs: number,
 ): MachineScene {
-  const field = (name: string): number | undefined =>
-    fields[name] === undefined ? undefined : Number(fields[name]);
-  const others = field("c:*") ?? MACHINE_UNITS;
   return {
-    capacity: (resource) =>
-      others < 0
-        ? Infinity
-        : roomBeside(resource, field(`c:${resource}`) ?? others, field(`b:${resource}`) ?? 0),
-    ...(drain === undefined || nowMs > drain.at + drain.ms
-      ? {}
-      : { drain: { tool: drain.tool, needs: drain.n } }),
+    capacity: (resource) => roomOf(machine, resource),
+    ...(drain === undefined || nowMs > drain.untilMs ? {} : { drain }),
   };
 }

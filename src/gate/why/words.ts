@@ -1,4 +1,4 @@
-import { levelOf } from "../../../queues/client.ts";
+import { levelOf, ownerOf } from "../../../queues/client.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";
 
 /** Names in a list before the rest is only counted. */
@@ -149,7 +149,8 @@ function etaText({ atMs, basis }: Eta, nowMs: number, verb: "free" | "ends"): st
 
 /** The private budget of a tool is called by what it limits. */
 function budgetText(name: string): string {
-  return name.startsWith("tool:") ? `${name.slice("tool:".length)}'s own limit` : name;
+  const owner = ownerOf(name);
+  return owner === undefined ? name : `${owner}'s own limit`;
 }
 
 const clause = (sentence: string): string => sentence.replace(/\.$/, "");

@@ -1,3 +1,5 @@
+import { isPrivate, partsOfLabel } from "../../../queues/client.ts";
+
 /** What kind of thing kept a queue, out of the labels that the gate counts blocked time under. */
 type BlockedKind = "cap" | "rate" | "resource" | "downstream" | "failing" | "level";
 
@@ -28,10 +30,8 @@ export function blockedShares(blocked: Readonly<Record<string, number>>): Blocke
   const of: Partial<Record<BlockedKind, string>> = {};
   const most: Partial<Record<BlockedKind, number>> = {};
   for (const [label, share] of Object.entries(blocked)) {
-    const at = label.indexOf(":");
-    const name = at < 0 ? label : label.slice(0, at);
-    const what = at < 0 ? "" : label.slice(at + 1);
-    const kind = KIND_OF[name] ?? (isOwn(what) ? "cap" : "resource");
+    const { kind: name, of: what } = partsOfLabel(label);
+    const kind = KIND_OF[name] ?? (isPrivate(what) ? "cap" : "resource");
     shares[kind] += share;
     if (share > (most[kind] ?? 0)) {
       most[kind] = share;
@@ -40,5 +40,3 @@ export function blockedShares(blocked: Readonly<Record<string, number>>): Blocke
   }
   return { shares, of };
 }
-
-const isOwn = (budget: string): boolean => budget.startsWith("tool:") || budget.startsWith("lane:");

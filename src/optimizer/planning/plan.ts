@@ -1,6 +1,6 @@
 import type { Target } from "../../../config/index.ts";
-import { roomBeside } from "../../../queues/client.ts";
-import type { Recording } from "../simulation/recording.ts";
+import { ownBudget } from "../../../queues/index.ts";
+import { roomIn, type Recording } from "../simulation/recording.ts";
 import { fill } from "./fill.ts";
 import { GOALS, type Goal } from "./goals.ts";
 
@@ -83,7 +83,7 @@ function needOf(
   const ms = stepMs * steps;
   const meanMs = serviceMs.reduce((sum, one) => sum + one, 0) / Math.max(1, serviceMs.length);
   const came = arrivals.reduce((sum, count) => sum + count, 0);
-  const has = budgets[`tool:${tool}`]?.slots ?? null;
+  const has = budgets[ownBudget(tool)]?.slots ?? null;
   const mean = (came / ms) * meanMs;
   // What its slots could not take on is there still.
   const ended = has === null ? came : Math.min(came + waiting, (has * ms) / Math.max(1, meanMs));
@@ -162,12 +162,10 @@ function capacityOf(
   const capacity: Record<string, number> = {};
   for (const name of names) {
     const each = Array.from({ length: count }, (_, index) => machines[index] ?? machines.at(-1));
-    let sum = 0;
-    for (const machine of each) {
-      const own = machine?.capacity[name] ?? machine?.others ?? null;
-      if (own === null) sum = Infinity;
-      else sum += roomBeside(name, own, machine?.background[name] ?? 0);
-    }
+    const sum = each.reduce(
+      (all, machine) => all + (machine === undefined ? Infinity : roomIn(machine, name)),
+      0,
+    );
     if (Number.isFinite(sum)) capacity[name] = sum;
   }
   return capacity;

@@ -29,17 +29,9 @@ const heldOf = (cap: number | null, changes: KneeState["changes"]): number | nul
  * Lets the gate go by caps that somebody took back, and by no others. Told again with every pass, so that what was decided
  * comes true also when the process that decided it has died, or was overtaken, in between.
  */
-export async function convergePins(
-  redis: Redis,
-  keys: Keys,
-  gate: Gate,
-  pins: CapState["pins"],
-): Promise<void> {
-  const mark = "tuned:";
-  const fields = await redis.hkeys(`${keys.gate}.layers:tools`);
+export async function convergePins(gate: Gate, pins: CapState["pins"]): Promise<void> {
   const tools: Record<string, { tuned: { cap: number | false } | false }> = {};
-  for (const field of fields)
-    if (field.startsWith(mark)) tools[field.slice(mark.length)] = { tuned: false };
+  for (const tool of await gate.toolsIn("tuned")) tools[tool] = { tuned: false };
   for (const [tool, { cap }] of Object.entries(pins))
     tools[tool] = { tuned: { cap: cap ?? false } };
   if (Object.keys(tools).length > 0) await gate.configure({ tools });

@@ -91,7 +91,7 @@ export class Optimizer {
     // Who kept them last may have died before it told anybody; telling twice is telling once.
     await this.#announceAll(known.unannounced);
     const samples = await this.#samples.after(known.lastId, SAMPLES_READ);
-    const room = await readRoom(this.#redis, this.#keys);
+    const room = await readRoom(this.#gate);
     const shapes = await this.#shapes.of(known, samples);
     const canary = canaryOf(await this.#canaries.read(), await this.#runs.now());
     const caps = await readCaps(this.#redis, this.#keys);
@@ -157,7 +157,7 @@ export class Optimizer {
       const { version, state } = await this.#store.read();
       const known = state ?? NOTHING_KNOWN;
       if ((known.off ?? false) === off && (known.dryRun ?? false) === dryRun) return;
-      const room = await readRoom(this.#redis, this.#keys);
+      const room = await readRoom(this.#gate);
       const why = off ? "the optimizer was turned off" : "the optimizer only says what it would do";
       const { state: tuning, made } = withdraw(known.tuning, room, why, Date.now());
       const events =
@@ -180,8 +180,8 @@ export class Optimizer {
     desired: Readonly<Record<string, number>>,
     pins: CapState["pins"] = {},
   ): Promise<void> {
-    await convergePins(this.#redis, this.#keys, this.#gate, pins);
-    const changed = await converge(this.#gate, await readRoom(this.#redis, this.#keys), desired);
+    await convergePins(this.#gate, pins);
+    const changed = await converge(this.#gate, await readRoom(this.#gate), desired);
     if (changed.length > 0) await this.#show(changed);
   }
 
@@ -209,7 +209,7 @@ export class Optimizer {
 
   /** What a plan goes by beside the recording. */
   async planFacts(): Promise<PlanFacts> {
-    const room = await readRoom(this.#redis, this.#keys);
+    const room = await readRoom(this.#gate);
     const { state } = await this.#store.read();
     return { room, state };
   }
@@ -256,12 +256,7 @@ export class Optimizer {
       const next =
         state === null || adjustment === undefined
           ? null
-          : without(
-              state,
-              adjustment,
-              await readRoom(this.#redis, this.#keys),
-              await this.#runs.now(),
-            );
+          : without(state, adjustment, await readRoom(this.#gate), await this.#runs.now());
       if (state === null || adjustment === undefined || next === null)
         throw new TuttiError(
           "adjustment_not_found",

@@ -1,12 +1,12 @@
-import { IMPORTANCES, readJson } from "../../../config/index.ts";
-import { listed, type Sample, type Shown } from "../../../queues/client.ts";
+import { IMPORTANCES } from "../../../config/index.ts";
+import type { GateSnapshot, MachineState, Sample } from "../../../queues/client.ts";
 import {
   Durations,
   MACHINE_UNITS,
+  sharesOf,
   type BudgetLimits,
   type GatedLimits,
 } from "../../../queues/index.ts";
-import { serviceOf } from "../../gate/limits/permits.ts";
 import type { ModelBudget, ModelMachine, ModelTool, Recording } from "../simulation/recording.ts";
 
 /** Times that a tool's calls are drawn from. */
@@ -24,7 +24,7 @@ export interface Recorded {
 }
 
 /** Makes a recording of samples, the oldest first, and of the limits as they are now. Null without samples. */
-export function record(samples: readonly Sample[], shown: Shown): Recorded | null {
+export function record(samples: readonly Sample[], gate: GateSnapshot): Recorded | null {
   const [first, ...steps] = samples;
   if (first === undefined || steps.length === 0) return null;
   const ms = steps.reduce((sum, sample) => sum + sample.ms, 0);
@@ -32,11 +32,11 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
   const tools: Record<string, ModelTool> = {};
   const unknown: string[] = [];
   for (const name of [...names].toSorted()) {
-    const serviceMs = timesOf(name, samples, shown);
+    const serviceMs = timesOf(name, samples, gate);
     if (serviceMs === null) unknown.push(name);
     else
       tools[name] = {
-        ...limitsOf(shown.tools[name]),
+        ...limitsOf(gate.tools.get(name)?.limits),
         arrivals: callsOf(steps.map((sample) => sample.tools[name])),
         waiting: first.tools[name]?.waiting ?? 0,
         serviceMs,
@@ -47,19 +47,16 @@ export function record(samples: readonly Sample[], shown: Shown): Recorded | nul
     ms,
     failed: failuresOf(steps),
     importance: Object.fromEntries(
-      Object.entries(shown.tools).map(([tool, text]) => [
-        tool,
-        IMPORTANCES[readJson<Partial<GatedLimits>>(text).importance ?? 1],
-      ]),
+      [...gate.tools].map(([tool, { limits }]) => [tool, IMPORTANCES[limits.importance]]),
     ),
     recording: {
       stepMs: ms / steps.length,
       steps: steps.length,
       tools,
       budgets: Object.fromEntries(
-        Object.entries(shown.budgets).map(([name, text]) => [name, budgetOf(text)]),
+        [...gate.budgets].map(([name, limits]) => [name, budgetOf(limits)]),
       ),
-      machines: Object.values(shown.machines).map(machineOf),
+      machines: [...gate.machines.values()].map(machineOf),
     },
   };
 }
@@ -87,49 +84,37 @@ function callsOf(steps: readonly (Sample["tools"][string] | undefined)[]): numbe
 }
 
 /** As they were measured; where none was, the mean that the gate goes by. Null: nobody knows. */
-function timesOf(tool: string, samples: readonly Sample[], shown: Shown): number[] | null {
+function timesOf(tool: string, samples: readonly Sample[], gate: GateSnapshot): number[] | null {
   const measured = Durations.sum(samples.map(({ tools }) => tools[tool]?.service));
   if (measured.count > 0)
     return Array.from(
       { length: TIMES },
       (_, n) => measured.percentileMs((100 * (n + 0.5)) / TIMES) ?? 0,
     );
-  const known =
-    serviceOf(shown.service[tool])?.meanMs ??
-    readJson<Partial<GatedLimits>>(shown.tools[tool] ?? "{}").serviceMs;
+  const known = gate.services.get(tool)?.meanMs ?? gate.tools.get(tool)?.limits.serviceMs;
   return known === undefined ? null : [known];
 }
 
-function limitsOf(text = "{}"): Pick<ModelTool, "needs" | "budgets" | "cap"> {
-  const { needs = {}, budgets, cap } = readJson<Partial<GatedLimits>>(text);
+function limitsOf(limits: GatedLimits | undefined): Pick<ModelTool, "needs" | "budgets" | "cap"> {
+  const { needs = {}, budgets = [], cap } = limits ?? {};
   return {
-    needs: Object.fromEntries(
-      Object.entries(needs).map(([name, units]) => [name, units / MACHINE_UNITS]),
-    ),
-    budgets: listed(budgets).map(([budget, slots, units]) => ({ budget, slots, units })),
+    needs: sharesOf(needs),
+    budgets: budgets.map(([budget, slots, units]) => ({ budget, slots, units })),
     ...(cap === undefined || cap === false ? {} : { cap }),
   };
 }
 
-function budgetOf(text: string): ModelBudget {
-  const { slots, rates } = readJson<BudgetLimits>(text);
+function budgetOf({ slots, rates = [] }: BudgetLimits): ModelBudget {
   return {
     ...(slots === undefined ? {} : { slots }),
-    rates: listed(rates).map(([max, durationMs]) => ({ max, durationMs })),
+    rates: rates.map(([max, durationMs]) => ({ max, durationMs })),
   };
 }
 
-function machineOf(fields: Readonly<Record<string, string>>): ModelMachine {
-  const shares = (mark: string): Record<string, number> =>
-    Object.fromEntries(
-      Object.entries(fields)
-        .filter(([field]) => field.startsWith(mark) && !field.endsWith(":*"))
-        .map(([field, units]) => [field.slice(mark.length), Number(units) / MACHINE_UNITS]),
-    );
-  const others = Number(fields["c:*"] ?? MACHINE_UNITS);
+function machineOf({ capacity, others, background }: MachineState): ModelMachine {
   return {
-    capacity: shares("c:"),
-    others: others < 0 ? null : others / MACHINE_UNITS,
-    background: shares("b:"),
+    capacity: sharesOf(capacity),
+    others: others === null ? null : others / MACHINE_UNITS,
+    background: sharesOf(background),
   };
 }

@@ -1,3 +1,4 @@
+import { ownBudget } from "../../../queues/index.ts";
 import type { ModelBudget, ModelRate, Recording } from "./recording.ts";
 import { simulate, type Fared } from "./simulate.ts";
 
@@ -43,7 +44,7 @@ export function changed(recording: Recording, change: ModelChange): Recording {
   for (const [name, { concurrency, rates }] of Object.entries(change.tools ?? {})) {
     const tool = tools[name];
     if (tool === undefined) continue;
-    const own = `tool:${name}`;
+    const own = ownBudget(name);
     const before = budgets[own] ?? { rates: [] };
     budgets[own] = {
       ...before,

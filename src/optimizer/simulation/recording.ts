@@ -1,3 +1,6 @@
+import { roomOf, type MachineLimits } from "../../../queues/client.ts";
+import { MACHINE_UNITS } from "../../../queues/index.ts";
+
 /** A rate: at most so many units in any window. */
 export interface ModelRate {
   readonly max: number;
@@ -38,6 +41,23 @@ export interface ModelMachine {
   readonly others: number | null;
   readonly background: Readonly<Record<string, number>>;
 }
+
+/** Units of the gate for the shares of a machine. */
+export function machineUnits({ capacity, others, background }: ModelMachine): MachineLimits {
+  const units = (shares: Readonly<Record<string, number>>): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(shares).map(([name, share]) => [name, Math.round(share * MACHINE_UNITS)]),
+    );
+  return {
+    capacity: units(capacity),
+    others: others === null ? null : Math.round(others * MACHINE_UNITS),
+    background: units(background),
+  };
+}
+
+/** The share of a resource that calls may have; Infinity where it has no bound. */
+export const roomIn = (machine: ModelMachine, resource: string): number =>
+  roomOf(machineUnits(machine), resource) / MACHINE_UNITS;
 
 /** A stretch of a deployment's life, and the limits it was lived under. */
 export interface Recording {

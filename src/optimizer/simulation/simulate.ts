@@ -1,7 +1,6 @@
-import { roomBeside } from "../../../queues/client.ts";
 import { Durations } from "../../../queues/index.ts";
 import { seeded } from "./random.ts";
-import type { ModelMachine, ModelTool, Recording } from "./recording.ts";
+import { roomIn, type ModelMachine, type ModelTool, type Recording } from "./recording.ts";
 
 /** How calls of a tool fared in the model. */
 export interface Fared {
@@ -241,11 +240,8 @@ class Model {
 
 function isRoom({ model, used }: MachineState, { needs }: ModelTool): boolean {
   return Object.entries(needs).every(([name, share]) => {
-    const capacity = model.capacity[name] ?? model.others;
-    if (capacity === null || share === 0) return true;
-    const room = roomBeside(name, capacity, model.background[name] ?? 0);
-    const free = room - (used.get(name) ?? 0);
-    return share <= free + HAIR;
+    const free = roomIn(model, name) - (used.get(name) ?? 0);
+    return share === 0 || share <= free + HAIR;
   });
 }
 

@@ -1,3 +1,4 @@
+import { ownBudget } from "../../../queues/index.ts";
 import type { Digest } from "../findings/digest.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Adjustment, Room } from "./adjustment.ts";
@@ -36,7 +37,7 @@ export function proposeRaise(
 ): Adjustment | null {
   for (const { tool, kind, culprit, evidence } of findings) {
     const own = room[tool];
-    if (kind !== "under_provisioned" || culprit !== `tool:${tool}` || own === undefined) continue;
+    if (kind !== "under_provisioned" || culprit !== ownBudget(tool) || own === undefined) continue;
     if (!mayRaise(state, tool, own)) continue;
     const { concurrency: from, max } = own;
     const to = Math.min(max, from + Math.max(1, Math.ceil(from * stepOf(evidence))));

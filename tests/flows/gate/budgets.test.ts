@@ -1,5 +1,6 @@
 import { describe, expect } from "vitest";
 
+import { ownBudget } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Lag } from "../../support/lag.ts";
 import { test } from "../../support/limited.ts";
@@ -9,6 +10,10 @@ import { workflow } from "../../support/workflows.ts";
 const WAIT = { timeoutMs: 30_000 };
 const steps = (tool: string, count: number, more: object = {}) =>
   workflow(Array.from({ length: count }, (_, index) => ({ id: `${tool}${index}`, tool, ...more })));
+
+/** Units that are taken of a window of a minute, and nothing else. */
+const unitsIn = (budget: string, units: number) =>
+  new Map([[budget, { slots: 0, units: { 60_000: units } }]]);
 
 describe("slots", () => {
   test("are shared by tools and workers, and come back", async ({ limited }) => {
@@ -39,7 +44,7 @@ describe("slots", () => {
     turnstile.open();
     for (const { runId } of runs) expect((await tutti.result(runId, WAIT)).state).toBe("completed");
     expect(most).toBe(2);
-    await eventually(async () => expect((await gate.show()).permits).toEqual({}));
+    await eventually(async () => expect((await gate.show()).permits).toEqual([]));
   });
 
   test("a step takes what it says instead of what its tool says", async ({ limited }) => {
@@ -96,7 +101,7 @@ describe("rates", () => {
     expect((await tutti.result(skipped.runId, WAIT)).steps["ask0"]?.state).toBe("skipped");
     const made = await tutti.submit(steps("ask", 1), {});
     expect((await tutti.result(made.runId, WAIT)).state).toBe("completed");
-    expect((await gate.show()).used).toEqual({ "tool:ask\n60000": "1" });
+    expect((await gate.show()).used).toEqual(unitsIn(ownBudget("ask"), 1));
   });
 
   test("an estimate is settled by what the call says it used", async ({ limited }) => {
@@ -110,9 +115,7 @@ describe("rates", () => {
     // Four estimates are twice what the window has.
     const { runId } = await tutti.submit(steps("ask", 4), {});
     expect((await tutti.result(runId, WAIT)).state).toBe("completed");
-    await eventually(async () =>
-      expect((await gate.show()).used).toEqual({ "tokens\n60000": "160" }),
-    );
+    await eventually(async () => expect((await gate.show()).used).toEqual(unitsIn("tokens", 160)));
   });
 });
 

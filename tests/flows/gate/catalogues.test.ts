@@ -3,6 +3,7 @@ import { describe, expect, vi } from "vitest";
 
 import { catalogueParts, loadConfig, ToolRegistry } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
+import { ownBudget, type Gate } from "../../../queues/index.ts";
 import { doctor } from "../../../src/doctor.ts";
 import { startServer } from "../../../src/server/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
@@ -207,12 +208,10 @@ test("a disagreement is told by /ready and by the doctor", async ({
 
 describe("a worker that is heard of no more", () => {
   const declared = (max: number) => ({
-    tools: { ask: takes({}, [["tool:ask", 1, 1]]) },
-    budgets: { "tool:ask": { rates: [[max, 1_000] as const] } },
+    tools: { ask: takes({}, [[ownBudget("ask"), 1, 1]]) },
+    budgets: { [ownBudget("ask")]: { rates: [[max, 1_000] as const] } },
   });
-  const rates = async (gate: {
-    show: () => Promise<{ budgets: Readonly<Record<string, string>> }>;
-  }) => (JSON.parse((await gate.show()).budgets["tool:ask"] ?? "{}") as { rates: unknown }).rates;
+  const rates = async (gate: Gate) => (await gate.show()).budgets.get(ownBudget("ask"))?.rates;
 
   test("takes its limits along when it was killed", async ({ gated }) => {
     const killed = await gated.process("a", declared(5), { leaseMs: 600 });

@@ -77,7 +77,7 @@ describe("at a level at which its tool rests", () => {
     let permits = 0;
     await work({
       nice: async () => {
-        permits = Object.keys((await gate.show()).permits).length;
+        permits = (await gate.show()).permits.length;
         return null;
       },
     });

@@ -26,7 +26,7 @@ describe("a permit whose answer was lost comes back while its process lives", ()
       expect(proxy.done.swallowed).toBe(1);
       await eventually(async () => {
         const { permits, used } = await gated.gate.show();
-        expect({ permits, used }).toEqual({ permits: {}, used: {} });
+        expect({ permits, used }).toEqual({ permits: [], used: new Map() });
       });
       await process.close();
     });
@@ -45,26 +45,26 @@ test("when Redis loses what the gate knew, limits hold again, and what runs is c
   process.serve("one", async (job) => held.pass(job.name, forever));
   await gated.queue("one").add("runs", {});
   await held.holds(1);
-  const before = Object.keys((await gated.gate.show()).permits);
+  const before = (await gated.gate.show()).permits;
   for await (const keys of redis.scanStream({ match: `${prefix}.gate*` }) as AsyncIterable<
     string[]
   >)
     if (keys.length > 0) await redis.del(...keys);
   await eventually(async () => {
     const { permits, machines } = await gated.gate.show();
-    expect(Object.keys(permits)).toHaveLength(1);
-    expect(machines["m"]).toMatchObject({ n: "1", "u:cpu": "600000" });
-    expect(Object.keys(permits)).not.toEqual(before);
+    expect(permits).toHaveLength(1);
+    expect(machines.get("m")).toMatchObject({ calls: 1, used: { cpu: 600_000 } });
+    expect(permits[0]?.id).not.toBe(before[0]?.id);
   });
   process.serve("two", async (job) => void other.push(job.name));
   await gated.queue("two").add("waits", {});
   await eventually(async () =>
-    expect(Object.keys((await gated.gate.show()).claims["m"] ?? {})).toEqual(["two"]),
+    expect((await gated.gate.show()).claims).toMatchObject([{ machine: "m", tool: "two" }]),
   );
   expect(other).toEqual([]);
   held.open();
   await eventually(() => expect(other).toEqual(["waits"]));
-  await eventually(async () => expect((await gated.gate.show()).permits).toEqual({}));
+  await eventually(async () => expect((await gated.gate.show()).permits).toEqual([]));
 });
 
 test("a permit from before a loss of data is not taken for one of today", async ({
@@ -89,7 +89,7 @@ test("a permit from before a loss of data is not taken for one of today", async 
   });
   const young = await start();
   await gated.gate.release(old, { class: "ok" });
-  expect(Object.keys((await gated.gate.show()).permits)).toEqual([young]);
+  expect((await gated.gate.show()).permits.map(({ id }) => id)).toEqual([young]);
 });
 
 test("nothing is given to a process without a lease, for nobody would take it back", async ({
@@ -112,7 +112,7 @@ test("a job that cannot leave says once how its call ended", async ({ gated, red
   });
   for (let index = 0; index < 5; index++) await gated.queue("free").add("loses its lock", {});
   await eventually(async () => {
-    const { troubles } = await gated.gate.show();
-    expect(Object.keys(troubles)).toEqual(["b:free"]);
+    const { breakers, upstreams } = await gated.gate.show();
+    expect([...breakers.keys(), ...upstreams.keys()]).toEqual(["free"]);
   });
 });

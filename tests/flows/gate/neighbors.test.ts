@@ -50,7 +50,7 @@ describe("on a machine whose processor neighbors fill", () => {
         ]),
       );
       await work(handlers, { strategy, machine: "m" });
-      await gate.configure({ machines: { m: { "b:cpu": 1_000_000 } } });
+      await gate.configure({ machines: { m: { background: { cpu: 1_000_000 } } } });
       for (const tool of calls.keys()) {
         const steps = Array.from({ length: STEPS }, (_, n) => ({ id: `s${n}`, tool }));
         await tutti.submit(workflow(steps), { runId: tool });
@@ -77,7 +77,7 @@ describe("on a machine whose processor neighbors fill", () => {
     );
     await eventually(async () => {
       const { machines } = await gate.show();
-      expect(Number(machines["m"]?.["b:cpu"])).toBeGreaterThan(500_000);
+      expect(machines.get("m")?.background["cpu"]).toBeGreaterThan(500_000);
     });
     const steps = Array.from({ length: STEPS }, (_, n) => ({ id: `s${n}`, tool: "call" }));
     const { runId } = await tutti.submit(workflow(steps));

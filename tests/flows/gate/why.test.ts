@@ -227,10 +227,10 @@ test("11. jobs of the same tool before it, by the measured time of calls", async
   await tutti.submit({ tutti: 1, id: "warm", steps }, { runId: "warm" });
   await tutti.result("warm");
   await eventually(async () => {
-    const [meanMs, calls] = (await gate.show()).service["solo"]!.split(" ").map(Number);
+    const service = (await gate.show()).services.get("solo");
     // Timers ring a hair early.
-    expect(meanMs).toBeGreaterThan(WARM_MS - 2);
-    expect(calls).toBe(6);
+    expect(service?.meanMs).toBeGreaterThan(WARM_MS - 2);
+    expect(service?.calls).toBe(6);
   });
   await submit("r1", "solo");
   await runs("r1", "solo");
@@ -306,8 +306,8 @@ test("13. what the service carries, the ramp behind a pause, trial calls", async
   await runs("r2", "ask");
 
   await submit("r3", "mail");
-  await eventually(async () => expect((await gate.show()).running["mail"]).toBe("1"));
-  await eventually(async () => expect((await gate.show()).troubles["u:post"]).toBeDefined());
+  await eventually(async () => expect((await gate.show()).running.get("mail")).toBe(1));
+  await eventually(async () => expect((await gate.show()).upstreams.get("post")).toBeDefined());
   await submit("r4", "mail");
   const ramp = await because("ramp", { runId: "r4", step: "mail" });
   expect(ramp.reason).toMatchObject({ upstream: "post", allowed: 1 });
@@ -316,7 +316,7 @@ test("13. what the service carries, the ramp behind a pause, trial calls", async
   letGo("r3");
   await runs("r4", "mail");
 
-  const now = (await gate.show()).now;
+  const now = (await gate.show()).nowMs;
   const half = { s: "half", at: now, until_: now, probes: 3, ok: 0 };
   await redis.hset(`${keys.gate}.trouble`, "b:plain", JSON.stringify(half));
   await redis.publish(keys.troubles, "+b:plain");
@@ -331,7 +331,7 @@ test("14. a machine that is kept for a big job", async ({ gatehouse, redis }) =>
   await work({ light: hold, heavy: hold });
   await submit("r1", "light");
   await runs("r1", "light");
-  const drain = { tool: "heavy", n: { cpu: 600_000 }, at: (await gate.show()).now, ms: 30_000 };
+  const drain = { tool: "heavy", n: { cpu: 600_000 }, at: (await gate.show()).nowMs, ms: 30_000 };
   await redis.hset(`${keys.gate}.drains`, "m1", JSON.stringify(drain));
   await submit("r2", "light");
   const { why, reason } = await because("drain", { runId: "r2", step: "light" });

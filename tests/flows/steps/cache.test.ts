@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 
 import { contentHash, canonicalJson } from "../../../config/index.ts";
-import { Keys, Results } from "../../../queues/index.ts";
+import { Keys, ownBudget, Results } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test, type Limited } from "../../support/limited.ts";
 import { SOON, workflow } from "../../support/workflows.ts";
@@ -50,7 +50,9 @@ describe("a step with a cache", () => {
     expect(calls).toHaveLength(1);
     // What it took of the rate is given back.
     await eventually(async () =>
-      expect((await gate.show()).used).toEqual({ "tool:look\n60000": "1" }),
+      expect((await gate.show()).used).toEqual(
+        new Map([[ownBudget("look"), { slots: 0, units: { 60_000: 1 } }]]),
+      ),
     );
   });
 

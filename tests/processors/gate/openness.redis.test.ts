@@ -9,9 +9,9 @@ test("trouble that is heard of while everything is read is not forgotten", async
   redis,
   prefix,
 }) => {
-  const keys = new Keys(prefix);
-  await new Gate(redis, keys).configure({ tools: { free: { declared: takes({}) } } });
-  const openness = new Openness(redis, keys);
+  const gate = new Gate(redis, new Keys(prefix));
+  await gate.configure({ tools: { free: { declared: takes({}) } } });
+  const openness = new Openness(gate);
   await openness.read();
   expect(openness.isOpen("free")).toBe(true);
   const reading = openness.read();

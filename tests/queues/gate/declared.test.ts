@@ -4,6 +4,7 @@ import { describe, expect } from "vitest";
 import {
   Gate,
   Keys,
+  ownBudget,
   type BudgetLimits,
   type Declaration,
   type GatedLimits,
@@ -16,6 +17,8 @@ import { test } from "../../support/redis.ts";
 const DECLARED_MS = 15_000;
 const RETURN_MS = 7_500;
 const LEASE_MS = 10_000_000;
+
+const OWN = ownBudget("ask");
 
 /** Where a tool says nothing. */
 const BREAKER = { failures: 5, openMs: 60_000, probes: 3 };
@@ -49,7 +52,7 @@ function declarationOf(said: Catalogue): Declaration {
   const limits = takes(
     cpu === null ? {} : { cpu },
     [
-      ...(own === false ? [] : [["tool:ask", 1, cost] as const]),
+      ...(own === false ? [] : [[OWN, 1, cost] as const]),
       ...(gpu === null ? [] : [["gpu", gpu.take, 1] as const]),
     ],
     { importance, ...(breaker === null ? {} : { breaker }) },
@@ -58,10 +61,10 @@ function declarationOf(said: Catalogue): Declaration {
   return {
     tools: said.has ? { ask: { declared: limits } } : {},
     budgets: {
-      ...(said.has ? { "tool:ask": { declared: own } } : {}),
+      ...(said.has ? { [OWN]: { declared: own } } : {}),
       ...(gpu === null ? {} : { gpu: { declared: { slots: gpu.slots } } }),
     },
-    facts: { "t:ask": facts, "b:gpu": facts },
+    facts: { tools: { ask: facts }, budgets: { gpu: facts } },
   };
 }
 
@@ -123,11 +126,10 @@ function holds(all: readonly Catalogue[]) {
 /** The same as the gate goes by it. */
 async function gateHolds(gate: Gate) {
   const { tools, budgets } = await gate.show();
-  const limits = tools["ask"] === undefined ? null : (JSON.parse(tools["ask"]) as GatedLimits);
-  const ownText = budgets["tool:ask"];
-  const own = ownText === undefined ? null : (JSON.parse(ownText) as BudgetLimits);
-  const gpu = budgets["gpu"] === undefined ? null : (JSON.parse(budgets["gpu"]) as BudgetLimits);
-  const list = Array.isArray(limits?.budgets) ? limits.budgets : [];
+  const limits = tools.get("ask")?.limits ?? null;
+  const own = budgets.get(OWN) ?? null;
+  const gpu = budgets.get("gpu") ?? null;
+  const list = limits?.budgets ?? [];
   const breaker = limits?.breaker === undefined ? undefined : { ...BREAKER, ...limits.breaker };
   return {
     tool:
@@ -135,7 +137,7 @@ async function gateHolds(gate: Gate) {
         ? null
         : {
             cpu: limits.needs["cpu"] ?? 0,
-            cost: list.find(([name]) => name === "tool:ask")?.[2],
+            cost: list.find(([name]) => name === OWN)?.[2],
             gpu: list.find(([name]) => name === "gpu")?.[1],
             importance: limits.importance,
             breaker,
@@ -287,7 +289,7 @@ describe("what catalogues of several workers declare", () => {
       for (const one of [0, 1, 2, 3])
         await gate.register(caller(one), LEASE_MS, { "*": 1_000_000 });
       const layer = (name: "tuned" | "set", slots: number | null) =>
-        gate.configure({ budgets: { "tool:ask": { [name]: slots === null ? false : { slots } } } });
+        gate.configure({ budgets: { [OWN]: { [name]: slots === null ? false : { slots } } } });
       for (const each of events) {
         if (each.kind === "wait") model.now += each.ms;
         model.look();

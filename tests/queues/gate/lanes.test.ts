@@ -63,6 +63,8 @@ test("a lane has limits of its own beside those of its tool, and the tool's own 
 
 test("what is learned of calls is learned of the tool, and its breaker is that of all lanes", async ({
   world,
+  redis,
+  prefix,
 }) => {
   await world.open({ perKey: { slots: 1, cost: 1 } });
   const first = await world.permit(A);
@@ -71,12 +73,12 @@ test("what is learned of calls is learned of the tool, and its breaker is that o
   await world.gate.release(first, { class: "ok" });
   for (let n = 0; n < 5; n++) await world.gate.release(await world.permit(A), { class: "down" });
   expect(await world.ask(B)).toMatchObject({ status: "refused", reason: "breaker" });
-  const { outcomes, service, running, blocked, troubles } = await world.gate.show();
-  expect(outcomes).toEqual({ "ask\nok": "1", "ask\ndown": "5" });
-  expect(service).toEqual({ ask: "40.000 1" });
-  expect(running).toEqual({});
-  expect(blocked).toEqual({ "ask\nslots:lane:ask": "40" });
-  expect(Object.keys(troubles)).toEqual(["b:ask"]);
+  const { outcomes, running, blockedMs, breakers, upstreams } = await world.gate.show();
+  expect(outcomes).toEqual(new Map([["ask", { ok: 1, down: 5 }]]));
+  expect(await redis.hgetall(`${prefix}.gate.service`)).toEqual({ ask: "40.000 1" });
+  expect(running).toEqual(new Map());
+  expect(blockedMs).toEqual(new Map([["ask", { "slots:lane:ask": 40 }]]));
+  expect([...breakers.keys(), ...upstreams.keys()]).toEqual(["ask"]);
 });
 
 test("the time of calls that are underway counts for the tool, whichever lane they are in", async ({
@@ -137,8 +139,8 @@ test("a limit that is raised is offered at once to those who wait in a lane", as
   await world.permit(A);
   expect(await world.ask(A)).toMatchObject({ status: "refused" });
   await world.declare({ perKey: { slots: 2, cost: 1 } });
-  const permits = Object.values((await world.gate.show()).permits);
-  expect(permits.filter((text) => text.includes('"o":1'))).toHaveLength(1);
+  const { permits } = await world.gate.show();
+  expect(permits.filter(({ isOffered }) => isOffered)).toHaveLength(1);
 });
 
 test("a place that comes free in a lane is offered there, not in another", async ({ world }) => {
@@ -163,11 +165,13 @@ test("a window of a lane holds until it has passed, and leaves nothing then", as
   await world.gate.fade();
   expect(await world.ask(A)).toMatchObject({ status: "refused", reason: "rate:lane:ask" });
   await world.gate.part(A, ME);
-  expect((await world.gate.show()).used).toEqual({ [`lane:${A}\n60000`]: "2" });
+  expect((await world.gate.show()).used).toEqual(
+    new Map([[`lane:${A}`, { slots: 0, units: { 60_000: 2 } }]]),
+  );
   world.now += 32_000;
   await world.gate.fade();
   const { used, claims } = await world.gate.show();
-  expect({ used, claims }).toEqual({ used: {}, claims: { m: {} } });
+  expect({ used, claims }).toEqual({ used: new Map(), claims: [] });
   const keys = await redis.keys(`${prefix}.gate*`);
   expect(keys.filter((key) => key.includes("@") || key.includes("lane"))).toEqual([]);
 });

@@ -119,8 +119,8 @@ test("an offer that its window has left behind breaks no rate", async ({ line })
   expect(await line.start("two")).not.toBeNull();
   expect(await line.gate.acquire("one", b)).toMatchObject({ status: "refused", reason: "rate:r" });
   const { permits, running } = await line.gate.show();
-  expect(Object.keys(permits)).toHaveLength(2);
-  expect(running).toMatchObject({ two: "2" });
+  expect(permits).toHaveLength(2);
+  expect(running.get("two")).toBe(2);
   expect(running).not.toHaveProperty("o:one");
 });
 
@@ -137,7 +137,7 @@ describe("a process that died", () => {
     expect(await redis.exists(`${prefix}.gate.claims:b`)).toBe(0);
     expect(await redis.smembers(`${prefix}.gate.line:x`)).toEqual([]);
     expect(await redis.hgetall(`${prefix}.gate.failures:free`)).toEqual({});
-    expect(Object.keys((await line.gate.show()).permits)).toEqual([permit]);
+    expect((await line.gate.show()).permits.map(({ id }) => id)).toEqual([permit]);
   });
 });
 

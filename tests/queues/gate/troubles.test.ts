@@ -1,5 +1,6 @@
 import { describe, expect } from "vitest";
 
+import type { BreakerTrouble, UpstreamTrouble } from "../../../queues/gate/troubles.ts";
 import { Gate, Keys, type GateChanges } from "../../../queues/index.ts";
 import { type CallEnd, type Caller } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";
@@ -50,9 +51,12 @@ class World {
     return permits;
   }
 
-  async trouble(field: string): Promise<unknown> {
-    const { troubles } = await this.gate.show();
-    return troubles[field] === undefined ? null : JSON.parse(troubles[field]);
+  async breaker(tool: string): Promise<BreakerTrouble | undefined> {
+    return (await this.gate.show()).breakers.get(tool);
+  }
+
+  async upstream(name: string): Promise<UpstreamTrouble | undefined> {
+    return (await this.gate.show()).upstreams.get(name);
   }
 }
 
@@ -83,9 +87,9 @@ describe("a breaker", () => {
     await here.call(OK, b);
     await here.call(OK, c);
     for (let index = 0; index < 20; index++) expect(await here.call(DOWN, a)).toBe(true);
-    expect(await here.trouble("b:ask")).toBeNull();
+    expect(await here.breaker("ask")).toBeUndefined();
     for (let index = 0; index < 5; index++) await here.call(DOWN, b);
-    expect(await here.trouble("b:ask")).toMatchObject({ s: "open" });
+    expect(await here.breaker("ask")).toMatchObject({ state: "open" });
     for (const caller of here.callers) expect(await here.start(caller)).toBeNull();
     const refused = await here.gate.acquire("ask", a!);
     expect(refused).toMatchObject({ status: "refused", reason: "breaker", waitMs: 60_000 });
@@ -94,7 +98,7 @@ describe("a breaker", () => {
     const probes = await here.startAll();
     expect(probes).toHaveLength(3);
     for (const probe of probes) await here.gate.release(probe, OK);
-    expect(await here.trouble("b:ask")).toBeNull();
+    expect(await here.breaker("ask")).toBeUndefined();
     // The others follow in growing waves.
     const first = await here.startAll();
     expect(first).toHaveLength(3);
@@ -131,14 +135,14 @@ describe("a breaker", () => {
     for (let index = 0; index < 4; index++) await here.call(DOWN, a);
     await here.call(OK, a);
     for (let index = 0; index < 4; index++) await here.call(DOWN, a);
-    expect(await here.trouble("b:ask")).toBeNull();
+    expect(await here.breaker("ask")).toBeUndefined();
     await here.call(OK, b);
     await here.call(DOWN, a);
     // Half of two is not most; but b has not called it for a minute by then.
-    expect(await here.trouble("b:ask")).toBeNull();
+    expect(await here.breaker("ask")).toBeUndefined();
     here.now += 61_000;
     await here.call(DOWN, a);
-    expect(await here.trouble("b:ask")).toMatchObject({ s: "open" });
+    expect(await here.breaker("ask")).toMatchObject({ state: "open" });
   });
 
   test("goes by the numbers of its tool", async ({ world }) => {
@@ -158,7 +162,7 @@ describe("a breaker", () => {
       await here.call({ class: "limited", retryAfterMs: 10 });
       here.now += 10;
     }
-    expect(await here.trouble("b:ask")).toBeNull();
+    expect(await here.breaker("ask")).toBeUndefined();
   });
 });
 
@@ -184,7 +188,7 @@ describe("a 429", () => {
     expect(await here.start(here.callers[1], "tell")).toBeNull();
     const waves: number[] = [];
     await here.gate.release(probe!, OK);
-    while ((await here.trouble("u:api")) !== null) {
+    while ((await here.upstream("api")) !== undefined) {
       const wave = await here.startAll(["ask", "tell"]);
       waves.push(wave.length);
       for (const permit of wave) await here.gate.release(permit, OK);
@@ -250,15 +254,15 @@ test("what an operator opens is open at once, however long its service wanted to
   expect(await here.start()).toBeNull();
   await here.gate.configure({ open: ["ask"] });
   expect(await here.start()).not.toBeNull();
-  expect(await here.trouble("u:api")).toBeNull();
+  expect(await here.upstream("api")).toBeUndefined();
 
   here.now += 1;
   const broken = world(["a"]);
   await broken.open(tools());
   for (let index = 0; index < 5; index++) await broken.call(DOWN);
-  expect(await broken.trouble("b:ask")).toMatchObject({ s: "open" });
+  expect(await broken.breaker("ask")).toMatchObject({ state: "open" });
   await broken.gate.configure({ open: ["ask", "unknown"] });
-  expect(await broken.trouble("b:ask")).toBeNull();
+  expect(await broken.breaker("ask")).toBeUndefined();
   expect(await broken.call(DOWN), "and it counts anew").toBe(true);
-  expect(await broken.trouble("b:ask")).toBeNull();
+  expect(await broken.breaker("ask")).toBeUndefined();
 });

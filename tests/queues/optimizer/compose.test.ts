@@ -8,9 +8,9 @@ const seen = (more: Partial<Seen>): Seen => ({
   now: 2_000,
   level: 0,
   queues: {},
-  blocked: {},
-  machines: {},
-  usage: {},
+  blocked: [],
+  machines: new Map(),
+  usage: new Map(),
   admitted: {},
   ...more,
 });
@@ -70,9 +70,22 @@ test("runs that were admitted while nobody took samples are told by the next sam
 
 test("time that was blocked is that since the sample before; counters that were lost begin anew", () => {
   const before = remember(
-    seen({ now: 1_000, blocked: { "ask\nknee": 100, "ask\nrate:ask": 70, "tell\nknee": 9 } }),
+    seen({
+      now: 1_000,
+      blocked: [
+        { tool: "ask", label: "knee", ms: 100 },
+        { tool: "ask", label: "rate:ask", ms: 70 },
+        { tool: "tell", label: "knee", ms: 9 },
+      ],
+    }),
   );
-  const now = seen({ blocked: { "ask\nknee": 600, "ask\nrate:ask": 20, "tell\nknee": 9 } });
+  const now = seen({
+    blocked: [
+      { tool: "ask", label: "knee", ms: 600 },
+      { tool: "ask", label: "rate:ask", ms: 20 },
+      { tool: "tell", label: "knee", ms: 9 },
+    ],
+  });
   const { tools } = composeSample(before, now, []);
   expect(tools["ask"]?.blockedMs).toEqual({ knee: 500, "rate:ask": 20 });
   expect(tools["tell"]).toBeUndefined();
@@ -94,10 +107,21 @@ test("only the last word of a process says what is underway there", () => {
 
 test("machines are told in shares; what nobody measured is not there", () => {
   const now = seen({
-    machines: { m: { "u:cpu": 250_000, "b:cpu": 100_000, n: 2, "c:*": 1_000_000 }, n: {} },
-    usage: {
-      m: JSON.stringify({ usage: { cpu: 0.4, network: null }, pressure: { cpu: 0 }, atMs: 1_000 }),
-    },
+    machines: new Map([
+      ["m", { used: { cpu: 250_000 }, background: { cpu: 100_000 } }],
+      ["n", { used: {}, background: {} }],
+    ]),
+    usage: new Map([
+      [
+        "m",
+        {
+          usage: { cpu: 0.4, network: null },
+          pressure: { cpu: 0 },
+          windowMs: 1_000,
+          atMs: 1_000,
+        },
+      ],
+    ]),
   });
   const { machines } = composeSample(remember(seen({ now: 1_000 })), now, []);
   expect(machines).toEqual({

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 import { OptimizerStore } from "../../../../queues/client.ts";
-import { Gate, Keys, Samples } from "../../../../queues/index.ts";
+import { Gate, Keys, ownBudget, Samples } from "../../../../queues/index.ts";
 import type { AuditEvent } from "../../../../src/optimizer/service/audit.ts";
 import { Optimizer } from "../../../../src/optimizer/service/optimizer.ts";
 import { NOTHING_KNOWN, type OptimizerState } from "../../../../src/optimizer/think.ts";
@@ -14,7 +14,7 @@ test("what was taken back already is not taken back again, also when another one
 }) => {
   const keys = new Keys(prefix);
   const gate = new Gate(redis, keys);
-  const own = "tool:ask";
+  const own = ownBudget("ask");
   await gate.configure({ budgets: { [own]: { declared: { slots: 2, maxSlots: 8 } } } });
   const raise = (id: number): Adjustment => ({
     id,
@@ -57,7 +57,7 @@ test("what was taken back already is not taken back again, also when another one
   expect(await optimizer.rollBack(2, "ada")).toMatchObject({ id: 2, from: 2 });
   expect(shown).toEqual(["ask"]);
   await expect(optimizer.rollBack(2, "ada")).rejects.toThrow(/no adjustment 2|in force/);
-  expect((await gate.show()).budgets[own]).toBe('{"slots":2,"maxSlots":8}');
+  expect((await gate.show()).budgets.get(own)).toEqual({ slots: 2, maxSlots: 8 });
 });
 
 test("a cap that the learner moved is taken back, and the optimizer that is turned off lets go of it", async ({
@@ -85,8 +85,7 @@ test("a cap that the learner moved is taken back, and the optimizer that is turn
   );
   const samples = new Samples(redis, keys, gate);
   const optimizer = new Optimizer({ redis, keys, samples, gate, show: async () => {} });
-  const cap = async () =>
-    (JSON.parse((await gate.show()).tools["ask"]!) as { cap: number | false }).cap;
+  const cap = async () => (await gate.show()).tools.get("ask")?.limits.cap;
   expect(await cap()).toBe(10);
   expect(await optimizer.rollBack(1, "ada")).toMatchObject({ what: "cap", from: 40 });
   expect(await cap()).toBe(40);

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { Gate, Keys, MACHINE_UNITS } from "../../../../queues/index.ts";
+import { Gate, Keys, MACHINE_UNITS, ownBudget } from "../../../../queues/index.ts";
 import { converge, readRoom } from "../../../../src/optimizer/service/room.ts";
 import { test } from "../../../support/redis.ts";
 
@@ -8,11 +8,10 @@ test("what was raised does not wait below what somebody has set by hand", async 
   redis,
   prefix,
 }) => {
-  const keys = new Keys(prefix);
-  const gate = new Gate(redis, keys);
-  const own = "tool:ask";
+  const gate = new Gate(redis, new Keys(prefix));
+  const own = ownBudget("ask");
   await gate.configure({ budgets: { [own]: { declared: { slots: 2, maxSlots: 8 } } } });
-  const room = () => readRoom(redis, keys);
+  const room = () => readRoom(gate);
   expect(await room()).toEqual({ ask: { concurrency: 2, declared: 2, max: 8, isSet: false } });
   expect(await converge(gate, await room(), { ask: 5 })).toEqual(["ask"]);
   expect(await room()).toMatchObject({ ask: { concurrency: 5, tuned: 5 } });
@@ -28,14 +27,13 @@ test("a tool may be raised as far as machines carry what its calls need, and its
   redis,
   prefix,
 }) => {
-  const keys = new Keys(prefix);
-  const gate = new Gate(redis, keys);
-  const max = async () => (await readRoom(redis, keys))["ask"]?.max;
+  const gate = new Gate(redis, new Keys(prefix));
+  const max = async () => (await readRoom(gate))["ask"]?.max;
   const needs = { cpu: MACHINE_UNITS / 4, memory: MACHINE_UNITS / 10 };
   const limits = { needs, budgets: [], upstream: "ask", importance: 1 } as const;
   await gate.configure({
     tools: { ask: { declared: limits } },
-    budgets: { "tool:ask": { declared: { slots: 2, maxSlots: "fit" } } },
+    budgets: { [ownBudget("ask")]: { declared: { slots: 2, maxSlots: "fit" } } },
   });
   // Nothing runs yet: nobody knows of any machine.
   expect(await max()).toBe(2);
@@ -43,7 +41,7 @@ test("a tool may be raised as far as machines carry what its calls need, and its
   expect(await max()).toBe(4);
   await gate.register({ machine: "b", process: "b1" }, 60_000, { "*": -1 });
   expect(await max()).toBe(8);
-  await gate.configure({ machines: { a: { "b:cpu": 0.3 * MACHINE_UNITS } } });
+  await gate.configure({ machines: { a: { background: { cpu: 0.3 * MACHINE_UNITS } } } });
   expect(await max()).toBe(6);
   await gate.configure({ tools: { ask: { learned: { needs: { cpu: MACHINE_UNITS / 10 } } } } });
   expect(await max()).toBe(17);
