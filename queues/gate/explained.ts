@@ -139,7 +139,8 @@ export interface ExplainedAnswer extends Omit<
   }[];
 }
 
-function withoutLine({ line: _, ...reason }: StoredReason): Reason {
+function withoutLine(stored: StoredReason): Reason {
+  const { line: _, ...reason } = stored;
   return reason;
 }
 

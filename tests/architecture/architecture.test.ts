@@ -9,6 +9,7 @@ import {
   circles,
   DOORS,
   FLOORS,
+  gateLeaks,
   intoSealed,
   ROOMS,
   sources,
@@ -53,6 +54,10 @@ describe("the house", () => {
       ).toBe("");
   });
 
+  test("what stands in Redis for the gate is known to its room alone", () => {
+    expect(gateLeaks(new Map([...FILES, ...sources(["bench", "tests/support"])]))).toEqual([]);
+  });
+
   test("no files and no folders import each other in a circle", () => {
     const inside = ARROWS.filter(({ from }) => from.split("/")[1] !== "index.ts");
     expect(circles(inside, (path) => path)).toEqual([]);
@@ -95,6 +100,33 @@ describe("the rules see", () => {
     const into = 'import { draft } from "../forms/draft.ts";';
     expect(intoSealed(judge("src/workflow/plan/plan.ts", into))).toHaveLength(1);
     expect(intoSealed(judge("src/workflow/forms/phases.ts", into))).toEqual([]);
+  });
+
+  test.each([
+    "const names = await redis.smembers(`${this.#keys.gate}.machines`);",
+    "const limits = redis.hgetall(`${prefix}.gate.tools`);",
+    "const { learned, gate: prefix } = this.#keys;",
+    "const layers = redis.hgetall(keys.gate + name);",
+    "local limits = redis.call('HGET', prefix .. '.gate.tools', tool)",
+    "const own = `tool:${name}`;",
+    'const isOwn = budget.startsWith("tool:");',
+    'const text = layers["declared:ask"];',
+    "const mark = `set:${OWN}`;",
+    'const isBreaker = field.startsWith("b:");',
+    "const trouble = troubles[`u:${upstream}`];",
+  ])("a field or a key of the gate: %s", (line) => {
+    expect(gateLeaks(new Map([["src/gate/limits/show.ts", line]])).length).toBeGreaterThan(0);
+    expect(gateLeaks(new Map([["queues/gate/snapshot.ts", line]]))).toEqual([]);
+  });
+
+  test("no leak in what only sounds like one", () => {
+    const lines = [
+      "const view = await tutti.gate.show();",
+      "const message = `tool: ${name}`;",
+      'const own = ownBudget("ask");',
+      "// `tool:<id>` is its private budget",
+    ];
+    expect(gateLeaks(new Map([["src/gate/limits/show.ts", lines.join("\n")]]))).toEqual([]);
   });
 
   test("a circle", () => {

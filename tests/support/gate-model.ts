@@ -183,16 +183,15 @@ export class GateModel {
   /** Every process does something; what is over ends. */
   async #round(): Promise<void> {
     await this.#end([...this.#permits.values()].filter(({ endsAtMs }) => endsAtMs <= this.#now));
-    const offered = await Promise.all(
-      this.#processes.map(({ process }) =>
-        this.#redis.hkeys(`${this.#prefix}.gate.offered:${process}`),
-      ),
+    const { permits } = await this.gate.show();
+    const offered = new Set(
+      permits.flatMap((one) => (one.isOffered ? [`${one.process} ${one.tool}`] : [])),
     );
     // A process asks for a tool with an offer, when it was refused a while ago, and else as its queue stirs.
-    const asked = this.#processes.flatMap((process, index) =>
+    const asked = this.#processes.flatMap((process) =>
       Object.keys(this.tools)
         .filter((tool) => {
-          if (offered[index]!.includes(tool)) return true;
+          if (offered.has(`${process.process} ${tool}`)) return true;
           const again = process.waiting.get(tool);
           return again === undefined ? this.#random() < 0.2 : again <= this.#now;
         })

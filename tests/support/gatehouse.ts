@@ -9,6 +9,7 @@ import type { Why, WhyReason } from "../../src/gate/why/why.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { eventually } from "./eventually.ts";
+import { seedService } from "./gate-stored.ts";
 import { Lag } from "./lag.ts";
 import { test as withRedis } from "./redis.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -99,7 +100,7 @@ export const test = withRedis.extend<{ gatehouse: Gatehouse }>({
       gate: new Gate(redis, keys),
       submit,
       seed: async (...names) => {
-        for (const name of names) await redis.hset(`${keys.gate}.service`, name, `${MEAN_MS} 20`);
+        for (const name of names) await seedService(redis, prefix, name, MEAN_MS);
       },
       work: async (handlers, options = {}) => {
         const worker = await startWorker({

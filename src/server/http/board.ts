@@ -4,11 +4,10 @@ import { ExpressAdapter } from "@bull-board/express";
 import type { Queue } from "bullmq";
 import type { RequestHandler } from "express";
 
+import { CONTROL_PREFIX } from "../../../queues/client.ts";
+
 /** Each poll costs about 15 Redis commands per queue. Seconds. */
 const POLL_SECONDS = 10;
-
-/** Queues of the control jobs; a hand that retries or removes those breaks the run they belong to. */
-const CONTROL_PREFIX = "tutti.";
 
 /**
  * Bull Board over the same Queue objects that runs are submitted through.
@@ -76,6 +75,7 @@ const SANS = "system-ui, sans-serif";
 
 function adapterFor(queue: Queue): BullMQAdapter {
   return new BullMQAdapter(queue, {
+    // A hand that retries or removes control jobs breaks the run they belong to.
     readOnlyMode: queue.name.startsWith(CONTROL_PREFIX),
     delimiter: ".",
   });
