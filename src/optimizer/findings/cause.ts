@@ -26,8 +26,13 @@ const INFLATION_LEAST_MS = 5;
 const INFLATION_LEAST = 5;
 /** What service times vary by, as a share of their mean, when nobody has measured it. */
 const SPREAD = 0.7;
-/** Pressure of a machine above which slow calls are its doing. */
-const HOT_PRESSURE = 0.15;
+/**
+ * Calls of a window in which work waited for a machine in more than this share of it are not held against their service.
+ * Less than what makes one reading of a machine full (0.2 of memory or storage, `processors/machine/pressure.ts`): this is the
+ * mean of a whole window, in which full moments and calm ones are mixed, over all resources, and to excuse a service for one
+ * window costs nothing, while a full machine makes calls be learned from no more.
+ */
+const EXCUSING_PRESSURE = 0.15;
 /** Jobs wait for more than this share of the time. */
 const BUSY = 0.5;
 /** What others use of a resource of a machine, above this, is worth to be told. */
@@ -59,7 +64,7 @@ export function causeOf({ tool, windows, usual }: Look): Looked {
   const windowMs = windows.at(-1)?.ms ?? 0;
   const machines = Object.values(windows.at(-1)?.machines ?? {});
   const isHot = machines.some(({ pressure }) =>
-    Object.values(pressure).some((share) => (share ?? 0) > HOT_PRESSURE),
+    Object.values(pressure).some((share) => (share ?? 0) > EXCUSING_PRESSURE),
   );
   const judged = (verdict: Verdict | null): Looked => ({ verdict, evidence });
   if (last === undefined) return judged(null);
