@@ -18,11 +18,10 @@ export type { Layer } from "./gate/changes.ts";
 export type { CatalogueView, Declarations, DisagreementView } from "./gate/disagreements.ts";
 export { type Explained, partsOfLabel, type Rank, type Taken } from "./gate/explained.ts";
 export { type Level, levelOf, type LevelView } from "./gate/level.ts";
-export { compileStepLimits, importanceUnits, listed, type ToolLimits } from "./gate/limits.ts";
-export { type Drain, type MachineLimits, type MachineState, roomOf } from "./gate/machines.ts";
+export { compileStepLimits, guardMsOf, importanceUnits, type ToolLimits } from "./gate/limits.ts";
+export { type Drain, type MachineState, roomOf } from "./gate/machines.ts";
 export { LEVELS, RAMP_MS } from "./gate/scripts/constants.ts";
 export {
-  type BudgetLayers,
   budgetIn,
   type Claim,
   type GateSnapshot,

@@ -9,6 +9,7 @@ import {
 } from "../../config/index.ts";
 import type { BudgetTake, StepLimits } from "../definition.ts";
 import { ownBudget } from "./budget-names.ts";
+import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "./scripts/constants.ts";
 
 /** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;
@@ -45,6 +46,10 @@ export interface BudgetLimits {
   readonly maxSlots?: number | "fit";
   readonly rates?: readonly (readonly [max: number, durationMs: number])[];
 }
+
+/** How much later than it was let through a call may reach its service, in windows of this length. Milliseconds. */
+export const guardMsOf = (durationMs: number): number =>
+  Math.max(GUARD_MIN_MS, Math.min(GUARD_MAX_MS, Math.ceil(durationMs * GUARD_SHARE)));
 
 /** Lua cannot tell an empty list from an empty object. */
 export function listed<T>(

@@ -59,7 +59,7 @@ export interface Claim {
 }
 
 /** What is taken of a budget: slots, and units by the length of each window in milliseconds. */
-export interface BudgetUse {
+interface BudgetUse {
   readonly slots: number;
   readonly units: Readonly<Record<string, number>>;
 }

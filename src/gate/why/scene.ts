@@ -13,7 +13,9 @@ import {
   type WorkerInfo,
 } from "../../../queues/client.ts";
 import { toolOfQueue, type Reason } from "../../../queues/index.ts";
-import type { Call, MachineScene, RunningCall, Scene, Waiting } from "./forecast.ts";
+import type { BudgetTerms } from "../model/budget.ts";
+import type { MachineTerms } from "../model/machine.ts";
+import type { Call, Scene, Waiting } from "./forecast.ts";
 
 /** A call that has taken this much longer than others do may take any time. */
 const OVERDUE = 2;
@@ -59,18 +61,13 @@ export class Moment {
   scene(tool: string, explained: Explained, calls: number): Scene {
     const reasons = Object.values(explained.machines).flat();
     const extra = extraBudgets(tool, reasons, this.gate);
-    const gates = reasons.map((reason) =>
-      reason.kind === "cool_down" || (reason.kind === "breaker" && reason.state === "open")
-        ? reason.untilMs
-        : 0,
-    );
     const machines = new Map(
       [...this.gate.machines].map(([name, machine]) => [
         name,
         machineScene(machine, this.gate.drains.get(name), this.gate.nowMs),
       ]),
     );
-    const budgets = new Map<string, { slots: number; grows?: boolean; firmFor?: number }>();
+    const budgets = new Map<string, BudgetTerms>();
     const takes = [
       ...this.gate.permits,
       explained.take,
@@ -80,7 +77,7 @@ export class Moment {
       const slots = budgetIn(this.gate, name)?.slots;
       if (slots !== undefined) budgets.set(name, { slots });
     }
-    for (const [name, { holds: _, ...budget }] of extra) budgets.set(name, budget);
+    for (const { name, terms } of extra) budgets.set(name, terms);
     const drained = [...machines.values()].flatMap(({ drain }) =>
       drain === undefined || drain.tool === tool ? [] : [drain],
     );
@@ -89,87 +86,103 @@ export class Moment {
       count: number,
       ranks: readonly Rank[],
       take: Taken | undefined,
-    ): Waiting => ({
-      ...callOf(other, take, extra),
-      count,
-      ranks,
-      machines: this.serving(other),
-      serviceMs: this.serviceMs(other),
-    });
+    ): Waiting => {
+      const own = extra.filter(({ concerns }) => concerns(other));
+      return {
+        ...callOf(other, take, own),
+        count,
+        ranks,
+        machines: this.serving(other),
+        serviceMs: this.serviceMs(other),
+        notBeforeMs: Math.max(0, ...own.map(({ fromMs }) => fromMs)),
+      };
+    };
     return {
       nowMs: this.gate.nowMs,
       machines,
       budgets,
-      running: this.gate.permits.map((permit) => this.#running(permit, extra)),
+      running: this.gate.permits.map((permit) => ({
+        ...callOf(
+          permit.tool,
+          permit,
+          extra.filter(({ holds }) => holds(permit)),
+        ),
+        machine: permit.machine,
+        endsAtMs: this.endOf(permit),
+      })),
       line: [
         ...drained.map((drain) => inLine(drain.tool, 1, [], { needs: drain.needs, budgets: [] })),
         ...explained.others
           .filter((one) => !drained.some((drain) => drain.tool === one.tool))
           .map((one) => inLine(one.tool, one.ranks.length, one.ranks, one.take)),
-        {
-          ...inLine(tool, calls, explained.ranks, explained.take),
-          notBeforeMs: Math.max(0, ...gates),
-        },
+        inLine(tool, calls, explained.ranks, explained.take),
       ],
     };
-  }
-
-  #running(permit: Permit, extra: Extra): RunningCall {
-    const { tool, machine } = permit;
-    const call = callOf(tool, permit, new Map());
-    const slots = { ...call.slots };
-    for (const [name, { holds }] of extra) if (holds(permit)) slots[name] = 1;
-    return { ...call, slots, machine, endsAtMs: this.endOf(permit) };
   }
 }
 
 /** A limit that is no budget, played as if it were. */
 interface ExtraBudget {
-  readonly slots: number;
-  readonly grows: boolean;
-  readonly firmFor?: number;
+  readonly name: string;
+  readonly terms: BudgetTerms;
+  /** Nothing that takes of it starts before this time. */
+  readonly fromMs: number;
+  /** Whether calls of a queue take of it. */
+  readonly concerns: (queue: string) => boolean;
   readonly holds: (permit: Permit) => boolean;
 }
-type Extra = ReadonlyMap<string, ExtraBudget>;
 
-function extraBudgets(queue: string, reasons: readonly Reason[], gate: GateSnapshot): Extra {
+function extraBudgets(
+  queue: string,
+  reasons: readonly Reason[],
+  gate: GateSnapshot,
+): readonly ExtraBudget[] {
   const extra = new Map<string, ExtraBudget>();
   const tool = toolOfQueue(queue);
-  const isOfTool = (permit: Permit): boolean => toolOfQueue(permit.tool) === tool;
+  const isOfTool = (other: string): boolean => toolOfQueue(other) === tool;
   for (const reason of reasons) {
     if (reason.kind === "knee")
-      extra.set("knee", { slots: reason.limit, grows: false, holds: isOfTool });
-    else if (reason.kind === "ramp" || reason.kind === "cool_down")
-      // Behind the pause come growing waves.
-      extra.set("ramp", {
-        slots:
-          reason.kind === "ramp"
-            ? reason.allowed
-            : (gate.upstreams.get(reason.upstream)?.allowed ?? Infinity),
-        grows: true,
-        holds: (permit) => permit.upstream === reason.upstream,
+      extra.set("knee", {
+        name: "knee",
+        terms: { slots: reason.limit },
+        fromMs: 0,
+        concerns: isOfTool,
+        holds: (permit) => isOfTool(permit.tool),
       });
-    else if (reason.kind === "breaker") {
-      const probes = toolIn(gate, tool).breaker.probes;
+    else if (reason.kind === "ramp" || reason.kind === "cool_down") {
+      const { upstream } = reason;
+      const allowed =
+        reason.kind === "ramp" ? reason.allowed : gate.upstreams.get(upstream)?.allowed;
+      extra.set("ramp", {
+        name: "ramp",
+        // Behind the pause come growing waves.
+        terms: { slots: allowed ?? Infinity, grows: true },
+        fromMs: reason.kind === "ramp" ? 0 : reason.untilMs,
+        concerns: (other) => toolIn(gate, toolOfQueue(other)).limits.upstream === upstream,
+        holds: (permit) => permit.upstream === upstream,
+      });
+    } else if (reason.kind === "breaker") {
+      const { probes } = toolIn(gate, tool).breaker;
       const trouble = gate.breakers.get(tool);
       const succeeded = trouble?.state === "half_open" ? trouble.succeeded : 0;
       extra.set("probes", {
-        slots: probes,
-        grows: true,
+        name: "probes",
         // Waves begin to grow when the breaker is closed.
-        firmFor: Math.max(0, probes - succeeded),
-        holds: (permit) => permit.probe && isOfTool(permit),
+        terms: { slots: probes, grows: true, firmFor: Math.max(0, probes - succeeded) },
+        fromMs: reason.state === "open" ? reason.untilMs : 0,
+        concerns: isOfTool,
+        holds: (permit) => permit.probe && isOfTool(permit.tool),
       });
     }
   }
-  return extra;
+  return [...extra.values()];
 }
 
-function callOf(tool: string, take: Taken | undefined, extra: Extra): Call {
+function callOf(tool: string, take: Taken | undefined, extra: readonly ExtraBudget[]): Call {
   const slots = (take?.budgets ?? [])
     .filter(([, count]) => count > 0)
     .map(([name, count]) => [name, count] as const);
-  const more = [...extra.keys()].map((name) => [name, 1] as const);
+  const more = extra.map(({ name }) => [name, 1] as const);
   return { tool, needs: take?.needs ?? {}, slots: Object.fromEntries([...slots, ...more]) };
 }
 
@@ -177,7 +190,7 @@ function machineScene(
   machine: MachineState,
   drain: Drain | undefined,
   nowMs: number,
-): MachineScene {
+): MachineTerms {
   return {
     capacity: (resource) => roomOf(machine, resource),
     ...(drain === undefined || nowMs > drain.untilMs ? {} : { drain }),

@@ -1,6 +1,6 @@
 import type { Target } from "../../../config/index.ts";
-import { ownBudget } from "../../../queues/index.ts";
-import { roomIn, type Recording } from "../simulation/recording.ts";
+import { MACHINE_UNITS, ownBudget } from "../../../queues/index.ts";
+import { capacityIn, type Recording } from "../simulation/recording.ts";
 import { fill } from "./fill.ts";
 import { GOALS, type Goal } from "./goals.ts";
 
@@ -163,7 +163,8 @@ function capacityOf(
   for (const name of names) {
     const each = Array.from({ length: count }, (_, index) => machines[index] ?? machines.at(-1));
     const sum = each.reduce(
-      (all, machine) => all + (machine === undefined ? Infinity : roomIn(machine, name)),
+      (all, machine) =>
+        all + (machine === undefined ? Infinity : capacityIn(machine)(name) / MACHINE_UNITS),
       0,
     );
     if (Number.isFinite(sum)) capacity[name] = sum;

@@ -1,4 +1,4 @@
-import { roomOf, type MachineLimits } from "../../../queues/client.ts";
+import { roomOf } from "../../../queues/client.ts";
 import { MACHINE_UNITS } from "../../../queues/index.ts";
 
 /** A rate: at most so many units in any window. */
@@ -42,22 +42,25 @@ export interface ModelMachine {
   readonly background: Readonly<Record<string, number>>;
 }
 
-/** Units of the gate for the shares of a machine. */
-export function machineUnits({ capacity, others, background }: ModelMachine): MachineLimits {
-  const units = (shares: Readonly<Record<string, number>>): Record<string, number> =>
-    Object.fromEntries(
-      Object.entries(shares).map(([name, share]) => [name, Math.round(share * MACHINE_UNITS)]),
-    );
-  return {
-    capacity: units(capacity),
-    others: others === null ? null : Math.round(others * MACHINE_UNITS),
-    background: units(background),
-  };
+/** Millionths of a machine for shares of it; what came from whole millionths is the same again. */
+export function unitsIn(shares: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(shares).map(([name, share]) => [name, Math.floor(share * MACHINE_UNITS + HAIR)]),
+  );
 }
 
-/** The share of a resource that calls may have; Infinity where it has no bound. */
-export const roomIn = (machine: ModelMachine, resource: string): number =>
-  roomOf(machineUnits(machine), resource) / MACHINE_UNITS;
+/** What is binary about shares. Millionths of a machine. */
+const HAIR = 1e-6;
+
+/** Millionths of a resource that calls may have; Infinity: it has no bound. */
+export function capacityIn({ capacity, others, background }: ModelMachine) {
+  const machine = {
+    capacity: unitsIn(capacity),
+    others: others === null ? null : Math.floor(others * MACHINE_UNITS + HAIR),
+    background: unitsIn(background),
+  };
+  return (resource: string): number => roomOf(machine, resource);
+}
 
 /** A stretch of a deployment's life, and the limits it was lived under. */
 export interface Recording {

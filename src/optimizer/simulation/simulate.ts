@@ -1,6 +1,9 @@
-import { Durations } from "../../../queues/index.ts";
+import { Durations, MACHINE_UNITS } from "../../../queues/index.ts";
+import { Ends } from "../../gate/model/ends.ts";
+import type { MachineModel } from "../../gate/model/machine.ts";
+import { GateModel, type ModelCall, type StartedCall } from "../../gate/model/model.ts";
 import { seeded } from "./random.ts";
-import { roomIn, type ModelMachine, type ModelTool, type Recording } from "./recording.ts";
+import { capacityIn, unitsIn, type ModelTool, type Recording } from "./recording.ts";
 
 /** How calls of a tool fared in the model. */
 export interface Fared {
@@ -14,60 +17,58 @@ export interface Fared {
   readonly p95WaitMs: number | null;
 }
 
-interface Running {
-  readonly endsAtMs: number;
-  readonly tool: ToolState;
-  readonly machine: MachineState;
-}
-
-interface MachineState {
-  readonly model: ModelMachine;
-  readonly used: Map<string, number>;
-  calls: number;
-}
-
 interface ToolState {
   /** Chance of its own, so that a change of one tool does not change what happens to others by chance. */
   readonly arriving: () => number;
   readonly serving: () => number;
   readonly name: string;
   readonly model: ModelTool;
+  readonly call: ModelCall;
   /** Arrivals that wait, the first at `head`. */
   readonly queue: number[];
   head: number;
-  running: number;
   begun: number;
   ended: number;
   waitSumMs: number;
   readonly waits: Durations;
 }
 
+interface Running {
+  readonly tool: ToolState;
+  readonly started: StartedCall;
+}
+
 /** Seeds of one play: two for each tool. */
 const SEEDS = 100_003;
-/** What is binary about shares: three of a third fit. */
-const HAIR = 1e-6;
 
 /**
- * Plays a recording through a model of the gate: jobs come as they came, their calls take times drawn from those
+ * Plays a recording through the model of the gate: jobs come as they came, their calls take times drawn from those
  * that were measured, and one starts as soon as slots, rates and a machine have room, the job that came first
  * before the others. Runs and their order are not in it: what comes does not depend on what ends.
  */
 export function simulate(recording: Recording, seed: number): Readonly<Record<string, Fared>> {
-  const model = new Model(recording, seed);
-  model.play();
-  return model.fared();
+  const play = new Play(recording, seed);
+  play.run();
+  return play.fared();
 }
 
-class Model {
+/** What a service was seen to carry, as a budget of its tool. */
+const kneeOf = (tool: string): string => `knee of ${tool}`;
+
+function callOf(tool: string, { needs, budgets, cap }: ModelTool): ModelCall {
+  const takes = budgets.map(({ budget, slots, units }) => [budget, slots, units] as const);
+  return {
+    tool,
+    needs: unitsIn(needs),
+    budgets: cap === undefined ? takes : [...takes, [kneeOf(tool), 1, 0]],
+  };
+}
+
+class Play {
   readonly #recording: Recording;
   readonly #tools: readonly ToolState[];
-  readonly #machines: readonly MachineState[];
-  /** Slots in use by budget, and when units were taken of each rate: pairs of time and units, with a sum. */
-  readonly #slots = new Map<string, number>();
-  readonly #windows = new Map<string, { takes: [atMs: number, units: number][]; sum: number }>();
-  /** Calls that run, as a heap by their end. */
-  readonly #running: Running[] = [];
-  #nowMs = 0;
+  readonly #gate: GateModel;
+  readonly #running = new Ends<Running>();
 
   constructor(recording: Recording, seed: number) {
     this.#recording = recording;
@@ -76,22 +77,31 @@ class Model {
       serving: seeded(SEEDS * seed + 2 * index + 1),
       name,
       model,
+      call: callOf(name, model),
       queue: Array.from({ length: model.waiting }, () => 0),
       head: 0,
-      running: 0,
       begun: 0,
       ended: 0,
       waitSumMs: 0,
       waits: Durations.empty(),
     }));
-    this.#machines = recording.machines.map((machine) => ({
-      model: machine,
-      used: new Map(),
-      calls: 0,
-    }));
+    const knees = Object.entries(recording.tools).flatMap(([name, { cap }]) =>
+      cap === undefined ? [] : [[kneeOf(name), { slots: cap }] as const],
+    );
+    const budgets = Object.entries(recording.budgets).map(([name, { rates, ...slots }]) => {
+      const windows = rates.map(({ max, durationMs }) => [max, durationMs] as const);
+      return [name, { ...slots, rates: windows }] as const;
+    });
+    this.#gate = new GateModel({
+      machines: recording.machines.map((machine, index) => [
+        String(index),
+        { capacity: capacityIn(machine) },
+      ]),
+      budgets: [...budgets, ...knees],
+    });
   }
 
-  play(): void {
+  run(): void {
     const { steps, stepMs } = this.#recording;
     this.#start();
     for (let step = 0; step < steps; step++) {
@@ -133,160 +143,78 @@ class Model {
   /** Lets time pass: calls end, and rates have room again. */
   #until(atMs: number): void {
     for (;;) {
-      const ends = this.#running[0]?.endsAtMs ?? Infinity;
-      const room = this.#nextRoom();
-      const next = Math.min(ends, room);
+      const next = Math.min(this.#running.nextMs, this.#nextRoom());
       if (next > atMs) break;
-      this.#nowMs = next;
-      while ((this.#running[0]?.endsAtMs ?? Infinity) <= next) this.#end(pop(this.#running)!);
+      this.#gate.nowMs = next;
+      for (const { tool, started } of this.#running.until(next)) {
+        tool.ended++;
+        this.#gate.end(started);
+      }
       this.#start();
     }
-    this.#nowMs = atMs;
+    this.#gate.nowMs = atMs;
   }
 
-  /** When the next unit of any rate is free that a job waits for. */
+  /** When a window has room again that a job waits for. */
   #nextRoom(): number {
     let next = Infinity;
-    for (const tool of this.#tools) {
-      if (tool.head >= tool.queue.length) continue;
-      for (const { budget, units } of tool.model.budgets)
-        for (const { durationMs, max } of this.#recording.budgets[budget]?.rates ?? []) {
-          if (units === 0) continue;
-          const window = this.#window(budget, durationMs);
-          if (window.sum + units <= max) continue;
-          const oldest = window.takes[0]?.[0];
-          if (oldest !== undefined) next = Math.min(next, oldest + durationMs);
-        }
-    }
+    for (const tool of this.#tools)
+      if (isWaiting(tool)) next = Math.min(next, this.#gate.windowOpensAt(tool.call));
     return next;
-  }
-
-  #end({ tool, machine }: Running): void {
-    tool.running--;
-    tool.ended++;
-    machine.calls--;
-    for (const [name, share] of Object.entries(tool.model.needs))
-      machine.used.set(name, (machine.used.get(name) ?? 0) - share);
-    for (const { budget, slots } of tool.model.budgets)
-      this.#slots.set(budget, (this.#slots.get(budget) ?? 0) - slots);
   }
 
   /** Starts what fits: of the jobs in front of their queues the one that came first, again and again. */
   #start(): void {
-    const open = new Set(this.#tools.filter((tool) => tool.head < tool.queue.length));
-    while (open.size > 0) {
-      const tool = [...open].reduce((a, b) => (a.queue[a.head]! <= b.queue[b.head]! ? a : b));
-      const machine = this.#allows(tool) ? this.#roomFor(tool) : undefined;
-      if (machine === undefined) open.delete(tool);
-      else {
-        this.#begin(tool, machine);
-        if (tool.head >= tool.queue.length) open.delete(tool);
-      }
-    }
-  }
-
-  #allows({ model, running }: ToolState): boolean {
-    if (model.cap !== undefined && running >= model.cap) return false;
-    return model.budgets.every(({ budget, slots, units }) => {
-      const limits = this.#recording.budgets[budget];
-      if (limits === undefined) return true;
-      if (limits.slots !== undefined && (this.#slots.get(budget) ?? 0) + slots > limits.slots)
+    this.#gate.serve<ToolState>(
+      (stopped) => {
+        let first: ToolState | undefined;
+        for (const tool of this.#tools)
+          if (
+            isWaiting(tool) &&
+            !stopped.has(tool) &&
+            (first === undefined || isSooner(tool, first))
+          )
+            first = tool;
+        return first;
+      },
+      (tool, machines) => {
+        // That which has most room.
+        this.#begin(
+          tool,
+          machines.reduce((a, b) => (b.fullness < a.fullness ? b : a)),
+        );
         return false;
-      return limits.rates.every(
-        ({ max, durationMs }) => units === 0 || this.#window(budget, durationMs).sum + units <= max,
-      );
-    });
+      },
+    );
   }
 
-  /** The machine with room that has most of it. On one that is empty everything fits. */
-  #roomFor({ model }: ToolState): MachineState | undefined {
-    const fits = this.#machines.filter((machine) => machine.calls === 0 || isRoom(machine, model));
-    return fits.toSorted((a, b) => fullness(a) - fullness(b))[0];
-  }
-
-  #begin(tool: ToolState, machine: MachineState): void {
-    const waitedMs = this.#nowMs - tool.queue[tool.head]!;
+  #begin(tool: ToolState, machine: MachineModel): void {
+    const { nowMs } = this.#gate;
+    const waitedMs = nowMs - tool.queue[tool.head]!;
     tool.head++;
-    tool.running++;
     tool.begun++;
     tool.waitSumMs += waitedMs;
     tool.waits.record(waitedMs);
-    machine.calls++;
-    for (const [name, share] of Object.entries(tool.model.needs))
-      machine.used.set(name, (machine.used.get(name) ?? 0) + share);
-    for (const { budget, slots, units } of tool.model.budgets) {
-      this.#slots.set(budget, (this.#slots.get(budget) ?? 0) + slots);
-      for (const { durationMs } of this.#recording.budgets[budget]?.rates ?? []) {
-        const window = this.#window(budget, durationMs);
-        window.takes.push([this.#nowMs, units]);
-        window.sum += units;
-      }
-    }
+    const started = this.#gate.start(tool.call, machine);
     const { serviceMs } = tool.model;
     const drawn = serviceMs[Math.floor(tool.serving() * serviceMs.length)] ?? 0;
-    const endsAtMs = this.#nowMs + drawn * slowdownOf(machine, tool.model);
-    push(this.#running, { endsAtMs, tool, machine });
+    this.#running.add(nowMs + drawn * this.#slowdownOf(started), { tool, started });
   }
 
-  #window(budget: string, durationMs: number) {
-    const name = `${budget}\n${durationMs}`;
-    const window = this.#windows.get(name) ?? { takes: [], sum: 0 };
-    this.#windows.set(name, window);
-    while (window.takes.length > 0 && window.takes[0]![0] + durationMs <= this.#nowMs)
-      window.sum -= window.takes.shift()![1];
-    return window;
+  /**
+   * How many times as long a call takes that begins on a machine where more is used than there is: what is scarce is
+   * shared out evenly. Calls that run already are not slowed down by it, so it is the least. A call that is alone is as
+   * slow as it was measured.
+   */
+  #slowdownOf({ call, machine }: StartedCall): number {
+    if (machine.calls === 1) return 1;
+    const { background = {} } = this.#recording.machines[Number(machine.name)] ?? {};
+    const demands = Object.entries(call.needs)
+      .filter(([, units]) => units > 0)
+      .map(([name]) => machine.used(name) / MACHINE_UNITS + (background[name] ?? 0));
+    return Math.max(1, ...demands);
   }
 }
 
-function isRoom({ model, used }: MachineState, { needs }: ModelTool): boolean {
-  return Object.entries(needs).every(([name, share]) => {
-    const free = roomIn(model, name) - (used.get(name) ?? 0);
-    return share === 0 || share <= free + HAIR;
-  });
-}
-
-/**
- * How many times as long a call takes that begins on a machine where more is used than there is: what is scarce is shared
- * out evenly. Calls that run already are not slowed down by it, so it is the least. A call that is alone is as slow as it
- * was measured.
- */
-function slowdownOf({ model, used, calls }: MachineState, { needs }: ModelTool): number {
-  if (calls === 1) return 1;
-  let most = 1;
-  for (const [name, share] of Object.entries(needs))
-    if (share > 0)
-      most = Math.max(most, (used.get(name) ?? 0) + (model.background[name] ?? 0) - HAIR);
-  return most;
-}
-
-const fullness = ({ used }: MachineState): number => Math.max(0, ...used.values());
-
-/** A binary heap by the end of calls. */
-function push(heap: Running[], call: Running): void {
-  let at = heap.length;
-  heap.push(call);
-  while (at > 0) {
-    const above = (at - 1) >> 1;
-    if (heap[above]!.endsAtMs <= call.endsAtMs) break;
-    heap[at] = heap[above]!;
-    at = above;
-  }
-  heap[at] = call;
-}
-
-function pop(heap: Running[]): Running | undefined {
-  const [first] = heap;
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return first;
-  let at = 0;
-  for (;;) {
-    let below = 2 * at + 1;
-    if (below >= heap.length) break;
-    if (below + 1 < heap.length && heap[below + 1]!.endsAtMs < heap[below]!.endsAtMs) below++;
-    if (heap[below]!.endsAtMs >= last.endsAtMs) break;
-    heap[at] = heap[below]!;
-    at = below;
-  }
-  heap[at] = last;
-  return first;
-}
+const isWaiting = ({ head, queue }: ToolState): boolean => head < queue.length;
+const isSooner = (a: ToolState, b: ToolState): boolean => a.queue[a.head]! < b.queue[b.head]!;

@@ -1,0 +1,19 @@
+import * as fc from "fast-check";
+
+import { test } from "../../../support/redis.ts";
+import { SEED } from "../../../support/seed.ts";
+import { anyTwins, TwinGates } from "../../../support/twin-gates.ts";
+
+test(
+  "the model of the gate answers what the script answers, in many worlds",
+  {
+    timeout: 1_800_000,
+  },
+  async ({ redis, prefix }) => {
+    let worlds = 0;
+    await fc.assert(
+      fc.asyncProperty(anyTwins, (one) => new TwinGates(redis, `${prefix}${++worlds}`, one).play()),
+      { seed: SEED, numRuns: 2_000 },
+    );
+  },
+);
