@@ -12,7 +12,7 @@ export {
   type LaneRule,
   PAYLOAD_VERSION,
 } from "./definition.ts";
-export type { DutyView } from "./duties.ts";
+export type { DutyView } from "./duties/duties.ts";
 export { isPrivate, ownerOf } from "./gate/budget-names.ts";
 export type { Layer } from "./gate/changes.ts";
 export type { CatalogueView, Declarations, DisagreementView } from "./gate/disagreements.ts";

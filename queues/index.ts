@@ -11,7 +11,7 @@ export type {
   ToolTerms,
   Wait,
 } from "./definition.ts";
-export { DutyStates } from "./duties.ts";
+export { DutyStates } from "./duties/duties.ts";
 export { ownBudget } from "./gate/budget-names.ts";
 export type { GateChanges } from "./gate/changes.ts";
 export type { Declaration } from "./gate/declaration.ts";

@@ -9,8 +9,9 @@ import {
   type Json,
   type JsonObject,
 } from "../../config/index.ts";
+import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
-import { KEEP_RESULT_SCRIPT, READ_RESULT_SCRIPT } from "./scripts.ts";
+import { KEEP_RESULT, READ_RESULT } from "./scripts/generated.ts";
 
 /** Results that are kept at once, of all tenants; beyond that those go first that would go first anyway. */
 const MAX_RESULTS = 10_000;
@@ -31,23 +32,31 @@ export interface KeptResult {
   readonly ageMs: number;
 }
 
-interface Commands {
-  tuttiKeepResult(...args: (string | number)[]): Promise<number>;
-  tuttiReadResult(key: string): Promise<[ageMs: number, text: string] | null>;
-}
+const SCRIPTS = {
+  keep: script<[all: string, key: string, json: string, keepMs: number, most: number], number>(
+    "tuttiKeepResult",
+    KEEP_RESULT,
+    { keys: 2 },
+  ),
+  read: script<[key: string], [ageMs: number, json: string] | null>(
+    "tuttiReadResult",
+    READ_RESULT,
+    {
+      keys: 1,
+    },
+  ),
+};
 
 /**
  * Results of completed calls, for those who make the same call again. Inputs are kept as their hash only.
  * What is larger than the record of a run would hold is not kept.
  */
 export class Results {
-  readonly #redis: Redis & Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
   readonly #keys: Keys;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand("tuttiKeepResult", { lua: KEEP_RESULT_SCRIPT, numberOfKeys: 2 });
-    redis.defineCommand("tuttiReadResult", { lua: READ_RESULT_SCRIPT, numberOfKeys: 1 });
-    this.#redis = redis as Redis & Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
     this.#keys = keys;
   }
 
@@ -56,12 +65,12 @@ export class Results {
     const text = await writeJson(output);
     if (Buffer.byteLength(text) > INLINE_VALUE_BYTES) return;
     const { results } = this.#keys;
-    await this.#redis.tuttiKeepResult(results, this.#keyOf(call), text, keepMs, most);
+    await this.#scripts.keep(results, this.#keyOf(call), text, keepMs, most);
   }
 
   /** The last result of the same call; null when none is kept. */
   async find(call: KnownCall): Promise<KeptResult | null> {
-    const found = await this.#redis.tuttiReadResult(this.#keyOf(call));
+    const found = await this.#scripts.read(this.#keyOf(call));
     return found === null ? null : { ageMs: found[0], output: readJson<Json>(found[1]) };
   }
 

@@ -1,6 +1,6 @@
 /** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
 export { withinDeadline } from "./deadline.ts";
 export { factsFrom, type DurabilityFacts } from "./durability-facts.ts";
-export { defineOnce } from "./once.ts";
+export { defineScripts, script, type Commands } from "./define-scripts.ts";
 export { openImpatient } from "./open.ts";
 export { isAtLeast } from "./server-info.ts";

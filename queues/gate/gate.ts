@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
 import { Gather } from "../connection/gather.ts";
+import { defineScripts, script } from "../connection/index.ts";
 import type { StepLimits } from "../definition.ts";
 import type { Keys } from "../names.ts";
 import type { GateChanges } from "./changes.ts";
@@ -31,7 +32,7 @@ import {
 } from "./observed.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GateReader } from "./reader.ts";
-import { GATE_SCRIPT } from "./scripts/operations.ts";
+import { GATE } from "./scripts/generated.ts";
 import { decodeSnapshot, type GateSnapshot, type SnapshotTexts } from "./snapshot.ts";
 
 type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
@@ -58,9 +59,13 @@ const MAX_OPERATIONS = 100;
 /** Jobs that one operation marks at most. */
 const MAX_PASSED = 200;
 
-interface Commands {
-  tuttiGate(...args: (string | number)[]): Promise<string>;
-}
+const SCRIPTS = {
+  gate: script<[gate: string, prefix: string, operations: string, nowMs: number], string>(
+    "tuttiGate",
+    GATE,
+    { keys: 1 },
+  ),
+};
 
 /** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
 export class Gate extends GateReader {
@@ -69,12 +74,9 @@ export class Gate extends GateReader {
   /** `now`: the clock of tests; by default Redis' own. */
   constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
     super(redis, keys);
-    redis.defineCommand("tuttiGate", { lua: GATE_SCRIPT, numberOfKeys: 1 });
-    const commands = redis as unknown as Commands;
+    const { gate } = defineScripts(redis, keys.prefix, SCRIPTS);
     this.#gather = new Gather(MAX_OPERATIONS, async (operations) =>
-      readJson<unknown[]>(
-        await commands.tuttiGate(keys.gate, keys.prefix, JSON.stringify(operations), now()),
-      ),
+      readJson<unknown[]>(await gate(keys.gate, keys.prefix, JSON.stringify(operations), now())),
     );
   }
 

@@ -1,29 +1,24 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
+import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
+import { KEEP_OPTIMIZER } from "./scripts/generated.ts";
 
-/** Entries of the audit that are kept. */
-const AUDIT_MAX = 10_000;
-
-/**
- * What the optimizer remembers. A pass that was overtaken by another one writes nothing: of two that read the
- * same only the first one's conclusions stand. KEYS: the state, the report, the audit. ARGV: the version that
- * was read, the state, the report or '', events ... Returns 1, or 0 when nothing was written.
- */
-const KEEP_SCRIPT = `
-local version = redis.call('HGET', KEYS[1], 'version') or '0'
-if version ~= ARGV[1] then return 0 end
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('HSET', KEYS[1], 'state', ARGV[2])
-if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
-for i = 4, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ${AUDIT_MAX}, '*', 'e', ARGV[i]) end
-return 1
-`;
-
-interface Commands {
-  tuttiKeepOptimizer(...args: (string | number)[]): Promise<number>;
-}
+const SCRIPTS = {
+  keep: script<
+    [
+      state: string,
+      report: string,
+      audit: string,
+      version: string,
+      stateJson: string,
+      reportJson: string,
+      ...events: string[],
+    ],
+    number
+  >("tuttiKeepOptimizer", KEEP_OPTIMIZER, { keys: 3 }),
+};
 
 /** A state, and which one it is. */
 export interface KeptState<State> {
@@ -35,13 +30,12 @@ export interface KeptState<State> {
 export class OptimizerStore<State, Report, Event extends object> {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand("tuttiKeepOptimizer", { lua: KEEP_SCRIPT, numberOfKeys: 3 });
     this.#redis = redis;
     this.#keys = keys;
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   async read(): Promise<KeptState<State>> {
@@ -60,7 +54,7 @@ export class OptimizerStore<State, Report, Event extends object> {
     report?: Report,
   ): Promise<boolean> {
     const { optimizer, optimizerReport, optimizerAudit } = this.#keys;
-    const kept = await this.#commands.tuttiKeepOptimizer(
+    const kept = await this.#scripts.keep(
       optimizer,
       optimizerReport,
       optimizerAudit,

@@ -1,12 +1,13 @@
 import type { Redis } from "ioredis";
 
 import { readJson } from "../../config/index.ts";
+import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Keys } from "../names.ts";
 import { Presence } from "../presence.ts";
 import { composeSample, remember } from "./compose.ts";
 import { SAMPLE_MS, type Reading, type Remembered, type Sample } from "./sample.ts";
-import { APPEND_SCRIPT, LEAD_SCRIPT } from "./scripts.ts";
+import { APPEND_SAMPLE, LEAD } from "./scripts/generated.ts";
 
 /** Who leads and is silent for so many intervals is followed by another. */
 const LEAD_INTERVALS = 3;
@@ -17,10 +18,26 @@ const READINGS_MAX = 5_000;
 /** Readings that go into one sample. */
 const READINGS_READ = 1_000;
 
-interface Commands {
-  tuttiLead(...args: (string | number)[]): Promise<string | null>;
-  tuttiAppendSample(...args: (string | number)[]): Promise<string | null>;
-}
+const SCRIPTS = {
+  lead: script<[leader: string, remembered: string, process: string, forMs: number], string | null>(
+    "tuttiLead",
+    LEAD,
+    { keys: 2 },
+  ),
+  append: script<
+    [
+      leader: string,
+      remembered: string,
+      samples: string,
+      readings: string,
+      process: string,
+      toRemember: string,
+      sample: string,
+      lastReading: string,
+    ],
+    string | null
+  >("tuttiAppendSample", APPEND_SAMPLE, { keys: 4 }),
+};
 
 /** A sample, and where it stands in the stream. */
 export interface KeptSample {
@@ -34,19 +51,17 @@ export class Samples {
   readonly #keys: Keys;
   readonly #gate: Gate;
   readonly #presence: Presence;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
   readonly #intervalMs: number;
 
   /** `intervalMs`: how often a sample is taken. */
   constructor(redis: Redis, keys: Keys, gate: Gate, intervalMs = SAMPLE_MS) {
     this.#intervalMs = intervalMs;
-    redis.defineCommand("tuttiLead", { lua: LEAD_SCRIPT, numberOfKeys: 2 });
-    redis.defineCommand("tuttiAppendSample", { lua: APPEND_SCRIPT, numberOfKeys: 4 });
     this.#redis = redis;
     this.#keys = keys;
     this.#gate = gate;
     this.#presence = new Presence(redis, keys);
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** A process says what it did; it goes into the next sample. */
@@ -69,7 +84,7 @@ export class Samples {
    */
   async take(process: string): Promise<Sample | null> {
     const { sampler, remembered, samples, readings } = this.#keys;
-    const text = await this.#commands.tuttiLead(
+    const text = await this.#scripts.lead(
       sampler,
       remembered,
       process,
@@ -88,7 +103,7 @@ export class Samples {
       seen.now <= before.atMs;
     const said = entries.map(([, fields]) => readJson<Reading>(fields[1] ?? "{}"));
     const sample = fresh ? null : composeSample(before, seen, said, workers);
-    const written = await this.#commands.tuttiAppendSample(
+    const written = await this.#scripts.append(
       sampler,
       remembered,
       samples,

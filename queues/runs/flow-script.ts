@@ -1,4 +1,9 @@
 import { createRedisBackend, QueueKeys, RedisQueueBackend, type BackendFactory } from "bullmq";
+import type { Redis } from "ioredis";
+
+import { defineScripts, script } from "../connection/index.ts";
+import type { Keys } from "../names.ts";
+import { ADD_FLOW, REMOVE_JOBS } from "./scripts/generated.ts";
 
 /** The scripts of BullMQ that add a flow, as they are named without their version. */
 const ADDING: ReadonlySet<string> = new Set([
@@ -15,15 +20,8 @@ interface KnownScript {
   readonly numberOfKeys: number;
 }
 
-/** The part of a client that is used here: ioredis keeps what `defineCommand` was given. */
-interface Client {
-  readonly scriptsSet: Readonly<Record<string, KnownScript>>;
-  defineCommand(name: string, script: { readonly lua: string; numberOfKeys: number }): void;
-  /** Null when the flow was there. */
-  tuttiAddFlow?: (args: readonly unknown[]) => Promise<unknown[] | null>;
-  /** How many could not be removed. */
-  tuttiRemoveJobs?: (args: readonly string[]) => Promise<number>;
-}
+/** A client as ioredis makes it: it keeps what `defineCommand` was given. */
+type Client = Redis & { readonly scriptsSet: Readonly<Record<string, KnownScript>> };
 
 type Call = readonly [script: string, args: readonly unknown[]];
 
@@ -49,7 +47,7 @@ export const flowBackend: BackendFactory<RedisQueueBackend> = (...args) => {
       exec: async () => {
         const { prefix, queueName, jobId } = entries[0]!;
         const first = new QueueKeys(prefix).toKey(queueName, jobId);
-        const answers = await callTogether(client, first, calls);
+        const answers = await callTogether(client, prefix, first, calls);
         return (answers ?? entries.map((entry) => entry.jobId)).map((answer) => [null, answer]);
       },
     };
@@ -63,52 +61,47 @@ export const flowBackend: BackendFactory<RedisQueueBackend> = (...args) => {
   return backend;
 };
 
+type Given = string | number | Buffer;
+
 async function callTogether(
   client: Client,
+  prefix: string,
   first: string,
   calls: readonly Call[],
 ): Promise<unknown[] | null> {
-  // BullMQ names a script with the version that it belongs to.
-  const names = Object.keys(client.scriptsSet).filter((name) => ADDING.has(name.split(":")[0]!));
-  if (client.tuttiAddFlow === undefined) {
-    const lua = togetherScript(names.map((name) => client.scriptsSet[name]!.lua));
-    client.defineCommand("tuttiAddFlow", { lua, numberOfKeys: 1 });
-  }
-  const args: unknown[] = [first];
+  const { names, addFlow } = adding.get(client) ?? defineAdding(client, prefix);
+  const args: Given[] = [];
   for (const [name, given] of calls) {
     const keys = client.scriptsSet[name]!.numberOfKeys;
-    args.push(names.indexOf(name) + 1, keys, given.length, ...given);
+    args.push(names.indexOf(name) + 1, keys, given.length, ...(given as Given[]));
   }
-  return client.tuttiAddFlow!(args);
+  return addFlow(first, ...args);
 }
 
-/**
- * Scripts as the functions of one, which calls them in the order of its arguments, unless there is something at its
- * key. Each call is the number of the script, how many keys it takes, how many keys and arguments
- * there are, and these.
- */
-function togetherScript(texts: readonly string[]): string {
+/** What adds flows by a connection: its texts are put together once. */
+const adding = new WeakMap<Client, ReturnType<typeof defineAdding>>();
+
+function defineAdding(client: Client, prefix: string) {
+  // BullMQ names a script with the version that it belongs to.
+  const names = Object.keys(client.scriptsSet).filter((name) => ADDING.has(name.split(":")[0]!));
+  const lua = together(names.map((name) => client.scriptsSet[name]!.lua));
+  const commands = defineScripts(client, prefix, {
+    /** Answers null when the flow was there. */
+    addFlow: script<[firstJob: string, ...calls: Given[]], unknown[] | null>("tuttiAddFlow", lua, {
+      keys: 1,
+    }),
+  });
+  const defined = { names, ...commands };
+  adding.set(client, defined);
+  return defined;
+}
+
+/** Scripts of BullMQ as the functions that add-flow.lua calls. */
+function together(texts: readonly string[]): string {
   const functions = texts.map(
     (text) => `scripts[#scripts + 1] = function(KEYS, ARGV)\n${text}\nend`,
   );
-  return `if redis.call("EXISTS", KEYS[1]) == 1 then return false end
-local scripts = {}
-${functions.join("\n")}
-local answers = {}
-local at = 1
-while at <= #ARGV do
-  local script, numberOfKeys, given = scripts[tonumber(ARGV[at])], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local keys, args = {}, {}
-  for index = 1, given do
-    local text = ARGV[at + 2 + index]
-    if index <= numberOfKeys then keys[index] = text else args[index - numberOfKeys] = text end
-  end
-  -- A list ends at its first nil.
-  answers[#answers + 1] = script(keys, args) or false
-  at = at + 3 + given
-end
-return answers
-`;
+  return `local scripts = {}\n${functions.join("\n")}\n${ADD_FLOW}`;
 }
 
 /** The script of BullMQ that removes a job, as it is named without its version. */
@@ -118,36 +111,32 @@ const REMOVING = "removeJob";
  * Removes jobs with one script, in the order given, each by itself. False when some are locked by a worker. Jobs that are
  * gone cost nothing: BullMQ would look for them in lists that may be long. None of them is passed by the gate any more.
  *
- * @param free the key of the jobs that the gate lets pass.
+ * @param keys of the deployment.
  * @param jobs with how the keys of their queue begin.
  */
 export async function removeTogether(
   connection: object,
-  free: string,
+  { prefix, free }: Keys,
   jobs: readonly { readonly prefix: string; readonly jobId: string }[],
 ): Promise<boolean> {
   const client = connection as Client;
-  if (client.tuttiRemoveJobs === undefined) {
-    const name = Object.keys(client.scriptsSet).find((one) => one.split(":")[0] === REMOVING);
-    const lua = removeScript(client.scriptsSet[name!]!.lua);
-    client.defineCommand("tuttiRemoveJobs", { lua, numberOfKeys: 1 });
-  }
-  const args = jobs.flatMap(({ prefix, jobId }) => [prefix, jobId]);
-  return (await client.tuttiRemoveJobs!([free, ...args])) === 0;
+  const { removeJobs } = removing.get(client) ?? defineRemoving(client, prefix);
+  const args = jobs.flatMap((job) => [job.prefix, job.jobId]);
+  return (await removeJobs(free, ...args)) === 0;
 }
 
-function removeScript(text: string): string {
-  return `local remove = function(KEYS, ARGV)
-${text}
-end
-local locked = 0
-for at = 1, #ARGV, 2 do
-  local prefix, job = ARGV[at], ARGV[at + 1]
-  redis.call("ZREM", KEYS[1], job)
-  if redis.call("EXISTS", prefix .. job) == 1 and remove({ prefix .. job, prefix .. "repeat" }, { job, "0", prefix }) ~= 1 then
-    locked = locked + 1
-  end
-end
-return locked
-`;
+const removing = new WeakMap<Client, ReturnType<typeof defineRemoving>>();
+
+function defineRemoving(client: Client, prefix: string) {
+  const name = Object.keys(client.scriptsSet).find((one) => one.split(":")[0] === REMOVING);
+  const one = `local remove = function(KEYS, ARGV)\n${client.scriptsSet[name!]!.lua}\nend\n`;
+  const commands = defineScripts(client, prefix, {
+    removeJobs: script<[free: string, ...prefixesAndJobs: string[]], number>(
+      "tuttiRemoveJobs",
+      `${one}${REMOVE_JOBS}`,
+      { keys: 1 },
+    ),
+  });
+  removing.set(client, commands);
+  return commands;
 }

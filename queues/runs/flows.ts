@@ -205,7 +205,7 @@ export class Flows {
         prefix: `${this.#queues.qualified(queue)}:`,
         jobId,
       }));
-      all = (await removeTogether(await client, this.#keys.free, some)) && all;
+      all = (await removeTogether(await client, this.#keys, some)) && all;
     }
     await this.#queues.lanes.tidy(jobs.map(({ queue }) => queue));
     return all;

@@ -1,7 +1,8 @@
 import type { Redis } from "ioredis";
 
+import { defineScripts, script, type Commands } from "../connection/index.ts";
 import { isLane, type Keys } from "../names.ts";
-import { DROP_LANES_SCRIPT, TIDY_LANES_SCRIPT, USE_LANES_SCRIPT } from "./lane-scripts.ts";
+import { DROP_LANES, TIDY_LANES, USE_LANES } from "./scripts/generated.ts";
 
 /** Entries that BullMQ keeps in the event stream of each queue. */
 export const EVENTS_KEPT = 1_000;
@@ -9,11 +10,28 @@ export const EVENTS_KEPT = 1_000;
 /** Lanes that one call is about; keeps Redis free for others in between. */
 const CHUNK = 100;
 
-interface Commands {
-  tuttiUseLanes(...args: (string | number)[]): Promise<number>;
-  tuttiDropLanes(...args: (string | number)[]): Promise<string[]>;
-  tuttiTidyLanes(...args: (string | number)[]): Promise<number>;
-}
+const SCRIPTS = {
+  use: script<
+    [
+      all: string,
+      prefix: string,
+      mode: "" | "NX",
+      events: number,
+      channel: string,
+      ...lanes: string[],
+    ],
+    number
+  >("tuttiUseLanes", USE_LANES, { keys: 1 }),
+  drop: script<
+    [all: string, prefix: string, idleMs: number, channel: string, lookedAt: number],
+    [lookedAt: string, ...dropped: string[]]
+  >("tuttiDropLanes", DROP_LANES, { keys: 1 }),
+  tidy: script<[all: string, prefix: string, ...lanes: string[]], number>(
+    "tuttiTidyLanes",
+    TIDY_LANES,
+    { keys: 1 },
+  ),
+};
 
 /**
  * The lanes of a deployment: the queues of the keys of tools with limits per key. They come and go, so
@@ -23,15 +41,12 @@ interface Commands {
 export class Lanes {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand("tuttiUseLanes", { lua: USE_LANES_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiDropLanes", { lua: DROP_LANES_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiTidyLanes", { lua: TIDY_LANES_SCRIPT, numberOfKeys: 1 });
     this.#redis = redis;
     this.#keys = keys;
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /**
@@ -68,13 +83,7 @@ export class Lanes {
     for (;;) {
       // One page after another, so that Redis is free for others in between.
       // oxlint-disable-next-line no-await-in-loop
-      const [looked, ...some] = await this.#commands.tuttiDropLanes(
-        lanes,
-        prefix,
-        idleMs,
-        laneChanges,
-        CHUNK,
-      );
+      const [looked, ...some] = await this.#scripts.drop(lanes, prefix, idleMs, laneChanges, CHUNK);
       dropped.push(...some);
       if (Number(looked) < CHUNK) return dropped;
     }
@@ -83,15 +92,13 @@ export class Lanes {
   /** Removes what is left of the lanes among these queues that were dropped. */
   async tidy(queues: readonly string[]): Promise<void> {
     const { lanes, prefix } = this.#keys;
-    await inChunks(lanesOf(queues), (some) =>
-      this.#commands.tuttiTidyLanes(lanes, prefix, ...some),
-    );
+    await inChunks(lanesOf(queues), (some) => this.#scripts.tidy(lanes, prefix, ...some));
   }
 
   async #use(queues: readonly string[], mode: "" | "NX"): Promise<void> {
     const { lanes, prefix, laneChanges } = this.#keys;
     await inChunks(lanesOf(queues), (some) =>
-      this.#commands.tuttiUseLanes(lanes, prefix, mode, EVENTS_KEPT, laneChanges, ...some),
+      this.#scripts.use(lanes, prefix, mode, EVENTS_KEPT, laneChanges, ...some),
     );
   }
 }

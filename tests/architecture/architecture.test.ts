@@ -143,12 +143,22 @@ describe("the rules see", () => {
   });
 });
 
-test("every script of Redis has a name of its own", () => {
-  // A connection knows one script by a name: the second would silently take the first one's place.
-  const names = [...FILES]
-    .filter(([path]) => path.startsWith("queues/"))
-    .flatMap(([, text]) => [...text.matchAll(/defineCommand\("(\w+)"/g)])
-    .map(([, name]) => name);
-  expect(names.length).toBeGreaterThan(5);
+test("every script of Redis is declared once, under a name of its own", () => {
+  const declared = [...FILES].flatMap(([path, text]) =>
+    [...text.matchAll(/"(tutti[A-Z]\w*)"/g)].map(([, name = ""]) => ({ path, name })),
+  );
+  const names = declared.map(({ name }) => name);
+  const scripts = [...FILES]
+    .filter(([path]) => path.endsWith("scripts/generated.ts"))
+    .flatMap(([, text]) => text.match(/^export const/gm) ?? []);
+  expect(names).toHaveLength(scripts.length);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  expect(declared.filter(({ path }) => !path.startsWith("queues/"))).toEqual([]);
+});
+
+test("scripts are defined in one place", () => {
+  const places = [...FILES]
+    .filter(([, text]) => /\.defineCommand\(/.test(text))
+    .map(([path]) => path);
+  expect(places).toEqual(["queues/connection/define-scripts.ts"]);
 });

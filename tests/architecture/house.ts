@@ -14,8 +14,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     time documents expressions schemas tools
     index.ts`),
   queues: listed(`
-    names.ts definition.ts jobs.ts duties.ts presence.ts
-    connection cache tools gate runs starting optimizer embedded
+    names.ts definition.ts jobs.ts presence.ts
+    connection duties cache tools gate runs starting optimizer embedded
     index.ts client.ts worker.ts`),
   processors: listed(`
     cancellation.ts patiently.ts periodic.ts repeated-log.ts

@@ -1,35 +1,29 @@
-import { DEFAULT_TARGET, TARGETS } from "../../../config/index.ts";
+import { TARGETS } from "../../../config/index.ts";
 import { TARGET_LEAD_RUNS, TARGETS_FIRST_TO_LAST } from "./constants.ts";
 
 /**
  * The rank of a run: the BullMQ priority of all its jobs. It says whose a job is and how urgent, so that the gate finds
  * the most urgent job of each tenant in a queue of any length by ranges of scores.
  *
- * rank = FIRST + tenant x PER_TENANT + level x PER_LEVEL + turn: the number of the tenant; 0 for what has grown
+ * rank = FIRST_RANK + tenant x RANKS_PER_TENANT + level x RANKS_PER_LEVEL + turn: the number of the tenant; 0 for what has grown
  * too old in class 10, 1 for class 10, ... 10 for class 1; the turn of the run among those of its tenant, in a ring, put back by what its
  * target lags behind the first one. What
- * is below FIRST belongs to nobody: jobs that need no permit, and those that were picked to be fetched next.
+ * is below FIRST_RANK belongs to nobody: jobs that need no permit, and those that were picked to be fetched next.
  */
 export const TENANTS = 1_000;
 /** Classes 1 to 10, and one above them. */
 const LEVELS = 11;
 /** Runs of a tenant that are told apart: far more than are at work at once. BullMQ knows 2,097,152 priorities. */
-const TURNS = 190;
-const FIRST = 16;
-const lagOf = (target: (typeof TARGETS)[number]): number =>
-  TARGETS_FIRST_TO_LAST.indexOf(target) * TARGET_LEAD_RUNS;
+export const RANKS_PER_LEVEL = 190;
+export const RANKS_PER_TENANT = LEVELS * RANKS_PER_LEVEL;
+export const FIRST_RANK = 16;
+/** By how many turns runs of a target go behind those of the first one. */
+export const TARGET_LAGS = Object.fromEntries(
+  TARGETS.map((target) => [target, TARGETS_FIRST_TO_LAST.indexOf(target) * TARGET_LEAD_RUNS]),
+);
 /** The turn of no run is further ahead of the number of runs that have begun. */
-const MAX_LAG = (TARGETS.length - 1) * TARGET_LEAD_RUNS;
+export const MAX_LAG = (TARGETS.length - 1) * TARGET_LEAD_RUNS;
 /** The rank of who has none. */
-export const LAST_RANK = FIRST + TENANTS * LEVELS * TURNS - 1;
+export const LAST_RANK = FIRST_RANK + TENANTS * LEVELS * RANKS_PER_LEVEL - 1;
 /** BullMQ's priority of jobs that were picked. */
 export const PICKED = 2;
-
-export const RANKS = `
-local FIRST, PER_TENANT, PER_LEVEL = ${FIRST}, ${LEVELS * TURNS}, ${TURNS}
-local MAX_LAG = ${MAX_LAG}
-local LAGS = { ${TARGETS.map((target) => `${target} = ${lagOf(target)}`).join(", ")} }
--- By how many turns runs of a target go behind those of the first one.
-local function lagOf(target) return LAGS[target or '${DEFAULT_TARGET}'] or LAGS.${DEFAULT_TARGET} end
-local function levelOfRank(rank) return math.floor((rank - FIRST) % PER_TENANT / PER_LEVEL) end
-`;

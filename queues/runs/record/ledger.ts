@@ -2,9 +2,10 @@ import type { Redis } from "ioredis";
 
 import { readJson } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
+import { defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
-import { LEDGER_SCRIPT } from "../scripts/ledger.ts";
+import { LEDGER } from "../scripts/generated.ts";
 import {
   FIELDS,
   letterOf,
@@ -129,7 +130,12 @@ type Answer = readonly (string | false)[];
 /** Operations of one script call; keeps Redis free for others in between. */
 const MAX_BATCH = 64;
 
-type LedgerCommand = (keyCount: number, ...args: string[]) => Promise<string>;
+const SCRIPTS = {
+  /** Its keys are the records of the operations, which come behind them as one JSON. */
+  ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>("tuttiLedger", LEDGER, {
+    keys: "counted",
+  }),
+};
 
 /**
  * Writes what happens to steps. Every ending is written once, by one script, before its BullMQ job
@@ -142,12 +148,11 @@ export class Ledger {
   readonly #keys: Keys;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand("tuttiLedger", { lua: LEDGER_SCRIPT });
-    const commands = redis as unknown as { tuttiLedger: LedgerCommand };
+    const { ledger } = defineScripts(redis, keys.prefix, SCRIPTS);
     this.#operations = new Gather(MAX_BATCH, async (batch) => {
       const calls = JSON.stringify(batch.map(({ call }) => call));
       const keysOf = batch.map(({ key }) => key);
-      return readJson<Answer[]>(await commands.tuttiLedger(batch.length, ...keysOf, calls));
+      return readJson<Answer[]>(await ledger(batch.length, ...keysOf, calls));
     });
     this.#keys = keys;
   }

@@ -2,20 +2,22 @@ import type { Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 
 import { readJson } from "../../../config/index.ts";
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity, StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import {
-  CANCEL_RUN_SCRIPT,
-  CANCEL_SETTLED_SCRIPT,
-  CANCEL_STEPS_SCRIPT,
-} from "../scripts/cancel.ts";
-import { CREATE_RUN_SCRIPT, DUE_SCRIPT } from "../scripts/create.ts";
-import { FINISH_RUN_SCRIPT, FORGET_RUN_SCRIPT } from "../scripts/finish.ts";
-import { PRIORITY_SCRIPT } from "../scripts/priority.ts";
-import { REOPEN_SCRIPT } from "../scripts/reopen.ts";
-import { BEGIN_UNDO_SCRIPT } from "../scripts/undo.ts";
+  BEGIN_UNDO,
+  CANCEL_RUN,
+  CANCEL_SETTLED,
+  CANCEL_STEPS,
+  CREATE_RUN,
+  DUE,
+  FINISH_RUN,
+  FORGET_RUN,
+  REOPEN_RUN,
+  SET_PRIORITY,
+} from "../scripts/generated.ts";
 import { readHeader, type RecordHeader } from "./header.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "./run-record.ts";
 import { shownAs } from "./slots.ts";
@@ -67,18 +69,65 @@ export interface Finished {
   readonly admitted: readonly string[];
 }
 
-interface Commands {
-  tuttiCreateRun(...args: (string | number)[]): Promise<[string, ...string[]]>;
-  tuttiDue(...args: (string | number)[]): Promise<[string[], string[]]>;
-  tuttiFinishRun(...args: (string | number)[]): Promise<string | null>;
-  tuttiCancelRun(...args: (string | number)[]): Promise<[RunState, RunState] | null>;
-  tuttiCancelSettled(key: string): Promise<number>;
-  tuttiCancelSteps(...args: (string | number)[]): Promise<number[]>;
-  tuttiReopenRun(...args: (string | number)[]): Promise<string | null>;
-  tuttiBeginUndo(...args: (string | number)[]): Promise<RunState | null>;
-  tuttiSetPriority(...args: (string | number)[]): Promise<RunState | null>;
-  tuttiForgetRun(...args: (string | number)[]): Promise<number>;
-}
+const SCRIPTS = {
+  create: script<
+    [
+      record: string,
+      definition: string,
+      facts: string,
+      definitionJson: string,
+      input: string,
+      largeInput: string,
+    ],
+    [found: "created" | "exists" | "define", ...facts: string[]]
+  >("tuttiCreateRun", CREATE_RUN, { keys: 2, once: true }),
+  due: script<[open: string, adding: string, limit: number], [overdue: string[], left: string[]]>(
+    "tuttiDue",
+    DUE,
+    { keys: 2 },
+  ),
+  finish: script<[record: string, ending: string], string | null>("tuttiFinishRun", FINISH_RUN, {
+    keys: 1,
+    once: true,
+  }),
+  cancel: script<[record: string, abort: string], [before: RunState, now: RunState] | null>(
+    "tuttiCancelRun",
+    CANCEL_RUN,
+    { keys: 1, once: true },
+  ),
+  cancelSettled: script<[record: string], number>("tuttiCancelSettled", CANCEL_SETTLED, {
+    keys: 1,
+    once: true,
+  }),
+  cancelSteps: script<
+    [record: string, reason: string, epoch: number, ...fieldNameForce: string[]],
+    number[]
+  >("tuttiCancelSteps", CANCEL_STEPS, { keys: 1 }),
+  reopen: script<[record: string, asked: string], string | null>("tuttiReopenRun", REOPEN_RUN, {
+    keys: 1,
+    once: true,
+  }),
+  beginUndo: script<
+    [record: string, epoch: number, ending: string, slots: string],
+    RunState | null
+  >("tuttiBeginUndo", BEGIN_UNDO, { keys: 1 }),
+  setPriority: script<[record: string, priority: number], RunState | null>(
+    "tuttiSetPriority",
+    SET_PRIORITY,
+    { keys: 1 },
+  ),
+  forget: script<
+    [
+      record: string,
+      definition: string,
+      tenant: string,
+      isLast: "0" | "1",
+      forEachSteps: number,
+      ...stepsAndSlots: string[],
+    ],
+    number
+  >("tuttiForgetRun", FORGET_RUN, { keys: 2 }),
+};
 
 /** Definitions that are kept at hand. Characters of their JSON. */
 const DEFINITIONS_CHARS = 32_000_000;
@@ -92,7 +141,7 @@ const FORGET_CHUNK = 500;
 /** The records of runs: the truth about them (D12). */
 export class Runs {
   readonly #redis: Redis;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
   readonly #keys: Keys;
   readonly #definitions = new LRUCache<string, RunDefinition>({ maxSize: DEFINITIONS_CHARS });
   /** Which runs need somebody to look at them. */
@@ -102,19 +151,7 @@ export class Runs {
     this.#redis = redis;
     this.#keys = keys;
     this.tending = new Tending(redis, keys);
-    const once = (name: keyof Commands, lua: string, numberOfKeys: number) =>
-      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys });
-    once("tuttiCreateRun", CREATE_RUN_SCRIPT, 2);
-    redis.defineCommand("tuttiDue", { lua: DUE_SCRIPT, numberOfKeys: 2 });
-    once("tuttiFinishRun", FINISH_RUN_SCRIPT, 1);
-    once("tuttiCancelRun", CANCEL_RUN_SCRIPT, 1);
-    once("tuttiCancelSettled", CANCEL_SETTLED_SCRIPT, 1);
-    redis.defineCommand("tuttiCancelSteps", { lua: CANCEL_STEPS_SCRIPT, numberOfKeys: 1 });
-    once("tuttiReopenRun", REOPEN_SCRIPT, 1);
-    redis.defineCommand("tuttiBeginUndo", { lua: BEGIN_UNDO_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiSetPriority", { lua: PRIORITY_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiForgetRun", { lua: FORGET_RUN_SCRIPT, numberOfKeys: 2 });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /**
@@ -150,7 +187,7 @@ export class Runs {
       ...(definition.target === undefined ? {} : { target: definition.target }),
     };
     const send = (text: string) =>
-      this.#commands.tuttiCreateRun(
+      this.#scripts.create(
         this.#keys.run(run.runId),
         this.#keys.definition(run.definitionHash),
         JSON.stringify(facts),
@@ -220,7 +257,7 @@ export class Runs {
     maxRunning: number,
   ): Promise<Finished | null> {
     const kept = ending.state === "completed" || ending.state === "cancelled" ? "done" : "failed";
-    const answer = await this.#commands.tuttiFinishRun(
+    const answer = await this.#scripts.finish(
       this.#keys.run(runId),
       JSON.stringify({
         epoch,
@@ -245,7 +282,7 @@ export class Runs {
     ending: RunEnding,
     slots: readonly string[],
   ): Promise<RunState | null> {
-    return this.#commands.tuttiBeginUndo(
+    return this.#scripts.beginUndo(
       this.#keys.run(runId),
       epoch,
       JSON.stringify(ending),
@@ -261,10 +298,7 @@ export class Runs {
     runId: string,
     asked: object,
   ): Promise<{ readonly reopened?: number; readonly admitted: readonly string[] } | null> {
-    const answer = await this.#commands.tuttiReopenRun(
-      this.#keys.run(runId),
-      JSON.stringify(asked),
-    );
+    const answer = await this.#scripts.reopen(this.#keys.run(runId), JSON.stringify(asked));
     if (answer === null) return null;
     const found = readJson<{ reopened?: number; admitted?: unknown }>(answer);
     return { ...found, admitted: listOf(found.admitted) };
@@ -277,10 +311,7 @@ export class Runs {
 
   /** Asks a run to stop. Null when there is no such run. */
   async cancel(runId: string, abort: Abort): Promise<{ before: RunState; now: RunState } | null> {
-    const answer = await this.#commands.tuttiCancelRun(
-      this.#keys.run(runId),
-      JSON.stringify(abort),
-    );
+    const answer = await this.#scripts.cancel(this.#keys.run(runId), JSON.stringify(abort));
     return answer === null ? null : { before: answer[0], now: answer[1] };
   }
 
@@ -300,7 +331,7 @@ export class Runs {
           shownAs(stepId, item),
           force === true ? "1" : "0",
         ]);
-      const positions = await this.#commands.tuttiCancelSteps(
+      const positions = await this.#scripts.cancelSteps(
         this.#keys.run(runId),
         reason,
         epoch,
@@ -316,12 +347,12 @@ export class Runs {
    * there is no such run. The jobs that are there keep the priority they have.
    */
   setPriority(runId: string, priority: number): Promise<RunState | null> {
-    return this.#commands.tuttiSetPriority(this.#keys.run(runId), priority);
+    return this.#scripts.setPriority(this.#keys.run(runId), priority);
   }
 
   /** Gives back the caller's share of `left`. True when no step runs any more. */
   async cancelSettled(runId: string): Promise<boolean> {
-    return (await this.#commands.tuttiCancelSettled(this.#keys.run(runId))) === 0;
+    return (await this.#scripts.cancelSettled(this.#keys.run(runId))) === 0;
   }
 
   /** Tells all workers that the rest of a run must not start. */
@@ -342,7 +373,7 @@ export class Runs {
     readonly overdue: readonly string[];
     readonly withoutJobs: readonly string[];
   }> {
-    const [overdue, withoutJobs] = await this.#commands.tuttiDue(
+    const [overdue, withoutJobs] = await this.#scripts.due(
       this.#keys.open,
       this.#keys.adding,
       limit,
@@ -382,7 +413,7 @@ export class Runs {
       const isLast = from + FORGET_CHUNK >= slots.length;
       const each = isLast ? forEachSteps : [];
       // oxlint-disable-next-line no-await-in-loop
-      await this.#commands.tuttiForgetRun(
+      await this.#scripts.forget(
         this.#keys.run(runId),
         this.#keys.definition(hash),
         tenant,

@@ -1,11 +1,8 @@
 import type { Redis } from "ioredis";
 
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
-import { ADMIT_SCRIPT } from "../scripts/create.ts";
-import { EXPIRED_SCRIPT } from "../scripts/finish.ts";
-import { ADMISSION, SHARED } from "../scripts/shared.ts";
-import { findOpenScript, takeTendedScript } from "../scripts/tended.ts";
+import { ADMIT, EXPIRED, FIND_OPEN, TAKE_TENDED } from "../scripts/generated.ts";
 
 /** Runs that one call admits; keeps Redis free for others in between. */
 const ADMITTED_PER_CALL = 50;
@@ -30,12 +27,34 @@ export interface Expiry {
   readonly limit: number;
 }
 
-interface Commands {
-  tuttiAdmit(...args: (string | number)[]): Promise<string[]>;
-  tuttiTakeTended(key: string, beforeMs: number, limit: number): Promise<string[]>;
-  tuttiFindOpen(...args: string[]): Promise<number>;
-  tuttiExpired(...args: (string | number)[]): Promise<[number, ...string[]]>;
-}
+const SCRIPTS = {
+  admit: script<
+    [lines: string, prefix: string, cap: number, most: number, ...tenants: string[]],
+    string[]
+  >("tuttiAdmit", ADMIT, { keys: 1, once: true }),
+  take: script<[tended: string, beforeMs: number, limit: number], string[]>(
+    "tuttiTakeTended",
+    TAKE_TENDED,
+    { keys: 1, once: true },
+  ),
+  findOpen: script<[lines: string, prefix: string, ...runIds: string[]], number>(
+    "tuttiFindOpen",
+    FIND_OPEN,
+    { keys: 1, once: true },
+  ),
+  expired: script<
+    [
+      runs: string,
+      prefix: string,
+      doneBeforeMs: number,
+      failedBeforeMs: number,
+      keep: number,
+      limit: number,
+      ...tenants: string[],
+    ],
+    [count: number, ...runIds: string[]]
+  >("tuttiExpired", EXPIRED, { keys: 1 }),
+};
 
 /**
  * Which runs need somebody to look at them, so that looking costs by those and not by all that are open: runs which only
@@ -44,23 +63,17 @@ interface Commands {
 export class Tending {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    const once = (name: keyof Commands, lua: string, numberOfKeys: number) =>
-      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys });
-    once("tuttiAdmit", ADMIT_SCRIPT, 0);
-    once("tuttiTakeTended", takeTendedScript(SHARED), 1);
-    once("tuttiFindOpen", findOpenScript(SHARED + ADMISSION), 0);
-    redis.defineCommand("tuttiExpired", { lua: EXPIRED_SCRIPT, numberOfKeys: 1 });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** Takes runs that nobody looked at since then, up to so many of each kind: what is stopped, at work, aside. */
   take(beforeMs: number, limit: number): Promise<string[]> {
-    return this.#commands.tuttiTakeTended(this.#keys.tended, beforeMs, limit);
+    return this.#scripts.take(this.#keys.tended, beforeMs, limit);
   }
 
   /** Admits waiting runs of tenants, as far as there is room. Their jobs can be added now. */
@@ -69,7 +82,8 @@ export class Tending {
     if (tenants.length === 0) return admitted;
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
-      const some = await this.#commands.tuttiAdmit(
+      const some = await this.#scripts.admit(
+        this.#keys.lines,
         this.#keys.prefix,
         maxRunning,
         ADMITTED_PER_CALL,
@@ -105,7 +119,10 @@ export class Tending {
     const [next, pairs] = await this.#redis.zscan(this.#keys.open, from, "COUNT", PAGE);
     const ids = pairs.filter((_, index) => index % 2 === 0);
     if (ids.length === 0) return { found: 0, next };
-    return { found: await this.#commands.tuttiFindOpen(this.#keys.prefix, ...ids), next };
+    return {
+      found: await this.#scripts.findOpen(this.#keys.lines, this.#keys.prefix, ...ids),
+      next,
+    };
   }
 
   /** Tenants that ever submitted. */
@@ -123,8 +140,7 @@ export class Tending {
     { doneBeforeMs, failedBeforeMs, keep, limit }: Expiry,
   ): Promise<{ readonly ids: readonly string[]; readonly count: number }> {
     if (tenants.length === 0) return { ids: [], count: 0 };
-    const [count, ...ids] = await this.#commands.tuttiExpired(
-      // A script without a key may be sent to any node of a cluster.
+    const [count, ...ids] = await this.#scripts.expired(
       this.#keys.runs,
       this.#keys.prefix,
       doneBeforeMs,

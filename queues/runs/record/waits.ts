@@ -1,16 +1,16 @@
 import type { Redis } from "ioredis";
 
 import { readJson, type Json } from "../../../config/index.ts";
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
 import {
-  CALLED_BACK_SCRIPT,
-  DECIDE_SCRIPT,
-  GIVE_PLACE_SCRIPT,
-  PARK_RUN_SCRIPT,
-  PAUSE_RUN_SCRIPT,
-  UNPAUSE_RUN_SCRIPT,
-} from "../scripts/waits.ts";
+  CALLED_BACK,
+  DECIDE,
+  GIVE_PLACE,
+  PARK_RUN,
+  PAUSE_RUN,
+  UNPAUSE_RUN,
+} from "../scripts/generated.ts";
 import type { Aside, StepAddress } from "./ledger.ts";
 import { FIELDS, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";
@@ -41,14 +41,34 @@ export interface Decided {
   readonly status: "kept" | "again" | "late" | "gone";
 }
 
-interface Commands {
-  tuttiDecide(...args: string[]): Promise<[Decided["status"], RunState?]>;
-  tuttiGivePlace(...args: (string | number)[]): Promise<string[] | null>;
-  tuttiParkRun(...args: (string | number)[]): Promise<string[] | null>;
-  tuttiPauseRun(...args: (string | number)[]): Promise<string | null>;
-  tuttiUnpauseRun(...args: (string | number)[]): Promise<string | null>;
-  tuttiCalledBack(...args: string[]): Promise<number>;
-}
+const SCRIPTS = {
+  decide: script<
+    [record: string, field: string, decision: string, step: string],
+    [status: Decided["status"], state?: RunState]
+  >("tuttiDecide", DECIDE, { keys: 1, once: true }),
+  givePlace: script<[record: string, cap: number, ...runFieldRecord: string[]], string[] | null>(
+    "tuttiGivePlace",
+    GIVE_PLACE,
+    { keys: 1, once: true },
+  ),
+  park: script<[record: string, version: string, cap: number], string[] | null>(
+    "tuttiParkRun",
+    PARK_RUN,
+    { keys: 1, once: true },
+  ),
+  pause: script<[record: string, cap: number, actor: string], string | null>(
+    "tuttiPauseRun",
+    PAUSE_RUN,
+    { keys: 1, once: true },
+  ),
+  unpause: script<[record: string, cap: number], string | null>("tuttiUnpauseRun", UNPAUSE_RUN, {
+    keys: 1,
+    once: true,
+  }),
+  calledBack: script<[record: string, ...slots: string[]], number>("tuttiCalledBack", CALLED_BACK, {
+    keys: 1,
+  }),
+};
 
 /**
  * Everything that waits for somebody outside. One primitive: who wakes writes the decision first and
@@ -57,26 +77,18 @@ interface Commands {
  */
 export class Waits {
   readonly #redis: Redis;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
   readonly #keys: Keys;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    const once = (name: keyof Commands, lua: string) =>
-      defineOnce(redis, keys.prefix, name, { lua, numberOfKeys: 1 });
-    once("tuttiDecide", DECIDE_SCRIPT);
-    once("tuttiGivePlace", GIVE_PLACE_SCRIPT);
-    once("tuttiParkRun", PARK_RUN_SCRIPT);
-    once("tuttiPauseRun", PAUSE_RUN_SCRIPT);
-    once("tuttiUnpauseRun", UNPAUSE_RUN_SCRIPT);
-    redis.defineCommand("tuttiCalledBack", { lua: CALLED_BACK_SCRIPT, numberOfKeys: 1 });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** Keeps a decision, whether its step waits already or not. The first one stands. */
   async decide(runId: string, stepId: string, decision: WaitDecision): Promise<Decided> {
-    const [status] = await this.#commands.tuttiDecide(
+    const [status] = await this.#scripts.decide(
       this.#keys.run(runId),
       FIELDS.decision(stepId),
       JSON.stringify(decision),
@@ -87,7 +99,7 @@ export class Waits {
 
   /** Parks a run, unless something of it has moved since `version`. Returns the runs that got its place. */
   async parkRun(runId: string, version: string, maxRunning: number): Promise<string[] | null> {
-    return this.#commands.tuttiParkRun(this.#keys.run(runId), version, maxRunning);
+    return this.#scripts.park(this.#keys.run(runId), version, maxRunning);
   }
 
   /**
@@ -100,7 +112,7 @@ export class Waits {
     maxRunning: number,
   ): Promise<string[] | null> {
     const steps = seen.flatMap((step) => [step.runId, step.field, step.record ?? ""]);
-    return this.#commands.tuttiGivePlace(this.#keys.run(runId), maxRunning, ...steps);
+    return this.#scripts.givePlace(this.#keys.run(runId), maxRunning, ...steps);
   }
 
   /** Holds a run. Null when there is none. */
@@ -109,7 +121,7 @@ export class Waits {
     actor: string,
     maxRunning: number,
   ): Promise<{ readonly before: RunState; readonly admitted: readonly string[] } | null> {
-    const answer = await this.#commands.tuttiPauseRun(this.#keys.run(runId), maxRunning, actor);
+    const answer = await this.#scripts.pause(this.#keys.run(runId), maxRunning, actor);
     if (answer === null) return null;
     const { before, admitted } = readJson<{ before: RunState; admitted?: unknown }>(answer);
     return { before, admitted: listOf(admitted) };
@@ -125,7 +137,7 @@ export class Waits {
     readonly parked: readonly string[];
     readonly admitted: readonly string[];
   } | null> {
-    const answer = await this.#commands.tuttiUnpauseRun(this.#keys.run(runId), maxRunning);
+    const answer = await this.#scripts.unpause(this.#keys.run(runId), maxRunning);
     if (answer === null) return null;
     const found = readJson<{
       before: RunState;
@@ -157,7 +169,7 @@ export class Waits {
 
   /** Notes that slots do not stand aside any more, unless the run is held again or has no place. */
   async calledBack(runId: string, slots: readonly string[]): Promise<void> {
-    if (slots.length > 0) await this.#commands.tuttiCalledBack(this.#keys.run(runId), ...slots);
+    if (slots.length > 0) await this.#scripts.calledBack(this.#keys.run(runId), ...slots);
   }
 
   /** Whether what a job was moved aside for is over: it was called, or could not be yet. */

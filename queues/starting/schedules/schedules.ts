@@ -1,15 +1,10 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type JsonObject, type Timing } from "../../../config/index.ts";
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
 import type { CatchUp } from "./catch-up.ts";
-import {
-  DECIDE_SCRIPT,
-  PAUSE_SCHEDULE_SCRIPT,
-  PUT_SCHEDULE_SCRIPT,
-  SETTLE_SCRIPT,
-} from "./scripts.ts";
+import { DECIDE_FIRING, PAUSE_SCHEDULE, PUT_SCHEDULE, SETTLE_FIRING } from "./scripts/generated.ts";
 
 /** What happens to a firing while the run of the one before has not ended. */
 export const OVERLAPS = ["skip", "queue", "cancel_previous"] as const;
@@ -82,12 +77,35 @@ export interface ScheduleState {
   readonly counts: FiringCounts;
 }
 
-interface Commands {
-  tuttiPutSchedule(...args: string[]): Promise<[number, number]>;
-  tuttiPauseSchedule(...args: string[]): Promise<number>;
-  tuttiDecideFiring(...args: (string | number)[]): Promise<string | null>;
-  tuttiSettleFiring(...args: (string | number)[]): Promise<number>;
-}
+const SCRIPTS = {
+  put: script<
+    [schedule: string, schedules: string, id: string, spec: string, timing: string],
+    [created: number, changed: number]
+  >("tuttiPutSchedule", PUT_SCHEDULE, { keys: 2, once: true }),
+  pause: script<[schedule: string, paused: "0" | "1"], number>(
+    "tuttiPauseSchedule",
+    PAUSE_SCHEDULE,
+    { keys: 1 },
+  ),
+  decide: script<
+    [schedule: string, decision: string, plannedMs: number, byHand: "0" | "1"],
+    string | null
+  >("tuttiDecideFiring", DECIDE_FIRING, { keys: 1 }),
+  settle: script<
+    [
+      schedule: string,
+      history: string,
+      decision: string,
+      record: string,
+      plannedMs: number | "",
+      runId: string,
+      counter: string,
+      by: number,
+      kept: number,
+    ],
+    number
+  >("tuttiSettleFiring", SETTLE_FIRING, { keys: 2 }),
+};
 
 /** Firings that are remembered per schedule. */
 const HISTORY_KEPT = 20;
@@ -96,22 +114,17 @@ const HISTORY_KEPT = 20;
 export class Schedules {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    const { prefix } = keys;
-    defineOnce(redis, prefix, "tuttiPutSchedule", { lua: PUT_SCHEDULE_SCRIPT, numberOfKeys: 2 });
-    redis.defineCommand("tuttiPauseSchedule", { lua: PAUSE_SCHEDULE_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiDecideFiring", { lua: DECIDE_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiSettleFiring", { lua: SETTLE_SCRIPT, numberOfKeys: 2 });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** Writes a schedule, or replaces it. With another timing it begins anew. */
   async put(spec: ScheduleSpec): Promise<{ created: boolean; retimed: boolean }> {
-    const [created, changed] = await this.#commands.tuttiPutSchedule(
+    const [created, changed] = await this.#scripts.put(
       this.#keys.schedule(spec.id),
       this.#keys.schedules,
       spec.id,
@@ -170,10 +183,7 @@ export class Schedules {
 
   /** False when there is no such schedule. */
   async setPaused(id: string, paused: boolean): Promise<boolean> {
-    const answer = await this.#commands.tuttiPauseSchedule(
-      this.#keys.schedule(id),
-      paused ? "1" : "0",
-    );
+    const answer = await this.#scripts.pause(this.#keys.schedule(id), paused ? "1" : "0");
     return answer === 1;
   }
 
@@ -187,7 +197,7 @@ export class Schedules {
 
   /** Writes a decision down, unless another one stands. Returns the one that stands, as it was written. */
   decide(id: string, decision: Decision): Promise<string | null> {
-    return this.#commands.tuttiDecideFiring(
+    return this.#scripts.decide(
       this.#keys.schedule(id),
       JSON.stringify(decision),
       decision.plannedMs,
@@ -197,7 +207,7 @@ export class Schedules {
 
   /** Notes that a decision was carried out. */
   async settle(id: string, pending: string, record: FiringRecord): Promise<void> {
-    await this.#commands.tuttiSettleFiring(
+    await this.#scripts.settle(
       this.#keys.schedule(id),
       this.#keys.scheduleHistory(id),
       pending,

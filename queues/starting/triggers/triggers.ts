@@ -1,14 +1,9 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
-import {
-  CLAIM_EVENT_SCRIPT,
-  NOTE_TRIGGER_SCRIPT,
-  PUT_TRIGGER_SCRIPT,
-  REMOVE_TRIGGER_SCRIPT,
-} from "./scripts.ts";
+import { CLAIM_EVENT, NOTE_TRIGGER, PUT_TRIGGER, REMOVE_TRIGGER } from "./scripts/generated.ts";
 
 /** A trigger as it was asked for, defaults filled in. */
 export interface TriggerSpec {
@@ -51,12 +46,35 @@ export interface TriggerState {
   readonly last: TriggerRecord | null;
 }
 
-interface Commands {
-  tuttiPutTrigger(...args: string[]): Promise<number>;
-  tuttiRemoveTrigger(...args: string[]): Promise<number>;
-  tuttiClaimEvent(...args: string[]): Promise<string | null>;
-  tuttiNoteTrigger(...args: string[]): Promise<number>;
-}
+const SCRIPTS = {
+  put: script<[triggers: string, id: string, spec: string], number>(
+    "tuttiPutTrigger",
+    PUT_TRIGGER,
+    {
+      keys: 1,
+      once: true,
+    },
+  ),
+  remove: script<[triggers: string, trigger: string, id: string], number>(
+    "tuttiRemoveTrigger",
+    REMOVE_TRIGGER,
+    { keys: 2, once: true },
+  ),
+  claim: script<[trigger: string, jobId: string], string | null>("tuttiClaimEvent", CLAIM_EVENT, {
+    keys: 1,
+  }),
+  note: script<
+    [
+      triggers: string,
+      trigger: string,
+      id: string,
+      eventId: string,
+      counter: "started" | "failed",
+      record: string,
+    ],
+    number
+  >("tuttiNoteTrigger", NOTE_TRIGGER, { keys: 2 }),
+};
 
 /** How long the key of an event is remembered. Milliseconds. */
 const EVENT_KEY_MS = 86_400_000;
@@ -65,26 +83,18 @@ const EVENT_KEY_MS = 86_400_000;
 export class Triggers {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    const { prefix } = keys;
-    defineOnce(redis, prefix, "tuttiPutTrigger", { lua: PUT_TRIGGER_SCRIPT, numberOfKeys: 1 });
-    defineOnce(redis, prefix, "tuttiRemoveTrigger", {
-      lua: REMOVE_TRIGGER_SCRIPT,
-      numberOfKeys: 2,
-    });
-    redis.defineCommand("tuttiClaimEvent", { lua: CLAIM_EVENT_SCRIPT, numberOfKeys: 1 });
-    redis.defineCommand("tuttiNoteTrigger", { lua: NOTE_TRIGGER_SCRIPT, numberOfKeys: 2 });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** Writes a trigger, or replaces it. True when it is new. */
   async put(spec: TriggerSpec): Promise<boolean> {
     const { triggers } = this.#keys;
-    return (await this.#commands.tuttiPutTrigger(triggers, spec.id, JSON.stringify(spec))) === 1;
+    return (await this.#scripts.put(triggers, spec.id, JSON.stringify(spec))) === 1;
   }
 
   async find(id: string): Promise<TriggerSpec | null> {
@@ -118,7 +128,7 @@ export class Triggers {
   /** @throws TuttiError `trigger_not_found`. */
   async remove(id: string): Promise<void> {
     const { triggers } = this.#keys;
-    if ((await this.#commands.tuttiRemoveTrigger(triggers, this.#keys.trigger(id), id)) === 0) {
+    if ((await this.#scripts.remove(triggers, this.#keys.trigger(id), id)) === 0) {
       throw new TuttiError(
         "trigger_not_found",
         `there is no trigger ${JSON.stringify(id.slice(0, 80))}`,
@@ -137,13 +147,13 @@ export class Triggers {
 
   /** Takes the latest event for a job; the same job always gets the same one. Null when another took it. */
   async claim(id: string, jobId: string): Promise<EmittedEvent | null> {
-    const text = await this.#commands.tuttiClaimEvent(this.#keys.trigger(id), jobId);
+    const text = await this.#scripts.claim(this.#keys.trigger(id), jobId);
     return text === null ? null : (JSON.parse(text) as EmittedEvent);
   }
 
   /** Notes what an event made of a trigger. */
   async note(id: string, record: TriggerRecord): Promise<void> {
-    await this.#commands.tuttiNoteTrigger(
+    await this.#scripts.note(
       this.#keys.triggers,
       this.#keys.trigger(id),
       id,

@@ -1,10 +1,10 @@
 import type { Redis } from "ioredis";
 
 import { TuttiError, type Json } from "../../../config/index.ts";
-import { defineOnce } from "../../connection/index.ts";
+import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Keys } from "../../names.ts";
-import { ADD_WORKFLOW_SCRIPT, REMOVE_WORKFLOW_SCRIPT } from "./scripts.ts";
+import { ADD_WORKFLOW, REMOVE_WORKFLOW } from "./scripts/generated.ts";
 
 /** One content of a registered workflow. */
 export interface WorkflowVersion {
@@ -28,10 +28,28 @@ export interface ResolvedWorkflow {
   readonly definition: RunDefinition;
 }
 
-interface Commands {
-  tuttiAddWorkflow(...args: string[]): Promise<["added" | "current" | "same", string]>;
-  tuttiRemoveWorkflow(keys: number, ...args: (string | number)[]): Promise<number>;
-}
+const SCRIPTS = {
+  add: script<
+    [
+      workflow: string,
+      workflows: string,
+      definition: string,
+      id: string,
+      hash: string,
+      definitionJson: string,
+      documentJson: string,
+      actor: string,
+      name: string,
+    ],
+    [change: "added" | "current" | "same", previous: string]
+  >("tuttiAddWorkflow", ADD_WORKFLOW, { keys: 3, once: true }),
+  /** Its keys are the workflow, all workflows and the definitions of the versions that go. */
+  remove: script<[keyCount: number, ...keysAndArgs: (string | number)[]], number>(
+    "tuttiRemoveWorkflow",
+    REMOVE_WORKFLOW,
+    { keys: "counted", once: true },
+  ),
+};
 
 /** Times that a removal looks again when versions come and go meanwhile. */
 const MAX_TRIES = 20;
@@ -40,15 +58,12 @@ const MAX_TRIES = 20;
 export class WorkflowRegistry {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #commands: Commands;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    const { prefix } = keys;
-    defineOnce(redis, prefix, "tuttiAddWorkflow", { lua: ADD_WORKFLOW_SCRIPT, numberOfKeys: 3 });
-    defineOnce(redis, prefix, "tuttiRemoveWorkflow", { lua: REMOVE_WORKFLOW_SCRIPT });
-    this.#commands = redis as unknown as Commands;
+    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
   /** Registers a version, or makes one that is there the current one. */
@@ -60,7 +75,7 @@ export class WorkflowRegistry {
   }): Promise<{ change: "added" | "current" | "same"; previous: string | null }> {
     const { definition, hash, document, actor } = version;
     const { id, name } = definition.workflow;
-    const [change, previous] = await this.#commands.tuttiAddWorkflow(
+    const [change, previous] = await this.#scripts.add(
       this.#keys.workflow(id),
       this.#keys.workflows,
       this.#keys.definition(hash),
@@ -143,7 +158,7 @@ export class WorkflowRegistry {
       const found = await this.find(id);
       const gone = found?.versions.map((one) => one.hash).filter((one) => one === (hash ?? one));
       if (found === null || gone === undefined || gone.length === 0) throw noWorkflow(id, hash);
-      const left = await this.#commands.tuttiRemoveWorkflow(
+      const left = await this.#scripts.remove(
         2 + gone.length,
         this.#keys.workflow(id),
         this.#keys.workflows,

@@ -1,8 +1,0 @@
-/** What scripts that need the time begin with. Times are those of Redis' clock, in milliseconds since 1970. */
-export const CLOCK_SCRIPT = `
-local function clock()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-local function digits(number) return string.format('%.0f', number) end
-`;

@@ -1,0 +1,29 @@
+-- The gate: one script, many operations in a call.
+--
+-- KEYS: the gate's hash, for the cluster to find its node. ARGV as in parts/state.lua.
+-- Returns JSON: one answer per operation.
+--- @include "parts/operations/calls"
+--- @include "parts/operations/processes"
+--- @include "parts/operations/declared"
+--- @include "parts/operations/configure"
+--- @include "parts/operations/passing"
+--- @include "parts/operations/show"
+--- @include "parts/operations/samples"
+--- @include "parts/operations/explain"
+--- @include "parts/operations/level"
+
+local left, dead = sweep()
+for _, one in ipairs(dead) do
+  for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
+  declaring.undeclare(one.process)
+end
+declaring.forgetSilent()
+serveFreed()
+for tool in pairs(left) do wakeFor(tool) end
+local answers = {}
+for index, a in ipairs(cjson.decode(ARGV[2])) do
+  answers[index] = operations[a[1]](a)
+  serveFreed()
+  if #settled > 0 then serveAll() end
+end
+return cjson.encode(answers)

@@ -1,0 +1,142 @@
+-- Permits: asked for, given back, changed.
+--- @include "../operations"
+
+-- tool, machine, process -> granted, permit, what its job says, guard ms | refused, wait ms, reason | free, job
+-- | open | paused | empty, ms until the next delayed job is due | unknown
+function operations.acquire(a)
+  local tool, name, process = a[2], a[3], a[4]
+  -- What is given to a process without a lease nobody would ever take back.
+  if not isAlive(process) then return { 'unknown' } end
+  declaring.comesBack(process)
+  local queue = P .. ':' .. tool .. ':'
+  local head = redis.call('HEXISTS', queue .. 'meta', 'paused') == 0 and headOf(tool)
+  if not head then
+    leaveClaim(name, tool, process)
+    dropOffer(process, tool)
+    if head == false and redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then return { 'paused' } end
+    local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
+    -- For how long, not until when: the clock of who asks may be another.
+    return { 'empty', due[1] and math.max(1, math.floor(tonumber(due[2]) / 4096) - now) or 0 }
+  end
+  if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
+  local limits = toolOf(tool)
+  if not limits then
+    pick(tool, head)
+    return { 'open' }
+  end
+  local machine = machineOf(name)
+  local offered = redis.call('HGET', G .. '.offered:' .. process, tool)
+  local permit = offered and permitOf(offered)
+  if permit and not stillFits(permit) then
+    giveBack(offered, permit, { class = 'none', unused = true })
+    permit = nil
+  end
+  if permit then
+    permit.o, permit.s, permit.a = nil, now, callMs(baseOf(tool), runningOf(baseOf(tool)), 0)
+    countOffer(tool, -1)
+    redis.call('HDEL', G .. '.offered:' .. process, tool)
+    redis.call('ZREM', G .. '.offers', offered)
+    redis.call('HSET', G .. '.permits', offered, cjson.encode(permit))
+    -- A short window may have left the offer behind, and be full of others by now.
+    if movePlaces(offered, permit) <= now then return { 'granted', offered, permit.w or false, guardOfTake(permit) } end
+    giveBack(offered, permit, { class = 'none', unused = true })
+  end
+  local take, rank = takeOf(limits, head.take), rankOf(head)
+  for _, one in ipairs(take.b) do serveLine(one[1]) end
+  local reasons = decide(tool, limits, take, machine, rank)
+  local passing = letPass(tool, reasons)
+  if passing then return { 'free', passing } end
+  if #reasons == 0 then
+    if next(take.n) == nil and #take.b == 0 and not limits.cap and not limits.external and not troubleOf('b:' .. baseOf(tool)) and not troubleOf('u:' .. limits.upstream) then
+      pick(tool, head)
+      return { 'open' }
+    end
+    leaveClaim(name, tool, process)
+    local left = claimOf(name, tool)
+    if left then
+      left.s = now
+      saveClaim(name, tool, left)
+    end
+    return { 'granted', (grant(tool, limits, take, machine, process, head, false)), head.take or false, guardOfTake(take) }
+  end
+  local claim = claimOf(name, tool) or { p = {}, s = now }
+  local known = false
+  for _, other in ipairs(claim.p) do known = known or other == process end
+  if not known then claim.p[#claim.p + 1] = process end
+  account(tool, claim, labelOf(reasons))
+  claim.u = untilOf(reasons)
+  lineUp(name, tool, claim, limits, take, reasons, rank)
+  drainFor(machine, tool, claim, limits, take, reasons)
+  saveClaim(name, tool, claim)
+  -- Whoever looks at the queue next finds the sign that it holds jobs.
+  redis.call('ZADD', queue .. 'marker', 0, '0')
+  return { 'refused', math.max(0, claim.u - now), claim.k }
+end
+
+-- permit, call, next: { tool, machine, process } or false -> granted, permit, what its job says | done | gone.
+-- The end of a call; its place may go to the next job of the same tool.
+function operations.swap(a)
+  local id, call = a[2], a[3]
+  local permit = permitOf(id)
+  if not permit then return { 'gone' } end
+  giveBack(id, permit, call)
+  if a[4] and isAlive(a[4].process) then declaring.comesBack(a[4].process) end
+  if a[4] and isAlive(a[4].process) and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
+  serveFreed()
+  local granted = own and own.granted
+  -- Whose place went to somebody else does not stand in line yet.
+  if not granted then wakeFor(permit.t) end
+  local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
+  own = nil
+  return answer
+end
+
+-- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
+-- no permits, whose worker takes one job after another.
+function operations.arrange(a)
+  local count = 0
+  while count < a[3] do
+    local head = headOf(a[2])
+    if not head or not head.pick then break end
+    pick(a[2], head)
+    count = count + 1
+  end
+  return count
+end
+
+-- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
+-- than the one that was expected.
+function operations.amend(a)
+  local id, saying = a[2], a[3] or nil
+  local permit = permitOf(id)
+  if not permit then return { 'refused' } end
+  giveBack(id, permit, { class = 'none', unused = true })
+  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying or nil }
+  if limits then
+    local take = takeOf(limits, head.take)
+    if #decide(permit.t, limits, take, machine) == 0 then
+      return { 'granted', (grant(permit.t, limits, take, machine, permit.p, head, false)), saying or false, guardOfTake(take) }
+    end
+  end
+  return { 'refused' }
+end
+
+-- permit, job -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
+function operations.stamp(a)
+  local permit = permitOf(a[2])
+  if not permit then return 0 end
+  local at = movePlaces(a[2], permit)
+  return at > now and at - now or 0
+end
+
+-- tool, machine, call: { class, retryAfterMs, underway }. What the end of a call without a permit says.
+function operations.report(a)
+  local tool, call = baseOf(a[2]), a[4]
+  local limits = toolOf(tool)
+  redis.call('HINCRBY', G .. '.outcomes', tool .. '\n' .. call.class, call.count or 1)
+  learnTrouble(tool, limits and limits.upstream or tool, a[3], {
+    class = call.class, retryAfterMs = call.retryAfterMs, since = now,
+    underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))
+  })
+  return 0
+end

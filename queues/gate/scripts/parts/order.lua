@@ -1,0 +1,258 @@
+-- The fair order: between tenants turn about, within a tenant the more urgent first.
+--
+-- Whose turn it is is decided when a call starts, so that calls count as they come, whatever they belong to. Where
+-- tenants meet (the jobs of a queue, the line for a budget, a machine) each has a virtual time, which moves on with each
+-- of its calls (start-time fair queueing, Goyal 1996). The smallest goes first; who comes anew starts at the time of the call
+-- that started last. So at most two calls of each other tenant go before one that waits. Calls count alike, however long
+-- they take: a guess about that would break the bound. Nothing is counted while a tenant is alone.
+--- @include "state"
+--- @include "ranks"
+--- @constant AGE_MS
+--- @constant MAX_LAG
+--- @constant OFFER_MS
+--- @constant PICKED
+--- @constant TENANTS_COMPARED
+--- @constant TURNS_KEPT_MS
+
+-- Bull's priority of a job has its place in the order in the low half of its score.
+local PRIORITY = 4294967296
+
+-- Virtual times of tenants at a place: { v, [tenant] }.
+local turns, met = {}, {}
+local function startOf(place, tenant)
+  local at = turns[place]
+  if not at then
+    at = {}
+    turns[place] = at
+  end
+  if not at[tenant] then
+    local found = redis.call('HMGET', G .. '.turns:' .. place, 'v', tenant)
+    at.v, at[tenant] = at.v or tonumber(found[1] or '0'), tonumber(found[2] or '-1')
+  end
+  return math.max(at.v, at[tenant]), at[tenant]
+end
+
+-- Reads many at once.
+local function readStarts(place, tenants)
+  local at = turns[place] or {}
+  turns[place] = at
+  local found = redis.call('HMGET', G .. '.turns:' .. place, 'v', unpack(tenants))
+  at.v = at.v or tonumber(found[1] or '0')
+  for i, tenant in ipairs(tenants) do at[tenant] = at[tenant] or tonumber(found[i + 1] or '-1') end
+end
+
+-- A call of a tenant starts where others wait as well.
+local function countTurn(place, tenant)
+  local start = startOf(place, tenant)
+  local at, key = turns[place], G .. '.turns:' .. place
+  at.v, at[tenant] = start, start + 1
+  redis.call('HSET', key, 'v', digits(start), tenant, digits(start + 1))
+  redis.call('PEXPIRE', key, TURNS_KEPT_MS)
+end
+
+-- Whether one head goes before another at a place.
+local function goesBefore(a, b, place)
+  if a.tenant ~= b.tenant then
+    -- What belongs to nobody is let through at once.
+    if a.tenant < 0 or b.tenant < 0 then return a.tenant < b.tenant end
+    met[place] = true
+    local one, hadOne = startOf(place, a.tenant)
+    local other, hadOther = startOf(place, b.tenant)
+    if one ~= other then return one < other end
+    if hadOne ~= hadOther then return hadOne < hadOther end
+    -- Nobody has had anything yet: who came to the deployment last.
+    return a.tenant > b.tenant
+  end
+  if a.order ~= b.order then return a.order < b.order end
+  return a.at < b.at
+end
+
+-- The last turn that a run can have, for tenants whose ring of turns has been round; false for the others.
+local newest = {}
+local function newestOf(tenant)
+  if newest[tenant] == nil then
+    local last = tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0') + MAX_LAG
+    newest[tenant] = last >= PER_LEVEL and last % PER_LEVEL
+  end
+  return newest[tenant]
+end
+
+local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
+
+local function rankOf(head)
+  local tenant, order = tenantOf(head.priority), head.priority
+  if tenant >= 0 then
+    local turn = (order - FIRST) % PER_LEVEL
+    local last = newestOf(tenant)
+    order = order - turn + (last and (turn - last - 1) % PER_LEVEL or turn)
+  end
+  return { tenant = tenant, order = order, at = head.at }
+end
+
+-- Questions change nothing.
+local asking = false
+
+-- The first job of a queue whose score is in a range: { job, priority, count }.
+local function firstIn(key, from, to)
+  local found = redis.call('ZRANGEBYSCORE', key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
+  if not found[1] then return nil end
+  local score = tonumber(found[2])
+  return { job = found[1], priority = math.floor(score / PRIORITY), count = score % PRIORITY }
+end
+local function from(priority) return digits(priority * PRIORITY) end
+local function below(priority) return '(' .. digits(priority * PRIORITY) end
+
+-- Who has waited for long rises a class. Since when a job waits follows from its number in the queue and from marks
+-- that say how far numbers were at what time. Looked at four times in that span.
+-- Returns whether anybody has risen.
+local function age(queue, key)
+  local marks = G .. '.marks:' .. queue
+  local last = redis.call('ZRANGE', marks, -1, -1, 'WITHSCORES')
+  local lastAt = tonumber(last[2] or '0')
+  if asking or (lastAt <= now and now - lastAt < AGE_MS / 4) then return end
+  if lastAt > now then redis.call('DEL', marks) end
+  redis.call('ZADD', marks, stamp, stamp .. ' ' .. (redis.call('GET', P .. ':' .. queue .. ':pc') or '0'))
+  redis.call('ZREMRANGEBYSCORE', marks, '-inf', '(' .. digits(now - 12 * AGE_MS))
+  redis.call('PEXPIRE', marks, 12 * AGE_MS)
+  local reached = {}
+  for spans = 1, 11 do
+    local found = redis.call('ZREVRANGEBYSCORE', marks, digits(now - spans * AGE_MS), '-inf', 'LIMIT', 0, 1)[1]
+    if not found then break end
+    reached[spans] = tonumber(string.match(found, ' (%d+)$')) % PRIORITY
+  end
+  if not reached[1] then return end
+  local priority, raised = FIRST, 0
+  for _ = 1, 500 do
+    local first = firstIn(key, from(priority), '+inf')
+    if not first or raised >= 500 then break end
+    priority = first.priority
+    if levelOfRank(priority) > 0 and first.count <= reached[1] then
+      local old = redis.call('ZRANGEBYSCORE', key, from(priority), digits(priority * PRIORITY + reached[1]), 'WITHSCORES', 'LIMIT', 0, 100)
+      for i = 1, #old, 2 do
+        local count, spans = tonumber(old[i + 1]) % PRIORITY, 0
+        for span, number in ipairs(reached) do if count > 0 and count <= number then spans = span end end
+        local own = tonumber(redis.call('HGET', P .. ':' .. queue .. ':' .. old[i], 'priority') or '0')
+        local level = own >= FIRST and math.max(0, levelOfRank(own) - spans) or levelOfRank(priority)
+        if level < levelOfRank(priority) then
+          local risen = priority - (levelOfRank(priority) - level) * PER_LEVEL
+          redis.call('ZADD', key, digits(risen * PRIORITY + count), old[i])
+          raised = raised + 1
+        end
+      end
+    end
+    priority = priority + 1
+  end
+  return raised > 0
+end
+
+-- The most urgent job of a tenant in a queue, the oldest run first. 'first': that with the smallest score.
+local function urgentOf(key, first)
+  local last = newestOf(tenantOf(first.priority))
+  local turn = (first.priority - FIRST) % PER_LEVEL
+  if not last or turn > last then return first end
+  local level = first.priority - turn
+  return firstIn(key, from(level + last + 1), below(level + PER_LEVEL)) or first
+end
+
+-- The first jobs of the tenants in a queue, beginning with the one at 'priority'; so many at most.
+local function tenantsBehind(key, priority, found)
+  while #found < TENANTS_COMPARED do
+    local first = firstIn(key, from(priority), '+inf')
+    if not first then return end
+    local tenant = tenantOf(first.priority)
+    if found[1] and found[1].tenant == tenant then return end
+    first.tenant = tenant
+    found[#found + 1] = first
+    priority = FIRST + (tenant + 1) * PER_TENANT
+  end
+end
+
+-- The tenants that wait in a queue: { job, priority, tenant } each, 64 at most, others the next time.
+local function rivalsIn(queue, key, first)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+  if tenantOf(math.floor(tonumber(last[2]) / PRIORITY)) == tenantOf(first.priority) then return nil end
+  local found, place = {}, G .. '.turns:q:' .. queue
+  local begin = tonumber(redis.call('HGET', place, 'from') or '0')
+  if begin > 0 then tenantsBehind(key, begin, found) end
+  tenantsBehind(key, FIRST, found)
+  if #found >= TENANTS_COMPARED and not asking then
+    redis.call('HSET', place, 'from', digits(FIRST + (found[#found].tenant + 1) * PER_TENANT))
+  end
+  return found
+end
+
+-- Which job of a queue comes next, out of those that have a rank. 'pick': it has to be put in front to be fetched.
+local function nextIn(queue)
+  local key = P .. ':' .. queue .. ':prioritized'
+  local first = firstIn(key, '-inf', '+inf')
+  if not first then return nil end
+  local promised
+  if first.priority == PICKED then
+    -- Whoever was let through comes for it soon; if not, the next call gets it.
+    if (now * 16 + 15 - first.count) % PRIORITY > 16 * OFFER_MS then
+      first.pick, first.own = true, true
+      return first
+    end
+    promised = first
+    first = firstIn(key, from(FIRST), '+inf')
+    if not first then
+      promised.own = true
+      return promised
+    end
+  end
+  if first.priority < FIRST then return first end
+  if age(queue, key) then first = firstIn(key, from(FIRST), '+inf') end
+  local rivals = rivalsIn(queue, key, first)
+  if not rivals then
+    local urgent = urgentOf(key, first)
+    urgent.pick = urgent.job ~= first.job
+    return urgent
+  end
+  local place, best = 'q:' .. queue, nil
+  local tenants = {}
+  for i, rival in ipairs(rivals) do tenants[i] = rival.tenant end
+  readStarts(place, tenants)
+  for _, rival in ipairs(rivals) do
+    rival.order, rival.at = 0, 0
+    if not best or goesBefore(rival, best, place) then best = rival end
+  end
+  local urgent = urgentOf(key, best)
+  urgent.pick, urgent.place = true, place
+  return urgent
+end
+
+-- The job of a tool's queue that would be fetched next; false when none would.
+local function headOf(tool)
+  local found = heads[tool]
+  if found ~= nil then return found end
+  local queue = P .. ':' .. tool .. ':'
+  local job, priority, isDue, waiting = redis.call('LINDEX', queue .. 'wait', -1), 0, false, nil
+  if not job then
+    waiting = nextIn(tool)
+    if waiting then job, priority = waiting.job, waiting.priority end
+  end
+  if not job then
+    local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
+    if due[1] and math.floor(tonumber(due[2]) / 4096) <= now then job, isDue = due[1], true end
+  end
+  found = false
+  if job then
+    local facts = redis.call('HMGET', queue .. job, 'timestamp', 'data', 'priority')
+    if isDue or (waiting and waiting.own) then priority = tonumber(facts[3] or '0') end
+    found = { job = job, priority = priority, due = isDue, at = tonumber(facts[1] or stamp) }
+    found.take = facts[2] and sayingOf(facts[2]) or nil
+    if waiting then found.pick, found.place = waiting.pick, waiting.place end
+  end
+  heads[tool] = found
+  return found
+end
+
+-- A call starts with this job: it is put in front of its queue, where the fetch finds it.
+local picks = 0
+local function pick(tool, head)
+  if head.place then countTurn(head.place, tenantOf(head.priority)) end
+  if not head.pick then return end
+  picks = picks + 1
+  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(PICKED * PRIORITY + (now * 16 + math.min(picks, 15)) % PRIORITY), head.job)
+  heads[tool] = nil
+end

@@ -1,0 +1,221 @@
+-- Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
+-- same at the end of every call.
+--
+-- A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
+-- w: what the job says instead of its tool, a: call-milliseconds of the tool at its start, o: offered, x: probe }
+--- @include "decide"
+--- @constant MOST_BESIDE
+--- @constant OFFER_MS
+--- @constant SAMPLES_KEPT
+--- @constant SERVICE_WINDOW
+
+-- Whether anybody learns from how calls went.
+local learns = redis.call('HEXISTS', G, 'learns') == 1
+
+-- Lines and machines that something was given back to.
+local freedLines, freedMachines = {}, {}
+
+-- Offers that are out for a tool: each will take a job of its queue.
+local function countOffer(tool, by)
+  if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
+end
+
+-- Milliseconds that calls of a tool took up to now, those underway included: what that grows by in a time, over that time,
+-- is how many were underway on average. Kept as what ended less when the others began: nobody has to tell it of time.
+local function callMs(base, running, by)
+  return redis.call('HINCRBY', G .. '.call-ms', base, by) + running * now
+end
+
+-- Mean number of calls of the tool while this one was underway, itself included; those of its end where the sums say
+-- nonsense: the clock of Redis may have been set, or a permit be older than they are.
+local function besideOf(permit, endedMs, running)
+  local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
+  if mean and mean >= 1 and mean <= MOST_BESIDE then return mean end
+  return math.max(1, running)
+end
+
+-- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
+local function nextId()
+  local last = tonumber(redis.call('HGET', G, 'fence') or '0')
+  local id = digits(math.max(last + 1, now * 1000))
+  redis.call('HSET', G, 'fence', id)
+  return id
+end
+
+-- A call counts as its tenant's turn wherever others wait as well.
+local function countTurns(take, machine, head)
+  local tenant = head.priority and tenantOf(head.priority) or -1
+  if tenant < 0 or next(met) == nil then return end
+  for _, one in ipairs(take.b) do if met[one[1]] then countTurn(one[1], tenant) end end
+  if met['m:' .. machine.name] then countTurn('m:' .. machine.name, tenant) end
+end
+
+-- 'underwayMs': the call has been underway that long, and was counted in its windows when it went out.
+local function grant(tool, limits, take, machine, process, head, offered, underwayMs)
+  local id = nextId()
+  pick(tool, head)
+  countTurns(take, machine, head)
+  local key = G .. '.machine:' .. machine.name
+  for r, amount in pairs(take.n) do
+    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
+  end
+  machine.n = redis.call('HINCRBY', key, 'n', 1)
+  local base = baseOf(tool)
+  local running = redis.call('HINCRBY', G .. '.running', base, 1)
+  redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
+  for _, one in ipairs(take.b) do
+    -- Counted even where no slots are declared: they may be while it is held.
+    if one[2] > 0 then use(one[1], one[2]) end
+  end
+  if not underwayMs then takePlaces(id, take) end
+  local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take }
+  local beganMs = callMs(base, running, -now)
+  if not underwayMs then permit.a = beganMs end
+  if not underwayMs and isProbe(base) then permit.x = 1 end
+  if offered then
+    permit.o = 1
+    countOffer(tool, 1)
+    redis.call('ZADD', G .. '.offers', digits(now + OFFER_MS), id)
+    redis.call('HSET', G .. '.offered:' .. process, tool, id)
+  end
+  redis.call('HSET', G .. '.permits', id, cjson.encode(permit))
+  redis.call('SADD', G .. '.held:' .. process, id)
+  if machine.drain and machine.drain.tool == tool then
+    machine.drain = nil
+    redis.call('HDEL', G .. '.drains', machine.name)
+    -- What was kept for it may fit others beside it.
+    freedMachines[machine.name] = true
+  end
+  return id, permit
+end
+
+local function permitOf(id)
+  local text = redis.call('HGET', G .. '.permits', id)
+  return text and cjson.decode(text)
+end
+
+-- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused } or nothing.
+local function giveBack(id, permit, call)
+  call = call or { class = 'none' }
+  local base = baseOf(permit.t)
+  local machine = machineOf(permit.m)
+  local key = G .. '.machine:' .. permit.m
+  for r, amount in pairs(permit.n) do
+    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, -amount) end
+  end
+  machine.n = redis.call('HINCRBY', key, 'n', -1)
+  freedMachines[permit.m] = true
+  local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(base)
+  local endedMs = callMs(base, runningBefore - 1, now)
+  if runningBefore <= 1 then redis.call('HDEL', G .. '.call-ms', base) end
+  for _, field in ipairs({ base, 'u:' .. permit.u }) do
+    if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
+  end
+  for _, one in ipairs(permit.b) do
+    if one[2] > 0 then use(one[1], -one[2]) end
+    freedLines[one[1]] = true
+  end
+  endPlaces(id, permit)
+  if call.unused then
+    local nothing = {}
+    for _, one in ipairs(permit.b) do nothing[one[1]] = 0 end
+    correctPlaces(id, permit, nothing)
+  elseif call.actual then
+    correctPlaces(id, permit, call.actual)
+  end
+  redis.call('HDEL', G .. '.permits', id)
+  redis.call('SREM', G .. '.held:' .. permit.p, id)
+  for _, line in ipairs({ 'k:' .. base, 'u:' .. permit.u }) do freedLines[line] = true end
+  if permit.x then freedLines['p:' .. base] = true end
+  if permit.o then
+    countOffer(permit.t, -1)
+    redis.call('ZREM', G .. '.offers', id)
+    if redis.call('HGET', G .. '.offered:' .. permit.p, permit.t) == id then
+      redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
+    end
+  elseif not call.unused then
+    redis.call('HINCRBY', G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
+    if call.class == 'ok' then
+      local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
+      mean, count = tonumber(mean), tonumber(count) + 1
+      -- The clock of Redis may have been put back meanwhile.
+      mean = mean + (math.max(0, now - permit.s) - mean) / math.min(count, SERVICE_WINDOW)
+      redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
+    end
+    -- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
+    -- nothing of how much it carries.
+    local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
+    if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
+      local beside = besideOf(permit, endedMs, runningBefore)
+      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 }))
+      redis.call('LTRIM', G .. '.samples', -SAMPLES_KEPT, -1)
+    end
+    redis.call('HINCRBY', G .. '.outcomes', base .. '\n' .. call.class, 1)
+  end
+  learnTrouble(base, permit.u, permit.m, {
+    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
+  })
+end
+
+-- Whether what was offered is still there: a capacity may have shrunk meanwhile.
+local function stillFits(permit)
+  local machine = machineOf(permit.m)
+  if (machine.n or 0) > 1 and not (machine['c:*'] and machine['c:*'] < 0) then
+    for r, amount in pairs(permit.n) do
+      if amount > 0 and (machine['u:' .. r] or 0) > roomOf(machine, r) then return false end
+    end
+  end
+  for _, one in ipairs(permit.b) do
+    local budget = one[2] > 0 and budgetOf(one[1])
+    if budget and budget.slots and usedOf(one[1]) > budget.slots then return false end
+  end
+  return true
+end
+
+local dropClaims
+-- A machine without processes is no machine any more, and nobody waits there.
+local function forgetMachine(name)
+  for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
+  dropClaims(name)
+  redis.call('SREM', G .. '.machines', name)
+  redis.call('HDEL', G .. '.drains', name)
+  redis.call('HDEL', G .. '.usage', name)
+  for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do
+    redis.call('HDEL', G .. '.failures:' .. tool, 't:' .. name, 'f:' .. name)
+  end
+  if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end
+  machines[name] = nil
+end
+
+-- Takes back what nobody came for, and what a process held that has not been heard of for its lease.
+-- Returns the tools that the dead ones called, and the dead ones.
+local function sweep()
+  local left, dead = {}, {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', G .. '.offers', '-inf', stamp, 'LIMIT', 0, 20)) do
+    local permit = permitOf(id)
+    if permit then giveBack(id, permit, { class = 'none', unused = true }) else redis.call('ZREM', G .. '.offers', id) end
+  end
+  for _, process in ipairs(redis.call('ZRANGEBYSCORE', G .. '.processes', '-inf', stamp, 'LIMIT', 0, 2)) do
+    local ids = redis.call('SRANDMEMBER', G .. '.held:' .. process, 200)
+    for _, id in ipairs(ids) do
+      local permit = permitOf(id)
+      if permit then
+        left[permit.t] = true
+        giveBack(id, permit)
+      else
+        redis.call('SREM', G .. '.held:' .. process, id)
+      end
+    end
+    if #ids < 200 then
+      redis.call('ZREM', G .. '.processes', process)
+      local name = redis.call('HGET', G .. '.process-info', process)
+      redis.call('HDEL', G .. '.process-info', process)
+      redis.call('DEL', G .. '.offered:' .. process)
+      if name then
+        dead[#dead + 1] = { process = process, machine = name }
+        forgetMachine(name)
+      end
+    end
+  end
+  return left, dead
+end

@@ -1,0 +1,160 @@
+-- What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is
+-- read once in a call of the script and kept up to date in Lua beside Redis.
+--
+-- ARGV[1] = prefix of the deployment, ARGV[2] = JSON list of operations, ARGV[3] = the time for tests
+-- with a clock of their own, 0 otherwise. Milliseconds.
+--- @include "../../../connection/scripts/parts/clock"
+--- @constant FLOOR_SHARE
+--- @constant GUARD_MAX_MS
+--- @constant GUARD_MIN_MS
+--- @constant GUARD_SHARE
+--- @constant MEMORY_FLOOR_SHARE
+
+local P = ARGV[1]
+local G = P .. '.gate'
+local now = tonumber(ARGV[3])
+if now == 0 then now = clock() end
+local stamp = digits(now)
+
+local tools, budgets, machines, heads, used, troubles = {}, {}, {}, {}, {}, {}
+
+-- Jobs wait in queues: that of their tool, or a lane of it, 'tool@key'. Queues have heads, claims, lines and
+-- offers; all else is about the tool behind them.
+local function baseOf(queue) return string.match(queue, '^[^@]*') end
+local function isLane(queue) return string.find(queue, '@', 1, true) ~= nil end
+
+-- The limits of a queue's tool, in a lane with the private budget of the lane; false when nobody declared any.
+local function toolOf(queue)
+  local found = tools[queue]
+  if found == nil then
+    local base = baseOf(queue)
+    if base == queue then
+      local text = redis.call('HGET', G .. '.tools', queue)
+      found = text and cjson.decode(text) or false
+      if found then
+        -- Somebody may have said or learned something of it before anybody declared it.
+        found.needs, found.budgets, found.upstream = found.needs or {}, found.budgets or {}, found.upstream or queue
+      end
+    else
+      found = toolOf(base)
+      if found and found.perKey then
+        local lane = {}
+        for field, value in pairs(found) do lane[field] = value end
+        lane.budgets = { { 'lane:' .. queue, 1, found.perKey.cost } }
+        for _, one in ipairs(found.budgets) do lane.budgets[#lane.budgets + 1] = one end
+        found = lane
+      end
+    end
+    tools[queue] = found
+  end
+  return found
+end
+
+local function budgetOf(name)
+  local found = budgets[name]
+  if found == nil then
+    if string.sub(name, 1, 5) == 'lane:' then
+      local limits = toolOf(baseOf(string.sub(name, 6)))
+      found = limits and limits.perKey or false
+    else
+      local text = redis.call('HGET', G .. '.budgets', name)
+      found = text and cjson.decode(text) or false
+    end
+    budgets[name] = found
+  end
+  return found
+end
+
+-- What a machine has and what its permits hold, in millionths. 'c:*' stands for every resource of which
+-- no capacity was declared; below zero there is no bound.
+local function machineOf(name)
+  local found = machines[name]
+  if found == nil then
+    found = { name = name }
+    local flat = redis.call('HGETALL', G .. '.machine:' .. name)
+    for i = 1, #flat, 2 do found[flat[i]] = tonumber(flat[i + 1]) end
+    local drain = redis.call('HGET', G .. '.drains', name)
+    if drain then found.drain = cjson.decode(drain) end
+    machines[name] = found
+  end
+  return found
+end
+
+-- What calls may hold of a resource of a machine, beside its neighbors.
+local function roomOf(machine, r)
+  local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
+  local share = r == 'memory' and MEMORY_FLOOR_SHARE or FLOOR_SHARE
+  return math.max(capacity - (machine['b:' .. r] or 0), math.floor(capacity * share))
+end
+
+local function hash(key)
+  local flat, found = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+  return found
+end
+
+local function usedOf(field)
+  local found = used[field]
+  if found == nil then
+    found = tonumber(redis.call('HGET', G .. '.used', field) or '0')
+    used[field] = found
+  end
+  return found
+end
+
+local function use(field, amount)
+  used[field] = redis.call('HINCRBY', G .. '.used', field, amount)
+  if used[field] == 0 then redis.call('HDEL', G .. '.used', field) end
+end
+
+-- Anybody who can reach Redis can add a job. One that says nonsense must not keep the others from being served.
+local function isTake(say)
+  if type(say) ~= 'table' or type(say.needs or {}) ~= 'table' or type(say.budgets or {}) ~= 'table' then return false end
+  for _, amount in pairs(say.needs or {}) do
+    if type(amount) ~= 'number' or amount < 0 or amount ~= math.floor(amount) then return false end
+  end
+  for _, one in ipairs(say.budgets or {}) do
+    if type(one) ~= 'table' then return false end
+    for i = 2, 3 do if type(one[i]) ~= 'number' or one[i] < 0 or one[i] ~= math.floor(one[i]) then return false end end
+  end
+  return true
+end
+
+-- Hardly any job says something else than its tool; only those are read.
+local function sayingOf(text)
+  if not string.find(text, '"take":', 1, true) then return nil end
+  local read, data = pcall(cjson.decode, text)
+  if read and type(data) == 'table' and isTake(data.take) then return data.take end
+end
+
+-- What a call takes: what its tool says, with what the job says instead.
+local function takeOf(limits, own)
+  if not own then return { n = limits.needs, b = limits.budgets } end
+  local take = { n = limits.needs, b = limits.budgets }
+  if own.needs then
+    take.n = {}
+    for r, amount in pairs(limits.needs) do take.n[r] = amount end
+    for r, amount in pairs(own.needs) do take.n[r] = amount end
+  end
+  if own.budgets then
+    take.b = {}
+    for _, budget in ipairs(limits.budgets) do
+      local mine = budget
+      for _, other in ipairs(own.budgets) do if other[1] == budget[1] then mine = other end end
+      take.b[#take.b + 1] = mine
+    end
+  end
+  return take
+end
+
+local function isAlive(process)
+  local lease = redis.call('ZSCORE', G .. '.processes', process)
+  return lease and tonumber(lease) > now
+end
+
+local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
+
+-- How much later than it was let through a call may reach its service.
+local function guardOf(durationMs)
+  return math.max(GUARD_MIN_MS, math.min(GUARD_MAX_MS, math.ceil(durationMs * GUARD_SHARE)))
+end

@@ -1,0 +1,2 @@
+/** Entries of the audit that are kept. */
+export const AUDIT_MAX = 10_000;

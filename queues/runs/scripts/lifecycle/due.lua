@@ -1,0 +1,13 @@
+-- What cannot wait: runs whose time is over, and runs that were admitted and whose jobs nobody has added. Who asks
+-- has some time to add them before somebody else is told.
+--
+-- KEYS: open runs, runs whose jobs are being added. ARGV: how many of each at most.
+-- Returns { overdue, without jobs }.
+--- @include "../../../connection/scripts/parts/clock"
+--- @constant ADDING_MS
+
+local now = clock()
+local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
+local left = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
+for _, runId in ipairs(left) do redis.call('ZADD', KEYS[2], 'XX', digits(now + ADDING_MS), runId) end
+return { overdue, left }

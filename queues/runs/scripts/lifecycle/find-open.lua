@@ -1,0 +1,35 @@
+-- Puts open runs into the indexes that miss them: an older version wrote none, or somebody deleted a key.
+--
+-- KEYS: tenants of which runs wait. ARGV: prefix, ids of runs. Returns how many were missing.
+--- @include "../../../connection/scripts/parts/clock"
+--- @include "../parts/runs"
+--- @include "../parts/tended"
+--- @include "../parts/admission"
+
+local prefix, now = ARGV[1], clock()
+local found = 0
+for i = 2, #ARGV do
+  local runId = ARGV[i]
+  -- A record that cannot be read keeps the others from nothing.
+  local facts = redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial')
+  local state = facts[1]
+  if state == 'queued' and not facts[2] then
+    local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId)
+    if waits then
+      found = found + redis.call('SADD', KEYS[1], facts[3])
+    elseif not facts[4] or redis.call('HGET', prefix .. '.serial', facts[4]) == runId then
+      await(prefix, runId, now)
+      found = found + 1
+    end
+  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId) then
+    -- It gave its place and waits for one again.
+    found = found + redis.call('SADD', KEYS[1], facts[3])
+  elseif state and not ENDED[state] and not redis.call('ZSCORE', prefix .. '.tended', runId) then
+    local kind = AT_WORK
+    if state == 'cancelling' or state == 'compensating' then kind = STOPPING end
+    if state == 'parked' or state == 'paused' then kind = ASIDE end
+    tend(prefix, runId, kind, 0)
+    found = found + 1
+  end
+end
+return found

@@ -1,0 +1,25 @@
+-- What all scripts about lanes begin with. ARGV[1] = prefix of the deployment.
+
+local prefix = ARGV[1]
+local function keyOf(lane, what) return prefix .. ':' .. lane .. ':' .. what end
+-- Whether somebody may still have to do something there; a lane that is held keeps that.
+local function isBusy(lane)
+  for _, list in ipairs({ 'wait', 'paused', 'active' }) do
+    if redis.call('LLEN', keyOf(lane, list)) > 0 then return true end
+  end
+  for _, set in ipairs({ 'prioritized', 'delayed', 'waiting-children' }) do
+    if redis.call('ZCARD', keyOf(lane, set)) > 0 then return true end
+  end
+  return redis.call('HEXISTS', keyOf(lane, 'meta'), 'paused') == 1
+end
+-- Removes what BullMQ keeps of a queue beside its jobs, unless there are some: ended ones stay with their runs.
+local function clean(lane)
+  for _, set in ipairs({ 'completed', 'failed' }) do
+    if redis.call('ZCARD', keyOf(lane, set)) > 0 then return end
+  end
+  for _, what in ipairs({ 'meta', 'meta:gated', 'events', 'id', 'marker', 'stalled', 'stalled-check', 'limiter', 'pc' }) do
+    redis.call('UNLINK', keyOf(lane, what))
+  end
+  -- What the gate knows of the order there.
+  redis.call('UNLINK', prefix .. '.gate.marks:' .. lane, prefix .. '.gate.turns:q:' .. lane, prefix .. '.gate.turns:lane:' .. lane)
+end
