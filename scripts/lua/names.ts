@@ -97,6 +97,9 @@ class Walk implements Names {
     const { line = 1, column = 0 } = identifier.loc?.start ?? {};
     if (this.#constants.has(name)) this.#problem(identifier, `${name} hides a constant`);
     if (Object.hasOwn(GLOBALS, name)) this.#problem(identifier, `${name} hides what Redis has`);
+    const hidden = this.#find(name);
+    if (hidden?.file === this.#file && !name.startsWith("_"))
+      this.#problem(identifier, `${name} hides that of line ${hidden.line}`);
     const shared = this.#scopes.length === 1;
     const local: Local = { name, file: this.#file, line, column, shared, isRead: false };
     this.locals.push(local);

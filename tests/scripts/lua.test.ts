@@ -137,6 +137,13 @@ describe("a script is refused", () => {
       "a.lua:1: table.unpack does not exist in Redis' Lua",
     ],
     [
+      "with a local that hides another one",
+      {
+        a: "local key = KEYS[1]\nfor _, key in ipairs(KEYS) do redis.call('DEL', key) end\nreturn key",
+      },
+      "a.lua:2: key hides that of line 1",
+    ],
+    [
       "with more locals than Lua knows",
       {
         a: `${Array.from({ length: 201 }, (_, n) => `local x${n} = ${n}`).join("\n")}

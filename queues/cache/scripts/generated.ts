@@ -7,19 +7,22 @@ end
 local function digits(number) return string.format('%.0f', number) end
 `;
 
-export const KEEP_RESULT = `${CLOCK_PART}local now = clock()
+export const KEEP_RESULT = `${CLOCK_PART}local all, key = KEYS[1], KEYS[2]
+local json, keepMs, most = ARGV[1], ARGV[2], ARGV[3]
+local now = clock()
 local stamp = digits(now)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', stamp)
-redis.call('SET', KEYS[2], stamp .. '|' .. ARGV[1], 'PX', ARGV[2])
-redis.call('ZADD', KEYS[1], digits(now + tonumber(ARGV[2])), KEYS[2])
-local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[3])
-local gone = over > 0 and redis.call('ZPOPMIN', KEYS[1], over) or {}
+redis.call('ZREMRANGEBYSCORE', all, '-inf', stamp)
+redis.call('SET', key, stamp .. '|' .. json, 'PX', keepMs)
+redis.call('ZADD', all, digits(now + tonumber(keepMs)), key)
+local over = redis.call('ZCARD', all) - tonumber(most)
+local gone = over > 0 and redis.call('ZPOPMIN', all, over) or {}
 for i = 1, #gone, 2 do redis.call('UNLINK', gone[i]) end
 return over
 `;
 
-export const READ_RESULT = `${CLOCK_PART}local now = clock()
-local text = redis.call('GET', KEYS[1])
+export const READ_RESULT = `${CLOCK_PART}local key = KEYS[1]
+local now = clock()
+local text = redis.call('GET', key)
 if not text then return nil end
 local at, json = string.match(text, '^(%d+)|(.*)$')
 return { math.max(0, now - tonumber(at)), json }

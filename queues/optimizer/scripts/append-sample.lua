@@ -4,10 +4,12 @@
 --- @constant SAMPLES_MAX
 --- @constant SAMPLES_TRIMMED
 
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
-redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[4] ~= '' then redis.call('XTRIM', KEYS[4], 'MINID', ARGV[4]) redis.call('XDEL', KEYS[4], ARGV[4]) end
-if ARGV[3] == '' then return '' end
-local id = redis.call('XADD', KEYS[3], '*', 's', ARGV[3])
-if redis.call('XLEN', KEYS[3]) > SAMPLES_MAX then redis.call('XTRIM', KEYS[3], 'MAXLEN', SAMPLES_TRIMMED) end
+local leader, remembered, samples, readings = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local process, toRemember, sample, lastReading = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('GET', leader) ~= process then return false end
+redis.call('SET', remembered, toRemember)
+if lastReading ~= '' then redis.call('XTRIM', readings, 'MINID', lastReading) redis.call('XDEL', readings, lastReading) end
+if sample == '' then return '' end
+local id = redis.call('XADD', samples, '*', 's', sample)
+if redis.call('XLEN', samples) > SAMPLES_MAX then redis.call('XTRIM', samples, 'MAXLEN', SAMPLES_TRIMMED) end
 return id

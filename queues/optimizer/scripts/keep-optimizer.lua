@@ -3,10 +3,12 @@
 -- was read, the state, the report or '', events ... Returns 1, or 0 when nothing was written.
 --- @constant AUDIT_MAX
 
-local version = redis.call('HGET', KEYS[1], 'version') or '0'
-if version ~= ARGV[1] then return 0 end
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('HSET', KEYS[1], 'state', ARGV[2])
-if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
-for i = 4, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', AUDIT_MAX, '*', 'e', ARGV[i]) end
+local optimizer, latest, audit = KEYS[1], KEYS[2], KEYS[3]
+local versionRead, state, report = ARGV[1], ARGV[2], ARGV[3]
+local version = redis.call('HGET', optimizer, 'version') or '0'
+if version ~= versionRead then return 0 end
+redis.call('HINCRBY', optimizer, 'version', 1)
+redis.call('HSET', optimizer, 'state', state)
+if report ~= '' then redis.call('SET', latest, report) end
+for i = 4, #ARGV do redis.call('XADD', audit, 'MAXLEN', '~', AUDIT_MAX, '*', 'e', ARGV[i]) end
 return 1

@@ -2,7 +2,8 @@
 -- ARGV: who asks, for how long (ms). Returns what was remembered, '' when that is nothing; false when
 -- another one leads.
 
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return false end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return redis.call('GET', KEYS[2]) or ''
+local leader, remembered, process, forMs = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local holder = redis.call('GET', leader)
+if holder and holder ~= process then return false end
+redis.call('SET', leader, process, 'PX', forMs)
+return redis.call('GET', remembered) or ''

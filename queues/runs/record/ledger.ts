@@ -6,6 +6,7 @@ import { defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
+import type { AbortEntry, EndedCall, LedgerOperation } from "./ledger-operations.ts";
 import {
   FIELDS,
   letterOf,
@@ -116,12 +117,9 @@ export type Parked =
   | { readonly status: "decided"; readonly decision: string }
   | { readonly status: "gone" | "fenced" };
 
-type Argument = string | number | false | object;
-
 interface Operation {
   readonly key: string;
-  /** Its kind, then its arguments. */
-  readonly call: readonly Argument[];
+  readonly operation: LedgerOperation;
 }
 
 /** What the script answers to one operation; false for what does not exist. */
@@ -150,9 +148,9 @@ export class Ledger {
   constructor(redis: Redis, keys: Keys) {
     const { ledger } = defineScripts(redis, keys.prefix, SCRIPTS);
     this.#operations = new Gather(MAX_BATCH, async (batch) => {
-      const calls = JSON.stringify(batch.map(({ call }) => call));
+      const operations = JSON.stringify(batch.map(({ operation }) => operation));
       const keysOf = batch.map(({ key }) => key);
-      return readJson<Answer[]>(await ledger(batch.length, ...keysOf, calls));
+      return readJson<Answer[]>(await ledger(batch.length, ...keysOf, operations));
     });
     this.#keys = keys;
   }
@@ -172,17 +170,15 @@ export class Ledger {
       readonly fields: readonly string[];
     },
   ): Promise<Begun> {
-    const [status, text, abort, ...values] = await this.#do(step.runId, [
-      "begin",
-      FIELDS.record(step.stepId, step.item, step.undo),
-      step.start,
-      step.epoch,
-      options.once ? 1 : 0,
-      step.group ?? "",
-      options.calls ? 1 : 0,
-      options.holder ?? "",
-      ...options.fields,
-    ]);
+    const [status, text, abort, ...values] = await this.#do(step.runId, {
+      op: "begin",
+      ...speakerOf(step),
+      ...(options.once ? { once: true } : {}),
+      ...(step.group === undefined ? {} : { group: step.group }),
+      ...(options.calls ? { calls: true } : {}),
+      ...(options.holder ? { holder: options.holder } : {}),
+      fields: options.fields,
+    });
     if (isBare(status)) return { status };
     const begun = {
       record: parseStepRecord(text || null),
@@ -196,18 +192,20 @@ export class Ledger {
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
     const told = ending.error ?? ending.source;
     const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
-    const [status, text, left, version, ...granted] = await this.#do(step.runId, [
-      "commit",
-      FIELDS.record(step.stepId, step.item, step.undo),
-      step.start,
-      step.epoch,
-      letterOf(ending.outcome),
-      ending.attempts,
+    const [status, text, left, version, ...granted] = await this.#do(step.runId, {
+      op: "commit",
+      ...speakerOf(step),
+      letter: letterOf(ending.outcome),
+      attempts: ending.attempts,
       detail,
-      ending.output === undefined ? "" : FIELDS.output(step.stepId, step.item, step.undo),
-      ending.output ?? "",
-      moreOf(ending),
-    ]);
+      ...(ending.output === undefined
+        ? {}
+        : {
+            output: ending.output,
+            outputField: FIELDS.output(step.stepId, step.item, step.undo),
+          }),
+      ...consequencesOf(ending),
+    });
     if (status === "ok" || status === "done") {
       return {
         status,
@@ -230,30 +228,28 @@ export class Ledger {
     readonly status: "ok" | "abort" | "done" | "gone" | "fenced";
     readonly granted: readonly string[];
   }> {
-    const [status, ...granted] = await this.#do(step.runId, [
-      "retry",
-      FIELDS.record(step.stepId, step.item, step.undo),
-      step.start,
-      step.epoch,
-      step.group ?? "",
+    const [status, ...granted] = await this.#do(step.runId, {
+      op: "retry",
+      ...speakerOf(step),
+      ...(step.group === undefined ? {} : { group: step.group }),
       attempts,
-      JSON.stringify(error),
-      call === undefined ? false : callOf(call),
-      step.undo === true ? 1 : 0,
-    ]);
+      detail: JSON.stringify(error),
+      ...(call === undefined ? {} : { call: callOf(call) }),
+      ...(step.undo === true ? { undoes: true } : {}),
+    });
     return { status: status as "ok", granted: granted.filter((slot) => slot !== false) };
   }
 
   /** Notes that a step waits for somebody outside, unless the decision is there already. */
   async park(step: StepAddress, waitsFor: string): Promise<Parked> {
-    const [status, detail] = await this.#do(step.runId, [
-      "park",
-      FIELDS.record(step.stepId),
-      step.start,
-      step.epoch,
-      wellFormed(waitsFor),
-      FIELDS.decision(step.stepId),
-    ]);
+    const [status, detail] = await this.#do(step.runId, {
+      op: "park",
+      field: FIELDS.record(step.stepId),
+      start: step.start,
+      epoch: step.epoch,
+      detail: wellFormed(waitsFor),
+      decisionField: FIELDS.decision(step.stepId),
+    });
     if (status === "ok") return { status, version: detail || "" };
     if (status === "decided") return { status, decision: detail || "" };
     return { status: status === "fenced" ? "fenced" : "gone" };
@@ -265,45 +261,55 @@ export class Ledger {
    * @param holder only when it is this one's.
    */
   async undo(step: StepAddress, holder = ""): Promise<readonly string[]> {
-    const field = FIELDS.record(step.stepId, step.item, step.undo);
-    const [, ...granted] = await this.#do(step.runId, ["undo", field, step.start, holder]);
+    const { field, start } = speakerOf(step);
+    const [, ...granted] = await this.#do(step.runId, {
+      op: "undo",
+      field,
+      start,
+      ...(holder === "" ? {} : { holder }),
+    });
     return granted.filter((slot) => slot !== false);
   }
 
   /** Reads fields of a run record; null for those that do not exist. */
   async read(runId: string, fields: readonly string[]): Promise<Values> {
     if (fields.length === 0) return [];
-    return (await this.#do(runId, ["read", ...fields])).map(orNull);
+    return (await this.#do(runId, { op: "read", fields })).map(orNull);
   }
 
-  #do(runId: string, call: readonly Argument[]): Promise<Answer> {
-    return this.#operations.add({ key: this.#keys.run(runId), call });
+  #do(runId: string, operation: LedgerOperation): Promise<Answer> {
+    return this.#operations.add({ key: this.#keys.run(runId), operation });
   }
 }
 
 /** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
-/** Where an abort stands in the record, and what. */
-const abortEntry = (abort: Abort): [string, string] => [
-  abort.group === undefined ? FIELDS.abort : FIELDS.groupAbort(abort.group),
-  JSON.stringify(abort),
-];
+const speakerOf = ({ stepId, item, undo, start, epoch }: StepAddress) => ({
+  field: FIELDS.record(stepId, item, undo),
+  start,
+  epoch,
+});
 
-const callOf = ({ tool, ms, failed }: Call) => [tool, Math.round(ms), failed ? 1 : 0];
+const abortEntry = (abort: Abort): AbortEntry => ({
+  field: abort.group === undefined ? FIELDS.abort : FIELDS.groupAbort(abort.group),
+  abort: JSON.stringify(abort),
+});
+
+const callOf = ({ tool, ms, failed }: Call): EndedCall => ({
+  tool,
+  ms: Math.round(ms),
+  ...(failed ? { failed: true } : {}),
+});
 
 /** What only few endings have. */
-function moreOf({ aborts = [], systemic = [], call, undoable, dead }: Ending): object | false {
-  const plain = aborts.length + systemic.length === 0 && call === undefined;
-  if (plain && undoable !== true && dead !== true) return false;
-  return {
-    ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
-    ...(systemic.length === 0 ? {} : { systemic: systemic.map(abortEntry) }),
-    ...(call === undefined ? {} : { call: callOf(call) }),
-    ...(undoable === true ? { undo: 1 } : {}),
-    ...(dead === true ? { dead: 1 } : {}),
-  };
-}
+const consequencesOf = ({ aborts = [], systemic = [], call, undoable, dead }: Ending) => ({
+  ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
+  ...(systemic.length === 0 ? {} : { systemic: systemic.map(abortEntry) }),
+  ...(call === undefined ? {} : { call: callOf(call) }),
+  ...(undoable === true ? ({ undoable: true } as const) : {}),
+  ...(dead === true ? ({ dead: true } as const) : {}),
+});
 
 const orNull = (value: string | false): string | null => (value === false ? null : value);
 

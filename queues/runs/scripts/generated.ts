@@ -18,6 +18,44 @@ end
 local function untend(prefix, runId) redis.call('ZREM', prefix .. '.tended', runId) end
 `;
 
+const STEP_RECORD_PART = `local now = clock()
+local stamp = digits(now)
+local MAX_TAKE_OVERS = 500
+local OVER = { C = true, F = true, S = true, X = true }
+local function channelOf(key)
+  local prefix, run = partsOf(key)
+  return prefix .. '.events:' .. run
+end
+local function read(record)
+  if not record then return nil end
+  local letter, start, startedAt, _, attempts, detail = string.match(record, '^(%a)(%d+),(%d*),(%d*),(%d+)|(.*)$')
+  return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts), detail = detail }
+end
+local function tell(key, field, record)
+  local shown = string.gsub(string.sub(field, 3), '%.(%d+)$', '[%1]')
+  redis.call('PUBLISH', channelOf(key), 's\\n' .. shown .. '\\n' .. record)
+end
+local function write(key, field, letter, start, startedAt, finishedAt, attempts, detail)
+  local record = letter .. start .. ',' .. startedAt .. ',' .. finishedAt .. ',' .. attempts .. '|' .. detail
+  redis.call('HSET', key, field, record)
+  tell(key, field, record)
+  return record
+end
+local function holdOf(detail)
+  local losses, rest = string.match(detail, '^(%d*)(.*)$')
+  local holder, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
+  return tonumber(losses) or 0, holder or '', waiting or ''
+end
+local function workerOf(holder) return string.match(holder, '^[^#]*') end
+local function noteTakeOver(key, slot, attempt, worker)
+  local heard = redis.call('ZSCORE', partsOf(key) .. '.workers', worker)
+  local all = cjson.decode(redis.call('HGET', key, 'takeOvers') or '[]')
+  if #all >= MAX_TAKE_OVERS then table.remove(all, 1) end
+  all[#all + 1] = { slot = slot, atMs = now, attempt = attempt, worker = worker, silentMs = heard and math.max(0, now - heard) or nil }
+  redis.call('HSET', key, 'takeOvers', cjson.encode(all))
+end
+`;
+
 const RANKS_PART = `local FIRST, PER_TENANT, PER_LEVEL = 16, 2090, 190
 local LAGS = { performance = 12, efficiency = 48, reliability = 24, cost = 60, user_experience = 0, balanced = 36 }
 local function lagOf(target) return LAGS[target or 'balanced'] or LAGS['balanced'] end
@@ -229,8 +267,8 @@ end
 local function learn(key, call, now)
   local width = tonumber(redis.call('HGET', key, 'width'))
   local state = cjson.decode(redis.call('HGET', key, 'aimd') or '{"calls":[],"failed":0,"best":{},"history":[]}')
-  state.calls[#state.calls + 1] = { call[1], call[2] }
-  if call[3] == 1 then state.failed = state.failed + 1 end
+  state.calls[#state.calls + 1] = { call.tool, call.ms }
+  if call.failed then state.failed = state.failed + 1 end
   local count = #state.calls
   if count >= math.max(WAVE, width) then
     local byTool = {}
@@ -276,38 +314,41 @@ const DEMAND_PART = `local function demandOf(prefix, calls)
 end
 `;
 
-export const CANCEL_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}local state = redis.call('HGET', KEYS[1], 'state')
+export const CANCEL_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}local record, abortJson = KEYS[1], ARGV[1]
+local state = redis.call('HGET', record, 'state')
 if not state then return nil end
 if ENDED[state] or state == 'cancelling' or state == 'compensating' then return { state, state } end
-local prefix, runId = partsOf(KEYS[1])
-local abort = cjson.decode(ARGV[1])
-local before = redis.call('HGET', KEYS[1], 'abort')
+local prefix, runId = partsOf(record)
+local abort = cjson.decode(abortJson)
+local before = redis.call('HGET', record, 'abort')
 if before and cjson.decode(before).compensate then abort.compensate = true end
 tend(prefix, runId, STOPPING, clock())
-redis.call('HSET', KEYS[1], 'state', 'cancelling', 'abort', cjson.encode(abort), 'left', '1')
+redis.call('HSET', record, 'state', 'cancelling', 'abort', cjson.encode(abort), 'left', '1')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncancelling')
-redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. ARGV[1])
+redis.call('PUBLISH', prefix .. '.control', 'abort\\n' .. runId .. '\\n' .. abortJson)
 return { state, 'cancelling' }
 `;
 
-export const CANCEL_SETTLED = `return redis.call('HINCRBY', KEYS[1], 'left', -1)
+export const CANCEL_SETTLED = `local record = KEYS[1]
+return redis.call('HINCRBY', record, 'left', -1)
 `;
 
-export const CANCEL_STEPS = `${CLOCK_PART}${RUNS_PART}local now = digits(clock())
-local prefix, runId = partsOf(KEYS[1])
+export const CANCEL_STEPS = `${CLOCK_PART}${RUNS_PART}local run, reason, epoch = KEYS[1], ARGV[1], ARGV[2]
+local now = digits(clock())
+local prefix, runId = partsOf(run)
 local channel = prefix .. '.events:' .. runId
 local running, counted = {}, 0
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'state')
-if head[1] ~= ARGV[2] then return running end
-local counts = head[2] == 'cancelling'
+local epochNow, state = unpack(redis.call('HMGET', run, 'epoch', 'state'))
+if epochNow ~= epoch then return running end
+local counts = state == 'cancelling'
 local function failedItems(field)
   local name = string.sub(field, 3)
-  local count = tonumber(redis.call('HGET', KEYS[1], 'n:' .. name) or '0')
+  local count = tonumber(redis.call('HGET', run, 'n:' .. name) or '0')
   local first, failed = nil, 0
   for from = 0, count - 1, 500 do
     local names = {}
     for item = from, math.min(from + 499, count - 1) do names[#names + 1] = field .. '.' .. item end
-    for _, record in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+    for _, record in ipairs(redis.call('HMGET', run, unpack(names))) do
       if record and string.sub(record, 1, 1) == 'F' then
         first = first or string.match(record, '|(.*)$')
         failed = failed + 1
@@ -317,32 +358,33 @@ local function failedItems(field)
   return first, failed, count
 end
 for at = 3, #ARGV, 3 do
-  local before = redis.call('HGET', KEYS[1], ARGV[at])
+  local field, shown, isForced = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1'
+  local before = redis.call('HGET', run, field)
   local letter = before and string.sub(before, 1, 1)
-  if not before or letter == 'B' or letter == 'W' or (letter == 'R' and ARGV[at + 2] == '1') then
+  if not before or letter == 'B' or letter == 'W' or (letter == 'R' and isForced) then
     local start, startedAt, attempts = '0', '', '0'
     if before then
       local _
       _, _, start, startedAt, attempts = string.find(before, '^%a(%d+),(%d*),%d*,(%d+)|')
     end
-    local letter, detail = 'X', ARGV[1]
-    if before and ARGV[at + 2] == '1' then
-      local first, failed, count = failedItems(ARGV[at])
+    local ending, detail = 'X', reason
+    if before and isForced then
+      local first, failed, count = failedItems(field)
       if first then
         local failure = cjson.decode(first)
         failure.message = failed .. ' of ' .. count .. ' items failed; the first: ' .. failure.message
-        letter, detail = 'F', cjson.encode({ code = failure.code, message = failure.message })
+        ending, detail = 'F', cjson.encode({ code = failure.code, message = failure.message })
       end
     end
-    local record = letter .. start .. ',' .. startedAt .. ',' .. now .. ',' .. attempts .. '|' .. detail
-    redis.call('HSET', KEYS[1], ARGV[at], record)
-    redis.call('PUBLISH', channel, 's\\n' .. ARGV[at + 1] .. '\\n' .. record)
+    local record = ending .. start .. ',' .. startedAt .. ',' .. now .. ',' .. attempts .. '|' .. detail
+    redis.call('HSET', run, field, record)
+    redis.call('PUBLISH', channel, 's\\n' .. shown .. '\\n' .. record)
   elseif letter == 'R' then
     running[#running + 1] = (at - 3) / 3
-    if counts then counted = counted + redis.call('HSETNX', KEYS[1], 'w' .. string.sub(ARGV[at], 2), '1') end
+    if counts then counted = counted + redis.call('HSETNX', run, 'w' .. string.sub(field, 2), '1') end
   end
 end
-if counts then redis.call('HINCRBY', KEYS[1], 'left', counted) end
+if counts then redis.call('HINCRBY', run, 'left', counted) end
 return running
 `;
 
@@ -373,74 +415,42 @@ end
 return locked
 `;
 
-export const LEDGER = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}local now = clock()
-local stamp = digits(now)
-local MAX_TAKE_OVERS = 500
-local OVER = { C = true, F = true, S = true, X = true }
-local function channelOf(key)
-  local prefix, run = partsOf(key)
-  return prefix .. '.events:' .. run
-end
-local function read(record)
-  if not record then return nil end
-  local letter, start, startedAt, _, attempts, detail = string.match(record, '^(%a)(%d+),(%d*),(%d*),(%d+)|(.*)$')
-  return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts), detail = detail }
-end
-local function tell(key, field, record)
-  local shown = string.gsub(string.sub(field, 3), '%.(%d+)$', '[%1]')
-  redis.call('PUBLISH', channelOf(key), 's\\n' .. shown .. '\\n' .. record)
-end
-local function write(key, field, letter, start, startedAt, finishedAt, attempts, detail)
-  local record = letter .. start .. ',' .. startedAt .. ',' .. finishedAt .. ',' .. attempts .. '|' .. detail
-  redis.call('HSET', key, field, record)
-  tell(key, field, record)
-  return record
-end
-local function readInto(answer, key, a, from)
-  while from <= #a do
-    local to = math.min(from + 999, #a)
-    for _, value in ipairs(redis.call('HMGET', key, unpack(a, from, to))) do answer[#answer + 1] = value end
-    from = to + 1
+export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}local operations = {}
+local function addFields(answer, key, fields)
+  for from = 1, #fields, 1000 do
+    local to = math.min(from + 999, #fields)
+    for _, value in ipairs(redis.call('HMGET', key, unpack(fields, from, to))) do answer[#answer + 1] = value end
   end
   return answer
 end
-local operations = {}
-local function holdOf(detail)
-  local losses, rest = string.match(detail, '^(%d*)(.*)$')
-  local holder, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
-  return tonumber(losses) or 0, holder or '', waiting or ''
+local function standAside(key, slot)
+  local prefix, run = partsOf(key)
+  redis.call('SADD', prefix .. '.parked:' .. run, slot)
 end
-local function workerOf(holder) return string.match(holder, '^[^#]*') end
-local function noteTakeOver(key, slot, attempt, worker)
-  local heard = redis.call('ZSCORE', partsOf(key) .. '.workers', worker)
-  local all = cjson.decode(redis.call('HGET', key, 'takeOvers') or '[]')
-  if #all >= MAX_TAKE_OVERS then table.remove(all, 1) end
-  all[#all + 1] = { slot = slot, atMs = now, attempt = attempt, worker = worker, silentMs = heard and math.max(0, now - heard) or nil }
-  redis.call('HSET', key, 'takeOvers', cjson.encode(all))
-end
-function operations.begin(key, a)
-  local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
-  local state, abort, text = head[1], head[3] or head[4], head[5]
+function operations.begin(key, op)
+  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
+  local abort = ofRun or ofGroup
   if not state then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local status, startedAt, attempts, losses, holder, waiting, speaks = 'go', stamp, 1, 0, a[8], '', start
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local status, startedAt, attempts, losses, waiting, speaks = 'go', stamp, 1, 0, '', start
+  local own = op.holder or ''
+  local holder = own
   local before = read(text)
-  if before and OVER[before.letter] then return readInto({ 'done', text, abort }, key, a, 9) end
+  if before and OVER[before.letter] then return addFields({ 'done', text, abort }, key, op.fields) end
   if before and before.start > start then return { 'fenced' } end
   if ENDED[state] then return { 'gone' } end
   if not abort then
     if state == 'paused' then
-      local prefix, run = partsOf(key)
-      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+      standAside(key, slot)
       return { 'paused' }
     end
-    if head[9] and state ~= 'compensating' and state ~= 'cancelling' and not takesPlaceAgain(key, head[9], now) then
-      local prefix, run = partsOf(key)
-      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+    if away and state ~= 'compensating' and state ~= 'cancelling' and not takesPlaceAgain(key, away, now) then
+      standAside(key, slot)
       return { 'away' }
     end
-    if a[7] == 1 and head[6] and not takePlace(key, string.sub(field, 3), head[6]) then return { 'full' } end
+    if op.calls and width and not takePlace(key, slot, width) then return { 'full' } end
   end
   if before then
     startedAt = before.startedAt
@@ -448,14 +458,14 @@ function operations.begin(key, a)
     if before.letter == 'R' then
       local held, waits
       losses, held, waits = holdOf(before.detail)
-      local isOther = before.start == start and a[5] == 1 and held ~= a[8]
+      local isOther = before.start == start and op.once and held ~= own
       if before.start < start or isOther then
         if waits ~= digits(start) then
           losses = losses + 1
           local worker = workerOf(held)
-          if worker ~= '' and a[8] ~= '' then noteTakeOver(key, string.sub(field, 3), attempts, worker) end
+          if worker ~= '' and own ~= '' then noteTakeOver(key, slot, attempts, worker) end
         end
-        if a[5] == 1 then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
+        if op.once then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
       end
     end
   end
@@ -465,7 +475,7 @@ function operations.begin(key, a)
   if state == 'queued' then
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
-    if head[8] ~= '1' then
+    if added ~= '1' then
       local prefix, run = partsOf(key)
       redis.call('ZREM', prefix .. '.adding', run)
     end
@@ -475,155 +485,160 @@ function operations.begin(key, a)
     redis.call('HSET', key, 'state', 'running')
     redis.call('PUBLISH', channelOf(key), 'r\\nrunning')
   end
-  if head[7] then redis.call('HINCRBY', key, 'version', 1) end
-  return readInto({ status, text, abort }, key, a, 9)
+  if parks then redis.call('HINCRBY', key, 'version', 1) end
+  return addFields({ status, text, abort }, key, op.fields)
 end
-function operations.commit(key, a)
-  local field, start, more = a[2], a[3], a[10] or {}
-  local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width', 'version')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local before = read(head[3])
+function operations.commit(key, op)
+  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local state, epoch, text, left, parks, width, version = unpack(redis.call('HMGET', key,
+    'state', 'epoch', field, 'left', 'parks', 'width', 'version'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local before = read(text)
   local startedAt = stamp
   if before then
     if OVER[before.letter] then
       local own = before.start == start
-      return { 'done', head[3], own and head[4] or '', own and head[5] and head[7] or '',
-        unpack(own and head[6] and grantedBy(key, string.sub(field, 3)) or {}) }
+      return { 'done', text, own and left or '', own and parks and version or '', unpack(own and width and grantedBy(key, slot) or {}) }
     end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
   end
-  local slot = string.sub(field, 3)
-  if a[8] ~= '' then
-    local stored, draft = string.match(a[9], '^(@%d+)~(%x+)$')
+  if op.output then
+    local stored, draft = string.match(op.output, '^(@%d+)~(%x+)$')
     if draft then
       local prefix, run = partsOf(key)
-      local value = prefix .. '.val:' .. run .. ':' .. a[8]
+      local value = prefix .. '.val:' .. run .. ':' .. op.outputField
       if redis.call('EXISTS', value .. '~' .. draft) == 1 then
         redis.call('RENAME', value .. '~' .. draft, value)
         redis.call('PERSIST', value)
       end
     end
-    redis.call('HSET', key, a[8], stored or a[9])
+    redis.call('HSET', key, op.outputField, stored or op.output)
   end
-  for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
-  if more.dead then
-    local facts = redis.call('HMGET', key, 'tenant', 'parent')
-    if not facts[2] then
+  for _, one in ipairs(op.aborts or {}) do redis.call('HSETNX', key, one.field, one.abort) end
+  if op.dead then
+    local tenant, parent = unpack(redis.call('HMGET', key, 'tenant', 'parent'))
+    if not parent then
       local prefix, run = partsOf(key)
       local entry = run .. ' ' .. slot
       redis.call('ZADD', prefix .. '.dead', stamp, entry)
-      redis.call('ZADD', prefix .. '.dead:' .. facts[1], stamp, entry)
+      redis.call('ZADD', prefix .. '.dead:' .. tenant, stamp, entry)
     end
   end
-  for _, one in ipairs(more.systemic or {}) do
-    local count = redis.call('HINCRBY', key, 'systemic:' .. one[1], 1)
-    if count >= 3 then redis.call('HSETNX', key, one[1], one[2]) end
+  for _, one in ipairs(op.systemic or {}) do
+    local count = redis.call('HINCRBY', key, 'systemic:' .. one.field, 1)
+    if count >= 3 then redis.call('HSETNX', key, one.field, one.abort) end
   end
-  if more.undo then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
-  local left, version, granted = '', '', {}
-  if head[4] and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
-    left = tostring(redis.call('HINCRBY', key, 'left', -1))
+  if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
+  local leftNow, versionNow, granted = '', '', {}
+  if left and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
+    leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
   end
-  if head[6] then
-    if more.call then learn(key, more.call, now) end
+  if width then
+    if op.call then learn(key, op.call, now) end
     granted = leavePlace(key, slot)
   end
-  if head[5] then version = tostring(redis.call('HINCRBY', key, 'version', 1)) end
-  return { 'ok', write(key, field, a[5], start, startedAt, stamp, a[6], a[7]), left, version, unpack(granted) }
+  if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail), leftNow, versionNow, unpack(granted) }
 end
-function operations.retry(key, a)
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[5], a[2], 'width')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  if (head[3] or head[4]) and a[9] ~= 1 then return { 'abort' } end
-  local before = read(head[5])
+function operations.retry(key, op)
+  local slot = string.sub(op.field, 3)
+  local state, epoch, ofRun, ofGroup, text, width = unpack(redis.call('HMGET', key,
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), op.field, 'width'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  if (ofRun or ofGroup) and not op.undoes then return { 'abort' } end
+  local before = read(text)
   if not before or OVER[before.letter] then return { 'done' } end
-  if before.start > a[3] then return { 'fenced' } end
-  if before.letter == 'B' and before.start == a[3] then
-    return { 'ok', unpack(head[6] and grantedBy(key, string.sub(a[2], 3)) or {}) }
-  end
-  write(key, a[2], 'B', a[3], before.startedAt, '', a[6], a[7])
+  if before.start > op.start then return { 'fenced' } end
+  if before.letter == 'B' and before.start == op.start then return { 'ok', unpack(width and grantedBy(key, slot) or {}) } end
+  write(key, op.field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
   local granted = {}
-  if head[6] then
-    if a[8] then learn(key, a[8], now) end
-    granted = leavePlace(key, string.sub(a[2], 3))
+  if width then
+    if op.call then learn(key, op.call, now) end
+    granted = leavePlace(key, slot)
   end
   return { 'ok', unpack(granted) }
 end
-function operations.park(key, a)
-  local head = redis.call('HMGET', key, 'state', 'epoch', a[2], a[6], 'version')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local before = read(head[3])
-  if not before or before.start > a[3] then return { 'fenced' } end
-  local waits = before.letter == 'W' and before.start == a[3]
+function operations.park(key, op)
+  local state, epoch, text, decision, version = unpack(redis.call('HMGET', key,
+    'state', 'epoch', op.field, op.decisionField, 'version'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local before = read(text)
+  if not before or before.start > op.start then return { 'fenced' } end
+  local waits = before.letter == 'W' and before.start == op.start
   if before.letter ~= 'R' and not waits then return { 'fenced' } end
-  if head[4] then return { 'decided', head[4] } end
-  if waits then return { 'ok', head[5] or '0' } end
-  write(key, a[2], 'W', a[3], before.startedAt, '', before.attempts, a[5])
+  if decision then return { 'decided', decision } end
+  if waits then return { 'ok', version or '0' } end
+  write(key, op.field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
-function operations.undo(key, a)
-  local before = read(redis.call('HGET', key, a[2]))
+function operations.undo(key, op)
+  local slot = string.sub(op.field, 3)
+  local before = read(redis.call('HGET', key, op.field))
   local limited = redis.call('HEXISTS', key, 'width') == 1
-  if before and before.letter == 'R' and a[4] ~= '' then
+  if before and before.letter == 'R' and op.holder then
     local _, held = holdOf(before.detail)
-    if held ~= a[4] then return { 'done' } end
+    if held ~= op.holder then return { 'done' } end
   end
-  if not before or before.letter ~= 'R' or before.start ~= a[3] then
-    return { 'done', unpack(limited and grantedBy(key, string.sub(a[2], 3)) or {}) }
+  if not before or before.letter ~= 'R' or before.start ~= op.start then
+    return { 'done', unpack(limited and grantedBy(key, slot) or {}) }
   end
-  redis.call('HDEL', key, a[2])
-  tell(key, a[2], '')
-  return { 'ok', unpack(limited and leavePlace(key, string.sub(a[2], 3)) or {}) }
+  redis.call('HDEL', key, op.field)
+  tell(key, op.field, '')
+  return { 'ok', unpack(limited and leavePlace(key, slot) or {}) }
 end
-function operations.read(key, a)
-  return readInto({}, key, a, 2)
+function operations.read(key, op)
+  return addFields({}, key, op.fields)
 end
 local answers = {}
-local asked = cjson.decode(ARGV[1])
-for index, key in ipairs(KEYS) do answers[index] = operations[asked[index][1]](key, asked[index]) end
+for index, op in ipairs(cjson.decode(ARGV[1])) do answers[index] = operations[op.op](KEYS[index], op) end
 return cjson.encode(answers)
 `;
 
-export const ADMIT = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local prefix, now, most = ARGV[1], clock(), tonumber(ARGV[3])
+export const ADMIT = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local lines, prefix, cap, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = clock()
 local admitted = {}
 for i = 4, #ARGV do
-  local some = pump(prefix, ARGV[i], tonumber(ARGV[2]), now, most - #admitted)
+  local tenant = ARGV[i]
+  local some = pump(prefix, tenant, cap, now, most - #admitted)
   for _, runId in ipairs(some) do admitted[#admitted + 1] = runId end
-  if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. ARGV[i]) == 0 then
-    redis.call('SREM', KEYS[1], ARGV[i])
+  if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then
+    redis.call('SREM', lines, tenant)
   end
 end
 return admitted
 `;
 
-export const BEGIN_UNDO = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'epoch')
-if not head[1] then return nil end
-if ENDED[head[1]] or head[1] == 'compensating' or head[2] ~= ARGV[1] then return head[1] end
-local prefix, runId = partsOf(KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'compensating', 'ending', ARGV[2], 'undoing', ARGV[3])
+export const BEGIN_UNDO = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}local record, epoch, ending, slots = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local state, epochNow = unpack(redis.call('HMGET', record, 'state', 'epoch'))
+if not state then return nil end
+if ENDED[state] or state == 'compensating' or epochNow ~= epoch then return state end
+local prefix, runId = partsOf(record)
+redis.call('HSET', record, 'state', 'compensating', 'ending', ending, 'undoing', slots)
 redis.call('ZADD', prefix .. '.open', '+inf', runId)
 tend(prefix, runId, STOPPING, clock())
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\ncompensating')
 return 'compensating'
 `;
 
-export const CREATE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${DEMAND_PART}local existing = redis.call('HMGET', KEYS[1], 'def', 'inputHash', 'state', 'epoch')
-if existing[1] then return { 'exists', existing[1], existing[2], existing[3], existing[4] } end
-if ARGV[2] == '' and redis.call('HEXISTS', KEYS[2], 'json') == 0 then return { 'define' } end
-if ARGV[2] ~= '' then redis.call('HSETNX', KEYS[2], 'json', ARGV[2]) end
-redis.call('HINCRBY', KEYS[2], 'refs', 1)
-local prefix, runId = partsOf(KEYS[1])
-local run = cjson.decode(ARGV[1])
+export const CREATE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${DEMAND_PART}local record, definition = KEYS[1], KEYS[2]
+local facts, definitionJson, input, largeInput = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local def, inputHash, state, epoch = unpack(redis.call('HMGET', record, 'def', 'inputHash', 'state', 'epoch'))
+if def then return { 'exists', def, inputHash, state, epoch } end
+if definitionJson == '' and redis.call('HEXISTS', definition, 'json') == 0 then return { 'define' } end
+if definitionJson ~= '' then redis.call('HSETNX', definition, 'json', definitionJson) end
+redis.call('HINCRBY', definition, 'refs', 1)
+local prefix, runId = partsOf(record)
+local run = cjson.decode(facts)
 local now = clock()
 local counted = prefix .. '.admitted:' .. run.tenant
 local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0
   and redis.call('SCARD', counted) < run.cap)
 local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
-  'identity', run.identity, 'tenant', run.tenant, 'input', ARGV[3], 'inputHash', run.inputHash, 'epoch', '0',
+  'identity', run.identity, 'tenant', run.tenant, 'input', input, 'inputHash', run.inputHash, 'epoch', '0',
   'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
 local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
@@ -649,8 +664,8 @@ if atOnce then
   tend(prefix, runId, AT_WORK, now)
   if not run.parent then redis.call('SADD', counted, runId) end
 end
-redis.call('HSET', KEYS[1], unpack(fields))
-if ARGV[4] ~= '' then redis.call('SET', prefix .. '.val:' .. runId .. ':input', ARGV[4]) end
+redis.call('HSET', record, unpack(fields))
+if largeInput ~= '' then redis.call('SET', prefix .. '.val:' .. runId .. ':input', largeInput) end
 for _, event in ipairs(run.listens and cjson.decode(run.listens) or {}) do
   redis.call('SADD', prefix .. '.listeners:' .. event, runId)
 end
@@ -668,22 +683,23 @@ end
 await(prefix, runId, now)
 local answer = { 'created', '' }
 for _, admitted in ipairs(pump(prefix, run.tenant, run.cap, now)) do
-  if admitted == runId then answer[2] = redis.call('HGET', KEYS[1], 'rank') else answer[#answer + 1] = admitted end
+  if admitted == runId then answer[2] = redis.call('HGET', record, 'rank') else answer[#answer + 1] = admitted end
 end
 return answer
 `;
 
-export const DUE = `${CLOCK_PART}local now = clock()
-local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
-local left = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
-for _, runId in ipairs(left) do redis.call('ZADD', KEYS[2], 'XX', digits(now + 3000), runId) end
+export const DUE = `${CLOCK_PART}local open, adding, limit = KEYS[1], KEYS[2], ARGV[1]
+local now = clock()
+local overdue = redis.call('ZRANGEBYSCORE', open, '-inf', digits(now), 'LIMIT', 0, limit)
+local left = redis.call('ZRANGEBYSCORE', adding, '-inf', digits(now), 'LIMIT', 0, limit)
+for _, runId in ipairs(left) do redis.call('ZADD', adding, 'XX', digits(now + 3000), runId) end
 return { overdue, left }
 `;
 
-export const EXPIRED = `local prefix, keep, limit = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+export const EXPIRED = `local prefix, doneBefore, failedBefore, keep, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local answer = { 0 }
 for i = 6, #ARGV do
-  for kind, before in pairs({ done = ARGV[2], failed = ARGV[3] }) do
+  for kind, before in pairs({ done = doneBefore, failed = failedBefore }) do
     local set = prefix .. '.' .. kind .. ':' .. ARGV[i]
     local count = math.max(redis.call('ZCOUNT', set, '-inf', before), redis.call('ZCARD', set) - keep)
     if count > 0 then
@@ -698,22 +714,22 @@ end
 return answer
 `;
 
-export const FIND_OPEN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local prefix, now = ARGV[1], clock()
+export const FIND_OPEN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local lines, prefix = KEYS[1], ARGV[1]
+local now = clock()
 local found = 0
 for i = 2, #ARGV do
   local runId = ARGV[i]
-  local facts = redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial')
-  local state = facts[1]
-  if state == 'queued' and not facts[2] then
-    local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId)
+  local state, admittedAt, tenant, serial = unpack(redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial'))
+  if state == 'queued' and not admittedAt then
+    local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId)
     if waits then
-      found = found + redis.call('SADD', KEYS[1], facts[3])
-    elseif not facts[4] or redis.call('HGET', prefix .. '.serial', facts[4]) == runId then
+      found = found + redis.call('SADD', lines, tenant)
+    elseif not serial or redis.call('HGET', prefix .. '.serial', serial) == runId then
       await(prefix, runId, now)
       found = found + 1
     end
-  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId) then
-    found = found + redis.call('SADD', KEYS[1], facts[3])
+  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
+    found = found + redis.call('SADD', lines, tenant)
   elseif state and not ENDED[state] and not redis.call('ZSCORE', prefix .. '.tended', runId) then
     local kind = AT_WORK
     if state == 'cancelling' or state == 'compensating' then kind = STOPPING end
@@ -725,11 +741,12 @@ end
 return found
 `;
 
-export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'tenant', 'serial', 'listens')
-if not head[1] then return nil end
-local ending = cjson.decode(ARGV[1])
-if ENDED[head[1]] or head[2] ~= tostring(ending.epoch) then return cjson.encode({ state = head[1] }) end
-local prefix, runId = partsOf(KEYS[1])
+export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local record, endingJson = KEYS[1], ARGV[1]
+local state, epoch, tenant, serial, listens = unpack(redis.call('HMGET', record, 'state', 'epoch', 'tenant', 'serial', 'listens'))
+if not state then return nil end
+local ending = cjson.decode(endingJson)
+if ENDED[state] or epoch ~= tostring(ending.epoch) then return cjson.encode({ state = state }) end
+local prefix, runId = partsOf(record)
 local now = clock()
 local fields = { 'state', ending.state, 'finishedAt', digits(now) }
 for _, field in ipairs({ 'output', 'error', 'unmet' }) do
@@ -738,62 +755,65 @@ for _, field in ipairs({ 'output', 'error', 'unmet' }) do
     fields[#fields + 1] = ending[field]
   end
 end
-redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', record, unpack(fields))
 redis.call('ZREM', prefix .. '.open', runId)
 redis.call('ZREM', prefix .. '.adding', runId)
 untend(prefix, runId)
-if redis.call('SREM', prefix .. '.admitted:' .. head[3], runId) == 0 then
-  redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
+if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then
+  redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
 end
-redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. head[3], digits(now), runId)
-for _, event in ipairs(head[5] and cjson.decode(head[5]) or {}) do
+redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. tenant, digits(now), runId)
+for _, event in ipairs(listens and cjson.decode(listens) or {}) do
   redis.call('SREM', prefix .. '.listeners:' .. event, runId)
 end
-if head[4] then
-  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. head[4]
-  if redis.call('HGET', holder, head[4]) == runId then
+if serial then
+  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. serial
+  if redis.call('HGET', holder, serial) == runId then
     local follower = redis.call('LPOP', line)
     if follower then
-      redis.call('HSET', holder, head[4], follower)
+      redis.call('HSET', holder, serial, follower)
       if redis.call('HGET', prefix .. '.run:' .. follower, 'state') == 'queued' then await(prefix, follower, now) end
     else
-      redis.call('HDEL', holder, head[4])
+      redis.call('HDEL', holder, serial)
     end
   else
     redis.call('LREM', line, 1, runId)
   end
 end
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. ending.state)
-return cjson.encode({ state = ending.state, admitted = pump(prefix, head[3], ending.cap, now) })
+return cjson.encode({ state = ending.state, admitted = pump(prefix, tenant, ending.cap, now) })
 `;
 
-export const FORGET_RUN = `${RUNS_PART}local prefix, runId = partsOf(KEYS[1])
-local each = tonumber(ARGV[3])
+export const FORGET_RUN = `${RUNS_PART}local record, definition = KEYS[1], KEYS[2]
+local tenant, isLast, each = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local prefix, runId = partsOf(record)
 for at = 4, 3 + each do redis.call('UNLINK', prefix .. '.items:' .. runId .. ':' .. ARGV[at]) end
 for at = 4 + each, #ARGV do
-  redis.call('UNLINK', prefix .. '.val:' .. runId .. ':o:' .. ARGV[at])
-  redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. ARGV[at])
-  redis.call('ZREM', prefix .. '.dead:' .. ARGV[1], runId .. ' ' .. ARGV[at])
+  local slot = ARGV[at]
+  redis.call('UNLINK', prefix .. '.val:' .. runId .. ':o:' .. slot)
+  redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. slot)
+  redis.call('ZREM', prefix .. '.dead:' .. tenant, runId .. ' ' .. slot)
 end
-if ARGV[2] ~= '1' then return 0 end
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  if redis.call('HINCRBY', KEYS[2], 'refs', -1) <= 0 then redis.call('DEL', KEYS[2]) end
+if isLast ~= '1' then return 0 end
+if redis.call('EXISTS', record) == 1 then
+  if redis.call('HINCRBY', definition, 'refs', -1) <= 0 then redis.call('DEL', definition) end
 end
-redis.call('UNLINK', KEYS[1], prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId,
+redis.call('UNLINK', record, prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId,
   prefix .. '.val:' .. runId .. ':input', prefix .. '.val:' .. runId .. ':output')
-for _, set in ipairs({ '.runs', '.open', '.adding', '.tended', '.done:' .. ARGV[1], '.failed:' .. ARGV[1] }) do
+for _, set in ipairs({ '.runs', '.open', '.adding', '.tended', '.done:' .. tenant, '.failed:' .. tenant }) do
   redis.call('ZREM', prefix .. set, runId)
 end
 return 1
 `;
 
-export const REOPEN_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'tenant', 'epochs', 'finishedAt', 'serial')
-if not head[1] then return nil end
-local asked = cjson.decode(ARGV[1])
-if not ENDED[head[1]] or head[2] ~= tostring(asked.epoch) then
-  return cjson.encode({ state = head[1], epoch = tonumber(head[2]) })
+export const REOPEN_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local record, askedJson = KEYS[1], ARGV[1]
+local state, epoch, tenant, epochsJson, finishedAt, serial = unpack(redis.call('HMGET', record, 'state', 'epoch', 'tenant', 'epochs', 'finishedAt', 'serial'))
+if not state then return nil end
+local asked = cjson.decode(askedJson)
+if not ENDED[state] or epoch ~= tostring(asked.epoch) then
+  return cjson.encode({ state = state, epoch = tonumber(epoch) })
 end
-local prefix, runId = partsOf(KEYS[1])
+local prefix, runId = partsOf(record)
 local now = clock()
 local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'added', 'admittedAt',
   'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away', 'returned' }
@@ -803,63 +823,65 @@ for _, slot in ipairs(asked.steps) do
   gone[#gone + 1] = 's:' .. slot .. '.undo'
   gone[#gone + 1] = 'o:' .. slot .. '.undo'
   redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. slot)
-  redis.call('ZREM', prefix .. '.dead:' .. head[3], runId .. ' ' .. slot)
+  redis.call('ZREM', prefix .. '.dead:' .. tenant, runId .. ' ' .. slot)
 end
-for from = 1, #gone, 1000 do redis.call('HDEL', KEYS[1], unpack(gone, from, math.min(from + 999, #gone))) end
+for from = 1, #gone, 1000 do redis.call('HDEL', record, unpack(gone, from, math.min(from + 999, #gone))) end
 redis.call('DEL', prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)
-local epochs = cjson.decode(head[4] or '[]')
-epochs[#epochs + 1] = { epoch = asked.epoch, state = head[1], finishedAtMs = tonumber(head[5]), resumedBy = asked.actor, resumedAtMs = now, steps = asked.count }
-redis.call('HSET', KEYS[1], 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs))
-if asked.input then redis.call('HSET', KEYS[1], 'input', asked.input, 'inputHash', asked.inputHash) end
-for _, edit in ipairs(asked.edits) do redis.call('HSET', KEYS[1], edit[1], edit[2]) end
-redis.call('ZREM', prefix .. '.done:' .. head[3], runId)
-redis.call('ZREM', prefix .. '.failed:' .. head[3], runId)
+local epochs = cjson.decode(epochsJson or '[]')
+epochs[#epochs + 1] = { epoch = asked.epoch, state = state, finishedAtMs = tonumber(finishedAt), resumedBy = asked.actor, resumedAtMs = now, steps = asked.count }
+redis.call('HSET', record, 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs))
+if asked.input then redis.call('HSET', record, 'input', asked.input, 'inputHash', asked.inputHash) end
+for _, edit in ipairs(asked.edits) do redis.call('HSET', record, edit[1], edit[2]) end
+redis.call('ZREM', prefix .. '.done:' .. tenant, runId)
+redis.call('ZREM', prefix .. '.failed:' .. tenant, runId)
 redis.call('ZADD', prefix .. '.open', '+inf', runId)
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\nqueued')
-for _, event in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'listens') or '[]')) do
+for _, event in ipairs(cjson.decode(redis.call('HGET', record, 'listens') or '[]')) do
   redis.call('SADD', prefix .. '.listeners:' .. event, runId)
 end
 local answer = { reopened = asked.epoch + 1, admitted = {} }
-if head[6] and redis.call('HSETNX', prefix .. '.serial', head[6], runId) == 0 then
-  redis.call('RPUSH', prefix .. '.serial:' .. head[6], runId)
+if serial and redis.call('HSETNX', prefix .. '.serial', serial, runId) == 0 then
+  redis.call('RPUSH', prefix .. '.serial:' .. serial, runId)
 else
   await(prefix, runId, now)
-  answer.admitted = pump(prefix, head[3], asked.cap, now)
+  answer.admitted = pump(prefix, tenant, asked.cap, now)
 end
 return cjson.encode(answer)
 `;
 
-export const SET_PRIORITY = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'tenant', 'rank', 'away')
-if not head[1] then return nil end
-local prefix, runId = partsOf(KEYS[1])
-redis.call('HSET', KEYS[1], 'priority', ARGV[1])
-local rank = tonumber(head[3] or '0')
+export const SET_PRIORITY = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local record, priority = KEYS[1], ARGV[1]
+local state, tenant, rankNow, away = unpack(redis.call('HMGET', record, 'state', 'tenant', 'rank', 'away'))
+if not state then return nil end
+local prefix, runId = partsOf(record)
+redis.call('HSET', record, 'priority', priority)
+local rank = tonumber(rankNow or '0')
 if rank >= FIRST then
-  redis.call('HSET', KEYS[1], 'rank', digits(rank + (11 - tonumber(ARGV[1]) - levelOfRank(rank)) * PER_LEVEL))
+  redis.call('HSET', record, 'rank', digits(rank + (11 - tonumber(priority) - levelOfRank(rank)) * PER_LEVEL))
 end
-if redis.call('ZSCORE', prefix .. '.waiting:' .. head[2], runId) then
-  if head[4] then awaitAgain(prefix, runId, clock()) else await(prefix, runId, clock()) end
+if redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
+  if away then awaitAgain(prefix, runId, clock()) else await(prefix, runId, clock()) end
 end
-return head[1]
+return state
 `;
 
-export const TAKE_TENDED = `${CLOCK_PART}${TENDED_PART}local before = tonumber(ARGV[1])
+export const TAKE_TENDED = `${CLOCK_PART}${TENDED_PART}local tended, before, limit = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local now = math.max(clock(), before + 1)
 local taken = {}
 for _, kind in ipairs(KINDS) do
   local from = kind * 10000000000000
-  for _, runId in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], digits(from), digits(from + before), 'LIMIT', 0, ARGV[2])) do
-    redis.call('ZADD', KEYS[1], 'XX', digits(from + now), runId)
+  for _, runId in ipairs(redis.call('ZRANGEBYSCORE', tended, digits(from), digits(from + before), 'LIMIT', 0, limit)) do
+    redis.call('ZADD', tended, 'XX', digits(from + now), runId)
     taken[#taken + 1] = runId
   end
 end
 return taken
 `;
 
-export const CALLED_BACK = `${RUNS_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'away')
-if head[1] == 'paused' then return 0 end
-local prefix, runId = partsOf(KEYS[1])
-if head[2] and redis.call('HEXISTS', prefix .. '.run:' .. head[2], 'away') == 1 then return 0 end
+export const CALLED_BACK = `${RUNS_PART}local record = KEYS[1]
+local state, away = unpack(redis.call('HMGET', record, 'state', 'away'))
+if state == 'paused' then return 0 end
+local prefix, runId = partsOf(record)
+if away and redis.call('HEXISTS', prefix .. '.run:' .. away, 'away') == 1 then return 0 end
 local removed = 0
 for from = 1, #ARGV, 1000 do
   removed = removed + redis.call('SREM', prefix .. '.parked:' .. runId, unpack(ARGV, from, math.min(from + 999, #ARGV)))
@@ -867,68 +889,74 @@ end
 return removed
 `;
 
-export const DECIDE = `${RUNS_PART}local head = redis.call('HMGET', KEYS[1], 'state', ARGV[3])
-if not head[1] then return { 'gone' } end
-local letter = head[2] and string.sub(head[2], 1, 1)
-if ENDED[head[1]] or head[1] == 'cancelling' or letter == 'C' or letter == 'F' or letter == 'S' or letter == 'X' then
-  return { redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 and 'again' or 'late', head[1] }
+export const DECIDE = `${RUNS_PART}local record, field, decision, step = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local state, stepRecord = unpack(redis.call('HMGET', record, 'state', step))
+if not state then return { 'gone' } end
+local letter = stepRecord and string.sub(stepRecord, 1, 1)
+if ENDED[state] or state == 'cancelling' or letter == 'C' or letter == 'F' or letter == 'S' or letter == 'X' then
+  return { redis.call('HEXISTS', record, field) == 1 and 'again' or 'late', state }
 end
-return { redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 and 'kept' or 'again', head[1] }
+return { redis.call('HSETNX', record, field, decision) == 1 and 'kept' or 'again', state }
 `;
 
-export const GIVE_PLACE = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'tenant')
-if head[1] ~= 'running' and head[1] ~= 'queued' then return nil end
+export const GIVE_PLACE = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local record, cap = KEYS[1], ARGV[1]
+local state, tenant = unpack(redis.call('HMGET', record, 'state', 'tenant'))
+if state ~= 'running' and state ~= 'queued' then return nil end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
+local prefix, runId = partsOf(record)
 for i = 2, #ARGV, 3 do
-  if (redis.call('HGET', prefix .. '.run:' .. ARGV[i], ARGV[i + 1]) or '') ~= ARGV[i + 2] then return nil end
+  local run, field, seen = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if (redis.call('HGET', prefix .. '.run:' .. run, field) or '') ~= seen then return nil end
 end
-if redis.call('SREM', prefix .. '.admitted:' .. head[2], runId) == 0 then return nil end
-redis.call('HSET', KEYS[1], 'away', runId, 'awayCap', ARGV[1])
+if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then return nil end
+redis.call('HSET', record, 'away', runId, 'awayCap', cap)
 for i = 2, #ARGV, 3 do redis.call('HSET', prefix .. '.run:' .. ARGV[i], 'away', runId) end
-return pump(prefix, head[2], tonumber(ARGV[1]), now)
+return pump(prefix, tenant, tonumber(cap), now)
 `;
 
-export const PARK_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'version')
-if head[1] ~= 'running' or head[2] ~= ARGV[1] then return nil end
+export const PARK_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local record, versionSeen, cap = KEYS[1], ARGV[1], ARGV[2]
+local state, version = unpack(redis.call('HMGET', record, 'state', 'version'))
+if state ~= 'running' or version ~= versionSeen then return nil end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
-local tenant = stopClock(KEYS[1], now)
-redis.call('HSET', KEYS[1], 'state', 'parked')
+local prefix, runId = partsOf(record)
+local tenant = stopClock(record, now)
+redis.call('HSET', record, 'state', 'parked')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\nparked')
-return pump(prefix, tenant, tonumber(ARGV[2]), now)
+return pump(prefix, tenant, tonumber(cap), now)
 `;
 
-export const PAUSE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local state = redis.call('HGET', KEYS[1], 'state')
+export const PAUSE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local record, cap, actor = KEYS[1], ARGV[1], ARGV[2]
+local state = redis.call('HGET', record, 'state')
 if not state then return nil end
 if state ~= 'queued' and state ~= 'running' and state ~= 'parked' then return cjson.encode({ before = state }) end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
-local tenant = stopClock(KEYS[1], now)
-redis.call('HSET', KEYS[1], 'state', 'paused', 'pausedBy', ARGV[2])
+local prefix, runId = partsOf(record)
+local tenant = stopClock(record, now)
+redis.call('HSET', record, 'state', 'paused', 'pausedBy', actor)
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\npaused')
-return cjson.encode({ before = state, admitted = pump(prefix, tenant, tonumber(ARGV[1]), now) })
+return cjson.encode({ before = state, admitted = pump(prefix, tenant, tonumber(cap), now) })
 `;
 
-export const UNPAUSE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local head = redis.call('HMGET', KEYS[1], 'state', 'admittedAt', 'startedAt', 'tenant', 'serial')
-if not head[1] then return nil end
-if head[1] ~= 'paused' then return cjson.encode({ before = head[1], now = head[1] }) end
+export const UNPAUSE_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}local record, cap = KEYS[1], ARGV[1]
+local state, admittedAt, startedAt, tenant, serial = unpack(redis.call('HMGET', record, 'state', 'admittedAt', 'startedAt', 'tenant', 'serial'))
+if not state then return nil end
+if state ~= 'paused' then return cjson.encode({ before = state, now = state }) end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
+local prefix, runId = partsOf(record)
 local admitted = {}
 local after = 'queued'
-if head[2] then
-  resumeClock(KEYS[1], now)
-  if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
+if admittedAt then
+  resumeClock(record, now)
+  if startedAt then after = 'running' else awaitJobs(prefix, runId, now) end
 else
   untend(prefix, runId)
-  if not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
+  if not serial or redis.call('HGET', prefix .. '.serial', serial) == runId then
     await(prefix, runId, now)
-    admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
+    admitted = pump(prefix, tenant, tonumber(cap), now)
   end
 end
-redis.call('HSET', KEYS[1], 'state', after)
-redis.call('HDEL', KEYS[1], 'pausedBy')
+redis.call('HSET', record, 'state', after)
+redis.call('HDEL', record, 'pausedBy')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. after)
 local parkedKey = prefix .. '.parked:' .. runId
 local parked = redis.call('SMEMBERS', parkedKey)

@@ -1,98 +1,56 @@
 -- The one script that every step passes twice: before its tool is called and when it ended. It takes
 -- many operations at once, because the steps of a process share its calls.
 --
--- KEYS[i] = the run record of operation i.
--- ARGV[1] = JSON: per operation a list of its kind and its arguments.
+-- KEYS: the run record of each operation. ARGV: JSON of the operations, each { op, ... } as record/ledger-operations.ts has them;
+-- what is not said is nil.
 -- Returns JSON: one list per operation, false for what does not exist. One text each way costs a
 -- client a fraction of what hundreds of arguments and replies do.
---- @include "../../connection/scripts/parts/clock"
---- @include "parts/runs"
+--- @include "parts/step-record"
 --- @include "parts/admission"
 --- @include "parts/run-clock"
 --- @include "parts/width"
 
-local now = clock()
-local stamp = digits(now)
-local MAX_TAKE_OVERS = 500
-local OVER = { C = true, F = true, S = true, X = true }
+local operations = {}
 
-local function channelOf(key)
-  local prefix, run = partsOf(key)
-  return prefix .. '.events:' .. run
-end
-
-local function read(record)
-  if not record then return nil end
-  local letter, start, startedAt, _, attempts, detail = string.match(record, '^(%a)(%d+),(%d*),(%d*),(%d+)|(.*)$')
-  return { letter = letter, start = tonumber(start), startedAt = startedAt, attempts = tonumber(attempts), detail = detail }
-end
-
-local function tell(key, field, record)
-  local shown = string.gsub(string.sub(field, 3), '%.(%d+)$', '[%1]')
-  redis.call('PUBLISH', channelOf(key), 's\n' .. shown .. '\n' .. record)
-end
-
-local function write(key, field, letter, start, startedAt, finishedAt, attempts, detail)
-  local record = letter .. start .. ',' .. startedAt .. ',' .. finishedAt .. ',' .. attempts .. '|' .. detail
-  redis.call('HSET', key, field, record)
-  tell(key, field, record)
-  return record
-end
-
-local function readInto(answer, key, a, from)
-  while from <= #a do
-    local to = math.min(from + 999, #a)
-    for _, value in ipairs(redis.call('HMGET', key, unpack(a, from, to))) do answer[#answer + 1] = value end
-    from = to + 1
+local function addFields(answer, key, fields)
+  for from = 1, #fields, 1000 do
+    local to = math.min(from + 999, #fields)
+    for _, value in ipairs(redis.call('HMGET', key, unpack(fields, from, to))) do answer[#answer + 1] = value end
   end
   return answer
 end
 
-local operations = {}
-
--- What the detail of a running step says: losses, who calls, a start that waits for that call's result.
-local function holdOf(detail)
-  local losses, rest = string.match(detail, '^(%d*)(.*)$')
-  local holder, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
-  return tonumber(losses) or 0, holder or '', waiting or ''
+-- A step has to wait until its run goes on.
+local function standAside(key, slot)
+  local prefix, run = partsOf(key)
+  redis.call('SADD', prefix .. '.parked:' .. run, slot)
 end
 
--- The worker of a holder: `<worker>#<number of the call in it>`.
-local function workerOf(holder) return string.match(holder, '^[^#]*') end
-
--- A call goes over to another start: when, and what is known of the worker that made it.
-local function noteTakeOver(key, slot, attempt, worker)
-  local heard = redis.call('ZSCORE', partsOf(key) .. '.workers', worker)
-  local all = cjson.decode(redis.call('HGET', key, 'takeOvers') or '[]')
-  if #all >= MAX_TAKE_OVERS then table.remove(all, 1) end
-  all[#all + 1] = { slot = slot, atMs = now, attempt = attempt, worker = worker, silentMs = heard and math.max(0, now - heard) or nil }
-  redis.call('HSET', key, 'takeOvers', cjson.encode(all))
-end
-
--- field, start, epoch, once, group, takes a place, holder, fields to read ... -> status, record, abort, the fields
-function operations.begin(key, a)
-  local field, start = a[2], a[3]
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[6], field, 'width', 'parks', 'added', 'away')
-  local state, abort, text = head[1], head[3] or head[4], head[5]
+-- -> status, record, abort, the fields
+function operations.begin(key, op)
+  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
+  local abort = ofRun or ofGroup
   if not state then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local status, startedAt, attempts, losses, holder, waiting, speaks = 'go', stamp, 1, 0, a[8], '', start
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local status, startedAt, attempts, losses, waiting, speaks = 'go', stamp, 1, 0, '', start
+  local own = op.holder or ''
+  local holder = own
   local before = read(text)
-  if before and OVER[before.letter] then return readInto({ 'done', text, abort }, key, a, 9) end
+  if before and OVER[before.letter] then return addFields({ 'done', text, abort }, key, op.fields) end
   if before and before.start > start then return { 'fenced' } end
   if ENDED[state] then return { 'gone' } end
   if not abort then
     if state == 'paused' then
-      local prefix, run = partsOf(key)
-      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+      standAside(key, slot)
       return { 'paused' }
     end
-    if head[9] and state ~= 'compensating' and state ~= 'cancelling' and not takesPlaceAgain(key, head[9], now) then
-      local prefix, run = partsOf(key)
-      redis.call('SADD', prefix .. '.parked:' .. run, string.sub(field, 3))
+    if away and state ~= 'compensating' and state ~= 'cancelling' and not takesPlaceAgain(key, away, now) then
+      standAside(key, slot)
       return { 'away' }
     end
-    if a[7] == 1 and head[6] and not takePlace(key, string.sub(field, 3), head[6]) then return { 'full' } end
+    if op.calls and width and not takePlace(key, slot, width) then return { 'full' } end
   end
   if before then
     startedAt = before.startedAt
@@ -102,16 +60,16 @@ function operations.begin(key, a)
       local held, waits
       losses, held, waits = holdOf(before.detail)
       -- A server that took over without having heard of a start gives the job to another, with the same number.
-      local isOther = before.start == start and a[5] == 1 and held ~= a[8]
+      local isOther = before.start == start and op.once and held ~= own
       if before.start < start or isOther then
         -- Sent again, it waits already.
         if waits ~= digits(start) then
           losses = losses + 1
           local worker = workerOf(held)
-          if worker ~= '' and a[8] ~= '' then noteTakeOver(key, string.sub(field, 3), attempts, worker) end
+          if worker ~= '' and own ~= '' then noteTakeOver(key, slot, attempts, worker) end
         end
         -- The earlier start made the only call there will be: it still has the say about its end.
-        if a[5] == 1 then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
+        if op.once then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
       end
     end
   end
@@ -122,7 +80,7 @@ function operations.begin(key, a)
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
     -- Its jobs are there; those of a large run may still have to be let go.
-    if head[8] ~= '1' then
+    if added ~= '1' then
       local prefix, run = partsOf(key)
       redis.call('ZREM', prefix .. '.adding', run)
     end
@@ -132,135 +90,133 @@ function operations.begin(key, a)
     redis.call('HSET', key, 'state', 'running')
     redis.call('PUBLISH', channelOf(key), 'r\nrunning')
   end
-  if head[7] then redis.call('HINCRBY', key, 'version', 1) end
-  return readInto({ status, text, abort }, key, a, 9)
+  if parks then redis.call('HINCRBY', key, 'version', 1) end
+  return addFields({ status, text, abort }, key, op.fields)
 end
 
--- field, start, epoch, letter, attempts, detail, output field, output, more -> status, record,
--- running steps left of a run that is being stopped, version when it may be parked now, slots that got a place
--- more: { aborts: [[field, JSON]], systemic: [[field, JSON]] (takes hold with the third), call: [tool, ms, failed], dead: 1, undo: 1 } or false
-function operations.commit(key, a)
-  local field, start, more = a[2], a[3], a[10] or {}
-  local head = redis.call('HMGET', key, 'state', 'epoch', field, 'left', 'parks', 'width', 'version')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local before = read(head[3])
+-- -> status, record, running steps left of a run that is being stopped, version when it may be parked now, slots that got
+-- a place
+function operations.commit(key, op)
+  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local state, epoch, text, left, parks, width, version = unpack(redis.call('HMGET', key,
+    'state', 'epoch', field, 'left', 'parks', 'width', 'version'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local before = read(text)
   local startedAt = stamp
   if before then
     if OVER[before.letter] then
       -- This very ending, sent again because its answer was lost, is answered as it was then.
       local own = before.start == start
-      return { 'done', head[3], own and head[4] or '', own and head[5] and head[7] or '',
-        unpack(own and head[6] and grantedBy(key, string.sub(field, 3)) or {}) }
+      return { 'done', text, own and left or '', own and parks and version or '', unpack(own and width and grantedBy(key, slot) or {}) }
     end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
   end
-  local slot = string.sub(field, 3)
-  if a[8] ~= '' then
-    local stored, draft = string.match(a[9], '^(@%d+)~(%x+)$')
+  if op.output then
+    local stored, draft = string.match(op.output, '^(@%d+)~(%x+)$')
     if draft then
       local prefix, run = partsOf(key)
-      local value = prefix .. '.val:' .. run .. ':' .. a[8]
+      local value = prefix .. '.val:' .. run .. ':' .. op.outputField
       if redis.call('EXISTS', value .. '~' .. draft) == 1 then
         redis.call('RENAME', value .. '~' .. draft, value)
         redis.call('PERSIST', value)
       end
     end
-    redis.call('HSET', key, a[8], stored or a[9])
+    redis.call('HSET', key, op.outputField, stored or op.output)
   end
-  for _, one in ipairs(more.aborts or {}) do redis.call('HSETNX', key, one[1], one[2]) end
-  if more.dead then
-    local facts = redis.call('HMGET', key, 'tenant', 'parent')
+  for _, one in ipairs(op.aborts or {}) do redis.call('HSETNX', key, one.field, one.abort) end
+  if op.dead then
+    local tenant, parent = unpack(redis.call('HMGET', key, 'tenant', 'parent'))
     -- The step that a sub-run works for has a letter of its own, and only that one can be done again.
-    if not facts[2] then
+    if not parent then
       local prefix, run = partsOf(key)
       local entry = run .. ' ' .. slot
       redis.call('ZADD', prefix .. '.dead', stamp, entry)
-      redis.call('ZADD', prefix .. '.dead:' .. facts[1], stamp, entry)
+      redis.call('ZADD', prefix .. '.dead:' .. tenant, stamp, entry)
     end
   end
-  for _, one in ipairs(more.systemic or {}) do
-    local count = redis.call('HINCRBY', key, 'systemic:' .. one[1], 1)
-    if count >= 3 then redis.call('HSETNX', key, one[1], one[2]) end
+  for _, one in ipairs(op.systemic or {}) do
+    local count = redis.call('HINCRBY', key, 'systemic:' .. one.field, 1)
+    if count >= 3 then redis.call('HSETNX', key, one.field, one.abort) end
   end
-  if more.undo then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
-  local left, version, granted = '', '', {}
+  if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
+  local leftNow, versionNow, granted = '', '', {}
   -- Only a step that the canceller counted is taken off again.
-  if head[4] and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
-    left = tostring(redis.call('HINCRBY', key, 'left', -1))
+  if left and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
+    leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
   end
-  if head[6] then
-    if more.call then learn(key, more.call, now) end
+  if width then
+    if op.call then learn(key, op.call, now) end
     granted = leavePlace(key, slot)
   end
-  if head[5] then version = tostring(redis.call('HINCRBY', key, 'version', 1)) end
-  return { 'ok', write(key, field, a[5], start, startedAt, stamp, a[6], a[7]), left, version, unpack(granted) }
+  if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail), leftNow, versionNow, unpack(granted) }
 end
 
--- field, start, epoch, group, attempts, detail, call, undoes -> status, slots that got a place
-function operations.retry(key, a)
-  local head = redis.call('HMGET', key, 'state', 'epoch', 'abort', 'abort:' .. a[5], a[2], 'width')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
+-- -> status, slots that got a place
+function operations.retry(key, op)
+  local slot = string.sub(op.field, 3)
+  local state, epoch, ofRun, ofGroup, text, width = unpack(redis.call('HMGET', key,
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), op.field, 'width'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   -- What undoes a run that was stopped is not stopped by that.
-  if (head[3] or head[4]) and a[9] ~= 1 then return { 'abort' } end
-  local before = read(head[5])
+  if (ofRun or ofGroup) and not op.undoes then return { 'abort' } end
+  local before = read(text)
   if not before or OVER[before.letter] then return { 'done' } end
-  if before.start > a[3] then return { 'fenced' } end
+  if before.start > op.start then return { 'fenced' } end
   -- Sent again.
-  if before.letter == 'B' and before.start == a[3] then
-    return { 'ok', unpack(head[6] and grantedBy(key, string.sub(a[2], 3)) or {}) }
-  end
-  write(key, a[2], 'B', a[3], before.startedAt, '', a[6], a[7])
+  if before.letter == 'B' and before.start == op.start then return { 'ok', unpack(width and grantedBy(key, slot) or {}) } end
+  write(key, op.field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
   local granted = {}
-  if head[6] then
-    if a[8] then learn(key, a[8], now) end
-    granted = leavePlace(key, string.sub(a[2], 3))
+  if width then
+    if op.call then learn(key, op.call, now) end
+    granted = leavePlace(key, slot)
   end
   return { 'ok', unpack(granted) }
 end
 
--- field, start, epoch, detail, decision field -> status, the decision or the version of the run.
--- A step that waits for somebody outside.
-function operations.park(key, a)
-  local head = redis.call('HMGET', key, 'state', 'epoch', a[2], a[6], 'version')
-  if not head[1] then return { 'gone' } end
-  if head[2] ~= tostring(a[4]) then return { 'fenced' } end
-  local before = read(head[3])
-  if not before or before.start > a[3] then return { 'fenced' } end
+-- -> status, the decision or the version of the run. A step that waits for somebody outside.
+function operations.park(key, op)
+  local state, epoch, text, decision, version = unpack(redis.call('HMGET', key,
+    'state', 'epoch', op.field, op.decisionField, 'version'))
+  if not state then return { 'gone' } end
+  if epoch ~= tostring(op.epoch) then return { 'fenced' } end
+  local before = read(text)
+  if not before or before.start > op.start then return { 'fenced' } end
   -- Sent again: it waits already.
-  local waits = before.letter == 'W' and before.start == a[3]
+  local waits = before.letter == 'W' and before.start == op.start
   if before.letter ~= 'R' and not waits then return { 'fenced' } end
-  if head[4] then return { 'decided', head[4] } end
-  if waits then return { 'ok', head[5] or '0' } end
-  write(key, a[2], 'W', a[3], before.startedAt, '', before.attempts, a[5])
+  if decision then return { 'decided', decision } end
+  if waits then return { 'ok', version or '0' } end
+  write(key, op.field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
 
--- field, start, holder or '' -> status, slots that got a place. Takes a begin back: nothing was called.
-function operations.undo(key, a)
-  local before = read(redis.call('HGET', key, a[2]))
+-- -> status, slots that got a place. Takes a begin back: nothing was called.
+function operations.undo(key, op)
+  local slot = string.sub(op.field, 3)
+  local before = read(redis.call('HGET', key, op.field))
   local limited = redis.call('HEXISTS', key, 'width') == 1
-  if before and before.letter == 'R' and a[4] ~= '' then
+  if before and before.letter == 'R' and op.holder then
     local _, held = holdOf(before.detail)
-    if held ~= a[4] then return { 'done' } end
+    if held ~= op.holder then return { 'done' } end
   end
   -- Sent again, or overtaken: those who got its place are named once more, which does them no harm.
-  if not before or before.letter ~= 'R' or before.start ~= a[3] then
-    return { 'done', unpack(limited and grantedBy(key, string.sub(a[2], 3)) or {}) }
+  if not before or before.letter ~= 'R' or before.start ~= op.start then
+    return { 'done', unpack(limited and grantedBy(key, slot) or {}) }
   end
-  redis.call('HDEL', key, a[2])
-  tell(key, a[2], '')
-  return { 'ok', unpack(limited and leavePlace(key, string.sub(a[2], 3)) or {}) }
+  redis.call('HDEL', key, op.field)
+  tell(key, op.field, '')
+  return { 'ok', unpack(limited and leavePlace(key, slot) or {}) }
 end
 
--- fields ... -> the fields
-function operations.read(key, a)
-  return readInto({}, key, a, 2)
+-- -> the fields
+function operations.read(key, op)
+  return addFields({}, key, op.fields)
 end
 
 local answers = {}
-local asked = cjson.decode(ARGV[1])
-for index, key in ipairs(KEYS) do answers[index] = operations[asked[index][1]](key, asked[index]) end
+for index, op in ipairs(cjson.decode(ARGV[1])) do answers[index] = operations[op.op](KEYS[index], op) end
 return cjson.encode(answers)

@@ -4,16 +4,17 @@
 --- @include "../../connection/scripts/parts/clock"
 --- @include "parts/lane"
 
+local all, idleMs, channel, most = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
-local idle = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[4])
+local idle = redis.call('ZRANGEBYSCORE', all, '-inf', digits(now - tonumber(idleMs)), 'LIMIT', 0, most)
 local answer = { tostring(#idle) }
 for _, lane in ipairs(idle) do
   if isBusy(lane) then
-    redis.call('ZADD', KEYS[1], digits(now), lane)
+    redis.call('ZADD', all, digits(now), lane)
   else
-    redis.call('ZREM', KEYS[1], lane)
+    redis.call('ZREM', all, lane)
     clean(lane)
-    redis.call('PUBLISH', ARGV[3], lane)
+    redis.call('PUBLISH', channel, lane)
     answer[#answer + 1] = lane
   end
 end

@@ -29,38 +29,41 @@ local function clean(lane)
 end
 `;
 
-export const DROP_LANES = `${CLOCK_PART}${LANE_PART}local now = clock()
-local idle = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[4])
+export const DROP_LANES = `${CLOCK_PART}${LANE_PART}local all, idleMs, channel, most = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+local now = clock()
+local idle = redis.call('ZRANGEBYSCORE', all, '-inf', digits(now - tonumber(idleMs)), 'LIMIT', 0, most)
 local answer = { tostring(#idle) }
 for _, lane in ipairs(idle) do
   if isBusy(lane) then
-    redis.call('ZADD', KEYS[1], digits(now), lane)
+    redis.call('ZADD', all, digits(now), lane)
   else
-    redis.call('ZREM', KEYS[1], lane)
+    redis.call('ZREM', all, lane)
     clean(lane)
-    redis.call('PUBLISH', ARGV[3], lane)
+    redis.call('PUBLISH', channel, lane)
     answer[#answer + 1] = lane
   end
 end
 return answer
 `;
 
-export const TIDY_LANES = `${LANE_PART}for i = 2, #ARGV do
-  if not redis.call('ZSCORE', KEYS[1], ARGV[i]) and not isBusy(ARGV[i]) then clean(ARGV[i]) end
+export const TIDY_LANES = `${LANE_PART}local all = KEYS[1]
+for i = 2, #ARGV do
+  if not redis.call('ZSCORE', all, ARGV[i]) and not isBusy(ARGV[i]) then clean(ARGV[i]) end
 end
 return 0
 `;
 
-export const USE_LANES = `${CLOCK_PART}${LANE_PART}local now = digits(clock())
+export const USE_LANES = `${CLOCK_PART}${LANE_PART}local all, mode, eventsKept, channel = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+local now = digits(clock())
 for i = 5, #ARGV do
   local lane = ARGV[i]
-  local new = redis.call('ZADD', KEYS[1], 'NX', now, lane)
+  local new = redis.call('ZADD', all, 'NX', now, lane)
   if new == 1 then
-    redis.call('HSETNX', keyOf(lane, 'meta'), 'opts.maxLenEvents', ARGV[3])
-    redis.call('HSETNX', keyOf(lane, 'meta:gated'), 'opts.maxLenEvents', ARGV[3])
-    redis.call('PUBLISH', ARGV[4], lane)
-  elseif ARGV[2] == '' then
-    redis.call('ZADD', KEYS[1], now, lane)
+    redis.call('HSETNX', keyOf(lane, 'meta'), 'opts.maxLenEvents', eventsKept)
+    redis.call('HSETNX', keyOf(lane, 'meta:gated'), 'opts.maxLenEvents', eventsKept)
+    redis.call('PUBLISH', channel, lane)
+  elseif mode == '' then
+    redis.call('ZADD', all, now, lane)
   end
 end
 return 0

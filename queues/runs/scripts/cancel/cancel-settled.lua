@@ -1,3 +1,4 @@
 -- The canceller has looked at every step. KEYS: record. Returns how many steps still run.
 
-return redis.call('HINCRBY', KEYS[1], 'left', -1)
+local record = KEYS[1]
+return redis.call('HINCRBY', record, 'left', -1)

@@ -5,14 +5,16 @@
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/admission"
 
-local prefix, now, most = ARGV[1], clock(), tonumber(ARGV[3])
+local lines, prefix, cap, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = clock()
 local admitted = {}
 for i = 4, #ARGV do
-  local some = pump(prefix, ARGV[i], tonumber(ARGV[2]), now, most - #admitted)
+  local tenant = ARGV[i]
+  local some = pump(prefix, tenant, cap, now, most - #admitted)
   for _, runId in ipairs(some) do admitted[#admitted + 1] = runId end
   -- The last of its line may have been cancelled or held.
-  if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. ARGV[i]) == 0 then
-    redis.call('SREM', KEYS[1], ARGV[i])
+  if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then
+    redis.call('SREM', lines, tenant)
   end
 end
 return admitted

@@ -6,11 +6,12 @@
 --- @include "../parts/runs"
 --- @include "../parts/tended"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'epoch')
-if not head[1] then return nil end
-if ENDED[head[1]] or head[1] == 'compensating' or head[2] ~= ARGV[1] then return head[1] end
-local prefix, runId = partsOf(KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'compensating', 'ending', ARGV[2], 'undoing', ARGV[3])
+local record, epoch, ending, slots = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local state, epochNow = unpack(redis.call('HMGET', record, 'state', 'epoch'))
+if not state then return nil end
+if ENDED[state] or state == 'compensating' or epochNow ~= epoch then return state end
+local prefix, runId = partsOf(record)
+redis.call('HSET', record, 'state', 'compensating', 'ending', ending, 'undoing', slots)
 redis.call('ZADD', prefix .. '.open', '+inf', runId)
 tend(prefix, runId, STOPPING, clock())
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\ncompensating')

@@ -10,20 +10,22 @@
 --- @include "../parts/admission"
 --- @include "../parts/demand"
 
-local existing = redis.call('HMGET', KEYS[1], 'def', 'inputHash', 'state', 'epoch')
-if existing[1] then return { 'exists', existing[1], existing[2], existing[3], existing[4] } end
-if ARGV[2] == '' and redis.call('HEXISTS', KEYS[2], 'json') == 0 then return { 'define' } end
-if ARGV[2] ~= '' then redis.call('HSETNX', KEYS[2], 'json', ARGV[2]) end
-redis.call('HINCRBY', KEYS[2], 'refs', 1)
-local prefix, runId = partsOf(KEYS[1])
-local run = cjson.decode(ARGV[1])
+local record, definition = KEYS[1], KEYS[2]
+local facts, definitionJson, input, largeInput = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local def, inputHash, state, epoch = unpack(redis.call('HMGET', record, 'def', 'inputHash', 'state', 'epoch'))
+if def then return { 'exists', def, inputHash, state, epoch } end
+if definitionJson == '' and redis.call('HEXISTS', definition, 'json') == 0 then return { 'define' } end
+if definitionJson ~= '' then redis.call('HSETNX', definition, 'json', definitionJson) end
+redis.call('HINCRBY', definition, 'refs', 1)
+local prefix, runId = partsOf(record)
+local run = cjson.decode(facts)
 local now = clock()
 -- Most find room and nobody before them: those begin at once, without standing in the line.
 local counted = prefix .. '.admitted:' .. run.tenant
 local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0
   and redis.call('SCARD', counted) < run.cap)
 local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
-  'identity', run.identity, 'tenant', run.tenant, 'input', ARGV[3], 'inputHash', run.inputHash, 'epoch', '0',
+  'identity', run.identity, 'tenant', run.tenant, 'input', input, 'inputHash', run.inputHash, 'epoch', '0',
   'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
 -- Nobody is there to compare with: counting begins again.
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
@@ -51,8 +53,8 @@ if atOnce then
   tend(prefix, runId, AT_WORK, now)
   if not run.parent then redis.call('SADD', counted, runId) end
 end
-redis.call('HSET', KEYS[1], unpack(fields))
-if ARGV[4] ~= '' then redis.call('SET', prefix .. '.val:' .. runId .. ':input', ARGV[4]) end
+redis.call('HSET', record, unpack(fields))
+if largeInput ~= '' then redis.call('SET', prefix .. '.val:' .. runId .. ':input', largeInput) end
 for _, event in ipairs(run.listens and cjson.decode(run.listens) or {}) do
   redis.call('SADD', prefix .. '.listeners:' .. event, runId)
 end
@@ -70,6 +72,6 @@ end
 await(prefix, runId, now)
 local answer = { 'created', '' }
 for _, admitted in ipairs(pump(prefix, run.tenant, run.cap, now)) do
-  if admitted == runId then answer[2] = redis.call('HGET', KEYS[1], 'rank') else answer[#answer + 1] = admitted end
+  if admitted == runId then answer[2] = redis.call('HGET', record, 'rank') else answer[#answer + 1] = admitted end
 end
 return answer

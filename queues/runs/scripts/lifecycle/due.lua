@@ -6,8 +6,9 @@
 --- @include "../../../connection/scripts/parts/clock"
 --- @constant ADDING_MS
 
+local open, adding, limit = KEYS[1], KEYS[2], ARGV[1]
 local now = clock()
-local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
-local left = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', 0, ARGV[1])
-for _, runId in ipairs(left) do redis.call('ZADD', KEYS[2], 'XX', digits(now + ADDING_MS), runId) end
+local overdue = redis.call('ZRANGEBYSCORE', open, '-inf', digits(now), 'LIMIT', 0, limit)
+local left = redis.call('ZRANGEBYSCORE', adding, '-inf', digits(now), 'LIMIT', 0, limit)
+for _, runId in ipairs(left) do redis.call('ZADD', adding, 'XX', digits(now + ADDING_MS), runId) end
 return { overdue, left }

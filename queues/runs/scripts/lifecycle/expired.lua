@@ -4,10 +4,10 @@
 -- kept, how many of each kind and tenant are named, tenants.
 -- Returns how many there are in all, then the oldest ones.
 
-local prefix, keep, limit = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+local prefix, doneBefore, failedBefore, keep, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local answer = { 0 }
 for i = 6, #ARGV do
-  for kind, before in pairs({ done = ARGV[2], failed = ARGV[3] }) do
+  for kind, before in pairs({ done = doneBefore, failed = failedBefore }) do
     local set = prefix .. '.' .. kind .. ':' .. ARGV[i]
     local count = math.max(redis.call('ZCOUNT', set, '-inf', before), redis.call('ZCARD', set) - keep)
     if count > 0 then

@@ -6,24 +6,24 @@
 --- @include "../parts/tended"
 --- @include "../parts/admission"
 
-local prefix, now = ARGV[1], clock()
+local lines, prefix = KEYS[1], ARGV[1]
+local now = clock()
 local found = 0
 for i = 2, #ARGV do
   local runId = ARGV[i]
   -- A record that cannot be read keeps the others from nothing.
-  local facts = redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial')
-  local state = facts[1]
-  if state == 'queued' and not facts[2] then
-    local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId)
+  local state, admittedAt, tenant, serial = unpack(redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial'))
+  if state == 'queued' and not admittedAt then
+    local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId)
     if waits then
-      found = found + redis.call('SADD', KEYS[1], facts[3])
-    elseif not facts[4] or redis.call('HGET', prefix .. '.serial', facts[4]) == runId then
+      found = found + redis.call('SADD', lines, tenant)
+    elseif not serial or redis.call('HGET', prefix .. '.serial', serial) == runId then
       await(prefix, runId, now)
       found = found + 1
     end
-  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. facts[3], runId) then
+  elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
     -- It gave its place and waits for one again.
-    found = found + redis.call('SADD', KEYS[1], facts[3])
+    found = found + redis.call('SADD', lines, tenant)
   elseif state and not ENDED[state] and not redis.call('ZSCORE', prefix .. '.tended', runId) then
     local kind = AT_WORK
     if state == 'cancelling' or state == 'compensating' then kind = STOPPING end

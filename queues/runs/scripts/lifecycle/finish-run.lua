@@ -7,11 +7,12 @@
 --- @include "../parts/tended"
 --- @include "../parts/admission"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'tenant', 'serial', 'listens')
-if not head[1] then return nil end
-local ending = cjson.decode(ARGV[1])
-if ENDED[head[1]] or head[2] ~= tostring(ending.epoch) then return cjson.encode({ state = head[1] }) end
-local prefix, runId = partsOf(KEYS[1])
+local record, endingJson = KEYS[1], ARGV[1]
+local state, epoch, tenant, serial, listens = unpack(redis.call('HMGET', record, 'state', 'epoch', 'tenant', 'serial', 'listens'))
+if not state then return nil end
+local ending = cjson.decode(endingJson)
+if ENDED[state] or epoch ~= tostring(ending.epoch) then return cjson.encode({ state = state }) end
+local prefix, runId = partsOf(record)
 local now = clock()
 local fields = { 'state', ending.state, 'finishedAt', digits(now) }
 for _, field in ipairs({ 'output', 'error', 'unmet' }) do
@@ -20,31 +21,31 @@ for _, field in ipairs({ 'output', 'error', 'unmet' }) do
     fields[#fields + 1] = ending[field]
   end
 end
-redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', record, unpack(fields))
 redis.call('ZREM', prefix .. '.open', runId)
 redis.call('ZREM', prefix .. '.adding', runId)
 untend(prefix, runId)
-if redis.call('SREM', prefix .. '.admitted:' .. head[3], runId) == 0 then
-  redis.call('ZREM', prefix .. '.waiting:' .. head[3], runId)
+if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then
+  redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
 end
-redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. head[3], digits(now), runId)
-for _, event in ipairs(head[5] and cjson.decode(head[5]) or {}) do
+redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. tenant, digits(now), runId)
+for _, event in ipairs(listens and cjson.decode(listens) or {}) do
   redis.call('SREM', prefix .. '.listeners:' .. event, runId)
 end
-if head[4] then
-  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. head[4]
-  if redis.call('HGET', holder, head[4]) == runId then
+if serial then
+  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. serial
+  if redis.call('HGET', holder, serial) == runId then
     local follower = redis.call('LPOP', line)
     if follower then
-      redis.call('HSET', holder, head[4], follower)
+      redis.call('HSET', holder, serial, follower)
       -- Who is held, or being stopped, has its turn and no use for it yet.
       if redis.call('HGET', prefix .. '.run:' .. follower, 'state') == 'queued' then await(prefix, follower, now) end
     else
-      redis.call('HDEL', holder, head[4])
+      redis.call('HDEL', holder, serial)
     end
   else
     redis.call('LREM', line, 1, runId)
   end
 end
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\n' .. ending.state)
-return cjson.encode({ state = ending.state, admitted = pump(prefix, head[3], ending.cap, now) })
+return cjson.encode({ state = ending.state, admitted = pump(prefix, tenant, ending.cap, now) })

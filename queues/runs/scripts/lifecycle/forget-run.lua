@@ -5,21 +5,23 @@
 -- of steps and items.
 --- @include "../parts/runs"
 
-local prefix, runId = partsOf(KEYS[1])
-local each = tonumber(ARGV[3])
+local record, definition = KEYS[1], KEYS[2]
+local tenant, isLast, each = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local prefix, runId = partsOf(record)
 for at = 4, 3 + each do redis.call('UNLINK', prefix .. '.items:' .. runId .. ':' .. ARGV[at]) end
 for at = 4 + each, #ARGV do
-  redis.call('UNLINK', prefix .. '.val:' .. runId .. ':o:' .. ARGV[at])
-  redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. ARGV[at])
-  redis.call('ZREM', prefix .. '.dead:' .. ARGV[1], runId .. ' ' .. ARGV[at])
+  local slot = ARGV[at]
+  redis.call('UNLINK', prefix .. '.val:' .. runId .. ':o:' .. slot)
+  redis.call('ZREM', prefix .. '.dead', runId .. ' ' .. slot)
+  redis.call('ZREM', prefix .. '.dead:' .. tenant, runId .. ' ' .. slot)
 end
-if ARGV[2] ~= '1' then return 0 end
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  if redis.call('HINCRBY', KEYS[2], 'refs', -1) <= 0 then redis.call('DEL', KEYS[2]) end
+if isLast ~= '1' then return 0 end
+if redis.call('EXISTS', record) == 1 then
+  if redis.call('HINCRBY', definition, 'refs', -1) <= 0 then redis.call('DEL', definition) end
 end
-redis.call('UNLINK', KEYS[1], prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId,
+redis.call('UNLINK', record, prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId,
   prefix .. '.val:' .. runId .. ':input', prefix .. '.val:' .. runId .. ':output')
-for _, set in ipairs({ '.runs', '.open', '.adding', '.tended', '.done:' .. ARGV[1], '.failed:' .. ARGV[1] }) do
+for _, set in ipairs({ '.runs', '.open', '.adding', '.tended', '.done:' .. tenant, '.failed:' .. tenant }) do
   redis.call('ZREM', prefix .. set, runId)
 end
 return 1

@@ -6,16 +6,17 @@
 --- @include "../parts/runs"
 --- @include "../parts/admission"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'tenant', 'rank', 'away')
-if not head[1] then return nil end
-local prefix, runId = partsOf(KEYS[1])
-redis.call('HSET', KEYS[1], 'priority', ARGV[1])
-local rank = tonumber(head[3] or '0')
+local record, priority = KEYS[1], ARGV[1]
+local state, tenant, rankNow, away = unpack(redis.call('HMGET', record, 'state', 'tenant', 'rank', 'away'))
+if not state then return nil end
+local prefix, runId = partsOf(record)
+redis.call('HSET', record, 'priority', priority)
+local rank = tonumber(rankNow or '0')
 if rank >= FIRST then
-  redis.call('HSET', KEYS[1], 'rank', digits(rank + (11 - tonumber(ARGV[1]) - levelOfRank(rank)) * PER_LEVEL))
+  redis.call('HSET', record, 'rank', digits(rank + (11 - tonumber(priority) - levelOfRank(rank)) * PER_LEVEL))
 end
-if redis.call('ZSCORE', prefix .. '.waiting:' .. head[2], runId) then
+if redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
   -- One that had begun goes before those that have not, also in its new class.
-  if head[4] then awaitAgain(prefix, runId, clock()) else await(prefix, runId, clock()) end
+  if away then awaitAgain(prefix, runId, clock()) else await(prefix, runId, clock()) end
 end
-return head[1]
+return state

@@ -7,14 +7,14 @@
 --- @include "../parts/tended"
 --- @constant KIND_SPAN
 
-local before = tonumber(ARGV[1])
+local tended, before, limit = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 -- Later than the pass began, or it would take them again.
 local now = math.max(clock(), before + 1)
 local taken = {}
 for _, kind in ipairs(KINDS) do
   local from = kind * KIND_SPAN
-  for _, runId in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], digits(from), digits(from + before), 'LIMIT', 0, ARGV[2])) do
-    redis.call('ZADD', KEYS[1], 'XX', digits(from + now), runId)
+  for _, runId in ipairs(redis.call('ZRANGEBYSCORE', tended, digits(from), digits(from + before), 'LIMIT', 0, limit)) do
+    redis.call('ZADD', tended, 'XX', digits(from + now), runId)
     taken[#taken + 1] = runId
   end
 end

@@ -58,8 +58,8 @@ end
 local function learn(key, call, now)
   local width = tonumber(redis.call('HGET', key, 'width'))
   local state = cjson.decode(redis.call('HGET', key, 'aimd') or '{"calls":[],"failed":0,"best":{},"history":[]}')
-  state.calls[#state.calls + 1] = { call[1], call[2] }
-  if call[3] == 1 then state.failed = state.failed + 1 end
+  state.calls[#state.calls + 1] = { call.tool, call.ms }
+  if call.failed then state.failed = state.failed + 1 end
   local count = #state.calls
   if count >= math.max(WAVE, width) then
     local byTool = {}

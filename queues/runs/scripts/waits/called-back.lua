@@ -4,10 +4,11 @@
 -- KEYS: record. ARGV: slots. Returns how many were forgotten.
 --- @include "../parts/runs"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'away')
-if head[1] == 'paused' then return 0 end
-local prefix, runId = partsOf(KEYS[1])
-if head[2] and redis.call('HEXISTS', prefix .. '.run:' .. head[2], 'away') == 1 then return 0 end
+local record = KEYS[1]
+local state, away = unpack(redis.call('HMGET', record, 'state', 'away'))
+if state == 'paused' then return 0 end
+local prefix, runId = partsOf(record)
+if away and redis.call('HEXISTS', prefix .. '.run:' .. away, 'away') == 1 then return 0 end
 local removed = 0
 for from = 1, #ARGV, 1000 do
   removed = removed + redis.call('SREM', prefix .. '.parked:' .. runId, unpack(ARGV, from, math.min(from + 999, #ARGV)))

@@ -4,10 +4,11 @@
 -- Returns { 'kept' | 'again' | 'late' | 'gone', state of the run }.
 --- @include "../parts/runs"
 
-local head = redis.call('HMGET', KEYS[1], 'state', ARGV[3])
-if not head[1] then return { 'gone' } end
-local letter = head[2] and string.sub(head[2], 1, 1)
-if ENDED[head[1]] or head[1] == 'cancelling' or letter == 'C' or letter == 'F' or letter == 'S' or letter == 'X' then
-  return { redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 and 'again' or 'late', head[1] }
+local record, field, decision, step = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local state, stepRecord = unpack(redis.call('HMGET', record, 'state', step))
+if not state then return { 'gone' } end
+local letter = stepRecord and string.sub(stepRecord, 1, 1)
+if ENDED[state] or state == 'cancelling' or letter == 'C' or letter == 'F' or letter == 'S' or letter == 'X' then
+  return { redis.call('HEXISTS', record, field) == 1 and 'again' or 'late', state }
 end
-return { redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 and 'kept' or 'again', head[1] }
+return { redis.call('HSETNX', record, field, decision) == 1 and 'kept' or 'again', state }

@@ -8,14 +8,16 @@
 --- @include "../parts/runs"
 --- @include "../parts/admission"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'tenant')
-if head[1] ~= 'running' and head[1] ~= 'queued' then return nil end
+local record, cap = KEYS[1], ARGV[1]
+local state, tenant = unpack(redis.call('HMGET', record, 'state', 'tenant'))
+if state ~= 'running' and state ~= 'queued' then return nil end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
+local prefix, runId = partsOf(record)
 for i = 2, #ARGV, 3 do
-  if (redis.call('HGET', prefix .. '.run:' .. ARGV[i], ARGV[i + 1]) or '') ~= ARGV[i + 2] then return nil end
+  local run, field, seen = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if (redis.call('HGET', prefix .. '.run:' .. run, field) or '') ~= seen then return nil end
 end
-if redis.call('SREM', prefix .. '.admitted:' .. head[2], runId) == 0 then return nil end
-redis.call('HSET', KEYS[1], 'away', runId, 'awayCap', ARGV[1])
+if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then return nil end
+redis.call('HSET', record, 'away', runId, 'awayCap', cap)
 for i = 2, #ARGV, 3 do redis.call('HSET', prefix .. '.run:' .. ARGV[i], 'away', runId) end
-return pump(prefix, head[2], tonumber(ARGV[1]), now)
+return pump(prefix, tenant, tonumber(cap), now)

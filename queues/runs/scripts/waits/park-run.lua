@@ -8,11 +8,12 @@
 --- @include "../parts/admission"
 --- @include "../parts/run-clock"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'version')
-if head[1] ~= 'running' or head[2] ~= ARGV[1] then return nil end
+local record, versionSeen, cap = KEYS[1], ARGV[1], ARGV[2]
+local state, version = unpack(redis.call('HMGET', record, 'state', 'version'))
+if state ~= 'running' or version ~= versionSeen then return nil end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
-local tenant = stopClock(KEYS[1], now)
-redis.call('HSET', KEYS[1], 'state', 'parked')
+local prefix, runId = partsOf(record)
+local tenant = stopClock(record, now)
+redis.call('HSET', record, 'state', 'parked')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\nparked')
-return pump(prefix, tenant, tonumber(ARGV[2]), now)
+return pump(prefix, tenant, tonumber(cap), now)

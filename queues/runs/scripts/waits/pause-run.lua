@@ -6,12 +6,13 @@
 --- @include "../parts/admission"
 --- @include "../parts/run-clock"
 
-local state = redis.call('HGET', KEYS[1], 'state')
+local record, cap, actor = KEYS[1], ARGV[1], ARGV[2]
+local state = redis.call('HGET', record, 'state')
 if not state then return nil end
 if state ~= 'queued' and state ~= 'running' and state ~= 'parked' then return cjson.encode({ before = state }) end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
-local tenant = stopClock(KEYS[1], now)
-redis.call('HSET', KEYS[1], 'state', 'paused', 'pausedBy', ARGV[2])
+local prefix, runId = partsOf(record)
+local tenant = stopClock(record, now)
+redis.call('HSET', record, 'state', 'paused', 'pausedBy', actor)
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\npaused')
-return cjson.encode({ before = state, admitted = pump(prefix, tenant, tonumber(ARGV[1]), now) })
+return cjson.encode({ before = state, admitted = pump(prefix, tenant, tonumber(cap), now) })

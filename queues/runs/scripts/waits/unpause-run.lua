@@ -8,25 +8,26 @@
 --- @include "../parts/admission"
 --- @include "../parts/run-clock"
 
-local head = redis.call('HMGET', KEYS[1], 'state', 'admittedAt', 'startedAt', 'tenant', 'serial')
-if not head[1] then return nil end
-if head[1] ~= 'paused' then return cjson.encode({ before = head[1], now = head[1] }) end
+local record, cap = KEYS[1], ARGV[1]
+local state, admittedAt, startedAt, tenant, serial = unpack(redis.call('HMGET', record, 'state', 'admittedAt', 'startedAt', 'tenant', 'serial'))
+if not state then return nil end
+if state ~= 'paused' then return cjson.encode({ before = state, now = state }) end
 local now = clock()
-local prefix, runId = partsOf(KEYS[1])
+local prefix, runId = partsOf(record)
 local admitted = {}
 local after = 'queued'
-if head[2] then
-  resumeClock(KEYS[1], now)
-  if head[3] then after = 'running' else awaitJobs(prefix, runId, now) end
+if admittedAt then
+  resumeClock(record, now)
+  if startedAt then after = 'running' else awaitJobs(prefix, runId, now) end
 else
   untend(prefix, runId)
-  if not head[5] or redis.call('HGET', prefix .. '.serial', head[5]) == runId then
+  if not serial or redis.call('HGET', prefix .. '.serial', serial) == runId then
     await(prefix, runId, now)
-    admitted = pump(prefix, head[4], tonumber(ARGV[1]), now)
+    admitted = pump(prefix, tenant, tonumber(cap), now)
   end
 end
-redis.call('HSET', KEYS[1], 'state', after)
-redis.call('HDEL', KEYS[1], 'pausedBy')
+redis.call('HSET', record, 'state', after)
+redis.call('HDEL', record, 'pausedBy')
 redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\n' .. after)
 local parkedKey = prefix .. '.parked:' .. runId
 local parked = redis.call('SMEMBERS', parkedKey)

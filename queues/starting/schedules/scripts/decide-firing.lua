@@ -4,9 +4,10 @@
 -- KEYS: schedule. ARGV: decision JSON, planned time in ms, '1' when it was asked for by hand.
 -- Returns the decision that stands, or nil when the firing is settled or does not count any more.
 
-local found = redis.call('HMGET', KEYS[1], 'spec', 'pending', 'handledMs', 'paused')
-if not found[1] then return nil end
-if found[2] then return found[2] end
-if ARGV[3] == '0' and (found[4] or tonumber(ARGV[2]) <= tonumber(found[3])) then return nil end
-redis.call('HSET', KEYS[1], 'pending', ARGV[1])
-return ARGV[1]
+local schedule, decision, plannedMs, byHand = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local spec, pending, handledMs, paused = unpack(redis.call('HMGET', schedule, 'spec', 'pending', 'handledMs', 'paused'))
+if not spec then return nil end
+if pending then return pending end
+if byHand == '0' and (paused or tonumber(plannedMs) <= tonumber(handledMs)) then return nil end
+redis.call('HSET', schedule, 'pending', decision)
+return decision

@@ -7,39 +7,44 @@ end
 local function digits(number) return string.format('%.0f', number) end
 `;
 
-export const DECIDE_FIRING = `local found = redis.call('HMGET', KEYS[1], 'spec', 'pending', 'handledMs', 'paused')
-if not found[1] then return nil end
-if found[2] then return found[2] end
-if ARGV[3] == '0' and (found[4] or tonumber(ARGV[2]) <= tonumber(found[3])) then return nil end
-redis.call('HSET', KEYS[1], 'pending', ARGV[1])
-return ARGV[1]
+export const DECIDE_FIRING = `local schedule, decision, plannedMs, byHand = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local spec, pending, handledMs, paused = unpack(redis.call('HMGET', schedule, 'spec', 'pending', 'handledMs', 'paused'))
+if not spec then return nil end
+if pending then return pending end
+if byHand == '0' and (paused or tonumber(plannedMs) <= tonumber(handledMs)) then return nil end
+redis.call('HSET', schedule, 'pending', decision)
+return decision
 `;
 
-export const PAUSE_SCHEDULE = `${CLOCK_PART}local now = digits(clock())
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[1] == '1' then redis.call('HSET', KEYS[1], 'paused', '1')
-elseif redis.call('HDEL', KEYS[1], 'paused') == 1 then redis.call('HSET', KEYS[1], 'handledMs', now) end
+export const PAUSE_SCHEDULE = `${CLOCK_PART}local schedule, paused = KEYS[1], ARGV[1]
+local now = digits(clock())
+if redis.call('EXISTS', schedule) == 0 then return 0 end
+if paused == '1' then redis.call('HSET', schedule, 'paused', '1')
+elseif redis.call('HDEL', schedule, 'paused') == 1 then redis.call('HSET', schedule, 'handledMs', now) end
 return 1
 `;
 
-export const PUT_SCHEDULE = `${CLOCK_PART}local now = digits(clock())
-local timing = redis.call('HGET', KEYS[1], 'timing')
-local created = timing and 0 or 1
-local changed = timing == ARGV[3] and 0 or 1
-redis.call('HSET', KEYS[1], 'spec', ARGV[2], 'timing', ARGV[3])
-if changed == 1 then redis.call('HSET', KEYS[1], 'anchorMs', now, 'handledMs', now) end
-redis.call('ZADD', KEYS[2], 0, ARGV[1])
+export const PUT_SCHEDULE = `${CLOCK_PART}local schedule, all, id, spec, timing = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
+local now = digits(clock())
+local before = redis.call('HGET', schedule, 'timing')
+local created = before and 0 or 1
+local changed = before == timing and 0 or 1
+redis.call('HSET', schedule, 'spec', spec, 'timing', timing)
+if changed == 1 then redis.call('HSET', schedule, 'anchorMs', now, 'handledMs', now) end
+redis.call('ZADD', all, 0, id)
 return { created, changed }
 `;
 
-export const SETTLE_FIRING = `if redis.call('HGET', KEYS[1], 'pending') ~= ARGV[1] then return 0 end
-redis.call('HDEL', KEYS[1], 'pending')
-if ARGV[3] ~= '' and tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], 'handledMs')) then
-  redis.call('HSET', KEYS[1], 'handledMs', ARGV[3])
+export const SETTLE_FIRING = `local schedule, history = KEYS[1], KEYS[2]
+local decision, entry, plannedMs, runId, counter, by, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+if redis.call('HGET', schedule, 'pending') ~= decision then return 0 end
+redis.call('HDEL', schedule, 'pending')
+if plannedMs ~= '' and tonumber(plannedMs) > tonumber(redis.call('HGET', schedule, 'handledMs')) then
+  redis.call('HSET', schedule, 'handledMs', plannedMs)
 end
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'lastRun', ARGV[4]) end
-redis.call('HINCRBY', KEYS[1], ARGV[5], ARGV[6])
-redis.call('LPUSH', KEYS[2], ARGV[2])
-redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[7]) - 1)
+if runId ~= '' then redis.call('HSET', schedule, 'lastRun', runId) end
+redis.call('HINCRBY', schedule, counter, by)
+redis.call('LPUSH', history, entry)
+redis.call('LTRIM', history, 0, tonumber(kept) - 1)
 return 1
 `;

@@ -3,8 +3,9 @@
 -- KEYS: schedule. ARGV: '1' or '0'. Returns 0 when there is none.
 --- @include "../../../connection/scripts/parts/clock"
 
+local schedule, paused = KEYS[1], ARGV[1]
 local now = digits(clock())
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[1] == '1' then redis.call('HSET', KEYS[1], 'paused', '1')
-elseif redis.call('HDEL', KEYS[1], 'paused') == 1 then redis.call('HSET', KEYS[1], 'handledMs', now) end
+if redis.call('EXISTS', schedule) == 0 then return 0 end
+if paused == '1' then redis.call('HSET', schedule, 'paused', '1')
+elseif redis.call('HDEL', schedule, 'paused') == 1 then redis.call('HSET', schedule, 'handledMs', now) end
 return 1

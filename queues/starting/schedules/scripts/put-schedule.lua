@@ -4,11 +4,12 @@
 -- Returns { 1 when it is new, 1 when its timing is new }.
 --- @include "../../../connection/scripts/parts/clock"
 
+local schedule, all, id, spec, timing = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
 local now = digits(clock())
-local timing = redis.call('HGET', KEYS[1], 'timing')
-local created = timing and 0 or 1
-local changed = timing == ARGV[3] and 0 or 1
-redis.call('HSET', KEYS[1], 'spec', ARGV[2], 'timing', ARGV[3])
-if changed == 1 then redis.call('HSET', KEYS[1], 'anchorMs', now, 'handledMs', now) end
-redis.call('ZADD', KEYS[2], 0, ARGV[1])
+local before = redis.call('HGET', schedule, 'timing')
+local created = before and 0 or 1
+local changed = before == timing and 0 or 1
+redis.call('HSET', schedule, 'spec', spec, 'timing', timing)
+if changed == 1 then redis.call('HSET', schedule, 'anchorMs', now, 'handledMs', now) end
+redis.call('ZADD', all, 0, id)
 return { created, changed }

@@ -3,9 +3,10 @@
 --
 -- KEYS: trigger. ARGV: job id. Returns the event's JSON, or nil when another job took it.
 
-local found = redis.call('HMGET', KEYS[1], 'claimedBy', 'claimed', 'latest')
-if found[1] == ARGV[1] then return found[2] end
-if not found[3] then return nil end
-redis.call('HSET', KEYS[1], 'claimedBy', ARGV[1], 'claimed', found[3])
-redis.call('HDEL', KEYS[1], 'latest')
-return found[3]
+local trigger, job = KEYS[1], ARGV[1]
+local claimedBy, claimed, latest = unpack(redis.call('HMGET', trigger, 'claimedBy', 'claimed', 'latest'))
+if claimedBy == job then return claimed end
+if not latest then return nil end
+redis.call('HSET', trigger, 'claimedBy', job, 'claimed', latest)
+redis.call('HDEL', trigger, 'latest')
+return latest

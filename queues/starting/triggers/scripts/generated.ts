@@ -1,23 +1,28 @@
 // Made of the .lua files of this folder by `npm run lua`. Change those, not this.
 
-export const CLAIM_EVENT = `local found = redis.call('HMGET', KEYS[1], 'claimedBy', 'claimed', 'latest')
-if found[1] == ARGV[1] then return found[2] end
-if not found[3] then return nil end
-redis.call('HSET', KEYS[1], 'claimedBy', ARGV[1], 'claimed', found[3])
-redis.call('HDEL', KEYS[1], 'latest')
-return found[3]
+export const CLAIM_EVENT = `local trigger, job = KEYS[1], ARGV[1]
+local claimedBy, claimed, latest = unpack(redis.call('HMGET', trigger, 'claimedBy', 'claimed', 'latest'))
+if claimedBy == job then return claimed end
+if not latest then return nil end
+redis.call('HSET', trigger, 'claimedBy', job, 'claimed', latest)
+redis.call('HDEL', trigger, 'latest')
+return latest
 `;
 
-export const NOTE_TRIGGER = `if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-if redis.call('HGET', KEYS[2], 'lastEvent') == ARGV[2] then return 0 end
-redis.call('HSET', KEYS[2], 'lastEvent', ARGV[2], 'last', ARGV[4])
-redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
+export const NOTE_TRIGGER = `local all, trigger = KEYS[1], KEYS[2]
+local id, event, counter, what = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('HEXISTS', all, id) == 0 then return 0 end
+if redis.call('HGET', trigger, 'lastEvent') == event then return 0 end
+redis.call('HSET', trigger, 'lastEvent', event, 'last', what)
+redis.call('HINCRBY', trigger, counter, 1)
 return 1
 `;
 
-export const PUT_TRIGGER = `return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+export const PUT_TRIGGER = `local all, id, spec = KEYS[1], ARGV[1], ARGV[2]
+return redis.call('HSET', all, id, spec)
 `;
 
-export const REMOVE_TRIGGER = `redis.call('DEL', KEYS[2])
-return redis.call('HDEL', KEYS[1], ARGV[1])
+export const REMOVE_TRIGGER = `local all, trigger, id = KEYS[1], KEYS[2], ARGV[1]
+redis.call('DEL', trigger)
+return redis.call('HDEL', all, id)
 `;

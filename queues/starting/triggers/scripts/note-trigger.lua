@@ -2,8 +2,10 @@
 --
 -- KEYS: triggers, trigger. ARGV: trigger id, event id, counter, JSON of what happened.
 
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-if redis.call('HGET', KEYS[2], 'lastEvent') == ARGV[2] then return 0 end
-redis.call('HSET', KEYS[2], 'lastEvent', ARGV[2], 'last', ARGV[4])
-redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
+local all, trigger = KEYS[1], KEYS[2]
+local id, event, counter, what = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('HEXISTS', all, id) == 0 then return 0 end
+if redis.call('HGET', trigger, 'lastEvent') == event then return 0 end
+redis.call('HSET', trigger, 'lastEvent', event, 'last', what)
+redis.call('HINCRBY', trigger, counter, 1)
 return 1

@@ -1,3 +1,4 @@
 -- Writes a trigger. KEYS: triggers. ARGV: id, JSON. Returns 1 when it is new.
 
-return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+local all, id, spec = KEYS[1], ARGV[1], ARGV[2]
+return redis.call('HSET', all, id, spec)

@@ -7,16 +7,18 @@
 -- is current again, nothing changed.
 --- @include "../../../connection/scripts/parts/clock"
 
-local before = redis.call('HGET', KEYS[1], 'current') or ''
-if before == ARGV[2] then return { 'same', before } end
-redis.call('HSET', KEYS[1], 'current', ARGV[2])
-if redis.call('HEXISTS', KEYS[1], 'v:' .. ARGV[2]) == 1 then return { 'current', before } end
+local workflow, all, definition = KEYS[1], KEYS[2], KEYS[3]
+local id, hash, definitionJson, documentJson, actor, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local before = redis.call('HGET', workflow, 'current') or ''
+if before == hash then return { 'same', before } end
+redis.call('HSET', workflow, 'current', hash)
+if redis.call('HEXISTS', workflow, 'v:' .. hash) == 1 then return { 'current', before } end
 local now = digits(clock())
 -- Versions of the same millisecond keep their order.
-local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-redis.call('HSETNX', KEYS[3], 'json', ARGV[3])
-redis.call('HINCRBY', KEYS[3], 'refs', 1)
-redis.call('HSET', KEYS[1], 'v:' .. ARGV[2],
-  cjson.encode({ addedAtMs = now, seq = seq, actor = ARGV[5], name = ARGV[6] }), 'd:' .. ARGV[2], ARGV[4])
-redis.call('ZADD', KEYS[2], 0, ARGV[1])
+local seq = redis.call('HINCRBY', workflow, 'seq', 1)
+redis.call('HSETNX', definition, 'json', definitionJson)
+redis.call('HINCRBY', definition, 'refs', 1)
+redis.call('HSET', workflow, 'v:' .. hash,
+  cjson.encode({ addedAtMs = now, seq = seq, actor = actor, name = name }), 'd:' .. hash, documentJson)
+redis.call('ZADD', all, 0, id)
 return { 'added', before }

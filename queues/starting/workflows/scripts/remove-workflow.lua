@@ -5,34 +5,35 @@
 -- ARGV: workflow id, number of versions there are, the hash of each that goes.
 -- Returns -1 when the versions are not those the caller saw, else the number of versions left.
 
-local fields = redis.call('HKEYS', KEYS[1])
+local workflow, all, id, seen = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local fields = redis.call('HKEYS', workflow)
 local there = 0
 for _, field in ipairs(fields) do
   if string.sub(field, 1, 2) == 'v:' then there = there + 1 end
 end
-if there ~= tonumber(ARGV[2]) then return -1 end
+if there ~= tonumber(seen) then return -1 end
 for at = 3, #ARGV do
-  if redis.call('HEXISTS', KEYS[1], 'v:' .. ARGV[at]) == 0 then return -1 end
+  if redis.call('HEXISTS', workflow, 'v:' .. ARGV[at]) == 0 then return -1 end
 end
 for at = 3, #ARGV do
-  redis.call('HDEL', KEYS[1], 'v:' .. ARGV[at], 'd:' .. ARGV[at])
+  redis.call('HDEL', workflow, 'v:' .. ARGV[at], 'd:' .. ARGV[at])
   if redis.call('HINCRBY', KEYS[at], 'refs', -1) <= 0 then redis.call('DEL', KEYS[at]) end
 end
 local left = there - (#ARGV - 2)
 if left == 0 then
-  redis.call('DEL', KEYS[1])
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('DEL', workflow)
+  redis.call('ZREM', all, id)
   return 0
 end
-local current = redis.call('HGET', KEYS[1], 'current')
-if redis.call('HEXISTS', KEYS[1], 'v:' .. current) == 0 then
+local current = redis.call('HGET', workflow, 'current')
+if redis.call('HEXISTS', workflow, 'v:' .. current) == 0 then
   local newest, best = nil, -1
-  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  for _, field in ipairs(redis.call('HKEYS', workflow)) do
     if string.sub(field, 1, 2) == 'v:' then
-      local seq = cjson.decode(redis.call('HGET', KEYS[1], field))['seq']
+      local seq = cjson.decode(redis.call('HGET', workflow, field))['seq']
       if seq > best then newest, best = string.sub(field, 3), seq end
     end
   end
-  redis.call('HSET', KEYS[1], 'current', newest)
+  redis.call('HSET', workflow, 'current', newest)
 end
 return left

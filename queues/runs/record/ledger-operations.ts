@@ -1,0 +1,83 @@
+/**
+ * What the ledger's script (scripts/ledger.lua) is asked for, as it travels: JSON, so that what is not said is left out
+ * and is nil in Lua. Both sides read fields by these names.
+ */
+export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read;
+
+/** Which start of which step speaks. */
+interface Speaker {
+  /** Of the step's record. */
+  readonly field: string;
+  readonly start: number;
+  readonly epoch: number;
+}
+
+interface Begin extends Speaker {
+  readonly op: "begin";
+  readonly once?: true;
+  readonly group?: string;
+  /** It takes one of the run's places. */
+  readonly calls?: true;
+  readonly holder?: string;
+  /** Fields of the record to read. */
+  readonly fields: readonly string[];
+}
+
+interface Commit extends Speaker {
+  readonly op: "commit";
+  /** Of the outcome. */
+  readonly letter: string;
+  readonly attempts: number;
+  readonly detail: string;
+  readonly output?: string;
+  /** Where the output is kept. */
+  readonly outputField?: string;
+  readonly aborts?: readonly AbortEntry[];
+  /** Take hold with the third of their kind. */
+  readonly systemic?: readonly AbortEntry[];
+  readonly call?: EndedCall;
+  readonly undoable?: true;
+  readonly dead?: true;
+}
+
+interface Retry extends Speaker {
+  readonly op: "retry";
+  readonly group?: string;
+  readonly attempts: number;
+  readonly detail: string;
+  readonly call?: EndedCall;
+  /** It undoes what the run did: an abort does not stop it. */
+  readonly undoes?: true;
+}
+
+interface Park extends Speaker {
+  readonly op: "park";
+  readonly detail: string;
+  /** Where the decision is found that it waits for. */
+  readonly decisionField: string;
+}
+
+interface Undo {
+  readonly op: "undo";
+  readonly field: string;
+  readonly start: number;
+  /** Only when it is this one's. */
+  readonly holder?: string;
+}
+
+interface Read {
+  readonly op: "read";
+  readonly fields: readonly string[];
+}
+
+export interface AbortEntry {
+  readonly field: string;
+  /** As JSON. */
+  readonly abort: string;
+}
+
+export interface EndedCall {
+  readonly tool: string;
+  readonly ms: number;
+  readonly failed?: true;
+}
