@@ -9,6 +9,7 @@ import type { GateChanges } from "./changes.ts";
 import type { EncodedDeclaration } from "./declaration.ts";
 import { declarationsOf, type Declarations, type DeclarationTexts } from "./disagreements.ts";
 import { decodeExplained, type Explained, type ExplainedAnswer } from "./explained.ts";
+import type { GateOperation } from "./gate-operations.ts";
 import {
   healthOf,
   levelOf,
@@ -51,7 +52,7 @@ const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
   guardMs,
 });
 
-type Operation = readonly [name: string, ...args: unknown[]];
+const takeOf = (take: StepLimits | null) => (take === null ? {} : { take });
 
 /** Operations that one call of the script does at most. */
 const MAX_OPERATIONS = 100;
@@ -69,7 +70,7 @@ const SCRIPTS = {
 
 /** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
 export class Gate extends GateReader {
-  readonly #gather: Gather<Operation, unknown>;
+  readonly #gather: Gather<GateOperation, unknown>;
 
   /** `now`: the clock of tests; by default Redis' own. */
   constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
@@ -82,7 +83,7 @@ export class Gate extends GateReader {
 
   /** Asks for a permit for the next job of a tool's queue. Refused, the caller stands in line. */
   async acquire(tool: string, { machine, process }: Caller): Promise<Acquired> {
-    const answer = await this.#do<AcquireAnswer>("acquire", tool, machine, process);
+    const answer = await this.#do<AcquireAnswer>({ op: "acquire", tool, machine, process });
     switch (answer[0]) {
       case "granted":
         return { status: "granted", ...grantOf(answer) };
@@ -108,29 +109,33 @@ export class Gate extends GateReader {
     end: CallEnd,
     next?: Caller & { readonly tool: string },
   ): Promise<Grant | null> {
-    const answer = await this.#do<GrantAnswer | ["done"] | ["gone"]>(
-      "swap",
+    const answer = await this.#do<GrantAnswer | ["done"] | ["gone"]>({
+      op: "swap",
       permit,
-      end,
-      next ?? false,
-    );
+      call: end,
+      ...(next === undefined ? {} : { next }),
+    });
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
   /** Puts the next jobs of a queue in fair order; says how many were put there, 0 when they stand so by themselves. */
   arrange(queue: string, count: number): Promise<number> {
-    return this.#do("arrange", queue, count);
+    return this.#do({ op: "arrange", queue, count });
   }
 
   /** Changes a permit to what its job says it takes; null when that does not fit, and the permit is gone. */
   async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
-    const answer = await this.#do<GrantAnswer | ["refused"]>("amend", permit, take ?? false);
+    const answer = await this.#do<GrantAnswer | ["refused"]>({
+      op: "amend",
+      permit,
+      ...takeOf(take),
+    });
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
   /** Says that the call goes out now. 0, or how long it has to wait for its place in a rate. Milliseconds. */
   stamp(permit: string): Promise<number> {
-    return this.#do("stamp", permit);
+    return this.#do({ op: "stamp", permit });
   }
 
   /** Says how a call ended that needed no permit. */
@@ -139,7 +144,7 @@ export class Gate extends GateReader {
     machine: string,
     call: CallEnd & { readonly underway?: number; readonly count?: number },
   ): Promise<void> {
-    await this.#do("report", tool, machine, call);
+    await this.#do({ op: "report", tool, machine, call });
   }
 
   /** A process comes to work on its machine. Capacities in millionths by resource, `*` for all others; -1: no bound. */
@@ -148,7 +153,7 @@ export class Gate extends GateReader {
     leaseMs: number,
     capacity: Readonly<Record<string, number>>,
   ): Promise<void> {
-    await this.#do("register", machine, process, leaseMs, capacity);
+    await this.#do({ op: "register", machine, process, leaseMs, capacity });
   }
 
   /**
@@ -156,18 +161,18 @@ export class Gate extends GateReader {
    * living have.
    */
   declare({ process }: Caller, { hash, fields }: EncodedDeclaration): Promise<number> {
-    return this.#do("declare", process, hash, fields);
+    return this.#do({ op: "declare", process, hash, fields });
   }
 
   /** The catalogues of the living, and where they differ. */
   async declarations(): Promise<Declarations> {
-    return declarationsOf(await this.#do<DeclarationTexts>("declarations"));
+    return declarationsOf(await this.#do<DeclarationTexts>({ op: "declarations" }));
   }
 
   /** Keeps the permits of a process. */
   async renew({ machine, process }: Caller, leaseMs: number): Promise<Renewed> {
     type Answer = [known: number, permits: readonly string[] | Readonly<Record<string, never>>];
-    const [known, permits] = await this.#do<Answer>("renew", process, machine, leaseMs);
+    const [known, permits] = await this.#do<Answer>({ op: "renew", process, machine, leaseMs });
     return { known: known === 1, permits: listed(permits) };
   }
 
@@ -181,47 +186,50 @@ export class Gate extends GateReader {
     take: StepLimits | null,
     underwayMs: number,
   ): Promise<Grant | null> {
-    const answer = await this.#do<GrantAnswer | ["refused"]>(
-      "adopt",
+    const answer = await this.#do<GrantAnswer | ["refused"]>({
+      op: "adopt",
       tool,
       machine,
       process,
-      take ?? false,
-      Math.max(0, Math.round(underwayMs)),
-    );
+      ...takeOf(take),
+      underwayMs: Math.max(0, Math.round(underwayMs)),
+    });
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
   /** A process goes; what it held is free. */
   async leave({ machine, process }: Caller): Promise<void> {
-    await this.#do("leave", process, machine);
+    await this.#do({ op: "leave", process, machine });
   }
 
   /** A process serves a lane no more; what it waited for there, or was offered, is free. */
   async part(queue: string, { machine, process }: Caller): Promise<void> {
-    await this.#do("part", process, machine, queue);
+    await this.#do({ op: "part", process, machine, queue });
   }
 
   /** Forgets the rate windows of lanes that have passed. */
   async fade(): Promise<void> {
     // One page after another, so that Redis is free for others in between.
     // oxlint-disable-next-line no-await-in-loop
-    while (await this.#do<boolean>("fade"));
+    while (await this.#do<boolean>({ op: "fade" }));
   }
 
   /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */
   async configure({ machines, ...changes }: GateChanges): Promise<void> {
     const fields = Object.entries(machines ?? {}).map(([name, one]) => [name, encodeMachine(one)]);
-    await this.#do("configure", { ...changes, machines: Object.fromEntries(fields) });
+    const encoded = { ...changes, machines: Object.fromEntries(fields) };
+    await this.#do({ op: "configure", changes: encoded });
   }
 
   /** Marks jobs that will not call their tool: they wait for nothing and count nowhere. */
   async pass(jobs: readonly { readonly queue: string; readonly jobId: string }[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += MAX_PASSED) {
-      const part = jobs.slice(from, from + MAX_PASSED).map(({ queue, jobId }) => [queue, jobId]);
+      const some = jobs
+        .slice(from, from + MAX_PASSED)
+        .map(({ queue, jobId }) => ({ queue, job: jobId }));
       // One after another, so that Redis is free for others in between.
       // oxlint-disable-next-line no-await-in-loop
-      await this.#do("pass", ...part);
+      await this.#do({ op: "pass", jobs: some });
     }
   }
 
@@ -229,55 +237,55 @@ export class Gate extends GateReader {
   async passed(jobIds: readonly string[]): Promise<void> {
     for (let from = 0; from < jobIds.length; from += MAX_PASSED)
       // oxlint-disable-next-line no-await-in-loop
-      await this.#do("passed", ...jobIds.slice(from, from + MAX_PASSED));
+      await this.#do({ op: "passed", jobs: jobIds.slice(from, from + MAX_PASSED) });
   }
 
   /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
   async explain(tool: string, job = ""): Promise<Explained> {
-    return decodeExplained(await this.#do<ExplainedAnswer>("explain", tool, job));
+    return decodeExplained(await this.#do<ExplainedAnswer>({ op: "explain", tool, job }));
   }
 
   /** What has happened since the last call of this; from the first call on it is kept. */
   async observe(): Promise<Observed> {
-    return observedOf(await this.#do<ObservedTexts>("observe"));
+    return observedOf(await this.#do<ObservedTexts>({ op: "observe" }));
   }
 
   /** For how long each tool has held permits on a machine, in all. */
   busy(machine: string): Promise<Busy> {
-    return this.#do("busy", machine);
+    return this.#do({ op: "busy", machine });
   }
 
   /** Queues and machines at this moment. */
   async sample(): Promise<Seen> {
-    return seenOf(await this.#do<SeenTexts>("sample"));
+    return seenOf(await this.#do<SeenTexts>({ op: "sample" }));
   }
 
   /** The level, and its last changes. */
   async level(changes = 20): Promise<LevelView> {
-    return levelViewOf(await this.#do<LevelTexts>("level", changes));
+    return levelViewOf(await this.#do<LevelTexts>({ op: "level", count: changes }));
   }
 
   /** The level, if a tool rests at it; null when it is called. */
   async restsAt(tool: string): Promise<Level | null> {
-    const level = await this.#do<number>("rests", tool);
+    const level = await this.#do<number>({ op: "rests", tool });
     return level < 0 ? null : levelOf(level);
   }
 
   /** Turns the level as what fails asks for. False when it is another one meanwhile, or fixed by hand. */
   async turnLevel(from: number, to: number, reason: string): Promise<boolean> {
-    return (await this.#do<number>("turn", from, to, reason)) === 1;
+    return (await this.#do<number>({ op: "turn", from, to, reason })) === 1;
   }
 
   async health(): Promise<Health> {
-    return healthOf(await this.#do<HealthTexts>("health"));
+    return healthOf(await this.#do<HealthTexts>({ op: "health" }));
   }
 
   /** All it knows at this moment. */
   async show(): Promise<GateSnapshot> {
-    return decodeSnapshot(await this.#do<SnapshotTexts>("show"));
+    return decodeSnapshot(await this.#do<SnapshotTexts>({ op: "show" }));
   }
 
-  async #do<T>(...operation: Operation): Promise<T> {
+  async #do<T>(operation: GateOperation): Promise<T> {
     return (await this.#gather.add(operation)) as T;
   }
 }

@@ -1,6 +1,7 @@
 -- The gate: one script, many operations in a call.
 --
--- KEYS: the gate's hash, for the cluster to find its node. ARGV as in parts/state.lua.
+-- KEYS: the gate's hash, for the cluster to find its node. ARGV as in parts/state.lua; the operations are
+-- { op, ... } as gate-operations.ts has them, and what is not said is nil.
 -- Returns JSON: one answer per operation.
 --- @include "parts/operations/calls"
 --- @include "parts/operations/processes"
@@ -21,8 +22,8 @@ declaring.forgetSilent()
 serveFreed()
 for tool in pairs(left) do wakeFor(tool) end
 local answers = {}
-for index, a in ipairs(cjson.decode(ARGV[2])) do
-  answers[index] = operations[a[1]](a)
+for index, op in ipairs(cjson.decode(ARGV[2])) do
+  answers[index] = operations[op.op](op)
   serveFreed()
   if #settled > 0 then serveAll() end
 end

@@ -1151,8 +1151,8 @@ local function dropOffer(process, tool)
 end
 `;
 
-const CALLS_PART = `function operations.acquire(a)
-  local tool, name, process = a[2], a[3], a[4]
+const CALLS_PART = `function operations.acquire(op)
+  local tool, name, process = op.tool, op.machine, op.process
   if not isAlive(process) then return { 'unknown' } end
   declaring.comesBack(process)
   local queue = P .. ':' .. tool .. ':'
@@ -1216,13 +1216,16 @@ const CALLS_PART = `function operations.acquire(a)
   redis.call('ZADD', queue .. 'marker', 0, '0')
   return { 'refused', math.max(0, claim.u - now), claim.k }
 end
-function operations.swap(a)
-  local id, call = a[2], a[3]
+function operations.swap(op)
+  local id, call = op.permit, op.call
   local permit = permitOf(id)
   if not permit then return { 'gone' } end
   giveBack(id, permit, call)
-  if a[4] and isAlive(a[4].process) then declaring.comesBack(a[4].process) end
-  if a[4] and isAlive(a[4].process) and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
+  local asks = op.next
+  if asks and isAlive(asks.process) then
+    declaring.comesBack(asks.process)
+    if redis.call('HEXISTS', P .. ':' .. asks.tool .. ':meta', 'paused') == 0 then own = asks end
+  end
   serveFreed()
   local granted = own and own.granted
   if not granted then wakeFor(permit.t) end
@@ -1230,18 +1233,18 @@ function operations.swap(a)
   own = nil
   return answer
 end
-function operations.arrange(a)
+function operations.arrange(op)
   local count = 0
-  while count < a[3] do
-    local head = headOf(a[2])
+  while count < op.count do
+    local head = headOf(op.queue)
     if not head or not head.pick then break end
-    pick(a[2], head)
+    pick(op.queue, head)
     count = count + 1
   end
   return count
 end
-function operations.amend(a)
-  local id, saying = a[2], a[3] or nil
+function operations.amend(op)
+  local id, saying = op.permit, op.take
   local permit = permitOf(id)
   if not permit then return { 'refused' } end
   giveBack(id, permit, { class = 'none', unused = true })
@@ -1254,17 +1257,17 @@ function operations.amend(a)
   end
   return { 'refused' }
 end
-function operations.stamp(a)
-  local permit = permitOf(a[2])
+function operations.stamp(op)
+  local permit = permitOf(op.permit)
   if not permit then return 0 end
-  local at = movePlaces(a[2], permit)
+  local at = movePlaces(op.permit, permit)
   return at > now and at - now or 0
 end
-function operations.report(a)
-  local tool, call = baseOf(a[2]), a[4]
+function operations.report(op)
+  local tool, call = baseOf(op.tool), op.call
   local limits = toolOf(tool)
   redis.call('HINCRBY', G .. '.outcomes', tool .. '\\n' .. call.class, call.count or 1)
-  learnTrouble(tool, limits and limits.upstream or tool, a[3], {
+  learnTrouble(tool, limits and limits.upstream or tool, op.machine, {
     class = call.class, retryAfterMs = call.retryAfterMs, since = now,
     underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))
   })
@@ -1272,53 +1275,53 @@ function operations.report(a)
 end
 `;
 
-const PROCESSES_PART = `function operations.register(a)
-  local name, process = a[2], a[3]
+const PROCESSES_PART = `function operations.register(op)
+  local name, process = op.machine, op.process
   redis.call('SADD', G .. '.machines', name)
-  redis.call('ZADD', G .. '.processes', digits(now + a[4]), process)
+  redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), process)
   redis.call('HSET', G .. '.process-info', process, name)
-  for r, amount in pairs(a[5]) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
+  for r, amount in pairs(op.capacity) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
   machines[name] = nil
   serveMachine(name)
   return 0
 end
-function operations.renew(a)
-  local known, offers, held = isAlive(a[2]), {}, {}
-  for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. a[2])) do offers[id] = true end
-  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+function operations.renew(op)
+  local known, offers, held = isAlive(op.process), {}, {}
+  for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. op.process)) do offers[id] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. op.process)) do
     if not offers[id] then held[#held + 1] = id end
   end
-  redis.call('ZADD', G .. '.processes', digits(now + a[4]), a[2])
-  redis.call('HSET', G .. '.process-info', a[2], a[3])
-  redis.call('SADD', G .. '.machines', a[3])
-  declaring.isHeard(a[2])
+  redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), op.process)
+  redis.call('HSET', G .. '.process-info', op.process, op.machine)
+  redis.call('SADD', G .. '.machines', op.machine)
+  declaring.isHeard(op.process)
   return { known and 1 or 0, held }
 end
-function operations.adopt(a)
-  local limits, saying = toolOf(a[2]), a[5] or nil
+function operations.adopt(op)
+  local limits, saying = toolOf(op.tool), op.take
   if not limits then return { 'refused' } end
   local take = takeOf(limits, saying)
-  return { 'granted', (grant(a[2], limits, take, machineOf(a[3]), a[4], { take = saying }, false, a[6])), saying or false, guardOfTake(take) }
+  return { 'granted', (grant(op.tool, limits, take, machineOf(op.machine), op.process, { take = saying }, false, op.underwayMs)), saying or false, guardOfTake(take) }
 end
-function operations.leave(a)
-  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+function operations.leave(op)
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. op.process)) do
     local permit = permitOf(id)
     if permit then
       giveBack(id, permit)
       wakeFor(permit.t)
     end
   end
-  redis.call('DEL', G .. '.held:' .. a[2], G .. '.offered:' .. a[2])
-  redis.call('ZREM', G .. '.processes', a[2])
-  redis.call('HDEL', G .. '.process-info', a[2])
-  for tool in pairs(claimsOf(a[3], true)) do leaveClaim(a[3], tool, a[2]) end
-  forgetMachine(a[3])
-  declaring.undeclare(a[2])
+  redis.call('DEL', G .. '.held:' .. op.process, G .. '.offered:' .. op.process)
+  redis.call('ZREM', G .. '.processes', op.process)
+  redis.call('HDEL', G .. '.process-info', op.process)
+  for tool in pairs(claimsOf(op.machine, true)) do leaveClaim(op.machine, tool, op.process) end
+  forgetMachine(op.machine)
+  declaring.undeclare(op.process)
   return 0
 end
-function operations.part(a)
-  leaveClaim(a[3], a[4], a[2])
-  dropOffer(a[2], a[4])
+function operations.part(op)
+  leaveClaim(op.machine, op.queue, op.process)
+  dropOffer(op.process, op.queue)
   return 0
 end
 function operations.fade()
@@ -1634,8 +1637,8 @@ function declaring.forgetSilent()
   redis.call('ZREMRANGEBYSCORE', key, '-inf', stamp)
   settleDeclared()
 end
-function operations.declare(a)
-  local process, hash, fields = a[2], a[3], a[4]
+function operations.declare(op)
+  local process, hash, fields = op.process, op.hash, op.fields
   if not isAlive(process) then return 0 end
   local key = declarationKey(hash)
   if redis.call('EXISTS', key) == 0 then
@@ -1687,8 +1690,8 @@ local function fixedBy()
   redis.call('HDEL', G, 'levelBy', 'levelUntil')
   turnLevel(levelNow(), 'its time is over', fixed[1])
 end
-function operations.fix(a)
-  local to, by = a[2], a[3] or {}
+function operations.fix(op)
+  local to, by = op.level, op.by or {}
   local who = by.who or 'an operator'
   redis.call('HDEL', G, 'levelBy', 'levelUntil')
   if to == 'auto' then
@@ -1700,15 +1703,15 @@ function operations.fix(a)
   turnLevel(to, by.reason or 'fixed by hand', who)
   return 0
 end
-function operations.turn(a)
-  if fixedBy() or levelNow() ~= a[2] then return 0 end
-  turnLevel(a[3], a[4], 'tutti')
+function operations.turn(op)
+  if fixedBy() or levelNow() ~= op.from then return 0 end
+  turnLevel(op.to, op.reason, 'tutti')
   return 1
 end
-function operations.level(a)
+function operations.level(op)
   local by, untilMs = fixedBy()
   local changes = {}
-  for index, entry in ipairs(redis.call('XREVRANGE', G .. '.audit', '+', '-', 'COUNT', a[2])) do
+  for index, entry in ipairs(redis.call('XREVRANGE', G .. '.audit', '+', '-', 'COUNT', op.count)) do
     local change = {}
     for i = 1, #entry[2], 2 do change[entry[2][i]] = entry[2][i + 1] end
     changes[digits(index)] = change
@@ -1726,48 +1729,49 @@ function operations.health()
   for tool, text in pairs(hash(G .. '.tools')) do seen.upstreams[tool] = cjson.decode(text).upstream end
   return seen
 end
-function operations.rests(a)
-  local limits, level = toolOf(a[2]), levelNow()
+function operations.rests(op)
+  local limits, level = toolOf(op.tool), levelNow()
   return limits and (limits.importance or 1) > 2 - level and level or -1
 end
 `;
 
-const CONFIGURE_PART = `function operations.configure(a)
-  local changed = a[2].forget and forgetLearned() or false
+const CONFIGURE_PART = `function operations.configure(op)
+  local changes = op.changes
+  local changed = changes.forget and forgetLearned() or false
   for _, kind in ipairs({ 'tools', 'budgets' }) do
-    for id, layers in pairs(a[2][kind] or {}) do
+    for id, layers in pairs(changes[kind] or {}) do
       for layer, patch in pairs(layers) do changed = setLayer(kind, id, layer, patch) or changed end
     end
   end
-  for _, tool in ipairs(a[2].open or {}) do
+  for _, tool in ipairs(changes.open or {}) do
     redis.call('DEL', G .. '.failures:' .. tool)
     for _, field in ipairs({ 'b:' .. tool, 'u:' .. ((toolOf(tool) or {}).upstream or tool) }) do
       if troubleOf(field) then setTrouble(field, false) end
     end
   end
   if changed then tell('troubles', '!limits') end
-  for tool in pairs(a[2].tools or {}) do wakeFor(tool) end
-  if next(a[2].budgets or {}) ~= nil then
+  for tool in pairs(changes.tools or {}) do wakeFor(tool) end
+  if next(changes.budgets or {}) ~= nil then
     for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
   end
-  for name, fields in pairs(a[2].machines or {}) do
+  for name, fields in pairs(changes.machines or {}) do
     for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
     machines[name] = nil
   end
   tools, budgets, walked = {}, {}, {}
-  if a[2].level then operations.fix({ 'fix', a[2].level, a[2].levelBy }) end
+  if changes.level then operations.fix({ level = changes.level, by = changes.levelBy }) end
   serveAll()
   return 0
 end
 `;
 
-const PASSING_PART = `function operations.pass(a)
+const PASSING_PART = `function operations.pass(op)
   redis.call('ZREMRANGEBYSCORE', G .. '.free', '-inf', stamp)
-  for i = 2, #a do markFree(a[i][1], a[i][2]) end
+  for _, one in ipairs(op.jobs) do markFree(one.queue, one.job) end
   return 0
 end
-function operations.passed(a)
-  return redis.call('ZREM', G .. '.free', unpack(a, 2))
+function operations.passed(op)
+  return redis.call('ZREM', G .. '.free', unpack(op.jobs))
 end
 `;
 
@@ -1803,8 +1807,8 @@ const SAMPLES_PART = `local function waitingIn(queue)
   local key = P .. ':' .. queue .. ':'
   return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
 end
-function operations.busy(a)
-  local name, busy = a[2], {}
+function operations.busy(op)
+  local name, busy = op.machine, {}
   for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
   for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
     local permit = cjson.decode(text)
@@ -1960,9 +1964,9 @@ local function ratesOf(take, calls, others, rank)
   end
   return rates
 end
-function operations.explain(a)
+function operations.explain(op)
   asking = true
-  local tool, job = a[2], a[3]
+  local tool, job = op.tool, op.job
   local queue = P .. ':' .. tool .. ':'
   local head, limits = headOf(tool), toolOf(tool)
   local waiting = redis.call('LLEN', queue .. 'wait')
@@ -2024,8 +2028,8 @@ declaring.forgetSilent()
 serveFreed()
 for tool in pairs(left) do wakeFor(tool) end
 local answers = {}
-for index, a in ipairs(cjson.decode(ARGV[2])) do
-  answers[index] = operations[a[1]](a)
+for index, op in ipairs(cjson.decode(ARGV[2])) do
+  answers[index] = operations[op.op](op)
   serveFreed()
   if #settled > 0 then serveAll() end
 end

@@ -3,8 +3,8 @@
 
 -- tool, machine, process -> granted, permit, what its job says, guard ms | refused, wait ms, reason | free, job
 -- | open | paused | empty, ms until the next delayed job is due | unknown
-function operations.acquire(a)
-  local tool, name, process = a[2], a[3], a[4]
+function operations.acquire(op)
+  local tool, name, process = op.tool, op.machine, op.process
   -- What is given to a process without a lease nobody would ever take back.
   if not isAlive(process) then return { 'unknown' } end
   declaring.comesBack(process)
@@ -75,13 +75,16 @@ end
 
 -- permit, call, next: { tool, machine, process } or false -> granted, permit, what its job says | done | gone.
 -- The end of a call; its place may go to the next job of the same tool.
-function operations.swap(a)
-  local id, call = a[2], a[3]
+function operations.swap(op)
+  local id, call = op.permit, op.call
   local permit = permitOf(id)
   if not permit then return { 'gone' } end
   giveBack(id, permit, call)
-  if a[4] and isAlive(a[4].process) then declaring.comesBack(a[4].process) end
-  if a[4] and isAlive(a[4].process) and redis.call('HEXISTS', P .. ':' .. a[4].tool .. ':meta', 'paused') == 0 then own = a[4] end
+  local asks = op.next
+  if asks and isAlive(asks.process) then
+    declaring.comesBack(asks.process)
+    if redis.call('HEXISTS', P .. ':' .. asks.tool .. ':meta', 'paused') == 0 then own = asks end
+  end
   serveFreed()
   local granted = own and own.granted
   -- Whose place went to somebody else does not stand in line yet.
@@ -93,12 +96,12 @@ end
 
 -- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
 -- no permits, whose worker takes one job after another.
-function operations.arrange(a)
+function operations.arrange(op)
   local count = 0
-  while count < a[3] do
-    local head = headOf(a[2])
+  while count < op.count do
+    local head = headOf(op.queue)
     if not head or not head.pick then break end
-    pick(a[2], head)
+    pick(op.queue, head)
     count = count + 1
   end
   return count
@@ -106,8 +109,8 @@ end
 
 -- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
 -- than the one that was expected.
-function operations.amend(a)
-  local id, saying = a[2], a[3] or nil
+function operations.amend(op)
+  local id, saying = op.permit, op.take
   local permit = permitOf(id)
   if not permit then return { 'refused' } end
   giveBack(id, permit, { class = 'none', unused = true })
@@ -122,19 +125,19 @@ function operations.amend(a)
 end
 
 -- permit, job -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
-function operations.stamp(a)
-  local permit = permitOf(a[2])
+function operations.stamp(op)
+  local permit = permitOf(op.permit)
   if not permit then return 0 end
-  local at = movePlaces(a[2], permit)
+  local at = movePlaces(op.permit, permit)
   return at > now and at - now or 0
 end
 
 -- tool, machine, call: { class, retryAfterMs, underway }. What the end of a call without a permit says.
-function operations.report(a)
-  local tool, call = baseOf(a[2]), a[4]
+function operations.report(op)
+  local tool, call = baseOf(op.tool), op.call
   local limits = toolOf(tool)
   redis.call('HINCRBY', G .. '.outcomes', tool .. '\n' .. call.class, call.count or 1)
-  learnTrouble(tool, limits and limits.upstream or tool, a[3], {
+  learnTrouble(tool, limits and limits.upstream or tool, op.machine, {
     class = call.class, retryAfterMs = call.retryAfterMs, since = now,
     underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))
   })

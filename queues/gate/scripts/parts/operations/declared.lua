@@ -150,8 +150,8 @@ end
 
 -- process, hash, { field: text } -> how many different catalogues the living declare. Of a process without a lease nobody
 -- would ever forget it: it says so again when it has one.
-function operations.declare(a)
-  local process, hash, fields = a[2], a[3], a[4]
+function operations.declare(op)
+  local process, hash, fields = op.process, op.hash, op.fields
   if not isAlive(process) then return 0 end
   local key = declarationKey(hash)
   if redis.call('EXISTS', key) == 0 then

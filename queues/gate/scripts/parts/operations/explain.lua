@@ -127,9 +127,9 @@ end
 
 -- tool, job or '' -> what keeps the next job of the tool, on each machine that is there, decided as for a
 -- worker that asks; where the job stands in its queue, or until when it stands aside.
-function operations.explain(a)
+function operations.explain(op)
   asking = true
-  local tool, job = a[2], a[3]
+  local tool, job = op.tool, op.job
   local queue = P .. ':' .. tool .. ':'
   local head, limits = headOf(tool), toolOf(tool)
   local waiting = redis.call('LLEN', queue .. 'wait')

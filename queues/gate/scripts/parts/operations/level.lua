@@ -26,8 +26,8 @@ local function fixedBy()
 end
 
 -- level or 'auto', { who, reason, untilMs }. Somebody fixes the level, or gives it back.
-function operations.fix(a)
-  local to, by = a[2], a[3] or {}
+function operations.fix(op)
+  local to, by = op.level, op.by or {}
   local who = by.who or 'an operator'
   redis.call('HDEL', G, 'levelBy', 'levelUntil')
   if to == 'auto' then
@@ -41,17 +41,17 @@ function operations.fix(a)
 end
 
 -- from, to, reason -> 1, or 0 when somebody was faster or fixed it.
-function operations.turn(a)
-  if fixedBy() or levelNow() ~= a[2] then return 0 end
-  turnLevel(a[3], a[4], 'tutti')
+function operations.turn(op)
+  if fixedBy() or levelNow() ~= op.from then return 0 end
+  turnLevel(op.to, op.reason, 'tutti')
   return 1
 end
 
 -- how many changes, the newest first -> { level, by, untilMs, changes }
-function operations.level(a)
+function operations.level(op)
   local by, untilMs = fixedBy()
   local changes = {}
-  for index, entry in ipairs(redis.call('XREVRANGE', G .. '.audit', '+', '-', 'COUNT', a[2])) do
+  for index, entry in ipairs(redis.call('XREVRANGE', G .. '.audit', '+', '-', 'COUNT', op.count)) do
     local change = {}
     for i = 1, #entry[2], 2 do change[entry[2][i]] = entry[2][i + 1] end
     changes[digits(index)] = change
@@ -74,7 +74,7 @@ function operations.health()
 end
 
 -- tool -> the level, when the tool rests at it; -1 when it does not.
-function operations.rests(a)
-  local limits, level = toolOf(a[2]), levelNow()
+function operations.rests(op)
+  local limits, level = toolOf(op.tool), levelNow()
   return limits and (limits.importance or 1) > 2 - level and level or -1
 end

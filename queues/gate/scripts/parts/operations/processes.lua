@@ -2,62 +2,62 @@
 --- @include "../operations"
 
 -- machine, process, lease ms, capacity: { resource: millionths }. A process comes to work.
-function operations.register(a)
-  local name, process = a[2], a[3]
+function operations.register(op)
+  local name, process = op.machine, op.process
   redis.call('SADD', G .. '.machines', name)
-  redis.call('ZADD', G .. '.processes', digits(now + a[4]), process)
+  redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), process)
   redis.call('HSET', G .. '.process-info', process, name)
-  for r, amount in pairs(a[5]) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
+  for r, amount in pairs(op.capacity) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
   machines[name] = nil
   serveMachine(name)
   return 0
 end
 
 -- process, machine, lease ms -> 1, or 0 when its permits were taken back meanwhile; those it has, without offers.
-function operations.renew(a)
-  local known, offers, held = isAlive(a[2]), {}, {}
-  for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. a[2])) do offers[id] = true end
-  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+function operations.renew(op)
+  local known, offers, held = isAlive(op.process), {}, {}
+  for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. op.process)) do offers[id] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. op.process)) do
     if not offers[id] then held[#held + 1] = id end
   end
-  redis.call('ZADD', G .. '.processes', digits(now + a[4]), a[2])
-  redis.call('HSET', G .. '.process-info', a[2], a[3])
-  redis.call('SADD', G .. '.machines', a[3])
-  declaring.isHeard(a[2])
+  redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), op.process)
+  redis.call('HSET', G .. '.process-info', op.process, op.machine)
+  redis.call('SADD', G .. '.machines', op.machine)
+  declaring.isHeard(op.process)
   return { known and 1 or 0, held }
 end
 
 -- tool, machine, process, what the job says, ms -> granted, permit | refused. A call that has been underway so
 -- long, whose permit is gone: it is counted again, also when there is no room for it.
-function operations.adopt(a)
-  local limits, saying = toolOf(a[2]), a[5] or nil
+function operations.adopt(op)
+  local limits, saying = toolOf(op.tool), op.take
   if not limits then return { 'refused' } end
   local take = takeOf(limits, saying)
-  return { 'granted', (grant(a[2], limits, take, machineOf(a[3]), a[4], { take = saying }, false, a[6])), saying or false, guardOfTake(take) }
+  return { 'granted', (grant(op.tool, limits, take, machineOf(op.machine), op.process, { take = saying }, false, op.underwayMs)), saying or false, guardOfTake(take) }
 end
 
 -- process, machine. A process goes, and takes nothing with it.
-function operations.leave(a)
-  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. a[2])) do
+function operations.leave(op)
+  for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. op.process)) do
     local permit = permitOf(id)
     if permit then
       giveBack(id, permit)
       wakeFor(permit.t)
     end
   end
-  redis.call('DEL', G .. '.held:' .. a[2], G .. '.offered:' .. a[2])
-  redis.call('ZREM', G .. '.processes', a[2])
-  redis.call('HDEL', G .. '.process-info', a[2])
-  for tool in pairs(claimsOf(a[3], true)) do leaveClaim(a[3], tool, a[2]) end
-  forgetMachine(a[3])
-  declaring.undeclare(a[2])
+  redis.call('DEL', G .. '.held:' .. op.process, G .. '.offered:' .. op.process)
+  redis.call('ZREM', G .. '.processes', op.process)
+  redis.call('HDEL', G .. '.process-info', op.process)
+  for tool in pairs(claimsOf(op.machine, true)) do leaveClaim(op.machine, tool, op.process) end
+  forgetMachine(op.machine)
+  declaring.undeclare(op.process)
   return 0
 end
 
 -- process, machine, queue. A process serves a lane no more.
-function operations.part(a)
-  leaveClaim(a[3], a[4], a[2])
-  dropOffer(a[2], a[4])
+function operations.part(op)
+  leaveClaim(op.machine, op.queue, op.process)
+  dropOffer(op.process, op.queue)
   return 0
 end
 

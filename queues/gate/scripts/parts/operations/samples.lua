@@ -7,8 +7,8 @@ local function waitingIn(queue)
 end
 
 -- machine. For how long each tool has held permits there, in all. Milliseconds.
-function operations.busy(a)
-  local name, busy = a[2], {}
+function operations.busy(op)
+  local name, busy = op.machine, {}
   for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
   for _, text in ipairs(redis.call('HVALS', G .. '.permits')) do
     local permit = cjson.decode(text)
