@@ -6,8 +6,8 @@ export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read;
 
 /** Which start of which step speaks. */
 interface Speaker {
-  /** Of the step's record. */
-  readonly field: string;
+  /** The step, or an item of it, or what undoes it. */
+  readonly slot: string;
   readonly start: number;
   readonly epoch: number;
 }
@@ -28,10 +28,8 @@ interface Commit extends Speaker {
   /** Of the outcome. */
   readonly letter: string;
   readonly attempts: number;
-  readonly detail: string;
+  readonly detail?: string;
   readonly output?: string;
-  /** Where the output is kept. */
-  readonly outputField?: string;
   readonly aborts?: readonly AbortEntry[];
   /** Take hold with the third of their kind. */
   readonly systemic?: readonly AbortEntry[];
@@ -53,13 +51,11 @@ interface Retry extends Speaker {
 interface Park extends Speaker {
   readonly op: "park";
   readonly detail: string;
-  /** Where the decision is found that it waits for. */
-  readonly decisionField: string;
 }
 
 interface Undo {
   readonly op: "undo";
-  readonly field: string;
+  readonly slot: string;
   readonly start: number;
   /** Only when it is this one's. */
   readonly holder?: string;

@@ -16,6 +16,7 @@ import {
   type Source,
   type StepRecord,
 } from "./run-record.ts";
+import { slot } from "./slots.ts";
 
 /** A step, or one item of it, as the ledger addresses it. */
 export interface StepAddress {
@@ -197,13 +198,8 @@ export class Ledger {
       ...speakerOf(step),
       letter: letterOf(ending.outcome),
       attempts: ending.attempts,
-      detail,
-      ...(ending.output === undefined
-        ? {}
-        : {
-            output: ending.output,
-            outputField: FIELDS.output(step.stepId, step.item, step.undo),
-          }),
+      ...(detail === "" ? {} : { detail }),
+      ...(ending.output === undefined ? {} : { output: ending.output }),
       ...consequencesOf(ending),
     });
     if (status === "ok" || status === "done") {
@@ -244,11 +240,10 @@ export class Ledger {
   async park(step: StepAddress, waitsFor: string): Promise<Parked> {
     const [status, detail] = await this.#do(step.runId, {
       op: "park",
-      field: FIELDS.record(step.stepId),
+      slot: slot(step.stepId),
       start: step.start,
       epoch: step.epoch,
       detail: wellFormed(waitsFor),
-      decisionField: FIELDS.decision(step.stepId),
     });
     if (status === "ok") return { status, version: detail || "" };
     if (status === "decided") return { status, decision: detail || "" };
@@ -261,10 +256,10 @@ export class Ledger {
    * @param holder only when it is this one's.
    */
   async undo(step: StepAddress, holder = ""): Promise<readonly string[]> {
-    const { field, start } = speakerOf(step);
+    const { start } = step;
     const [, ...granted] = await this.#do(step.runId, {
       op: "undo",
-      field,
+      slot: slot(step.stepId, step.item, step.undo),
       start,
       ...(holder === "" ? {} : { holder }),
     });
@@ -286,7 +281,7 @@ export class Ledger {
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 const speakerOf = ({ stepId, item, undo, start, epoch }: StepAddress) => ({
-  field: FIELDS.record(stepId, item, undo),
+  slot: slot(stepId, item, undo),
   start,
   epoch,
 });

@@ -428,7 +428,8 @@ local function standAside(key, slot)
   redis.call('SADD', prefix .. '.parked:' .. run, slot)
 end
 function operations.begin(key, op)
-  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local slot, start = op.slot, op.start
+  local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
     'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
   local abort = ofRun or ofGroup
@@ -489,7 +490,8 @@ function operations.begin(key, op)
   return addFields({ status, text, abort }, key, op.fields)
 end
 function operations.commit(key, op)
-  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local slot, start = op.slot, op.start
+  local field = 's:' .. slot
   local state, epoch, text, left, parks, width, version = unpack(redis.call('HMGET', key,
     'state', 'epoch', field, 'left', 'parks', 'width', 'version'))
   if not state then return { 'gone' } end
@@ -505,16 +507,17 @@ function operations.commit(key, op)
     startedAt = before.startedAt
   end
   if op.output then
+    local outputField = 'o:' .. slot
     local stored, draft = string.match(op.output, '^(@%d+)~(%x+)$')
     if draft then
       local prefix, run = partsOf(key)
-      local value = prefix .. '.val:' .. run .. ':' .. op.outputField
+      local value = prefix .. '.val:' .. run .. ':' .. outputField
       if redis.call('EXISTS', value .. '~' .. draft) == 1 then
         redis.call('RENAME', value .. '~' .. draft, value)
         redis.call('PERSIST', value)
       end
     end
-    redis.call('HSET', key, op.outputField, stored or op.output)
+    redis.call('HSET', key, outputField, stored or op.output)
   end
   for _, one in ipairs(op.aborts or {}) do redis.call('HSETNX', key, one.field, one.abort) end
   if op.dead then
@@ -532,7 +535,7 @@ function operations.commit(key, op)
   end
   if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
   local leftNow, versionNow, granted = '', '', {}
-  if left and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
+  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then
     leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
   end
   if width then
@@ -540,12 +543,13 @@ function operations.commit(key, op)
     granted = leavePlace(key, slot)
   end
   if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
-  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail), leftNow, versionNow, unpack(granted) }
+  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
 end
 function operations.retry(key, op)
-  local slot = string.sub(op.field, 3)
+  local slot = op.slot
+  local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width = unpack(redis.call('HMGET', key,
-    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), op.field, 'width'))
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width'))
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   if (ofRun or ofGroup) and not op.undoes then return { 'abort' } end
@@ -553,7 +557,7 @@ function operations.retry(key, op)
   if not before or OVER[before.letter] then return { 'done' } end
   if before.start > op.start then return { 'fenced' } end
   if before.letter == 'B' and before.start == op.start then return { 'ok', unpack(width and grantedBy(key, slot) or {}) } end
-  write(key, op.field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
+  write(key, field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
   local granted = {}
   if width then
     if op.call then learn(key, op.call, now) end
@@ -562,8 +566,9 @@ function operations.retry(key, op)
   return { 'ok', unpack(granted) }
 end
 function operations.park(key, op)
+  local field = 's:' .. op.slot
   local state, epoch, text, decision, version = unpack(redis.call('HMGET', key,
-    'state', 'epoch', op.field, op.decisionField, 'version'))
+    'state', 'epoch', field, 'd:' .. op.slot, 'version'))
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   local before = read(text)
@@ -572,12 +577,13 @@ function operations.park(key, op)
   if before.letter ~= 'R' and not waits then return { 'fenced' } end
   if decision then return { 'decided', decision } end
   if waits then return { 'ok', version or '0' } end
-  write(key, op.field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
+  write(key, field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
 function operations.undo(key, op)
-  local slot = string.sub(op.field, 3)
-  local before = read(redis.call('HGET', key, op.field))
+  local slot = op.slot
+  local field = 's:' .. slot
+  local before = read(redis.call('HGET', key, field))
   local limited = redis.call('HEXISTS', key, 'width') == 1
   if before and before.letter == 'R' and op.holder then
     local _, held = holdOf(before.detail)
@@ -586,8 +592,8 @@ function operations.undo(key, op)
   if not before or before.letter ~= 'R' or before.start ~= op.start then
     return { 'done', unpack(limited and grantedBy(key, slot) or {}) }
   end
-  redis.call('HDEL', key, op.field)
-  tell(key, op.field, '')
+  redis.call('HDEL', key, field)
+  tell(key, field, '')
   return { 'ok', unpack(limited and leavePlace(key, slot) or {}) }
 end
 function operations.read(key, op)

@@ -28,7 +28,8 @@ end
 
 -- -> status, record, abort, the fields
 function operations.begin(key, op)
-  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local slot, start = op.slot, op.start
+  local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
     'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
   local abort = ofRun or ofGroup
@@ -97,7 +98,8 @@ end
 -- -> status, record, running steps left of a run that is being stopped, version when it may be parked now, slots that got
 -- a place
 function operations.commit(key, op)
-  local field, start, slot = op.field, op.start, string.sub(op.field, 3)
+  local slot, start = op.slot, op.start
+  local field = 's:' .. slot
   local state, epoch, text, left, parks, width, version = unpack(redis.call('HMGET', key,
     'state', 'epoch', field, 'left', 'parks', 'width', 'version'))
   if not state then return { 'gone' } end
@@ -114,16 +116,17 @@ function operations.commit(key, op)
     startedAt = before.startedAt
   end
   if op.output then
+    local outputField = 'o:' .. slot
     local stored, draft = string.match(op.output, '^(@%d+)~(%x+)$')
     if draft then
       local prefix, run = partsOf(key)
-      local value = prefix .. '.val:' .. run .. ':' .. op.outputField
+      local value = prefix .. '.val:' .. run .. ':' .. outputField
       if redis.call('EXISTS', value .. '~' .. draft) == 1 then
         redis.call('RENAME', value .. '~' .. draft, value)
         redis.call('PERSIST', value)
       end
     end
-    redis.call('HSET', key, op.outputField, stored or op.output)
+    redis.call('HSET', key, outputField, stored or op.output)
   end
   for _, one in ipairs(op.aborts or {}) do redis.call('HSETNX', key, one.field, one.abort) end
   if op.dead then
@@ -143,7 +146,7 @@ function operations.commit(key, op)
   if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
   local leftNow, versionNow, granted = '', '', {}
   -- Only a step that the canceller counted is taken off again.
-  if left and redis.call('HDEL', key, 'w' .. string.sub(field, 2)) == 1 then
+  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then
     leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
   end
   if width then
@@ -151,14 +154,15 @@ function operations.commit(key, op)
     granted = leavePlace(key, slot)
   end
   if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
-  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail), leftNow, versionNow, unpack(granted) }
+  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
 end
 
 -- -> status, slots that got a place
 function operations.retry(key, op)
-  local slot = string.sub(op.field, 3)
+  local slot = op.slot
+  local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width = unpack(redis.call('HMGET', key,
-    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), op.field, 'width'))
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width'))
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   -- What undoes a run that was stopped is not stopped by that.
@@ -168,7 +172,7 @@ function operations.retry(key, op)
   if before.start > op.start then return { 'fenced' } end
   -- Sent again.
   if before.letter == 'B' and before.start == op.start then return { 'ok', unpack(width and grantedBy(key, slot) or {}) } end
-  write(key, op.field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
+  write(key, field, 'B', op.start, before.startedAt, '', op.attempts, op.detail)
   local granted = {}
   if width then
     if op.call then learn(key, op.call, now) end
@@ -179,8 +183,9 @@ end
 
 -- -> status, the decision or the version of the run. A step that waits for somebody outside.
 function operations.park(key, op)
+  local field = 's:' .. op.slot
   local state, epoch, text, decision, version = unpack(redis.call('HMGET', key,
-    'state', 'epoch', op.field, op.decisionField, 'version'))
+    'state', 'epoch', field, 'd:' .. op.slot, 'version'))
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   local before = read(text)
@@ -190,14 +195,15 @@ function operations.park(key, op)
   if before.letter ~= 'R' and not waits then return { 'fenced' } end
   if decision then return { 'decided', decision } end
   if waits then return { 'ok', version or '0' } end
-  write(key, op.field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
+  write(key, field, 'W', op.start, before.startedAt, '', before.attempts, op.detail)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
 
 -- -> status, slots that got a place. Takes a begin back: nothing was called.
 function operations.undo(key, op)
-  local slot = string.sub(op.field, 3)
-  local before = read(redis.call('HGET', key, op.field))
+  local slot = op.slot
+  local field = 's:' .. slot
+  local before = read(redis.call('HGET', key, field))
   local limited = redis.call('HEXISTS', key, 'width') == 1
   if before and before.letter == 'R' and op.holder then
     local _, held = holdOf(before.detail)
@@ -207,8 +213,8 @@ function operations.undo(key, op)
   if not before or before.letter ~= 'R' or before.start ~= op.start then
     return { 'done', unpack(limited and grantedBy(key, slot) or {}) }
   end
-  redis.call('HDEL', key, op.field)
-  tell(key, op.field, '')
+  redis.call('HDEL', key, field)
+  tell(key, field, '')
   return { 'ok', unpack(limited and leavePlace(key, slot) or {}) }
 end
 
