@@ -157,7 +157,7 @@ export class Keys {
   get lines(): string {
     return `${this.prefix}.lines`;
   }
-  /** Open runs that may need somebody, by what they are at and when they were looked at last: see scripts/tended.ts. */
+  /** Open runs that may need somebody, by what they are at and when they were looked at last: see parts/tended.lua. */
   get tended(): string {
     return `${this.prefix}.tended`;
   }
