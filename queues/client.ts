@@ -63,12 +63,11 @@ export { shownAs, slotOf } from "./runs/record/slots.ts";
 export { Turns } from "./runs/record/turns.ts";
 export { type Decided, Waits } from "./runs/record/waits.ts";
 export { armSchedule, disarmSchedule } from "./starting/schedules/arm.ts";
-export { CATCH_UPS, type CatchUp } from "./starting/schedules/catch-up.ts";
+export { CATCH_UPS } from "./starting/schedules/catch-up.ts";
 export { fireNow } from "./starting/schedules/fire.ts";
 export {
   type FiringCounts,
   type FiringRecord,
-  type Overlap,
   OVERLAPS,
   type ScheduleSpec,
   type ScheduleState,

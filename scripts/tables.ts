@@ -7,6 +7,8 @@ import { ENDINGS, stateOf } from "../processors/runs/endings.ts";
 import { consequencesOf, ERROR_CLASSES } from "../processors/steps/decisions/policy.ts";
 import type { RunDefinition } from "../queues/index.ts";
 import type { OnError } from "../queues/worker.ts";
+import { OPERATIONS, SHARED_COMMANDS } from "../src/operations/index.ts";
+import type { Operation } from "../src/operations/operation.ts";
 import { MODE_RULES } from "../src/workflow/plan/mode.ts";
 
 const POLICIES: readonly OnError[] = ["resilient", "fail_fast", "recovery", "adaptive"];
@@ -55,6 +57,25 @@ function consequences(): string {
   return table(rows);
 }
 
+/** Operations, with the doors that lead to them. */
+function operations(): string {
+  const commandsOf = (operation: Operation): string[] =>
+    [operation.command, ...SHARED_COMMANDS]
+      .filter((command) => command?.operations.includes(operation) === true)
+      .map((command) => `\`tutti ${command?.words}\``);
+  return table([
+    ["operation", "route", "command", "scope"],
+    ...OPERATIONS.map((operation) => [
+      `\`${operation.name}\``,
+      operation.http === undefined
+        ? ""
+        : `\`${operation.http.method.toUpperCase()} ${operation.http.path}\``,
+      commandsOf(operation).join(", "),
+      operation.scope,
+    ]),
+  ]);
+}
+
 /** As much of a definition as policies look at. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of it is not looked at
 const definitionOf = (part: object): RunDefinition => part as unknown as RunDefinition;
@@ -78,6 +99,7 @@ export const TABLES: readonly Table[] = [
       ...ENDINGS.map(({ what, state }) => [what, `\`${state}\``]),
     ]),
   },
+  { file: "docs/interface.md", name: "operations", text: operations() },
   {
     file: "docs/workflows.md",
     name: "modes",

@@ -250,7 +250,7 @@ export class Tutti implements AsyncDisposable {
 
   /** Runs, the newest first. Default limit: 50. */
   async list(
-    options: { readonly limit?: number; readonly state?: RunState } = {},
+    options: { readonly limit?: number; readonly state?: RunState | undefined } = {},
   ): Promise<RunSummary[]> {
     const { limit = 50, state } = options;
     return this.#soon(this.#reader.list(limit, state));
@@ -301,7 +301,7 @@ export class Tutti implements AsyncDisposable {
    */
   async cancel(
     runId: string,
-    options: { readonly reason?: string } = {},
+    options: { readonly reason?: string | undefined } = {},
   ): Promise<{ state: RunState }> {
     const state = await this.#kept(() =>
       cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),

@@ -1,4 +1,4 @@
-import { actionText } from "../../src/cli/commands/optimizer/plan.ts";
+import { actionText } from "../../src/operations/text/plans-text.ts";
 import type { Plan } from "../../src/optimizer/service/planning.ts";
 import type { Coursed } from "./courses/courses.ts";
 import type { Scores } from "./faults/scores.ts";

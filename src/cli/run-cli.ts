@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 
 import { VERSION } from "../version.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { COMMANDS, GROUPS } from "./commands/index.ts";
 import { Cli, type CliIo } from "./common/cli.ts";
 import { exitCodeOf, failureLines } from "./common/failure.ts";
-import { collect } from "./common/options.ts";
+import { addCommand } from "./common/frame.ts";
 import { FORMATS } from "./common/output.ts";
 
 /**
@@ -41,7 +41,12 @@ function programFor(cli: Cli): Command {
         .choices(FORMATS)
         .default("text"),
     )
-    .option("--catalogue <path>", "catalogue file with more tools; may be repeated", collect, []);
-  for (const add of COMMANDS) add(program, cli);
+    .option(
+      "--catalogue <path>",
+      "catalogue file with more tools; may be repeated",
+      (path, before: readonly string[]) => [...before, path],
+      [],
+    );
+  for (const command of COMMANDS) addCommand(program, cli, command, GROUPS);
   return program;
 }

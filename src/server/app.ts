@@ -8,11 +8,12 @@ import {
   MAX_VALUE_BYTES,
   TuttiError,
 } from "../../config/index.ts";
+import type { Context } from "../operations/operation.ts";
 import { board } from "./http/board.ts";
 import { sendEvents } from "./http/events.ts";
 import { correlate, correlationIdOf, requireLocal } from "./http/guard.ts";
 import { type Problem, toProblem } from "./http/problem.ts";
-import { routes, type Services } from "./routes/index.ts";
+import { ROUTES } from "./http/route.ts";
 
 /** Where Bull Board is mounted. */
 export const BOARD_PATH = "/admin/queues";
@@ -28,7 +29,7 @@ export type ReportError = (
 
 /** The HTTP interface as an express app. `closing` ends the streams that are open. */
 export function createApp(
-  services: Services,
+  service: Pick<Context, "tutti" | "registry" | "openedAtMs">,
   options: { readonly closing: AbortSignal; readonly reportError: ReportError },
 ): Express {
   const app = express();
@@ -37,24 +38,19 @@ export function createApp(
   app.use(correlate, requireLocal, security());
   app.use(
     BOARD_PATH,
-    board(BOARD_PATH, () => services.tutti.shownQueues()),
+    board(BOARD_PATH, () => service.tutti.shownQueues()),
   );
 
   const json = express.json({ limit: MAX_BODY_BYTES, verify: checkBody });
-  for (const route of routes) {
-    const parsers = route.body === undefined ? [] : [json];
-    app[route.method](route.path, ...parsers, async (request, response) => {
+  for (const route of ROUTES) {
+    app[route.method](route.path, ...(route.takesBody ? [json] : []), async (request, response) => {
       const gone = new AbortController();
       response.once("close", () => gone.abort());
       const signal = AbortSignal.any([gone.signal, options.closing]);
-      const context = { correlationId: correlationIdOf(response), signal };
-      const reply = await route.answer(request, context, services);
+      const correlationId = correlationIdOf(response);
+      const reply = await route.answer(request, { ...service, correlationId, signal });
       if ("events" in reply) await sendEvents(request, response, reply.events, signal);
-      else
-        response
-          .status(reply.status)
-          .set(reply.headers ?? {})
-          .json(reply.body);
+      else response.status(reply.status).set(reply.headers).json(reply.body);
     });
   }
   app.use((request) => {

@@ -4,7 +4,6 @@ import type { Socket } from "node:net";
 
 import { type Config, messageOf, type ToolRegistry, TuttiError } from "../../config/index.ts";
 import type { Tutti } from "../tutti.ts";
-import { VERSION } from "../version.ts";
 import { BOARD_PATH, createApp, type ReportError } from "./app.ts";
 
 export { BOARD_PATH, type ReportError } from "./app.ts";
@@ -38,7 +37,7 @@ export async function startServer(options: {
   const { tutti, registry, config } = options;
   const closing = new AbortController();
   const app = createApp(
-    { tutti, registry, version: VERSION, startedAtMs: performance.now() },
+    { tutti, registry, openedAtMs: performance.now() },
     { closing: closing.signal, reportError: options.reportError ?? (() => {}) },
   );
   const server = createServer(app);

@@ -10,25 +10,33 @@ const COUNT = 10;
 
 /** Which times of a cron expression are asked for. */
 const plannedTimesForm = z.strictObject({
-  /** Five fields, or six with seconds first; or `@hourly`, `@daily`, ... */
   cron: z
     .string()
     .max(200)
     .superRefine((cron, context) => {
       const problem = cronProblem(cron);
       if (problem !== null) context.addIssue({ code: "custom", message: problem });
-    }),
-  /** IANA name of the zone that `cron` is read in. Default: UTC. */
-  timeZone: z.string().refine(isTimeZone, { error: "expected an IANA time zone" }).default("UTC"),
-  /** ISO 8601; a date alone, or a time without an offset, is one of UTC. Default: now. */
+    })
+    .describe("Five fields, or six with seconds first; or `@hourly`, `@daily`, ..."),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, { error: "expected an IANA time zone" })
+    .default("UTC")
+    .describe("IANA name of the zone that `cron` is read in. Default: UTC."),
   from: z
     .string()
     .refine((text) => Number.isFinite(timeOf(text)), {
       error: "expected a date or time as ISO 8601",
     })
-    .optional(),
-  /** 1 to 1,000. Default: 10. */
-  count: z.coerce.number().int().min(1).max(MAX_COUNT).default(COUNT),
+    .optional()
+    .describe("ISO 8601; a date alone, or a time without an offset, is one of UTC. Default: now."),
+  count: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_COUNT)
+    .default(COUNT)
+    .describe("1 to 1,000. Default: 10."),
 });
 export type PlannedTimesForm = z.input<typeof plannedTimesForm>;
 

@@ -12,14 +12,17 @@ const MAX_MS = 315_360_000_000;
 const CATCH_UP_WINDOW_MS = 86_400_000;
 
 /** A schedule as it is asked for. */
-const scheduleForm = z.strictObject({
-  /** 1 to 64 characters of A-Z a-z 0-9 _ -. Adding the same id again replaces the schedule. */
-  id: idForm,
-  /** A registered workflow. */
-  workflowId: z.string().min(1).max(200),
-  /** The version to start. Default: whichever is current when it fires. */
-  hash: z.string().min(1).max(200).optional(),
-  /** Five fields, or six with seconds first; or `@hourly`, `@daily`, ... Either this or `everyMs`. */
+export const scheduleForm = z.strictObject({
+  id: idForm.describe(
+    "1 to 64 characters of A-Z a-z 0-9 _ -. Adding the same id again replaces the schedule.",
+  ),
+  workflowId: z.string().min(1).max(200).describe("A registered workflow."),
+  hash: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("The version to start. Default: whichever is current when it fires."),
   cron: z
     .string()
     .max(200)
@@ -27,23 +30,50 @@ const scheduleForm = z.strictObject({
       const problem = cronProblem(cron);
       if (problem !== null) context.addIssue({ code: "custom", message: problem });
     })
-    .optional(),
-  /** IANA name of the zone that `cron` is read in. Default: UTC. */
-  timeZone: z.string().refine(isTimeZone, { error: "expected an IANA time zone" }).optional(),
-  /** Fires this long after it was added, and so on. Milliseconds, at least 100. */
-  everyMs: z.int().min(MIN_EVERY_MS).max(MAX_MS).optional(),
-  /** Input of the runs; checked against the workflow's `inputs`. Default: {}. */
-  input: inputForm.default({}),
-  /** When the run of the firing before is still open. Default: skip. */
-  overlap: z.enum(OVERLAPS).default("skip"),
-  /** What becomes of missed firings. Default: one. */
-  catchUp: z.enum(CATCH_UPS).default("one"),
-  /** Missed firings older than this are dropped. Milliseconds. Default: a day. */
-  catchUpWindowMs: z.int().min(0).max(MAX_MS).default(CATCH_UP_WINDOW_MS),
-  /** Default: "default". */
-  tenant: z.string().min(1).max(200).default("default"),
-  /** Who the runs are started for. Default: "unknown". */
-  actor: z.string().min(1).max(200).default("unknown"),
+    .optional()
+    .describe(
+      "Five fields, or six with seconds first; or `@hourly`, `@daily`, ... Either this or `everyMs`.",
+    ),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, { error: "expected an IANA time zone" })
+    .optional()
+    .describe("IANA name of the zone that `cron` is read in. Default: UTC."),
+  everyMs: z
+    .int()
+    .min(MIN_EVERY_MS)
+    .max(MAX_MS)
+    .optional()
+    .describe("Fires this long after it was added, and so on. Milliseconds, at least 100."),
+  input: inputForm
+    .default({})
+    .describe("Input of the runs; checked against the workflow's `inputs`. Default: {}."),
+  overlap: z
+    .enum(OVERLAPS)
+    .default("skip")
+    .describe("When the run of the firing before is still open. Default: skip."),
+  catchUp: z
+    .enum(CATCH_UPS)
+    .default("one")
+    .describe("What becomes of missed firings. Default: one."),
+  catchUpWindowMs: z
+    .int()
+    .min(0)
+    .max(MAX_MS)
+    .default(CATCH_UP_WINDOW_MS)
+    .describe("Missed firings older than this are dropped. Milliseconds. Default: a day."),
+  tenant: z
+    .string()
+    .min(1)
+    .max(200)
+    .default("default")
+    .describe('Whom the runs belong to. Default: "default".'),
+  actor: z
+    .string()
+    .min(1)
+    .max(200)
+    .default("unknown")
+    .describe('Who the runs are started for. Default: "unknown".'),
 });
 
 export type ScheduleForm = z.input<typeof scheduleForm>;

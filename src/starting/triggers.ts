@@ -28,23 +28,43 @@ const eventName = z
   .regex(/^[A-Za-z0-9_.:-]{1,200}$/, "expected 1 to 200 characters of A-Z a-z 0-9 _ . : -");
 
 /** A trigger as it is asked for. */
-const triggerForm = z.strictObject({
-  /** 1 to 64 characters of A-Z a-z 0-9 _ -. Adding the same id again replaces the trigger. */
-  id: idForm,
-  /** Name of the events that it hears. */
-  event: eventName,
-  /** A registered workflow. */
-  workflowId: z.string().min(1).max(200),
-  /** The version to start. Default: whichever is current when the event comes. */
-  hash: z.string().min(1).max(200).optional(),
-  /** Input of the runs. `event` is added to it: `{id, name, data, emittedAt}`. Default: {}. */
-  input: inputForm.default({}),
-  /** Events within this time make one run, with the latest data. Milliseconds. Default: 0, a run for each. */
-  debounceMs: z.int().min(0).max(MAX_DEBOUNCE_MS).default(0),
-  /** Whose events it hears, and whom the runs belong to. Default: "default". */
-  tenant: z.string().min(1).max(200).default("default"),
-  /** Who the runs are started for. Default: "unknown". */
-  actor: z.string().min(1).max(200).default("unknown"),
+export const triggerForm = z.strictObject({
+  id: idForm.describe(
+    "1 to 64 characters of A-Z a-z 0-9 _ -. Adding the same id again replaces the trigger.",
+  ),
+  event: eventName.describe("Name of the events that it hears."),
+  workflowId: z.string().min(1).max(200).describe("A registered workflow."),
+  hash: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("The version to start. Default: whichever is current when the event comes."),
+  input: inputForm
+    .default({})
+    .describe(
+      "Input of the runs. `event` is added to it: `{id, name, data, emittedAt}`. Default: {}.",
+    ),
+  debounceMs: z
+    .int()
+    .min(0)
+    .max(MAX_DEBOUNCE_MS)
+    .default(0)
+    .describe(
+      "Events within this time make one run, with the latest data. Milliseconds. Default: 0, a run for each.",
+    ),
+  tenant: z
+    .string()
+    .min(1)
+    .max(200)
+    .default("default")
+    .describe('Whose events it hears, and whom the runs belong to. Default: "default".'),
+  actor: z
+    .string()
+    .min(1)
+    .max(200)
+    .default("unknown")
+    .describe('Who the runs are started for. Default: "unknown".'),
 });
 export type TriggerForm = z.input<typeof triggerForm>;
 
@@ -137,11 +157,11 @@ export class TriggerDoor {
 
 export interface EmitOptions {
   /** The same key under the same name within a day is the same event, and does nothing again. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Whose triggers and runs hear it. Default: "default". */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   /** Who says so. Default: "unknown". */
-  readonly actor?: string;
+  readonly actor?: string | undefined;
 }
 
 /** What happened outside: `tutti.events`. */

@@ -112,7 +112,10 @@ export class Workflows {
    * @param options.hash the version to show. Default: the current one.
    * @throws TuttiError `workflow_not_found`.
    */
-  async show(id: string, options: { readonly hash?: string } = {}): Promise<WorkflowView> {
+  async show(
+    id: string,
+    options: { readonly hash?: string | undefined } = {},
+  ): Promise<WorkflowView> {
     return this.#parts.soon(this.#show(id, options.hash));
   }
 
@@ -137,7 +140,7 @@ export class Workflows {
    *
    * @throws TuttiError `workflow_not_found`.
    */
-  async tools(id: string, options: { readonly hash?: string } = {}): Promise<string[]> {
+  async tools(id: string, options: { readonly hash?: string | undefined } = {}): Promise<string[]> {
     const { registry, soon } = this.#parts;
     const { definition } = await soon(registry.resolve(id, options.hash));
     return soon(neededTools(definition, registry));
@@ -149,7 +152,10 @@ export class Workflows {
    * @param options.hash only this version; when it was current, the one added last of the others takes its place.
    * @throws TuttiError `workflow_not_found`.
    */
-  async remove(id: string, options: { readonly hash?: string } = {}): Promise<WorkflowRemoval> {
+  async remove(
+    id: string,
+    options: { readonly hash?: string | undefined } = {},
+  ): Promise<WorkflowRemoval> {
     return this.#parts.kept(() => this.#remove(id, options.hash));
   }
 

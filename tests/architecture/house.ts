@@ -24,7 +24,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   src: listed(`
     forms.ts version.ts
     tools workflow runs gate optimizer starting
-    stores.ts worker tutti.ts worker.ts doctor.ts server cli
+    stores.ts worker tutti.ts operations worker.ts doctor.ts server cli
     index.ts`),
 };
 

@@ -1,46 +1,78 @@
-import type { Command } from "commander";
-
-import type { Cli } from "../common/cli.ts";
-import { addGraph } from "./documents/graph.ts";
-import { addImport } from "./documents/import.ts";
-import { addPlan } from "./documents/plan.ts";
-import { addValidate } from "./documents/validate.ts";
-import { addGate } from "./gate/gate.ts";
-import { addWhy } from "./gate/why.ts";
-import { addOptimize } from "./optimizer/optimize.ts";
-import { addDeadLetters } from "./runs/dead-letters.ts";
-import { addRun } from "./runs/run.ts";
-import { addRuns } from "./runs/runs.ts";
-import { addStart } from "./runs/start.ts";
-import { addDemo } from "./service/demo.ts";
-import { addDoctor } from "./service/doctor.ts";
-import { addServe } from "./service/serve.ts";
-import { addWorker } from "./service/worker.ts";
-import { addSchedules } from "./starting/schedules.ts";
-import { addEvents, addTriggers } from "./starting/triggers.ts";
+import { controlOperations } from "../../operations/control.ts";
+import { deadLetterCommands, deadLetterOperations } from "../../operations/dead-letters.ts";
+import { gateCommands, gateOperations } from "../../operations/gate.ts";
+import type { Command, Operation } from "../../operations/operation.ts";
+import { applyCommand, optimizerOperations } from "../../operations/optimizer.ts";
+import { analyzeRun, getRun, listRuns } from "../../operations/runs.ts";
+import { scheduleOperations } from "../../operations/schedules.ts";
+import { toolOperations } from "../../operations/tools.ts";
+import { eventOperations, triggerOperations } from "../../operations/triggers.ts";
+import { whyCommand } from "../../operations/why.ts";
+import { workflowOperations } from "../../operations/workflows.ts";
+import type { LocalCommand } from "../common/frame.ts";
+import { graph } from "./documents/graph.ts";
+import { importForm, importRecording } from "./documents/import.ts";
+import { planWorkflow } from "./documents/plan.ts";
+import { validate } from "./documents/validate.ts";
+import { run } from "./runs/run.ts";
+import { start } from "./runs/start.ts";
+import { watch } from "./runs/watch.ts";
+import { demo } from "./service/demo.ts";
+import { checkMachine } from "./service/doctor.ts";
+import { serve } from "./service/serve.ts";
+import { worker } from "./service/worker.ts";
+import { addSchedule } from "./starting/schedules.ts";
 import { addWorkflows } from "./starting/workflows.ts";
-import { addTools } from "./tools.ts";
+import { callTool } from "./tools.ts";
+
+/** Commands that are the first word of others. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  runs: "List, read and watch runs, stop them and let them go on, decide.",
+  "dead-letters": "Steps that failed after their last attempt.",
+  workflows: "Register workflows, so that they can be started by their id.",
+  schedules: "Start registered workflows at planned times; needs a worker that is alive.",
+  triggers: "Start registered workflows when events are emitted.",
+  events: "Say that something happened.",
+  tools: "List, describe and call tools.",
+  gate: "Look at what decides which calls start, and change its limits.",
+  optimize: "Look at what the scheduled optimizer sees and changes, and take it back.",
+  import: "Turn other formats into workflows.",
+};
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly ((program: Command, cli: Cli) => void)[] = [
-  addRun,
-  addValidate,
-  addPlan,
-  addGraph,
-  addStart,
-  addRuns,
-  addWhy,
-  addDeadLetters,
+export const COMMANDS: readonly (Command | LocalCommand)[] = [
+  run,
+  validate,
+  planWorkflow,
+  graph,
+  start,
+  ...of([listRuns, getRun, analyzeRun]),
+  watch,
+  ...of(controlOperations),
+  whyCommand,
+  ...of(deadLetterOperations),
+  ...deadLetterCommands,
   addWorkflows,
-  addSchedules,
-  addTriggers,
-  addEvents,
-  addTools,
-  addGate,
-  addOptimize,
-  addImport,
-  addServe,
-  addWorker,
-  addDoctor,
-  addDemo,
+  ...of(workflowOperations),
+  addSchedule,
+  ...of(scheduleOperations),
+  ...of(triggerOperations),
+  ...of(eventOperations),
+  ...of(toolOperations),
+  callTool,
+  ...of(gateOperations),
+  ...gateCommands,
+  ...of(optimizerOperations),
+  applyCommand,
+  importRecording,
+  importForm,
+  serve,
+  worker,
+  checkMachine,
+  demo,
 ];
+
+/** The commands that ask for one of these operations alone. */
+function of(operations: readonly Operation[]): Command[] {
+  return operations.flatMap(({ command }) => command ?? []);
+}

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import pc from "picocolors";
 import type { Colors } from "picocolors/types.js";
 
@@ -45,17 +44,5 @@ export class Cli {
   /** Prints data in the form that was asked for. */
   print(format: Format, value: unknown, text: () => string): void {
     this.io.stdout.write(render(value, format, text));
-  }
-
-  /** Makes a function a commander action: it gets the command and its arguments, and returns the exit code. */
-  action(
-    run: (command: Command, ...args: string[]) => Promise<number> | number,
-  ): (this: Command) => Promise<void> {
-    const setExitCode = (exitCode: number) => {
-      this.exitCode = exitCode;
-    };
-    return async function act(this: Command): Promise<void> {
-      setExitCode(await run(this, ...this.args));
-    };
   }
 }

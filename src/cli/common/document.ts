@@ -11,8 +11,9 @@ import {
   parseJson,
   TuttiError,
 } from "../../../config/index.ts";
+import { wrongUse } from "../../operations/command/values.ts";
+import type { GivenInput } from "../../operations/command/words.ts";
 import type { Cli } from "./cli.ts";
-import { wrongUse } from "./failure.ts";
 
 /** A file as it was read, with the name that messages call it by. */
 export interface SourceFile {
@@ -55,26 +56,19 @@ export async function readSource(
   return { text: Buffer.concat(chunks).toString("utf8"), file };
 }
 
-/** The flags that make up an input. */
-export interface InputFlags {
-  /** `key=value` or `@file`, each as often as needed. */
-  readonly input?: readonly string[];
-  readonly inputJson?: string;
-}
-
 /**
  * Puts the input together: files first, then `--input-json`, then `key=value`; the later wins by key.
  * A value that is JSON is taken as JSON (`n=3` is a number), anything else is text.
  *
  * @throws TuttiError `request_invalid`.
  */
-export async function readInput(cli: Cli, flags: InputFlags): Promise<JsonObject> {
-  const given = flags.input ?? [];
-  const files = given.filter((one) => one.startsWith("@"));
+export async function readInput(cli: Cli, given: GivenInput): Promise<JsonObject> {
+  const { input, inputJson } = given;
+  const files = input.filter((one) => one.startsWith("@"));
   const sources = await Promise.all(files.map((one) => readSource(cli, one.slice(1))));
   const parts = sources.map(({ text, file }) => asObject(text, file));
-  if (flags.inputJson !== undefined) parts.push(asObject(flags.inputJson, "--input-json"));
-  const pairs = given.filter((one) => !one.startsWith("@")).map(asPair);
+  if (inputJson !== undefined) parts.push(asObject(inputJson, "--input-json"));
+  const pairs = input.filter((one) => !one.startsWith("@")).map(asPair);
   return Object.fromEntries([...parts.flatMap((part) => Object.entries(part)), ...pairs]);
 }
 

@@ -6,11 +6,10 @@ import {
   isTuttiError,
   type Issue,
   messageOf,
-  TuttiError,
   ValidationError,
 } from "../../../config/index.ts";
 
-/** Exit codes (D14). Scripts depend on them. */
+/** Exit codes. Scripts depend on them. */
 export const EXIT = {
   completed: 0,
   /** Any other end of a run, and errors of Tutti itself. */
@@ -29,11 +28,6 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set([
   "config_invalid",
   "incomplete_tool_registry",
 ]);
-
-/** Something is wrong with the command line itself. */
-export function wrongUse(message: string): TuttiError {
-  return new TuttiError("request_invalid", message);
-}
 
 /** The one place where an error becomes an exit code. */
 export function exitCodeOf(thrown: unknown): number {

@@ -3,10 +3,11 @@ import { stripVTControlCharacters } from "node:util";
 import type { Colors } from "picocolors/types.js";
 
 import { hasEnded, type StepState, type StepView } from "../../../queues/client.ts";
+import { compensationText, takeOverText } from "../../operations/text/run-text.ts";
+import { elapsed } from "../../operations/text/table.ts";
 import type { Compensated } from "../../runs/view/run-course.ts";
 import type { RunEvent } from "../../runs/view/watch.ts";
-import { elapsed, type Writer } from "./output.ts";
-import { compensationText, takeOverText } from "./run-text.ts";
+import { type Writer } from "./output.ts";
 
 /** Running steps shown at once; a workflow of a thousand would push everything else off the screen. */
 const SHOWN_STEPS = 12;

@@ -117,7 +117,7 @@ export async function withSession<T>(
   }
 }
 
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {

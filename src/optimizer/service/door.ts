@@ -35,9 +35,8 @@ const rollbackForm = z.strictObject({
 });
 
 const limit = z.int().positive().max(100_000);
-const simulationForm = z
+export const simulationForm = z
   .strictObject({
-    /** New limits of tools, by id: calls at once, and windows of their own rates in the place of the old ones. */
     tools: z
       .record(
         z.string().min(1),
@@ -53,42 +52,68 @@ const simulationForm = z
             error: "expected something to change",
           }),
       )
-      .default({}),
-    /** Machines in all; those that are added are like the last one. */
-    machines: z.int().positive().max(100).optional(),
-    /** How often the load is played, each time by another chance. Default: 20. */
-    plays: z.int().min(2).max(200).default(20),
+      .default({})
+      .describe(
+        "New limits of tools, by id: calls at once, and windows of their own rates in the place of the old ones.",
+      ),
+    machines: z
+      .int()
+      .positive()
+      .max(100)
+      .optional()
+      .describe("Machines in all; those that are added are like the last one."),
+    plays: z
+      .int()
+      .min(2)
+      .max(200)
+      .default(20)
+      .describe("How often the load is played, each time by another chance. Default: 20."),
   })
   .refine(({ tools, machines }) => machines !== undefined || Object.keys(tools).length > 0, {
     error: "expected tools or machines to change, got: neither",
   });
 
-const plansForm = z.strictObject({
-  /** What they aim at. Default: each target there is. */
+export const plansForm = z.strictObject({
   targets: z
     .array(z.enum(TARGETS))
     .min(1)
     .max(TARGETS.length)
-    .default([...TARGETS]),
-  /** How daringly machines are filled; null: as they are. Default: as they are. */
+    .default([...TARGETS])
+    .describe("What they aim at. Default: each target there is."),
   strategies: z
     .array(z.enum(STRATEGY_NAMES).nullable())
     .min(1)
     .max(STRATEGY_NAMES.length + 1)
-    .default([null]),
-  /** How often the load is played, each time by another chance. Default: 5. */
-  plays: z.int().min(1).max(200).default(5),
+    .default([null])
+    .describe("How daringly machines are filled; null: as they are. Default: as they are."),
+  plays: z
+    .int()
+    .min(1)
+    .max(200)
+    .default(5)
+    .describe("How often the load is played, each time by another chance. Default: 5."),
 });
 
 /** What `apply` asks for. */
 export const applyForm = z.strictObject({
-  target: z.enum(TARGETS),
-  /** How daringly machines are filled. Default: as they are. */
-  strategy: z.enum(STRATEGY_NAMES).nullable().default(null),
-  /** How often the load is played, each time by another chance. Default: 5. */
-  plays: z.int().min(1).max(200).default(5),
-  /** Who says so. Default: an operator. */
-  by: z.string().min(1).max(200).default("an operator"),
+  target: z.enum(TARGETS).describe("What it aims at."),
+  strategy: z
+    .enum(STRATEGY_NAMES)
+    .nullable()
+    .default(null)
+    .describe("How daringly machines are filled. Default: as they are."),
+  plays: z
+    .int()
+    .min(1)
+    .max(200)
+    .default(5)
+    .describe("How often the load is played, each time by another chance. Default: 5."),
+  by: z
+    .string()
+    .min(1)
+    .max(200)
+    .default("an operator")
+    .describe("Who says so. Default: an operator."),
 });
 
 /** What the scheduled optimizer sees and does: `tutti.optimizer`. */

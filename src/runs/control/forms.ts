@@ -3,8 +3,12 @@ import { z } from "zod";
 import type { Json } from "../../../config/index.ts";
 import { inputForm } from "../../forms.ts";
 
-/** Who asks, as it stands in the record. Default: "unknown". */
-const actor = z.string().min(1).max(200).optional();
+const actor = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .describe('Who asks, as it stands in the record. Default: "unknown".');
 /** Checked where it is kept: by reference, because a copy would lose keys such as `__proto__`. */
 export const jsonForm = z.custom<Json>();
 const stepIds = z.array(z.string().min(1).max(200)).min(1).max(20_000);
@@ -15,14 +19,17 @@ export type PauseForm = z.input<typeof pauseForm>;
 
 /** What is resumed, and how. Without any of it a paused run just goes on. */
 export const resumeForm = z.strictObject({
-  /** Steps that failed or were cancelled. Default: all of them. */
-  steps: stepIds.optional(),
-  /** Steps in whatever state, instead of `steps`. */
-  from: stepIds.optional(),
-  /** The new input of the run, for what runs again; checked against the workflow's `inputs`. */
-  input: inputForm.optional(),
-  /** By step that runs again: its input instead of the one in the workflow. Values, no expressions. */
-  with: z.record(z.string(), inputForm).optional(),
+  steps: stepIds.optional().describe("Steps that failed or were cancelled. Default: all of them."),
+  from: stepIds.optional().describe("Steps in whatever state, instead of `steps`."),
+  input: inputForm
+    .optional()
+    .describe("New input of the run for what runs again; checked against the workflow's `inputs`."),
+  with: z
+    .record(z.string(), inputForm)
+    .optional()
+    .describe(
+      "By step that runs again: its input instead of the one in the workflow. Values, no expressions.",
+    ),
   actor,
 });
 export type ResumeForm = z.input<typeof resumeForm>;
@@ -31,12 +38,21 @@ export type ResumeForm = z.input<typeof resumeForm>;
 export const byForm = z.strictObject({ by: actor });
 export type ByForm = z.input<typeof byForm>;
 
-/** Who decides, and what goes with it: it stands in the step's output, or in the details of its error. */
-export const decisionForm = z.strictObject({ by: actor, data: jsonForm.optional() });
+/** Who decides, and what goes with it. */
+export const decisionForm = z.strictObject({
+  by: actor,
+  data: jsonForm
+    .optional()
+    .describe("Stands in the step's output, or in the details of its error. Default: null."),
+});
 export type DecisionForm = z.input<typeof decisionForm>;
 
-/** Whom something is about. Default: everybody. */
-const tenant = z.string().min(1).max(200).optional();
+const tenant = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .describe("Whom it is about. Default: everybody.");
 export const tenantForm = z.strictObject({ tenant });
 export type TenantForm = z.input<typeof tenantForm>;
 
@@ -46,7 +62,7 @@ export type ReplayAllForm = z.input<typeof replayAllForm>;
 /** Which page of a list. */
 export const pageForm = z.strictObject({
   tenant,
-  limit: z.int().min(1).max(1_000).optional(),
-  offset: z.int().min(0).optional(),
+  limit: z.int().min(1).max(1_000).optional().describe("How many at most. Default: 50."),
+  offset: z.int().min(0).optional().describe("How many to leave out. Default: 0."),
 });
 export type PageForm = z.input<typeof pageForm>;

@@ -17,7 +17,9 @@ import type { ResumeForm } from "./forms.ts";
 
 /** A paused run goes on as it is. */
 export function refusePausedOptions(runId: string, what: ResumeForm): void {
-  const given = Object.keys(what);
+  const given = Object.entries(what).flatMap(([field, value]) =>
+    value === undefined ? [] : field,
+  );
   if (given.length === 0) return;
   throw new ValidationError(
     given.map((field) => ({

@@ -6,22 +6,22 @@ import { ID_PART_RULE, isIdPart, runIdOfKey, type Identity } from "../../../queu
 /** How a run is asked for. */
 export interface RunOptions {
   /** Input of the run; checked against the workflow's `inputs`. Default: {}. */
-  readonly input?: JsonObject;
+  readonly input?: JsonObject | undefined;
   /** Id of the run. Submitting the same again returns the run that is there. Default: a new one. */
-  readonly runId?: string;
+  readonly runId?: string | undefined;
   /**
    * Makes the call repeatable without choosing a run id: the same key of the same tenant is the same run.
    * 1 to 255 characters.
    */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Default: "default". */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   /** Who submits. Default: "unknown". */
-  readonly actor?: string;
+  readonly actor?: string | undefined;
   /** Travels with every call of the run. Default: the run id. */
-  readonly correlationId?: string;
+  readonly correlationId?: string | undefined;
   /** 1 to 10, 10 the most urgent. Default: what the workflow says. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
 }
 
 export interface SubmitOptions extends RunOptions {
@@ -31,7 +31,7 @@ export interface SubmitOptions extends RunOptions {
 
 export interface StartOptions extends RunOptions {
   /** The version to start. Default: the current one. */
-  readonly hash?: string;
+  readonly hash?: string | undefined;
 }
 
 /** Longest key of an idempotent call. Characters. */

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 
-import { historyText, reportText } from "../../../src/cli/commands/optimizer/report-text.ts";
-import { changeOf, simulationText } from "../../../src/cli/commands/optimizer/simulation-text.ts";
+import { changeOf } from "../../../src/operations/command/values.ts";
+import { historyText, reportText } from "../../../src/operations/text/report-text.ts";
+import { simulationText } from "../../../src/operations/text/simulation-text.ts";
 import { REPORT_VERSION, type OptimizerReport } from "../../../src/optimizer/think.ts";
 
 const REPORT: OptimizerReport = {

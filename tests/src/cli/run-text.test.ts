@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { runResult, runText } from "../../../src/cli/common/run-text.ts";
+import { runResult, runText } from "../../../src/operations/text/run-text.ts";
 import type { RunView } from "../../../src/runs/view/run-view.ts";
 
 const failed = { state: "failed", attempts: 1, startedAt: null, finishedAt: null };

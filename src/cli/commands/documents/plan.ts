@@ -1,29 +1,24 @@
-import type { Command } from "commander";
-
+import { word } from "../../../operations/command/words.ts";
+import { table, duration } from "../../../operations/text/table.ts";
 import type { Plan } from "../../../workflow/plan/plan.ts";
 import { prepare } from "../../../workflow/prepare.ts";
-import type { Cli, GlobalOptions } from "../../common/cli.ts";
 import { readSource } from "../../common/document.ts";
 import { EXIT } from "../../common/failure.ts";
-import { duration, table } from "../../common/output.ts";
+import { DOCUMENT, localCommand } from "../../common/frame.ts";
 import { openCatalogue } from "../../common/session.ts";
 
-export function addPlan(program: Command, cli: Cli): void {
-  program
-    .command("plan")
-    .argument("<file>", "workflow document, YAML or JSON; - reads standard input")
-    .description("show what a run would do: order, queues, critical path, expected time, shares")
-    .action(
-      cli.action(async (command, path) => {
-        const flags = command.optsWithGlobals<GlobalOptions>();
-        const { registry } = openCatalogue(cli, flags);
-        const { text, file } = await readSource(cli, path);
-        const plan = prepare(text, registry, { file });
-        cli.print(flags.output, planData(plan), () => planText(plan));
-        return EXIT.completed;
-      }),
-    );
-}
+export const planWorkflow = localCommand({
+  words: "plan",
+  summary: "Show what a run would do: order, queues, critical path, expected time, shares.",
+  given: { path: word("<file>", DOCUMENT) },
+  async act(cli, { path }, flags) {
+    const { registry } = openCatalogue(cli, flags);
+    const source = await readSource(cli, path);
+    const planned = prepare(source.text, registry, { file: source.file });
+    cli.print(flags.output, planData(planned), () => planText(planned));
+    return EXIT.completed;
+  },
+});
 
 /** What the steps of a level hold together when all of them run at once, in shares of one machine. */
 function sharesOf(plan: Plan, level: readonly string[]): Record<string, number> {

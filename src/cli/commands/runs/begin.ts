@@ -1,68 +1,51 @@
-import type { Command } from "commander";
-
 import type { Submitted } from "../../../../queues/client.ts";
+import { wrongUse } from "../../../operations/command/values.ts";
+import { flag, inputWords, word, type Given } from "../../../operations/command/words.ts";
+import { runResult, runText } from "../../../operations/text/run-text.ts";
 import { newRunId, type RunOptions } from "../../../runs/control/run-options.ts";
 import { again } from "../../common/again.ts";
 import type { Cli, GlobalOptions } from "../../common/cli.ts";
-import { type InputFlags, readInput } from "../../common/document.ts";
-import { EXIT, wrongUse } from "../../common/failure.ts";
+import { readInput } from "../../common/document.ts";
+import { EXIT } from "../../common/failure.ts";
 import { ensureWorkers, followRun } from "../../common/follow.ts";
-import { collect } from "../../common/options.ts";
-import { runResult, runText } from "../../common/run-text.ts";
 import type { Session } from "../../common/session.ts";
 
 /** The options of every command that begins a run. */
-export interface BeginFlags extends GlobalOptions, InputFlags {
-  readonly runId?: string;
-  readonly key?: string;
-  readonly detach?: true;
-  readonly waitTimeout?: string;
-}
+export const beginWords = {
+  ...inputWords("the run"),
+  runId: word("--run-id <id>", "id of the run; the same id twice is the same run"),
+  key: word("--key <text>", "makes the command repeatable: the same key is the same run"),
+  detach: flag("--detach", "print the run's id and leave; needs a worker elsewhere"),
+  waitTimeout: word("--wait-timeout <seconds>", "stop waiting after this time; the run goes on"),
+};
 
-/** Gives a command the options of {@link BeginFlags}. */
-export function withBeginOptions(command: Command): Command {
-  return command
-    .option("--input <key=value|@file>", "input of the run; may be repeated", collect, [])
-    .option("--input-json <json>", "input of the run as JSON")
-    .option("--run-id <id>", "id of the run; the same id twice is the same run")
-    .option("--key <text>", "makes the command repeatable: the same key is the same run")
-    .option("--detach", "print the run's id and leave; needs a worker elsewhere")
-    .option("--wait-timeout <seconds>", "stop waiting after this time; the run goes on")
-    .addHelpText(
-      "after",
-      "\nCtrl-C cancels the run and waits for its end, a second one leaves at once.\nExit codes: 0 completed, 1 any other end, 2 wrong use or invalid, 3 Redis unreachable, 130 interrupted.",
-    );
-}
+export const BEGIN_HELP =
+  "Ctrl-C cancels the run and waits for its end, a second one leaves at once.\nExit codes: 0 completed, 1 any other end, 2 wrong use or invalid, 3 Redis unreachable, 130 interrupted.";
 
 /** What the options say about the run. */
 export async function runOptionsOf(
   cli: Cli,
-  flags: BeginFlags,
+  given: Given<typeof beginWords>,
 ): Promise<{ readonly options: RunOptions; readonly timeoutMs: number | undefined }> {
-  const { key } = flags;
+  const { key } = given;
   // Chosen here, so that a submission that has to be repeated is the same run.
-  const runId = flags.runId ?? (key === undefined ? newRunId() : undefined);
-  const timeoutMs = waitMs(flags.waitTimeout);
-  const input = await readInput(cli, flags);
-  const options = {
-    input,
-    ...(runId === undefined ? {} : { runId }),
-    ...(key === undefined ? {} : { key }),
-  };
-  return { options, timeoutMs };
+  const runId = given.runId ?? (key === undefined ? newRunId() : undefined);
+  const timeoutMs = waitMs(given.waitTimeout);
+  return { options: { input: await readInput(cli, given), runId, key }, timeoutMs };
 }
 
 /** Begins a run and follows it to its end, unless it is detached. Returns the exit code. */
 export async function beginRun(
   cli: Cli,
   session: Session,
-  flags: BeginFlags,
+  flags: GlobalOptions,
   run: {
+    readonly isDetached: boolean;
     readonly submit: () => Promise<Submitted>;
     readonly timeoutMs: number | undefined;
   },
 ): Promise<number> {
-  if (flags.detach === true) {
+  if (run.isDetached) {
     const { runId, created } = await again(cli, run.submit);
     cli.print(flags.output, { runId, created }, () => runId);
     return EXIT.completed;

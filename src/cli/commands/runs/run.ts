@@ -1,30 +1,27 @@
-import type { Command } from "commander";
-
-import type { Cli } from "../../common/cli.ts";
+import { word } from "../../../operations/command/words.ts";
 import { readSource } from "../../common/document.ts";
+import { DOCUMENT, localCommand } from "../../common/frame.ts";
 import { withSession } from "../../common/session.ts";
-import { type BeginFlags, beginRun, runOptionsOf, withBeginOptions } from "./begin.ts";
+import { BEGIN_HELP, beginRun, beginWords, runOptionsOf } from "./begin.ts";
 
-export function addRun(program: Command, cli: Cli): void {
-  const command = program
-    .command("run")
-    .argument("<file>", "workflow document, YAML or JSON; - reads standard input")
-    .description("run a workflow and wait for its end");
-  withBeginOptions(command).action(
-    cli.action(async (given, path) => {
-      const flags = given.optsWithGlobals<BeginFlags>();
-      const [source, { options, timeoutMs }] = await Promise.all([
-        readSource(cli, path),
-        runOptionsOf(cli, flags),
-      ]);
-      return withSession(cli, flags, async (session) => {
-        const { tutti, actor } = session;
-        const plan = tutti.prepare(source.text, { file: source.file });
-        return beginRun(cli, session, flags, {
-          submit: () => tutti.submit(plan, { ...options, actor }),
-          timeoutMs,
-        });
+export const run = localCommand({
+  words: "run",
+  summary: "Run a workflow and wait for its end.",
+  help: BEGIN_HELP,
+  given: { path: word("<file>", DOCUMENT), ...beginWords },
+  async act(cli, { path, ...given }, flags) {
+    const [source, { options, timeoutMs }] = await Promise.all([
+      readSource(cli, path),
+      runOptionsOf(cli, given),
+    ]);
+    return withSession(cli, flags, async (session) => {
+      const { tutti, actor } = session;
+      const plan = tutti.prepare(source.text, { file: source.file });
+      return beginRun(cli, session, flags, {
+        isDetached: given.detach === true,
+        submit: () => tutti.submit(plan, { ...options, actor }),
+        timeoutMs,
       });
-    }),
-  );
-}
+    });
+  },
+});

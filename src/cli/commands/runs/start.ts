@@ -1,27 +1,27 @@
-import type { Command } from "commander";
-
-import type { Cli } from "../../common/cli.ts";
-import { versionOf } from "../../common/options.ts";
+import { versionOf } from "../../../operations/command/values.ts";
+import { word } from "../../../operations/command/words.ts";
+import { localCommand } from "../../common/frame.ts";
 import { withSession } from "../../common/session.ts";
-import { type BeginFlags, beginRun, runOptionsOf, withBeginOptions } from "./begin.ts";
+import { BEGIN_HELP, beginRun, beginWords, runOptionsOf } from "./begin.ts";
 
-export function addStart(program: Command, cli: Cli): void {
-  const command = program
-    .command("start")
-    .argument("<workflow>", "id of a registered workflow, or id@hash for one version of it")
-    .description("start a registered workflow and wait for its end");
-  withBeginOptions(command).action(
-    cli.action(async (given, name) => {
-      const flags = given.optsWithGlobals<BeginFlags>();
-      const { options, timeoutMs } = await runOptionsOf(cli, flags);
-      const { id, ...version } = versionOf(name);
-      return withSession(cli, flags, async (session) => {
-        const { tutti, actor } = session;
-        return beginRun(cli, session, flags, {
-          submit: () => tutti.start(id, { ...options, ...version, actor }),
-          timeoutMs,
-        });
+export const start = localCommand({
+  words: "start",
+  summary: "Start a registered workflow and wait for its end.",
+  help: BEGIN_HELP,
+  given: {
+    workflow: word("<workflow>", "id of a registered workflow, or id@hash for one version of it"),
+    ...beginWords,
+  },
+  async act(cli, { workflow, ...given }, flags) {
+    const { options, timeoutMs } = await runOptionsOf(cli, given);
+    const { id, ...version } = versionOf(workflow);
+    return withSession(cli, flags, async (session) => {
+      const { tutti, actor } = session;
+      return beginRun(cli, session, flags, {
+        isDetached: given.detach === true,
+        submit: () => tutti.start(id, { ...options, ...version, actor }),
+        timeoutMs,
       });
-    }),
-  );
-}
+    });
+  },
+});

@@ -1,60 +1,56 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import type { Command } from "commander";
-
 import type { Json, JsonObject } from "../../../../config/index.ts";
+import { many, word } from "../../../operations/command/words.ts";
+import { runResult, runText, stepsText } from "../../../operations/text/run-text.ts";
+import { duration } from "../../../operations/text/table.ts";
 import { PACKAGE_ROOT } from "../../../version.ts";
-import type { Cli, GlobalOptions } from "../../common/cli.ts";
-import { type InputFlags, readInput, readSource } from "../../common/document.ts";
+import { readInput, readSource } from "../../common/document.ts";
 import { followRun } from "../../common/follow.ts";
-import { collect } from "../../common/options.ts";
-import { duration } from "../../common/output.ts";
-import { runResult, runText, stepsText } from "../../common/run-text.ts";
+import { localCommand } from "../../common/frame.ts";
 import { withSession } from "../../common/session.ts";
 import { openServer } from "./serve.ts";
 
 const EXAMPLES = join(PACKAGE_ROOT, "examples");
 
-export function addDemo(program: Command, cli: Cli): void {
-  program
-    .command("demo")
-    .description("write a health report of a git repository: a workflow over all kinds of tools")
-    .option("--input <key=value|@file>", "input, such as path=DIR; may be repeated", collect, [])
-    .option("--input-json <json>", "input as JSON")
-    .action(
-      cli.action(async (command) => {
-        const flags = command.optsWithGlobals<GlobalOptions & InputFlags>();
-        const startedAtMs = performance.now();
-        const [source, given] = await Promise.all([
-          readSource(cli, join(EXAMPLES, "repo-health.yaml")),
-          readInput(cli, flags),
-        ]);
-        const options = {
-          catalogue: [join(EXAMPLES, "tools.yaml"), ...flags.catalogue],
-          overrides: { port: 0 },
-        };
-        return withSession(cli, options, async (session) => {
-          const server = await openServer(cli, session);
-          try {
-            await session.startWorker();
-            const plan = session.tutti.prepare(source.text, { file: source.file });
-            const input = { ...defaultsFor(plan.inputs, server.url), ...given };
-            const { runId } = await session.tutti.submit(plan, { input, actor: session.actor });
-            const { run, exitCode } = await followRun(cli, session, runId);
-            const files = filesIn(run.output, baseOf(input));
-            cli.print(flags.output, { ...runResult(run), files }, () =>
-              [runText(run), "", stepsText(run), "", ...files].join("\n"),
-            );
-            cli.say(`done in ${duration(performance.now() - startedAtMs)}`);
-            return exitCode;
-          } finally {
-            await server.close();
-          }
-        });
-      }),
-    );
-}
+export const demo = localCommand({
+  words: "demo",
+  summary: "Write a health report of a git repository: a workflow over all kinds of tools.",
+  given: {
+    input: many("--input <key=value|@file>", "input, such as path=DIR; may be repeated"),
+    inputJson: word("--input-json <json>", "input as JSON"),
+  },
+  async act(cli, inputGiven, flags) {
+    const startedAtMs = performance.now();
+    const [source, given] = await Promise.all([
+      readSource(cli, join(EXAMPLES, "repo-health.yaml")),
+      readInput(cli, inputGiven),
+    ]);
+    const options = {
+      catalogue: [join(EXAMPLES, "tools.yaml"), ...flags.catalogue],
+      overrides: { port: 0 },
+    };
+    return withSession(cli, options, async (session) => {
+      const server = await openServer(cli, session);
+      try {
+        await session.startWorker();
+        const plan = session.tutti.prepare(source.text, { file: source.file });
+        const input = { ...defaultsFor(plan.inputs, server.url), ...given };
+        const { runId } = await session.tutti.submit(plan, { input, actor: session.actor });
+        const { run, exitCode } = await followRun(cli, session, runId);
+        const files = filesIn(run.output, baseOf(input));
+        cli.print(flags.output, { ...runResult(run), files }, () =>
+          [runText(run), "", stepsText(run), "", ...files].join("\n"),
+        );
+        cli.say(`done in ${duration(performance.now() - startedAtMs)}`);
+        return exitCode;
+      } finally {
+        await server.close();
+      }
+    });
+  },
+});
 
 /** What the demo gives the example, as far as the example asks for it. */
 function defaultsFor(inputs: object | undefined, serverUrl: string): JsonObject {

@@ -1,26 +1,22 @@
-import type { Command } from "commander";
-
 import { type Config, loadCatalogue, ValidationError } from "../../../../config/index.ts";
 import { type Check, doctor } from "../../../doctor.ts";
-import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { table } from "../../../operations/text/table.ts";
+import type { GlobalOptions } from "../../common/cli.ts";
 import { EXIT } from "../../common/failure.ts";
-import { table } from "../../common/output.ts";
+import { localCommand } from "../../common/frame.ts";
 import { openConfig } from "../../common/session.ts";
 
-export function addDoctor(program: Command, cli: Cli): void {
-  program
-    .command("doctor")
-    .description("check that this machine can run workflows: configuration, catalogue, Redis")
-    .action(
-      cli.action(async (command) => {
-        const flags = command.optsWithGlobals<GlobalOptions>();
-        const load = (): Config => openConfig(cli, flags);
-        const checks = await doctor(load, { catalogue: () => ({ tools: toolsOf(load, flags) }) });
-        cli.print(flags.output, { checks }, () => checksText(checks));
-        return exitCodeFor(checks);
-      }),
-    );
-}
+export const checkMachine = localCommand({
+  words: "doctor",
+  summary: "Check that this machine can run workflows: configuration, catalogue, Redis.",
+  given: {},
+  async act(cli, _given, flags) {
+    const load = (): Config => openConfig(cli, flags);
+    const checks = await doctor(load, { catalogue: () => ({ tools: toolsOf(load, flags) }) });
+    cli.print(flags.output, { checks }, () => checksText(checks));
+    return exitCodeFor(checks);
+  },
+});
 
 /** The catalogue is looked at even when another setting is wrong. */
 function toolsOf(load: () => Config, flags: GlobalOptions) {

@@ -1,48 +1,41 @@
-import { type Command, InvalidArgumentError } from "commander";
-
 import { messageOf } from "../../../../config/index.ts";
-import type { Cli, GlobalOptions } from "../../common/cli.ts";
+import { wrongUse } from "../../../operations/command/values.ts";
+import { flag, parsed } from "../../../operations/command/words.ts";
+import type { Cli } from "../../common/cli.ts";
 import { EXIT } from "../../common/failure.ts";
+import { localCommand } from "../../common/frame.ts";
 import { type Session, withSession } from "../../common/session.ts";
 
-interface ServeFlags extends GlobalOptions {
-  readonly port?: number;
-  /** False with `--no-worker`. */
-  readonly worker: boolean;
-}
-
-export function addServe(program: Command, cli: Cli): void {
-  program
-    .command("serve")
-    .description("run API, workers and Bull Board until Ctrl-C, which drains; a second one forces")
-    .option("--port <port>", "port of the API; 0 takes a free one", port)
-    .option("--no-worker", "serve only; workers run elsewhere")
-    .action(
-      cli.action((command) => {
-        const flags = command.optsWithGlobals<ServeFlags>();
-        const overrides = flags.port === undefined ? {} : { port: flags.port };
-        return withSession(cli, { ...flags, overrides }, async (session) => {
-          const worker = flags.worker ? await session.startWorker() : undefined;
-          const server = await openServer(cli, session);
-          try {
-            const { url, boardUrl } = server;
-            cli.print(flags.output, { url, boardUrl, worker: worker?.id ?? null }, () =>
-              [
-                `API         ${url}`,
-                `Bull Board  ${boardUrl}`,
-                `Worker      ${worker?.id ?? "none"}`,
-              ].join("\n"),
-            );
-            await interrupted(cli);
-            cli.say("stopping: running steps may finish; Ctrl-C again stops at once");
-          } finally {
-            await server.close();
-          }
-          return EXIT.completed;
-        });
-      }),
-    );
-}
+export const serve = localCommand({
+  words: "serve",
+  summary: "Run API, workers and Bull Board until Ctrl-C, which drains; a second one forces.",
+  given: {
+    port: parsed("--port <port>", "port of the API; 0 takes a free one", port),
+    hasWorker: flag("--no-worker", "serve only; workers run elsewhere"),
+  },
+  act(cli, given, flags) {
+    const overrides = given.port === undefined ? {} : { port: given.port };
+    return withSession(cli, { ...flags, overrides }, async (session) => {
+      const started = given.hasWorker === false ? undefined : await session.startWorker();
+      const server = await openServer(cli, session);
+      try {
+        const { url, boardUrl } = server;
+        cli.print(flags.output, { url, boardUrl, worker: started?.id ?? null }, () =>
+          [
+            `API         ${url}`,
+            `Bull Board  ${boardUrl}`,
+            `Worker      ${started?.id ?? "none"}`,
+          ].join("\n"),
+        );
+        await interrupted(cli);
+        cli.say("stopping: running steps may finish; Ctrl-C again stops at once");
+      } finally {
+        await server.close();
+      }
+      return EXIT.completed;
+    });
+  },
+});
 
 /** The server of a session. Express is loaded only by the commands that serve. */
 export async function openServer(cli: Cli, session: Session) {
@@ -67,7 +60,7 @@ export async function interrupted(cli: Cli): Promise<void> {
 function port(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535) {
-    throw new InvalidArgumentError("expected a whole number from 0 to 65535.");
+    throw wrongUse("expected a whole number from 0 to 65535.");
   }
   return value;
 }

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
-import { whyText } from "../../../../src/cli/commands/gate/why.ts";
 import { isWaiting, type Why, type WhyReason } from "../../../../src/gate/why/why.ts";
 import { sayOnce, sentenceOf } from "../../../../src/gate/why/words.ts";
+import { whyText } from "../../../../src/operations/text/why-text.ts";
 
 const untilMs = Date.UTC(2026, 0, 2, 3, 4, 5);
 const root = { subject: "ok", sentence: "ok waits for an approval (Sure?); unknown: nobody." };
