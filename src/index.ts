@@ -77,7 +77,8 @@ export type {
 } from "./gate/limits/show.ts";
 export type { WhyQuestion } from "./gate/why/answer.ts";
 export type { Eta, Holder, Why, WhyReason } from "./gate/why/why.ts";
-export { Tutti, type TuttiOptions } from "./tutti.ts";
+export { Tutti } from "./tutti.ts";
+export type { TuttiOptions } from "./tutti-options.ts";
 export type { RunEvent } from "./runs/view/watch.ts";
 export type { Plan, PlannedStep } from "./workflow/plan/plan.ts";
 export { workflowJsonSchema, type WorkflowDocument } from "./workflow/document/schema.ts";

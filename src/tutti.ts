@@ -1,16 +1,7 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import {
-  completeRunInput,
-  loadCatalogue,
-  MAX_RUNNING_RUNS,
-  REDIS_DEADLINE_MS,
-  TuttiError,
-  type DurabilityProfile,
-  type Json,
-  type ToolRegistry,
-} from "../config/index.ts";
+import { loadCatalogue, MAX_RUNNING_RUNS, type Json, type ToolRegistry } from "../config/index.ts";
 import type { Flows } from "../queues/client.ts";
 import {
   Backpressure,
@@ -18,24 +9,19 @@ import {
   openImpatient,
   openPatient,
   RunEvents,
-  withinDeadline,
   type DutyView,
-  type Started,
   type Submitted,
   type WorkerInfo,
 } from "../queues/client.ts";
 import type { Keys, Presence, ToolQueues } from "../queues/index.ts";
 import {
-  cancelRun,
   CONTROL_QUEUES,
   Durability,
   DutyStates,
-  startRegistered,
-  startRun,
   type RunState,
   type StartParts,
-  type StepRecord,
 } from "../queues/index.ts";
+import { deadlinesOf, type Deadlines } from "./deadlines.ts";
 import type { GateDoor } from "./gate/limits/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
 import type { WhyQuestion } from "./gate/why/answer.ts";
@@ -43,54 +29,35 @@ import type { Why } from "./gate/why/why.ts";
 import type { OptimizerDoor } from "./optimizer/service/door.ts";
 import { openOptimizer } from "./optimizer/service/open.ts";
 import type { RunAnalysis } from "./runs/analysis/analyze.ts";
-import { RunControl, type Decision, type Resumed } from "./runs/control/control.ts";
-import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./runs/control/forms.ts";
 import {
-  addressed,
-  checkedPriority,
-  noRun,
-  type StartOptions,
-  type SubmitOptions,
-} from "./runs/control/run-options.ts";
-import { DeadLetterDoor } from "./runs/dead-letters/dead-letters.ts";
-import { RunReader } from "./runs/run-reader.ts";
+  openControl,
+  type Decision,
+  type Resumed,
+  type RunControl,
+} from "./runs/control/control.ts";
+import type { ByForm, DecisionForm, PauseForm, ResumeForm } from "./runs/control/forms.ts";
+import { type StartOptions, type SubmitOptions } from "./runs/control/run-options.ts";
+import { RunStarter } from "./runs/control/run-starter.ts";
+import { openDeadLetters, type DeadLetterDoor } from "./runs/dead-letters/dead-letters.ts";
+import { openReader, RunReader } from "./runs/run-reader.ts";
 import type { RunSummary, RunView } from "./runs/view/run-view.ts";
-import { RunWatch, type RunEvent } from "./runs/view/watch.ts";
+import type { RunEvent } from "./runs/view/watch.ts";
+import { untilItEnds, watchRun } from "./runs/watching.ts";
 import { openDoors } from "./starting/doors.ts";
 import { neededTools } from "./starting/needed-tools.ts";
 import type { ScheduleDoor } from "./starting/schedules.ts";
 import type { EventDoor, TriggerDoor } from "./starting/triggers.ts";
 import type { Workflows } from "./starting/workflows.ts";
 import { openStores } from "./stores.ts";
+import type { TuttiOptions } from "./tutti-options.ts";
 import type { Plan } from "./workflow/plan/plan.ts";
-import { rememberLayout, treeOf } from "./workflow/plan/tree.ts";
+import { treeOf } from "./workflow/plan/tree.ts";
 import { prepare } from "./workflow/prepare.ts";
 
 /** What is written to see whether Redis takes it is gone after this time. Milliseconds. */
 const PROBE_MS = 10_000;
 /** Lanes that Bull Board shows; each costs it calls. */
 const MAX_SHOWN_LANES = 100;
-
-/** How a client finds its deployment. */
-export interface TuttiOptions {
-  /** Redis of the deployment, as a URL. */
-  readonly redisUrl: string;
-  /** Prefix of all keys; holds a hash tag. Default: `{tutti}`. */
-  readonly prefix?: string;
-  /** The tools workflows may use. Default: the shipped catalogue. */
-  readonly registry?: ToolRegistry;
-  /** Runs of a tenant that are at work at the same time, the others wait; the same for all processes of a deployment. Default: 10. */
-  readonly maxRunning?: number;
-  /** After this time without an answer of Redis an operation fails as `redis_unavailable`. Milliseconds. Default: 5,000. */
-  readonly redisDeadlineMs?: number;
-  /**
-   * `strict`: what is told as done (submissions, decisions, registrations, ...) is on the disk of Redis and, where there
-   * is a replica, there as well; the same for all processes of a deployment. Default: "standard".
-   */
-  readonly durability?: DurabilityProfile;
-  /** With `strict`, how many replicas must have it. Default: 1 with sentinels, a cluster, or when a replica was seen, else 0. */
-  readonly replicas?: number | undefined;
-}
 
 /**
  * The client of other services: submits workflows and follows their runs. It starts no worker.
@@ -120,7 +87,8 @@ export class Tutti implements AsyncDisposable {
   readonly optimizer: OptimizerDoor;
   readonly #why: GateDoors["why"];
   readonly #control: RunControl;
-  readonly #deadlineMs: number;
+  readonly #deadlines: Deadlines;
+  readonly #starter: RunStarter;
   readonly #redis: Redis;
   readonly #durability: Durability;
   readonly #keys: Keys;
@@ -131,11 +99,9 @@ export class Tutti implements AsyncDisposable {
   readonly #events: RunEvents;
   readonly #presence: Presence;
   readonly #parts: StartParts;
-  readonly #backpressure: Backpressure;
 
   constructor(options: TuttiOptions) {
     this.registry = options.registry ?? loadCatalogue();
-    this.#deadlineMs = options.redisDeadlineMs ?? REDIS_DEADLINE_MS;
     this.#redis = openImpatient(options.redisUrl);
     const stores = openStores(this.#redis, options.prefix);
     const { keys, runs, values, queues, flows, presence, samples } = stores;
@@ -145,14 +111,13 @@ export class Tutti implements AsyncDisposable {
     this.#queues = queues;
     this.#flows = flows;
     this.#presence = presence;
-    this.#reader = new RunReader(runs, values, queues, samples);
-    this.#backpressure = new Backpressure(queues, this.registry);
+    const deadlines = deadlinesOf(this.#redis, this.#durability, options.redisDeadlineMs);
+    this.#deadlines = deadlines;
+    this.#reader = openReader(new RunReader(runs, values, queues, samples), deadlines);
     this.#events = new RunEvents(this.#subscriber, keys);
     this.#parts = { ...stores, treeOf, maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS };
-    const soon = <T>(work: Promise<T>) => this.#soon(work);
-    const kept = <T>(work: () => Promise<T>) => this.#kept(work);
     const tools = this.registry;
-    const shared = { redis: this.#redis, keys, queues, tools, soon, kept };
+    const shared = { redis: this.#redis, keys, queues, tools, deadlines };
     const doors = openDoors({ ...shared, start: this.#parts });
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
@@ -162,15 +127,16 @@ export class Tutti implements AsyncDisposable {
     this.gate = gate;
     this.#why = why;
     this.optimizer = openOptimizer({ ...shared, gate: this.#parts.gate });
-    this.#control = new RunControl(this.#parts, this.registry, kept);
-    this.deadLetters = new DeadLetterDoor({
+    const backpressure = new Backpressure(queues, this.registry);
+    this.#starter = new RunStarter(this.#parts, backpressure, deadlines);
+    this.#control = openControl(this.#parts, this.registry, deadlines);
+    const letters = {
       run: this.#parts,
       values,
       items: stores.items,
       letters: new DeadLetters(this.#redis, keys),
-      soon,
-      kept,
-    });
+    };
+    this.deadLetters = openDeadLetters(letters, deadlines);
   }
 
   /**
@@ -192,15 +158,7 @@ export class Tutti implements AsyncDisposable {
    */
   async submit(workflow: string | object | Plan, options: SubmitOptions = {}): Promise<Submitted> {
     const plan = isPlan(workflow) ? workflow : this.prepare(workflow, options);
-    const { runId, identity } = addressed(options);
-    const { definition } = plan;
-    const { hash } = plan.workflow;
-    const input = completeRunInput(definition.inputs, options.input ?? {});
-    rememberLayout(hash, plan.layout);
-    const priority = checkedPriority(options.priority ?? plan.priority);
-    const backpressure = this.#backpressure;
-    const start = { runId, hash, definition, input, identity, priority, backpressure };
-    return this.#recorded(this.#kept(() => startRun(this.#parts, start)));
+    return this.#starter.submit(plan, options);
   }
 
   /**
@@ -215,19 +173,7 @@ export class Tutti implements AsyncDisposable {
     workflowId: string,
     options: StartOptions = {},
   ): Promise<Submitted & { readonly hash: string }> {
-    const { hash, input = {}, priority } = options;
-    const request = {
-      workflowId,
-      input,
-      ...addressed(options),
-      backpressure: this.#backpressure,
-      ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
-    };
-    return this.#recorded(
-      this.#kept(() =>
-        startRegistered(this.#parts, hash === undefined ? request : { ...request, hash }),
-      ),
-    );
+    return this.#starter.start(workflowId, options);
   }
 
   /**
@@ -236,7 +182,7 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `run_not_found`.
    */
   async get(runId: string, options: { readonly outputs?: boolean } = {}): Promise<RunView> {
-    return this.#soon(this.#reader.view(runId, options.outputs ?? false));
+    return this.#reader.view(runId, options.outputs ?? false);
   }
 
   /**
@@ -245,7 +191,7 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `run_not_found`.
    */
   async analyze(runId: string): Promise<RunAnalysis> {
-    return this.#soon(this.#reader.analysis(runId));
+    return this.#reader.analysis(runId);
   }
 
   /** Runs, the newest first. Default limit: 50. */
@@ -253,21 +199,12 @@ export class Tutti implements AsyncDisposable {
     options: { readonly limit?: number; readonly state?: RunState | undefined } = {},
   ): Promise<RunSummary[]> {
     const { limit = 50, state } = options;
-    return this.#soon(this.#reader.list(limit, state));
+    return this.#reader.list(limit, state);
   }
 
   /** What happens to a run, as it happens: a snapshot first, then every transition, until the run has ended. */
   watch(runId: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RunEvent> {
-    const reader = {
-      run: () => this.get(runId),
-      takeOvers: (shown: string, record: StepRecord, undo: boolean) =>
-        this.#soon(this.#reader.takeOvers(runId, shown, record, undo)),
-      undoTool: async (shown: string) => {
-        const { steps } = await this.#soon(this.#reader.definition(runId));
-        return steps[shown.replace(/\[\d+\]$/, "")]?.compensate?.tool;
-      },
-    };
-    return new RunWatch(this.#events, runId, reader, options.signal);
+    return watchRun(this.#events, this.#reader, runId, options.signal);
   }
 
   /**
@@ -279,18 +216,9 @@ export class Tutti implements AsyncDisposable {
     runId: string,
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<RunView> {
-    const limit =
-      options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs);
-    const signals = [limit, options.signal].filter((signal) => signal !== undefined);
-    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
-    for await (const event of this.watch(runId, signal === undefined ? {} : { signal })) void event;
-    options.signal?.throwIfAborted();
-    if (limit?.aborted === true) {
-      throw new TuttiError(
-        "timed_out",
-        `run ${runId} has not ended within ${options.timeoutMs} ms; it goes on`,
-      );
-    }
+    const watch = (signal: AbortSignal | undefined) =>
+      watchRun(this.#events, this.#reader, runId, signal);
+    await untilItEnds(watch, runId, options);
     return this.get(runId, { outputs: true });
   }
 
@@ -299,15 +227,11 @@ export class Tutti implements AsyncDisposable {
    *
    * @throws TuttiError `run_not_found`.
    */
-  async cancel(
+  cancel(
     runId: string,
     options: { readonly reason?: string | undefined } = {},
   ): Promise<{ state: RunState }> {
-    const state = await this.#kept(() =>
-      cancelRun(this.#parts, runId, { kind: "cancel", reason: options.reason ?? "cancelled" }),
-    );
-    if (state === null) throw noRun(runId);
-    return { state };
+    return this.#control.cancel(runId, options.reason ?? "cancelled");
   }
 
   /**
@@ -394,12 +318,12 @@ export class Tutti implements AsyncDisposable {
   async toolsOf(runId: string): Promise<string[]> {
     const needed = async () =>
       neededTools(await this.#reader.definition(runId), this.#parts.registry);
-    return this.#soon(needed());
+    return this.#deadlines.soon(needed());
   }
 
   /** Worker processes that are alive. */
   async workers(): Promise<WorkerInfo[]> {
-    return this.#soon(this.#presence.alive());
+    return this.#deadlines.soon(this.#presence.alive());
   }
 
   /**
@@ -408,12 +332,12 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `redis_unavailable`, with what it lacks.
    */
   async ping(): Promise<void> {
-    await this.#kept(() => this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
+    await this.#deadlines.kept(() => this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
   }
 
   /** The background duties of the workers: how each went last, and how late it is. */
   async duties(): Promise<DutyView[]> {
-    return this.#soon(new DutyStates(this.#redis, this.#keys).all());
+    return this.#deadlines.soon(new DutyStates(this.#redis, this.#keys).all());
   }
 
   /** The queues of all tools and of the control jobs, for Bull Board. */
@@ -425,27 +349,8 @@ export class Tutti implements AsyncDisposable {
 
   /** The same, and the lanes of tools with limits per key that were used last, 100 at most. */
   async shownQueues(): Promise<readonly Queue[]> {
-    const lanes = await this.#soon(this.#queues.lanes.all(MAX_SHOWN_LANES));
+    const lanes = await this.#deadlines.soon(this.#queues.lanes.all(MAX_SHOWN_LANES));
     return [...this.queues, ...lanes.map((lane) => this.#queues.get(lane))];
-  }
-
-  /**
-   * A run that is recorded is accepted, whatever becomes of adding its jobs: that is waited for as long as Redis
-   * answers, and done by a worker otherwise.
-   */
-  async #recorded<T extends Started>(starting: Promise<T>): Promise<Omit<T, "added">> {
-    const { added, ...submitted } = await starting;
-    await this.#soon(added).catch(() => {});
-    return submitted;
-  }
-
-  #soon<T>(work: Promise<T>): Promise<T> {
-    return withinDeadline(work, this.#redis, this.#deadlineMs);
-  }
-
-  /** The same for what somebody is told is done: until it is kept. */
-  #kept<T>(work: () => Promise<T>): Promise<T> {
-    return this.#durability.keep(() => this.#soon(work()), this.#deadlineMs);
   }
 
   async close(): Promise<void> {

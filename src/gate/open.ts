@@ -10,6 +10,7 @@ import {
   type StartParts,
   type ToolQueues,
 } from "../../queues/index.ts";
+import { withDeadlines, type Deadlines } from "../deadlines.ts";
 import { GateDoor } from "./limits/door.ts";
 import { answerWhy, type WhyQuestion } from "./why/answer.ts";
 import type { Why } from "./why/why.ts";
@@ -28,18 +29,22 @@ export function openGate(client: {
   readonly queues: ToolQueues;
   readonly tools: ToolRegistry;
   readonly presence: Presence;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly deadlines: Deadlines;
 }): GateDoors {
-  const { redis, keys, run, queues, tools: registry, presence, soon, kept } = client;
+  const { redis, keys, run, queues, tools: registry, presence, deadlines } = client;
   const gate = new Gate(redis, keys);
   const show = (ids: readonly string[]) => showLimits(redis, keys, queues, ids);
   const turns = new Turns(redis, keys);
   const parts = { gate, presence, runs: run.runs, waits: run.waits, turns, registry };
   return {
-    gate: new GateDoor({ gate, show, registry, soon, kept }),
-    why: (question) => soon(answerWhy(parts, question)),
+    gate: withDeadlines(new GateDoor({ gate, show, registry }), deadlines, {
+      show: "soon",
+      catalogues: "soon",
+      set: "kept",
+      reset: "kept",
+      level: "soon",
+      setLevel: "kept",
+    }),
+    why: (question) => deadlines.soon(answerWhy(parts, question)),
   };
 }

@@ -12,6 +12,7 @@ import {
   type ToolQueues,
   type Values,
 } from "../../queues/index.ts";
+import { withDeadlines, type Deadlines } from "../deadlines.ts";
 import { analyzeRun, type RunAnalysis } from "./analysis/analyze.ts";
 import { noRun } from "./control/run-options.ts";
 import { readRun, summaryOf, type RunSummary, type RunView } from "./view/run-view.ts";
@@ -20,6 +21,17 @@ import { readRun, summaryOf, type RunSummary, type RunView } from "./view/run-vi
 const LIST_CHUNK = 100;
 /** Runs looked at when only those in one state are asked for. */
 const LOOKED_AT = 10_000;
+
+/** What a client reads of runs. */
+export function openReader(reader: RunReader, deadlines: Deadlines): RunReader {
+  return withDeadlines(reader, deadlines, {
+    view: "soon",
+    takeOvers: "soon",
+    analysis: "soon",
+    definition: "soon",
+    list: "soon",
+  });
+}
 
 /** Reads records of runs as people see them. */
 export class RunReader {

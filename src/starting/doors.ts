@@ -8,6 +8,7 @@ import {
   type StartParts,
   type ToolQueues,
 } from "../../queues/index.ts";
+import { withDeadlines, type Deadlines } from "../deadlines.ts";
 import { ScheduleDoor } from "./schedules.ts";
 import { EventDoor, TriggerDoor } from "./triggers.ts";
 import { Workflows } from "./workflows.ts";
@@ -27,23 +28,43 @@ export function openDoors(client: {
   readonly start: StartParts;
   readonly queues: ToolQueues;
   readonly tools: ToolRegistry;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly deadlines: Deadlines;
 }): Doors {
-  const { redis, keys, start, queues, tools, soon, kept } = client;
+  const { redis, keys, start, queues, tools, deadlines } = client;
   const { registry } = start;
   const fire = { ...start, schedules: new Schedules(redis, keys) };
   const emit = { ...start, triggers: new Triggers(redis, keys), queues };
-  const schedules = new ScheduleDoor({ fire, queues, soon, kept });
-  const triggers = new TriggerDoor({ emit, registry, soon, kept });
+  const schedules = new ScheduleDoor({ fire, queues });
+  const triggers = new TriggerDoor({ emit, registry });
   const workflows = new Workflows({
     tools,
     registry,
     usedBy: async (id) => ({ schedules: await schedules.of(id), triggers: await triggers.of(id) }),
-    soon,
-    kept,
   });
-  return { workflows, schedules, triggers, events: new EventDoor({ emit, registry, soon, kept }) };
+  return {
+    workflows: withDeadlines(workflows, deadlines, {
+      add: "kept",
+      list: "soon",
+      show: "soon",
+      tools: "soon",
+      remove: "kept",
+    }),
+    schedules: withDeadlines(schedules, deadlines, {
+      add: "kept",
+      list: "soon",
+      show: "soon",
+      pause: "kept",
+      resume: "kept",
+      run: "kept",
+      remove: "kept",
+      of: "soon",
+    }),
+    triggers: withDeadlines(triggers, deadlines, {
+      add: "kept",
+      list: "soon",
+      remove: "kept",
+      of: "soon",
+    }),
+    events: withDeadlines(new EventDoor({ emit, registry }), deadlines, { emit: "kept" }),
+  };
 }

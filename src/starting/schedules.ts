@@ -48,10 +48,6 @@ export interface ScheduleView extends ScheduleSummary {
 export interface ScheduleDoorParts {
   readonly fire: FireParts;
   readonly queues: ToolQueues;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Workflows that start at planned times: `tutti.schedules`. Workers fire them, so one has to be alive. */
@@ -72,10 +68,6 @@ export class ScheduleDoor {
    */
   async add(form: ScheduleForm): Promise<{ id: string; created: boolean }> {
     const spec = checkSchedule(form);
-    return this.#parts.kept(() => this.#add(spec));
-  }
-
-  async #add(spec: ScheduleSpec): Promise<{ id: string; created: boolean }> {
     const { fire, queues } = this.#parts;
     const { definition } = await fire.registry.resolve(spec.workflowId, spec.hash);
     completeRunInput(definition.inputs, spec.input);
@@ -97,10 +89,6 @@ export class ScheduleDoor {
 
   /** All schedules, by id. */
   async list(): Promise<ScheduleSummary[]> {
-    return this.#parts.soon(this.#list());
-  }
-
-  async #list(): Promise<ScheduleSummary[]> {
     const { schedules, runs } = this.#parts.fire;
     const [ids, nowMs] = await Promise.all([schedules.ids(), runs.now()]);
     const states = await Promise.all(ids.map((id) => schedules.find(id)));
@@ -109,10 +97,6 @@ export class ScheduleDoor {
 
   /** @throws TuttiError `schedule_not_found`. */
   async show(id: string): Promise<ScheduleView> {
-    return this.#parts.soon(this.#show(id));
-  }
-
-  async #show(id: string): Promise<ScheduleView> {
     const { schedules, runs } = this.#parts.fire;
     const state = await schedules.require(id);
     const history = await schedules.history(id);
@@ -125,7 +109,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async pause(id: string): Promise<void> {
-    await this.#parts.kept(() => this.#setPaused(id, true));
+    await this.#setPaused(id, true);
   }
 
   /**
@@ -134,7 +118,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async resume(id: string): Promise<void> {
-    await this.#parts.kept(() => this.#setPaused(id, false));
+    await this.#setPaused(id, false);
   }
 
   async #setPaused(id: string, paused: boolean): Promise<void> {
@@ -151,7 +135,7 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async run(id: string): Promise<FiringView> {
-    return firingView(await this.#parts.kept(() => fireNow(this.#parts.fire, id)));
+    return firingView(await fireNow(this.#parts.fire, id));
   }
 
   /**
@@ -160,10 +144,6 @@ export class ScheduleDoor {
    * @throws TuttiError `schedule_not_found`.
    */
   async remove(id: string): Promise<void> {
-    await this.#parts.kept(() => this.#remove(id));
-  }
-
-  async #remove(id: string): Promise<void> {
     const { fire, queues } = this.#parts;
     await fire.schedules.require(id);
     await fire.schedules.remove(id);

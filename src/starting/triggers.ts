@@ -87,10 +87,6 @@ export interface TriggerView extends TriggerSpec {
 export interface TriggerDoorParts {
   readonly emit: EmitParts;
   readonly registry: WorkflowRegistry;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Workflows that start when something is said to have happened: `tutti.triggers`. Workers start them. */
@@ -120,20 +116,12 @@ export class TriggerDoor {
       throw new ValidationError(
         issues.map((one) => ({ ...one, code: "input_invalid", path: ["input", ...one.path] })),
       );
-    return this.#parts.kept(() => this.#add(spec));
-  }
-
-  async #add(spec: TriggerSpec): Promise<{ id: string; created: boolean }> {
     await this.#parts.registry.resolve(spec.workflowId, spec.hash);
     return { id: spec.id, created: await this.#parts.emit.triggers.put(spec) };
   }
 
   /** All triggers, by id. */
   async list(): Promise<TriggerView[]> {
-    return this.#parts.soon(this.#list());
-  }
-
-  async #list(): Promise<TriggerView[]> {
     const { triggers } = this.#parts.emit;
     const all = await triggers.all();
     return (await Promise.all(all.map((spec) => triggers.state(spec)))).map(viewOf);
@@ -145,12 +133,12 @@ export class TriggerDoor {
    * @throws TuttiError `trigger_not_found`.
    */
   async remove(id: string): Promise<void> {
-    await this.#parts.kept(() => this.#parts.emit.triggers.remove(id));
+    await this.#parts.emit.triggers.remove(id);
   }
 
   /** Ids of the triggers that start this workflow. */
   async of(workflowId: string): Promise<string[]> {
-    const all = await this.#parts.soon(this.#parts.emit.triggers.all());
+    const all = await this.#parts.emit.triggers.all();
     return all.filter((one) => one.workflowId === workflowId).map((one) => one.id);
   }
 }
@@ -197,7 +185,7 @@ export class EventDoor {
       );
     }
     const request = { name, data, tenant, actor, ...(key === undefined ? {} : { key }) };
-    return this.#parts.kept(() => emitEvent(this.#parts.emit, request));
+    return emitEvent(this.#parts.emit, request);
   }
 }
 

@@ -59,10 +59,6 @@ export interface WorkflowsParts {
   readonly registry: WorkflowRegistry;
   /** Who still names a workflow. */
   readonly usedBy: (workflowId: string) => Promise<WorkflowRemoval["usedBy"]>;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Registered workflows: `tutti.workflows`. */
@@ -90,15 +86,18 @@ export class Workflows {
     const data =
       typeof document === "string" ? parseDocument(document, file ?? "workflow").data : document;
     const { id, hash } = plan.workflow;
-    const { change, previous } = await this.#parts.kept(() =>
-      this.#parts.registry.add({ definition: plan.definition, hash, document: plain(data), actor }),
-    );
+    const { change, previous } = await this.#parts.registry.add({
+      definition: plan.definition,
+      hash,
+      document: plain(data),
+      actor,
+    });
     return { id, hash, created: change === "added", previous: previous === hash ? null : previous };
   }
 
   /** Registered workflows by id, each with its current version. */
   async list(): Promise<WorkflowSummary[]> {
-    const found = await this.#parts.soon(this.#parts.registry.list());
+    const found = await this.#parts.registry.list();
     return found.map((one) => ({
       id: one.id,
       ...viewOf(versionOf(one, one.current)),
@@ -116,14 +115,10 @@ export class Workflows {
     id: string,
     options: { readonly hash?: string | undefined } = {},
   ): Promise<WorkflowView> {
-    return this.#parts.soon(this.#show(id, options.hash));
-  }
-
-  async #show(id: string, asked: string | undefined): Promise<WorkflowView> {
     const { registry } = this.#parts;
     const found = await registry.find(id);
     if (found === null) throw noWorkflow(id);
-    const { definition, hash } = await registry.resolve(id, asked ?? found.current);
+    const { definition, hash } = await registry.resolve(id, options.hash ?? found.current);
     return {
       id,
       current: found.current,
@@ -141,9 +136,9 @@ export class Workflows {
    * @throws TuttiError `workflow_not_found`.
    */
   async tools(id: string, options: { readonly hash?: string | undefined } = {}): Promise<string[]> {
-    const { registry, soon } = this.#parts;
-    const { definition } = await soon(registry.resolve(id, options.hash));
-    return soon(neededTools(definition, registry));
+    const { registry } = this.#parts;
+    const { definition } = await registry.resolve(id, options.hash);
+    return neededTools(definition, registry);
   }
 
   /**
@@ -156,11 +151,7 @@ export class Workflows {
     id: string,
     options: { readonly hash?: string | undefined } = {},
   ): Promise<WorkflowRemoval> {
-    return this.#parts.kept(() => this.#remove(id, options.hash));
-  }
-
-  async #remove(id: string, hash: string | undefined): Promise<WorkflowRemoval> {
-    const gone = await this.#parts.registry.remove(id, hash);
+    const gone = await this.#parts.registry.remove(id, options.hash);
     return { ...gone, usedBy: await this.#parts.usedBy(id) };
   }
 }

@@ -22,7 +22,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     tools machine optimizer gate steps runs workers starting duties
     index.ts`),
   src: listed(`
-    forms.ts version.ts
+    deadlines.ts forms.ts version.ts tutti-options.ts
     tools workflow runs gate optimizer starting
     stores.ts worker tutti.ts operations worker.ts doctor.ts server cli
     index.ts`),

@@ -1,5 +1,3 @@
-import type { z } from "zod";
-
 import { TuttiError, type ToolRegistry } from "../../../config/index.ts";
 import { LEVELS, type Declarations, type LevelView } from "../../../queues/client.ts";
 import { type Gate, type GateChanges } from "../../../queues/index.ts";
@@ -18,10 +16,6 @@ interface GateDoorParts {
   /** Lets Bull Board show the limits of tools as they are now. */
   readonly show: (tools: readonly string[]) => Promise<void>;
   readonly registry: ToolRegistry;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** What decides which calls start: `tutti.gate`. */
@@ -34,18 +28,14 @@ export class GateDoor {
 
   /** What it knows: machines, permits, who stands in line and why, limits, budgets, troubles, catalogues. */
   async show(): Promise<GateView> {
-    return this.#parts.soon(this.#view());
+    const { gate } = this.#parts;
+    const [snapshot, declarations] = await Promise.all([gate.show(), gate.declarations()]);
+    return viewGate(snapshot, declarations);
   }
 
   /** The catalogues that living workers were started with, and where they differ. */
   async catalogues(): Promise<Declarations> {
-    return this.#parts.soon(this.#parts.gate.declarations());
-  }
-
-  async #view(): Promise<GateView> {
-    const { gate } = this.#parts;
-    const [snapshot, declarations] = await Promise.all([gate.show(), gate.declarations()]);
-    return viewGate(snapshot, declarations);
+    return this.#parts.gate.declarations();
   }
 
   /**
@@ -56,10 +46,6 @@ export class GateDoor {
    * problem.
    */
   async set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
-    return this.#parts.kept(() => this.#set(setting));
-  }
-
-  async #set(setting: GateSetting): Promise<ToolLimitsView | BudgetView> {
     const { gate, registry } = this.#parts;
     const snapshot = await gate.show();
     if ("budget" in setting) {
@@ -76,17 +62,13 @@ export class GateDoor {
    * @throws TuttiError `tool_not_found`, `budget_not_found`.
    */
   async reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
-    return this.#parts.kept(() => this.#reset(target));
-  }
-
-  async #reset(target: GateTarget): Promise<ToolLimitsView | BudgetView> {
     const { gate, registry } = this.#parts;
     return this.#change(compileReset(await gate.show(), registry, target), target);
   }
 
   /** The level at which the deployment works, who fixed it, and its last changes. */
   async level(): Promise<LevelView> {
-    return this.#parts.soon(this.#parts.gate.level());
+    return this.#parts.gate.level();
   }
 
   /**
@@ -95,15 +77,7 @@ export class GateDoor {
    * @throws ValidationError `request_invalid` with every problem.
    */
   async setLevel(setting: LevelSetting): Promise<LevelView> {
-    return this.#parts.kept(() => this.#setLevel(checkForm(levelChange, setting)));
-  }
-
-  async #setLevel({
-    level,
-    by = "an operator",
-    reason,
-    forMs,
-  }: z.output<typeof levelChange>): Promise<LevelView> {
+    const { level, by = "an operator", reason, forMs } = checkForm(levelChange, setting);
     const { gate } = this.#parts;
     const untilMs = forMs === undefined ? undefined : (await gate.show()).nowMs + forMs;
     await gate.configure({
@@ -121,7 +95,7 @@ export class GateDoor {
     const { gate, show } = this.#parts;
     await gate.configure(changes);
     if ("tool" in target) await show([target.tool]);
-    const { tools, budgets } = await this.#view();
+    const { tools, budgets } = await this.show();
     const found =
       "tool" in target
         ? tools.find(({ tool }) => tool === target.tool)

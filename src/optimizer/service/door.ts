@@ -11,13 +11,16 @@ import type { Optimizer } from "./optimizer.ts";
 import { makePlans, type Plans } from "./planning.ts";
 import { tryOn, type Simulation } from "./simulation.ts";
 
+/** What people ask of the optimizer. */
+export type AskedOptimizer = Pick<
+  Optimizer,
+  "report" | "history" | "record" | "planFacts" | "ask" | "rollBack"
+>;
+
 interface OptimizerDoorParts {
-  readonly optimizer: Optimizer;
+  /** Held to the deadlines of the client: what is thought about its answers may take longer. */
+  readonly optimizer: AskedOptimizer;
   readonly registry: ToolRegistry;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 const historyForm = z.strictObject({
@@ -129,8 +132,8 @@ export class OptimizerDoor {
    * run for long enough.
    */
   async report(): Promise<OptimizerReport | null> {
-    const { optimizer, soon } = this.#parts;
-    return soon(optimizer.report());
+    const { optimizer } = this.#parts;
+    return optimizer.report();
   }
 
   /**
@@ -139,8 +142,8 @@ export class OptimizerDoor {
    * @throws ValidationError `request_invalid` with every problem.
    */
   async history(form: z.input<typeof historyForm> = {}): Promise<AuditEntry[]> {
-    const { optimizer, soon } = this.#parts;
-    return soon(optimizer.history(checkForm(historyForm, form).limit));
+    const { optimizer } = this.#parts;
+    return optimizer.history(checkForm(historyForm, form).limit);
   }
 
   /**
@@ -151,11 +154,11 @@ export class OptimizerDoor {
    * that does not exist.
    */
   async simulate(form: z.input<typeof simulationForm>): Promise<Simulation> {
-    const { optimizer, soon, registry } = this.#parts;
+    const { optimizer, registry } = this.#parts;
     const unknown = Object.keys(form.tools ?? {}).filter((id) => registry.get(id) === undefined);
     const { tools, machines, plays } = checkForm(simulationForm, form, unknown.map(noTool));
     const change = { tools, ...(machines === undefined ? {} : { machines }) };
-    return tryOn(await soon(optimizer.record()), change, plays);
+    return tryOn(await optimizer.record(), change, plays);
   }
 
   /**
@@ -165,9 +168,9 @@ export class OptimizerDoor {
    * @throws TuttiError `nothing_recorded`. ValidationError `request_invalid` with every problem.
    */
   async plans(form: z.input<typeof plansForm> = {}): Promise<Plans> {
-    const { optimizer, soon } = this.#parts;
+    const { optimizer } = this.#parts;
     const orders = checkForm(plansForm, form);
-    const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
+    const [recorded, facts] = await Promise.all([optimizer.record(), optimizer.planFacts()]);
     return makePlans(recorded, orders, facts);
   }
 
@@ -180,15 +183,13 @@ export class OptimizerDoor {
    * `request_invalid` with every problem.
    */
   async apply(form: z.input<typeof applyForm>): Promise<Applied> {
-    const { optimizer, soon } = this.#parts;
+    const { optimizer } = this.#parts;
     const { target, strategy, plays, by } = checkForm(applyForm, form);
-    const [recorded, facts] = await soon(Promise.all([optimizer.record(), optimizer.planFacts()]));
+    const [recorded, facts] = await Promise.all([optimizer.record(), optimizer.planFacts()]);
     const orders = { targets: [target], strategies: [strategy], plays };
     const made = await makePlans(recorded, orders, facts);
     const { asked, left } = divide(made.plans[0]!.actions, facts.room);
-    await this.#parts.kept(() =>
-      optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by }))),
-    );
+    await optimizer.ask(asked.map(({ tool, to, why }) => ({ tool, to, why, target, by })));
     return { ...made, asked, left };
   }
 
@@ -198,9 +199,9 @@ export class OptimizerDoor {
    * @throws TuttiError `adjustment_not_found`. ValidationError `request_invalid` with every problem.
    */
   async rollback(form: z.input<typeof rollbackForm>): Promise<Adjustment | CapChange> {
-    const { optimizer, kept } = this.#parts;
+    const { optimizer } = this.#parts;
     const { id, by, dryRun } = checkForm(rollbackForm, form);
-    return kept(() => optimizer.rollBack(id, by, dryRun));
+    return optimizer.rollBack(id, by, dryRun);
   }
 }
 

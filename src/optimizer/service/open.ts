@@ -8,7 +8,8 @@ import {
   type Keys,
   type ToolQueues,
 } from "../../../queues/index.ts";
-import { OptimizerDoor } from "./door.ts";
+import { withDeadlines, type Deadlines } from "../../deadlines.ts";
+import { OptimizerDoor, type AskedOptimizer } from "./door.ts";
 import { Optimizer } from "./optimizer.ts";
 
 /** The door to the optimizer of a client's deployment. */
@@ -18,23 +19,21 @@ export function openOptimizer(client: {
   readonly gate: Gate;
   readonly queues: ToolQueues;
   readonly tools: ToolRegistry;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly deadlines: Deadlines;
 }): OptimizerDoor {
-  const { redis, keys, gate, queues, tools: registry, soon, kept } = client;
+  const { redis, keys, gate, queues, tools: registry, deadlines } = client;
   const samples = new Samples(redis, keys, gate);
+  const show = (ids: readonly string[]) => showLimits(redis, keys, queues, ids);
+  const optimizer: AskedOptimizer = new Optimizer({ redis, keys, samples, gate, show });
   return new OptimizerDoor({
-    optimizer: new Optimizer({
-      redis,
-      keys,
-      samples,
-      gate,
-      show: (ids) => showLimits(redis, keys, queues, ids),
+    optimizer: withDeadlines(optimizer, deadlines, {
+      report: "soon",
+      history: "soon",
+      record: "soon",
+      planFacts: "soon",
+      ask: "kept",
+      rollBack: "kept",
     }),
     registry,
-    soon,
-    kept,
   });
 }

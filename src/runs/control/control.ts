@@ -15,6 +15,7 @@ import {
   type Decided,
 } from "../../../queues/client.ts";
 import {
+  cancelRun,
   FIELDS,
   isOpen,
   pauseRun,
@@ -23,6 +24,7 @@ import {
   type RunState,
   type WaitDecision,
 } from "../../../queues/index.ts";
+import { withDeadlines, type Deadlines } from "../../deadlines.ts";
 import { checkForm } from "../../forms.ts";
 import {
   byForm,
@@ -57,25 +59,41 @@ export interface Decision {
   readonly first: boolean;
 }
 
+/** What a client does to its runs. */
+export function openControl(
+  parts: RunParts,
+  registry: ToolRegistry,
+  deadlines: Deadlines,
+): RunControl {
+  return withDeadlines(new RunControl(parts, registry), deadlines, {
+    cancel: "kept",
+    pause: "kept",
+    resume: "kept",
+    decide: "kept",
+    signal: "kept",
+    setPriority: "kept",
+  });
+}
+
 /** Everything that people do to a run that is there. Its methods are those of the client. */
 export class RunControl {
   readonly #parts: RunParts;
   readonly #registry: ToolRegistry;
-  readonly #kept: <T>(work: () => Promise<T>) => Promise<T>;
 
-  constructor(
-    parts: RunParts,
-    registry: ToolRegistry,
-    kept: <T>(work: () => Promise<T>) => Promise<T>,
-  ) {
+  constructor(parts: RunParts, registry: ToolRegistry) {
     this.#parts = parts;
     this.#registry = registry;
-    this.#kept = kept;
+  }
+
+  async cancel(runId: string, reason: string): Promise<{ state: RunState }> {
+    const state = await cancelRun(this.#parts, runId, { kind: "cancel", reason });
+    if (state === null) throw noRun(runId);
+    return { state };
   }
 
   async pause(runId: string, options: PauseForm): Promise<{ state: RunState }> {
     const { actor = "unknown" } = checkForm(pauseForm, options);
-    const state = await this.#kept(() => pauseRun(this.#parts, runId, actor));
+    const state = await pauseRun(this.#parts, runId, actor);
     if (state === null) throw noRun(runId);
     if (state !== "paused")
       throw new TuttiError("state_conflict", `run ${runId} is ${state}; it cannot be paused`);
@@ -84,10 +102,6 @@ export class RunControl {
 
   async resume(runId: string, options: ResumeForm): Promise<Resumed> {
     const { actor = "unknown", ...what } = checkForm(resumeForm, options);
-    return this.#kept(() => this.#resume(runId, what, actor));
-  }
-
-  async #resume(runId: string, what: Omit<ResumeForm, "actor">, actor: string): Promise<Resumed> {
     const run = await runOf(this.#parts, runId);
     if (run === null) throw noRun(runId);
     const { epoch } = run.address;
@@ -118,27 +132,19 @@ export class RunControl {
   ): Promise<Decision> {
     const { by = "unknown", data = null } = checkForm(decisionForm, options);
     checkData(data);
-    return this.#kept(() => this.#decide(runId, stepId, { kind, by, data }));
-  }
-
-  async #decide(
-    runId: string,
-    stepId: string,
-    what: Pick<WaitDecision, "by" | "data"> & { readonly kind: Decision["decision"] },
-  ): Promise<Decision> {
     const atMs = await this.#parts.runs.now();
-    const decided = await decideStep(this.#parts, runId, stepId, { ...what, atMs });
+    const decided = await decideStep(this.#parts, runId, stepId, { kind, by, data, atMs });
     const [text] = await this.#parts.runs.fields(runId, [FIELDS.decision(stepId)]);
     if (isGone(decided) || !text) throw noRun(runId);
     const stands = readJson<WaitDecision>(text);
-    if (stands.kind !== what.kind)
+    if (stands.kind !== kind)
       throw new TuttiError(
         "decision_late",
         `${stepId} of run ${runId} was ${stands.kind} by ${stands.by} before`,
       );
     return {
       step: stepId,
-      decision: what.kind,
+      decision: kind,
       by: stands.by,
       at: new Date(stands.atMs).toISOString(),
       first: decided?.status === "kept",
@@ -153,15 +159,6 @@ export class RunControl {
   ): Promise<{ steps: readonly string[] }> {
     const { by = "unknown" } = checkForm(byForm, options);
     checkData(data);
-    return this.#kept(() => this.#signal(runId, event, data, by));
-  }
-
-  async #signal(
-    runId: string,
-    event: string,
-    data: Json,
-    by: string,
-  ): Promise<{ steps: readonly string[] }> {
     const run = await runOf(this.#parts, runId);
     if (run === null) throw noRun(runId);
     const waits = Object.entries(run.definition.steps).flatMap(([stepId, { wait }]) =>
@@ -195,7 +192,7 @@ export class RunControl {
     priority: number,
   ): Promise<{ state: RunState; priority: number }> {
     checkedPriority(priority);
-    const state = await this.#kept(() => setRunPriority(this.#parts, runId, priority));
+    const state = await setRunPriority(this.#parts, runId, priority);
     if (state === null) throw noRun(runId);
     return { state, priority };
   }

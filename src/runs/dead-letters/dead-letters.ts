@@ -18,6 +18,7 @@ import {
   type RunParts,
   type Values,
 } from "../../../queues/index.ts";
+import { withDeadlines, type Deadlines } from "../../deadlines.ts";
 import { checkForm } from "../../forms.ts";
 import {
   pageForm,
@@ -38,10 +39,6 @@ interface DeadLetterParts {
   readonly values: Values;
   readonly items: Items;
   readonly letters: DeadLetters;
-  /** Waits for Redis no longer than the client does. */
-  readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
-  readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Letters that a page holds unless somebody says otherwise. */
@@ -50,6 +47,19 @@ const PAGE = 50;
 const LOOKED_AT = 1_000;
 /** Letters looked at in one go when all are concerned. */
 const BATCH = 200;
+
+/** The dead letters of a client's deployment. */
+export function openDeadLetters(parts: DeadLetterParts, deadlines: Deadlines): DeadLetterDoor {
+  return withDeadlines(new DeadLetterDoor(parts), deadlines, {
+    list: "soon",
+    groups: "soon",
+    show: "soon",
+    replay: "kept",
+    replayAll: "kept",
+    discard: "kept",
+    discardAll: "kept",
+  });
+}
 
 /**
  * Steps that failed after their last attempt, also the optional ones: `tutti.deadLetters`. A letter goes
@@ -71,7 +81,7 @@ export class DeadLetterDoor {
    */
   async list(options: PageForm = {}): Promise<DeadLetterPage> {
     const { limit = PAGE, offset = 0, tenant } = checkForm(pageForm, options);
-    return this.#parts.soon(this.#list(limit, offset, tenant));
+    return this.#list(limit, offset, tenant);
   }
 
   /**
@@ -127,10 +137,6 @@ export class DeadLetterDoor {
    * @throws TuttiError `run_not_found`, `dead_letter_not_found`.
    */
   async show(runId: string, step: string): Promise<DeadLetterView> {
-    return this.#parts.soon(this.#show(runId, step));
-  }
-
-  async #show(runId: string, step: string): Promise<DeadLetterView> {
     const { run, letter } = await this.#find(runId, step);
     const { stepId, item } = slotOf(letter.slot);
     const [input, edited, value] = await Promise.all([
@@ -155,10 +161,6 @@ export class DeadLetterDoor {
    */
   async replay(runId: string, step: string, options: PauseForm = {}): Promise<Replayed> {
     const { actor = "unknown" } = checkForm(pauseForm, options);
-    return this.#parts.kept(() => this.#replay(runId, step, actor));
-  }
-
-  async #replay(runId: string, step: string, actor: string): Promise<Replayed> {
     const { letter } = await this.#find(runId, step);
     const { stepId } = slotOf(letter.slot);
     const reopened = await reopenRun(this.#parts.run, runId, { steps: [stepId], actor });
@@ -175,8 +177,7 @@ export class DeadLetterDoor {
     const replayed = new Map<string, Replayed>();
     await this.#eachPage(tenant, async (page) => {
       for (const runId of new Set(page.map((letter) => letter.runId)))
-        if (!replayed.has(runId))
-          replayed.set(runId, await this.#parts.kept(() => this.#replayRun(runId, actor)));
+        if (!replayed.has(runId)) replayed.set(runId, await this.#replayRun(runId, actor));
     });
     return [...replayed.values()];
   }
@@ -209,10 +210,6 @@ export class DeadLetterDoor {
    * @throws TuttiError `run_not_found`, `dead_letter_not_found`.
    */
   async discard(runId: string, step: string): Promise<void> {
-    await this.#parts.kept(() => this.#discard(runId, step));
-  }
-
-  async #discard(runId: string, step: string): Promise<void> {
     const { run, letter } = await this.#find(runId, step);
     await this.#parts.letters.discard(run.identity.tenant, [letter]);
   }
@@ -222,7 +219,7 @@ export class DeadLetterDoor {
     const { tenant } = checkForm(tenantForm, options);
     let discarded = 0;
     await this.#eachPage(tenant, async (page) => {
-      discarded += await this.#parts.kept(() => this.#discardPage(page));
+      discarded += await this.#discardPage(page);
     });
     return { discarded };
   }
@@ -245,15 +242,15 @@ export class DeadLetterDoor {
     tenant: string | undefined,
     work: (page: readonly DeadLetter[]) => Promise<void>,
   ): Promise<void> {
-    const { letters, run, soon } = this.#parts;
+    const { letters, run } = this.#parts;
     // What fails anew while this goes on is younger.
-    const untilMs = await soon(run.runs.now());
+    const untilMs = await run.runs.now();
     let offset = 0;
     for (;;) {
-      const page = await soon(letters.oldest(untilMs, offset, BATCH, tenant));
+      const page = await letters.oldest(untilMs, offset, BATCH, tenant);
       if (page.length > 0) await work(page);
       if (page.length < BATCH) return;
-      const times = await soon(letters.times(page));
+      const times = await letters.times(page);
       offset += times.filter((time) => time !== null).length;
     }
   }
