@@ -8,7 +8,7 @@ import { DECIDE_FIRING, PAUSE_SCHEDULE, PUT_SCHEDULE, SETTLE_FIRING } from "./sc
 
 /** What happens to a firing while the run of the one before has not ended. */
 export const OVERLAPS = ["skip", "queue", "cancel_previous"] as const;
-export type Overlap = (typeof OVERLAPS)[number];
+type Overlap = (typeof OVERLAPS)[number];
 
 /** A schedule as it was asked for, defaults filled in. */
 export interface ScheduleSpec {
