@@ -10,8 +10,8 @@ test("a field that the path or a header has is refused in the body", async () =>
   });
   const emitted = await problemOf(await post("/v1/events", { name: "e", key: "k" }));
   expect(emitted).toMatchObject({ errors: [{ detail: '#: Unrecognized key: "key"' }] });
-  const limited = await problemOf(await post("/v1/runs/r/signal", undefined));
-  expect(limited).toMatchObject({ status: 400, errors: [{ pointer: "#" }] });
+  const signalled = await problemOf(await post("/v1/runs/r/signal", {}));
+  expect(signalled).toMatchObject({ status: 400, errors: [{ pointer: "#/event" }] });
 });
 
 test("tools are listed by what they can do, by category and by whether they can be called", async () => {
