@@ -49,7 +49,7 @@ export { unpauseRun } from "./runs/lifecycle/pause.ts";
 export { type Reopen, reopenRun } from "./runs/lifecycle/reopen.ts";
 export { setRunPriority } from "./runs/lifecycle/set-priority.ts";
 export type { Started, Submitted } from "./runs/lifecycle/start.ts";
-export { type DeadLetter, DeadLetters, slotOfShown } from "./runs/record/dead-letters.ts";
+export { type DeadLetter, DeadLetters, partOfShown } from "./runs/record/dead-letters.ts";
 export {
   hasEnded,
   PENDING,
@@ -59,7 +59,7 @@ export {
   type StepView,
 } from "./runs/record/run-record.ts";
 export { Runs } from "./runs/record/runs.ts";
-export { shownAs, slotOf } from "./runs/record/slots.ts";
+export { shownAs, partOf } from "./runs/record/part-names.ts";
 export { Turns } from "./runs/record/turns.ts";
 export { type Decided, Waits } from "./runs/record/waits.ts";
 export { armSchedule, disarmSchedule } from "./starting/schedules/arm.ts";

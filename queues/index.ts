@@ -61,7 +61,7 @@ export {
   type RunState,
   type StepRecord,
 } from "./runs/record/run-record.ts";
-export { slot } from "./runs/record/slots.ts";
+export { partName } from "./runs/record/part-names.ts";
 export { silenceText, type TakeOver, takeOversOf } from "./runs/record/take-overs.ts";
 export { Values } from "./runs/record/values.ts";
 export type { WaitDecision } from "./runs/record/waits.ts";

@@ -2,7 +2,7 @@ import {
   FIELDS,
   jobOf,
   parseStepRecord,
-  slot,
+  partName,
   stepsOf,
   type FoundRun,
   type Ledger,
@@ -139,7 +139,7 @@ async function callPlaced(
     const { state } = records.get(FIELDS.record(stepId, item))!;
     return state === "pending" || state === "retrying";
   });
-  const names = open.map(({ stepId, item }) => slot(stepId, item));
+  const names = open.map(({ stepId, item }) => partName(stepId, item));
   const places = await parts.runs.fields(
     run.address.runId,
     names.map((name) => FIELDS.place(name)),
@@ -217,7 +217,7 @@ async function callFinished(
   const field = FIELDS.record(step.stepId, step.item);
   const [text] = await parts.runs.fields(run.address.runId, [field]);
   if (parseStepRecord(text).finishedAtMs !== null) return;
-  if (await parts.flows.again(job, state)) repairs.released.push(slot(step.stepId, step.item));
+  if (await parts.flows.again(job, state)) repairs.released.push(partName(step.stepId, step.item));
 }
 
 /** Lets a root go on below which nothing is left to do; one that is gone is added anew. */

@@ -2,8 +2,8 @@ import type { Redis } from "ioredis";
 
 import { withinDeadline } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
+import { partOf, shownAs } from "./record/part-names.ts";
 import { parseStepRecord, type RunState, type StepRecord } from "./record/run-record.ts";
-import { slotOf, shownAs } from "./record/slots.ts";
 
 /** One transition, as soon as it is written. */
 export type Transition =
@@ -21,7 +21,7 @@ export type Transition =
 /** What a transition is about: a step, an item of it (`each[3]`), or what undoes either (`each.3.undo` as it is told). */
 function subjectOf(word: string): { readonly shown: string; readonly undo?: true } {
   if (!word.endsWith(".undo")) return { shown: word };
-  const { stepId, item } = slotOf(word);
+  const { stepId, item } = partOf(word);
   return { shown: shownAs(stepId, item), undo: true };
 }
 

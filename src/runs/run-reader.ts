@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 
-import { SAMPLES_MAX, slotOf, type RunHeader, type Runs } from "../../queues/client.ts";
+import { SAMPLES_MAX, partOf, type RunHeader, type Runs } from "../../queues/client.ts";
 import {
   FIELDS,
   takeOversOf,
@@ -66,7 +66,7 @@ export class RunReader {
   ): Promise<readonly TakeOver[]> {
     const [text] = await this.#runs.fields(runId, [FIELDS.takeOvers]);
     return takeOversOf(text, {
-      ...slotOf(shown.replace(/\[(\d+)\]$/, ".$1")),
+      ...partOf(shown.replace(/\[(\d+)\]$/, ".$1")),
       undo,
       sinceMs: record.startedAtMs,
     });

@@ -1,5 +1,6 @@
 import { CONTROL_PREFIX, CONTROL_QUEUES, jobIds } from "../../names.ts";
 import { holdJobs } from "../flows.ts";
+import { partName, partOf } from "../record/part-names.ts";
 import {
   FIELDS,
   isOpen,
@@ -7,7 +8,6 @@ import {
   type Abort,
   type RunState,
 } from "../record/run-record.ts";
-import { slot, slotOf } from "../record/slots.ts";
 import { conclude } from "./conclude.ts";
 import {
   formerPlaces,
@@ -130,7 +130,7 @@ export async function hurry(parts: RunParts, runId: string, group?: string): Pro
   const slots = await parts.waits.aside(runId);
   const aside = jobsOf(
     run,
-    slots.filter((one) => concerned(slotOf(one))),
+    slots.filter((one) => concerned(partOf(one))),
   );
   await parts.flows.promote([...idle.flatMap((step) => jobsOfStep(run, step)), ...aside]);
 }
@@ -170,8 +170,8 @@ export async function forgetRun(parts: RunParts, runId: string): Promise<boolean
       (id) => run.definition.steps[id]?.forEach !== undefined,
     ),
     slots: [
-      ...steps.map(({ stepId, item }) => slot(stepId, item)),
-      ...able.map(({ stepId, item }) => slot(stepId, item, true)),
+      ...steps.map(({ stepId, item }) => partName(stepId, item)),
+      ...able.map(({ stepId, item }) => partName(stepId, item, true)),
     ],
   });
   return true;

@@ -3,9 +3,9 @@ import { PAYLOAD_VERSION } from "../../definition.ts";
 import type { StepJob, UndoingJob, StepError } from "../../jobs.ts";
 import { CONTROL_QUEUES, jobIds } from "../../names.ts";
 import type { TreeNode } from "../flows.ts";
+import { partName, partOf, shownAs } from "../record/part-names.ts";
 import { FIELDS, parseStepRecord, type Abort, type RunState } from "../record/run-record.ts";
 import type { RunEnding } from "../record/runs.ts";
-import { slot, slotOf, shownAs } from "../record/slots.ts";
 import { jobOf, runOf, stepsOf, type FoundRun, type RunParts, type StepOrItem } from "./parts.ts";
 import { undoes } from "./policy.ts";
 import { enqueueRuns } from "./start.ts";
@@ -55,7 +55,7 @@ export async function concludeUndone(parts: RunParts, runId: string): Promise<Ru
     slots.map((one) => FIELDS.record(`${one}.undo`)),
   );
   const compensation = slots.map((one, index) => {
-    const { stepId, item } = slotOf(one);
+    const { stepId, item } = partOf(one);
     const { state, error } = parseStepRecord(texts[index]);
     return { step: shownAs(stepId, item), state, error };
   });
@@ -92,7 +92,7 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   ];
   // A child runs before its parent: the earliest completion stands on top.
   for (const text of readJson<string[]>(undoing ?? "[]").toReversed()) {
-    const { stepId, item } = slotOf(text);
+    const { stepId, item } = partOf(text);
     const step = { stepId, ...(item === undefined ? {} : { item }), undo: true } as const;
     const job: StepJob = { ...base, ...step };
     const name = `undo ${shownAs(stepId, item)}`;
@@ -126,7 +126,7 @@ async function toUndo(parts: RunParts, run: RunFacts): Promise<string[]> {
     .map((step, index) => ({ step, place: places[index] }))
     .filter((found): found is { step: StepOrItem; place: string } => found.place !== null)
     .toSorted((a, b) => Number(b.place) - Number(a.place))
-    .map(({ step }) => slot(step.stepId, step.item));
+    .map(({ step }) => partName(step.stepId, step.item));
 }
 
 /** Steps that can be undone and stand in a scope that undoes and was stopped: the run, or their group. */

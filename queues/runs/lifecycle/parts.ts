@@ -4,9 +4,9 @@ import type { Identity } from "../../jobs.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "../../names.ts";
 import { queueOfCall, readKeys, type RunKeys } from "../../tools/lane-keys.ts";
 import type { Flows, TreeNode } from "../flows.ts";
+import { partName, partOf } from "../record/part-names.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "../record/run-record.ts";
 import type { Runs } from "../record/runs.ts";
-import { slot, slotOf } from "../record/slots.ts";
 import type { Waits } from "../record/waits.ts";
 
 /** The steps of an epoch of a run that was resumed; the others have ended before. */
@@ -161,7 +161,7 @@ export function jobOf(run: RunPlaces, step: StepOrItem): { queue: string; jobId:
   if (alt !== undefined)
     return {
       queue: found.fallback?.tools[alt.n - 1]?.tool ?? found.tool,
-      jobId: jobIds.alternative(run.address, slot(stepId, item), alt.n),
+      jobId: jobIds.alternative(run.address, partName(stepId, item), alt.n),
     };
   const key = run.keys.steps[stepId];
   if (undo === true) {
@@ -205,7 +205,7 @@ export function jobsOf(
   run: RunPlaces,
   slots: readonly string[],
 ): { queue: string; jobId: string }[] {
-  return slots.flatMap((text) => jobsOfStep(run, slotOf(text)));
+  return slots.flatMap((text) => jobsOfStep(run, partOf(text)));
 }
 
 /** Where the other jobs of a job's run are. */

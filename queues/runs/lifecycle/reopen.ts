@@ -1,8 +1,8 @@
 import { readJson, TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import { keysOfSteps } from "../../tools/lane-keys.ts";
+import { partName } from "../record/part-names.ts";
 import { FIELDS, isOpen, parseStepRecord, type StepRecord } from "../record/run-record.ts";
-import { slot } from "../record/slots.ts";
 import { storedForm } from "../record/values.ts";
 import { runOf, stepsOf, type FoundRun, type RunParts } from "./parts.ts";
 import { enqueueRuns } from "./start.ts";
@@ -242,7 +242,7 @@ async function slotsToClear(
   );
   return [
     ...all.filter(({ item }) => item === undefined).map(({ stepId }) => stepId),
-    ...clear.map(({ stepId, item }) => slot(stepId, item)),
+    ...clear.map(({ stepId, item }) => partName(stepId, item)),
   ];
 }
 

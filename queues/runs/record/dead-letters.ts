@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 import type { Keys } from "../../names.ts";
-import { slot } from "./slots.ts";
+import { partName } from "./part-names.ts";
 
 /** A step, or an item, that failed in the end and that nobody has looked after yet. */
 export interface DeadLetter {
@@ -89,8 +89,8 @@ function lettersOf(membersAndScores: readonly string[]): DeadLetter[] {
 }
 
 /** What people call a step or an item, as a slot: `each[3]` is `each.3`. Null when it is neither. */
-export function slotOfShown(shown: string): string | null {
+export function partOfShown(shown: string): string | null {
   const found = /^([A-Za-z0-9_-]+)(?:\[(\d+)\])?$/.exec(shown);
   if (found?.[1] === undefined) return null;
-  return slot(found[1], found[2] === undefined ? undefined : Number(found[2]));
+  return partName(found[1], found[2] === undefined ? undefined : Number(found[2]));
 }

@@ -7,6 +7,7 @@ import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
 import type { AbortEntry, EndedCall, LedgerOperation } from "./ledger-operations.ts";
+import { partName } from "./part-names.ts";
 import {
   FIELDS,
   letterOf,
@@ -16,7 +17,6 @@ import {
   type Source,
   type StepRecord,
 } from "./run-record.ts";
-import { slot } from "./slots.ts";
 
 /** A step, or one item of it, as the ledger addresses it. */
 export interface StepAddress {
@@ -240,7 +240,7 @@ export class Ledger {
   async park(step: StepAddress, waitsFor: string): Promise<Parked> {
     const [status, detail] = await this.#do(step.runId, {
       op: "park",
-      slot: slot(step.stepId),
+      slot: partName(step.stepId),
       start: step.start,
       epoch: step.epoch,
       detail: wellFormed(waitsFor),
@@ -259,7 +259,7 @@ export class Ledger {
     const { start } = step;
     const [, ...granted] = await this.#do(step.runId, {
       op: "undo",
-      slot: slot(step.stepId, step.item, step.undo),
+      slot: partName(step.stepId, step.item, step.undo),
       start,
       ...(holder === "" ? {} : { holder }),
     });
@@ -281,7 +281,7 @@ export class Ledger {
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 const speakerOf = ({ stepId, item, undo, start, epoch }: StepAddress) => ({
-  slot: slot(stepId, item, undo),
+  slot: partName(stepId, item, undo),
   start,
   epoch,
 });

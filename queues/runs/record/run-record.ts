@@ -1,6 +1,6 @@
 import type { Json, Target } from "../../../config/index.ts";
 import type { Identity, StepError } from "../../jobs.ts";
-import { slot } from "./slots.ts";
+import { partName } from "./part-names.ts";
 import type { TakeOver } from "./take-overs.ts";
 
 /** States of a run that has not ended. */
@@ -188,8 +188,10 @@ export interface ParentStep {
 
 /** Fields of the record's hash. `s:` and `o:` are followed by a step id, or `<step>.<index>` for an item. */
 export const FIELDS = {
-  record: (stepId: string, item?: number, undo = false): string => `s:${slot(stepId, item, undo)}`,
-  output: (stepId: string, item?: number, undo = false): string => `o:${slot(stepId, item, undo)}`,
+  record: (stepId: string, item?: number, undo = false): string =>
+    `s:${partName(stepId, item, undo)}`,
+  output: (stepId: string, item?: number, undo = false): string =>
+    `o:${partName(stepId, item, undo)}`,
   /** How many items a forEach has; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
@@ -226,7 +228,7 @@ export const FIELDS = {
   /** What was decided about a step that waits: JSON. */
   decision: (stepId: string): string => `d:${stepId}`,
   /** Place of a completed call among those that can be undone, counted from 1. */
-  completion: (stepId: string, item?: number): string => `c:${slot(stepId, item)}`,
+  completion: (stepId: string, item?: number): string => `c:${partName(stepId, item)}`,
   /** The literal input that replaces a step's own, given when the run was resumed: JSON. */
   edited: (stepId: string): string => `e:${stepId}`,
 } as const;

@@ -19,8 +19,8 @@ import {
   SET_PRIORITY,
 } from "../scripts/generated.ts";
 import { readHeader, type RecordHeader } from "./header.ts";
+import { shownAs } from "./part-names.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "./run-record.ts";
-import { shownAs } from "./slots.ts";
 import { Tending } from "./tending.ts";
 
 /** What is written when a run is submitted. */

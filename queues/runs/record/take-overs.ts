@@ -1,5 +1,5 @@
 import { readJson } from "../../../config/index.ts";
-import { slot } from "./slots.ts";
+import { partName } from "./part-names.ts";
 
 /** A call that another start took over, because its worker had lost its hold on the job. */
 export interface TakeOver {
@@ -31,7 +31,7 @@ export function takeOversOf(
   },
 ): readonly TakeOver[] {
   if (!text) return [];
-  const name = slot(of.stepId, of.item, of.undo);
+  const name = partName(of.stepId, of.item, of.undo);
   return readJson<Stored[]>(text)
     .filter((one) => one.slot === name && one.atMs >= (of.sinceMs ?? Infinity))
     .map(({ atMs, attempt, worker, silentMs = null }) => ({

@@ -12,9 +12,9 @@ import {
   UNPAUSE_RUN,
 } from "../scripts/generated.ts";
 import type { Aside, StepAddress } from "./ledger.ts";
+import { partName } from "./part-names.ts";
 import { FIELDS, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";
-import { slot } from "./slots.ts";
 
 /** What somebody outside decided about a step that waits. */
 export interface WaitDecision {
@@ -174,7 +174,7 @@ export class Waits {
 
   /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
   async mayGoOn(step: StepAddress, status: Aside): Promise<boolean> {
-    const name = slot(step.stepId, step.item, step.undo);
+    const name = partName(step.stepId, step.item, step.undo);
     const fields = [
       "state",
       FIELDS.abort,

@@ -7,6 +7,11 @@ end
 local function digits(number) return string.format('%.0f', number) end
 `;
 
+const FORGET_LANE_PART = `local function forgetLane(prefix, lane)
+  redis.call('UNLINK', prefix .. '.gate.marks:' .. lane, prefix .. '.gate.turns:q:' .. lane, prefix .. '.gate.turns:lane:' .. lane)
+end
+`;
+
 const LANE_PART = `local prefix = ARGV[1]
 local function keyOf(lane, what) return prefix .. ':' .. lane .. ':' .. what end
 local function isBusy(lane)
@@ -25,11 +30,11 @@ local function clean(lane)
   for _, what in ipairs({ 'meta', 'meta:gated', 'events', 'id', 'marker', 'stalled', 'stalled-check', 'limiter', 'pc' }) do
     redis.call('UNLINK', keyOf(lane, what))
   end
-  redis.call('UNLINK', prefix .. '.gate.marks:' .. lane, prefix .. '.gate.turns:q:' .. lane, prefix .. '.gate.turns:lane:' .. lane)
+  forgetLane(prefix, lane)
 end
 `;
 
-export const DROP_LANES = `${CLOCK_PART}${LANE_PART}local all, idleMs, channel, most = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+export const DROP_LANES = `${CLOCK_PART}${FORGET_LANE_PART}${LANE_PART}local all, idleMs, channel, most = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
 local idle = redis.call('ZRANGEBYSCORE', all, '-inf', digits(now - tonumber(idleMs)), 'LIMIT', 0, most)
 local answer = { tostring(#idle) }
@@ -46,14 +51,14 @@ end
 return answer
 `;
 
-export const TIDY_LANES = `${LANE_PART}local all = KEYS[1]
+export const TIDY_LANES = `${FORGET_LANE_PART}${LANE_PART}local all = KEYS[1]
 for i = 2, #ARGV do
   if not redis.call('ZSCORE', all, ARGV[i]) and not isBusy(ARGV[i]) then clean(ARGV[i]) end
 end
 return 0
 `;
 
-export const USE_LANES = `${CLOCK_PART}${LANE_PART}local all, mode, eventsKept, channel = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+export const USE_LANES = `${CLOCK_PART}${FORGET_LANE_PART}${LANE_PART}local all, mode, eventsKept, channel = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local now = digits(clock())
 for i = 5, #ARGV do
   local lane = ARGV[i]

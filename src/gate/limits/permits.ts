@@ -1,11 +1,11 @@
-import { shownAs, slotOf } from "../../../queues/client.ts";
+import { shownAs, partOf } from "../../../queues/client.ts";
 import { MACHINE_UNITS } from "../../../queues/index.ts";
 
 /** The run and the step of a job. */
 export function stepOfJob(job: string): { readonly runId: string; readonly step: string } | null {
   const [, runId, , ...slot] = job.split(".");
   if (runId === undefined || slot.length === 0) return null;
-  const { stepId, item } = slotOf(slot.join("."));
+  const { stepId, item } = partOf(slot.join("."));
   return { runId, step: shownAs(stepId, item) };
 }
 

@@ -1,4 +1,4 @@
-import { PENDING, shownAs, slotOf, type Runs } from "../../../queues/client.ts";
+import { PENDING, shownAs, partOf, type Runs } from "../../../queues/client.ts";
 import {
   FIELDS,
   isOpen,
@@ -118,5 +118,5 @@ export class RunFacts {
 
 /** A step or an item out of the name that people use. */
 export function partsOfShown(shown: string): { readonly stepId: string; readonly item?: number } {
-  return slotOf(shown.replace(/\[(\d+)\]$/, ".$1"));
+  return partOf(shown.replace(/\[(\d+)\]$/, ".$1"));
 }

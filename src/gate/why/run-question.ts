@@ -1,5 +1,5 @@
 import { shownAs, CONTROL_PREFIX } from "../../../queues/client.ts";
-import { jobOf, placesOf, slot, subRunId, type StepRecord } from "../../../queues/index.ts";
+import { jobOf, placesOf, partName, subRunId, type StepRecord } from "../../../queues/index.ts";
 import { stepOfJob } from "../limits/permits.ts";
 import { bare, outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
@@ -311,7 +311,7 @@ export class RunQuestion {
       this.#parts.gate.explain(queue, jobId),
       header.width === undefined
         ? null
-        : this.#parts.waits.placesBefore(header.runId, slot(stepId, item)),
+        : this.#parts.waits.placesBefore(header.runId, partName(stepId, item)),
     ]);
     if (places !== null)
       return bare(

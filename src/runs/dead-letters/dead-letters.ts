@@ -2,8 +2,8 @@ import { isTuttiError, TuttiError, type Json } from "../../../config/index.ts";
 import {
   reopenRun,
   shownAs,
-  slotOf,
-  slotOfShown,
+  partOf,
+  partOfShown,
   type DeadLetter,
   type DeadLetters,
 } from "../../../queues/client.ts";
@@ -11,7 +11,7 @@ import {
   FIELDS,
   parseStepRecord,
   runOf,
-  slot,
+  partName,
   stepsOf,
   type FoundRun,
   type Items,
@@ -115,7 +115,7 @@ export class DeadLetterDoor {
   }
 
   async #summary(run: FoundRun, { slot: text, atMs }: DeadLetter): Promise<DeadLetterSummary> {
-    const { stepId, item } = slotOf(text);
+    const { stepId, item } = partOf(text);
     const { runId, workflowId } = run.address;
     const [record] = await this.#parts.run.runs.fields(runId, [FIELDS.record(stepId, item)]);
     const { error, attempts } = parseStepRecord(record);
@@ -138,7 +138,7 @@ export class DeadLetterDoor {
    */
   async show(runId: string, step: string): Promise<DeadLetterView> {
     const { run, letter } = await this.#find(runId, step);
-    const { stepId, item } = slotOf(letter.slot);
+    const { stepId, item } = partOf(letter.slot);
     const [input, edited, value] = await Promise.all([
       this.#value(runId, FIELDS.input),
       this.#value(runId, FIELDS.edited(stepId)),
@@ -162,7 +162,7 @@ export class DeadLetterDoor {
   async replay(runId: string, step: string, options: PauseForm = {}): Promise<Replayed> {
     const { actor = "unknown" } = checkForm(pauseForm, options);
     const { letter } = await this.#find(runId, step);
-    const { stepId } = slotOf(letter.slot);
+    const { stepId } = partOf(letter.slot);
     const reopened = await reopenRun(this.#parts.run, runId, { steps: [stepId], actor });
     if (reopened === null) throw noRun(runId);
     return { runId, letters: [step], ...reopened };
@@ -189,7 +189,7 @@ export class DeadLetterDoor {
       const run = await runOf(parts, runId);
       if (run === null) throw noRun(runId);
       const all = await stepsOf(parts.runs, runId, run.definition);
-      const slots = all.map(({ stepId, item }) => ({ runId, slot: slot(stepId, item) }));
+      const slots = all.map(({ stepId, item }) => ({ runId, slot: partName(stepId, item) }));
       const times = await letters.times(slots);
       const dead = all.filter((_, index) => times[index] !== null);
       names = dead.map(({ stepId, item }) => shownAs(stepId, item));
@@ -258,7 +258,7 @@ export class DeadLetterDoor {
   async #find(runId: string, step: string): Promise<{ run: FoundRun; letter: DeadLetter }> {
     const run = await runOf(this.#parts.run, runId);
     if (run === null) throw noRun(runId);
-    const text = slotOfShown(step);
+    const text = partOfShown(step);
     const [atMs = null] =
       text === null ? [] : await this.#parts.letters.times([{ runId, slot: text }]);
     if (text === null || atMs === null)

@@ -1,7 +1,7 @@
 import { readJson } from "../../../config/index.ts";
 import {
   shownAs,
-  slotOf,
+  partOf,
   type RunHeader,
   type Runs,
   type StepState,
@@ -137,7 +137,7 @@ async function undone(
     ...slots.map((one) => FIELDS.record(`${one}.undo`)),
   ]);
   return slots.map((one, index) => {
-    const { stepId, item } = slotOf(one);
+    const { stepId, item } = partOf(one);
     const record = parseStepRecord(texts[index]);
     const of = { stepId, ...(item === undefined ? {} : { item }), undo: true };
     const takeOvers = takeOversOf(taken, { ...of, sinceMs: record.startedAtMs });

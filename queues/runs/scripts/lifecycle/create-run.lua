@@ -8,7 +8,7 @@
 --- @include "../parts/runs"
 --- @include "../parts/tended"
 --- @include "../parts/admission"
---- @include "../parts/demand"
+--- @include "../../../gate/scripts/parts/demand"
 
 local record, definition = KEYS[1], KEYS[2]
 local facts, definitionJson, input, largeInput = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

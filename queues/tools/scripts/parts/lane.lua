@@ -1,4 +1,5 @@
 -- What all scripts about lanes begin with. ARGV[1] = prefix of the deployment.
+--- @include "../../../gate/scripts/parts/forget-lane"
 
 local prefix = ARGV[1]
 local function keyOf(lane, what) return prefix .. ':' .. lane .. ':' .. what end
@@ -20,6 +21,5 @@ local function clean(lane)
   for _, what in ipairs({ 'meta', 'meta:gated', 'events', 'id', 'marker', 'stalled', 'stalled-check', 'limiter', 'pc' }) do
     redis.call('UNLINK', keyOf(lane, what))
   end
-  -- What the gate knows of the order there.
-  redis.call('UNLINK', prefix .. '.gate.marks:' .. lane, prefix .. '.gate.turns:q:' .. lane, prefix .. '.gate.turns:lane:' .. lane)
+  forgetLane(prefix, lane)
 end

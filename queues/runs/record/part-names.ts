@@ -1,11 +1,11 @@
 /** The step, or one item of it, or what undoes it, as one word. */
-export function slot(stepId: string, item?: number, undo = false): string {
+export function partName(stepId: string, item?: number, undo = false): string {
   const what = item === undefined ? stepId : `${stepId}.${item}`;
   return undo ? `${what}.undo` : what;
 }
 
-/** What {@link slot} stands for. */
-export function slotOf(text: string): { stepId: string; item?: number; undo?: true } {
+/** What {@link partName} stands for. */
+export function partOf(text: string): { stepId: string; item?: number; undo?: true } {
   const [stepId = "", ...rest] = text.split(".");
   const undo = rest.at(-1) === "undo";
   const item = rest[0] === undefined || rest[0] === "undo" ? undefined : Number(rest[0]);
