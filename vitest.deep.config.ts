@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** The slow tier: crashes in great number, downloads, long runs. `npm run test:deep`. */
 export default defineConfig({
   test: {
-    setupFiles: ["tests/support/seed.ts"],
+    setupFiles: ["tests/support/seed.ts", "tests/support/leaks.ts"],
     name: "deep",
     include: ["tests/**/*.deep.test.ts"],
     globalSetup: ["tests/support/redis-server.ts"],

@@ -119,11 +119,12 @@ export class FaultProxy implements AsyncDisposable {
       one.stalledUntil = performance.now() + ms;
       one.client.pause();
       one.server.pause();
-      setTimeout(() => {
+      const over = (): void => {
         if (performance.now() < one.stalledUntil - 1) return;
         one.client.resume();
         one.server.resume();
-      }, ms);
+      };
+      setTimeout(over, ms).unref();
     }
   }
 

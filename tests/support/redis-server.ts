@@ -3,10 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { Redis } from "ioredis";
 import type { TestProject } from "vitest/node";
 
 import { isTuttiError, loadConfig } from "../../config/index.ts";
 import { openRedis } from "../../queues/embedded/index.ts";
+import { KEPT } from "./kept.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -35,9 +37,8 @@ export function makeHome(): string {
 
 /** One Redis for the whole run: `REDIS_URL`, or a throwaway server that is gone afterwards. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  execFileSync(process.execPath, ["scripts/build.mjs", "--no-check", "--out", BUILT], {
-    stdio: "inherit",
-  });
+  const build = ["scripts/build.mjs", "--no-check", "--if-stale", "--out", BUILT];
+  execFileSync(process.execPath, build, { stdio: "inherit" });
   const home = makeHome();
   const { redisUrl, ...config } = loadConfig(process.env, { home });
   const embedded = await openRedis(config).catch((error: unknown) => {
@@ -48,7 +49,32 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("canEmbed", embedded !== undefined);
   project.provide("redisUrl", redisUrl ?? embedded?.url ?? "");
   return async () => {
+    const url = redisUrl ?? embedded?.url ?? "";
+    // A server of somebody's own may hold what is not ours.
+    const { kept, left } = await keysOf(url);
+    if (process.env["KEEP"] === "1" && kept.length > 0) {
+      process.stdout.write(`kept for you: redis-cli -u ${url}, keys ${kept.join("*, ")}*\n`);
+      return;
+    }
     await embedded?.close();
     rmSync(home, { recursive: true });
+    if (redisUrl === undefined && left.length > 0)
+      throw new Error(`tests left keys behind: ${left.slice(0, 20).join(", ")}`);
   };
+}
+
+/** The namespaces of failed tests, and the keys that no test has deleted though it should have. */
+async function keysOf(url: string): Promise<{ readonly kept: string[]; readonly left: string[] }> {
+  const redis = new Redis(url);
+  try {
+    const kept = await redis.smembers(KEPT);
+    const left: string[] = [];
+    for await (const keys of redis.scanStream({ count: 1_000 }) as AsyncIterable<string[]>)
+      left.push(
+        ...keys.filter((key) => key !== KEPT && !kept.some((prefix) => key.startsWith(prefix))),
+      );
+    return { kept, left };
+  } finally {
+    redis.disconnect();
+  }
 }

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import { inject, test as base } from "vitest";
 
+import { KEPT } from "./kept.ts";
+
 interface RedisFixtures {
   /** Where the Redis of this run is. */
   redisUrl: string;
@@ -36,6 +38,7 @@ export const test = base.extend<RedisFixtures>({
     const name = `${task.file.name} ${task.id} ${process.pid} ${Date.now()}`;
     const prefix = `{t-${createHash("sha256").update(name).digest("hex").slice(0, 12)}}`;
     await use(prefix);
-    if (task.result?.state !== "fail") await deleteKeys(redis, prefix);
+    if (task.result?.state === "fail") await redis.sadd(KEPT, prefix);
+    else await deleteKeys(redis, prefix);
   },
 });

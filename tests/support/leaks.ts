@@ -1,0 +1,31 @@
+import { afterAll, expect } from "vitest";
+
+import { eventually } from "./eventually.ts";
+
+/** What a file of tests may leave running by mistake; everything else is the runner's. */
+const KINDS = new Set([
+  "TCPSocketWrap",
+  "TCPServerWrap",
+  "TLSWrap",
+  "ProcessWrap",
+  "Timeout",
+  "MessagePort",
+]);
+
+/** What keeps this process alive, by kind. Timers and sockets that do not keep it are not among them. */
+function alive(): Map<string, number> {
+  const counted = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo())
+    if (KINDS.has(kind)) counted.set(kind, (counted.get(kind) ?? 0) + 1);
+  return counted;
+}
+
+const before = alive();
+
+/** Looks after each file whether its tests have closed what they opened: connections, servers, timers, child processes. */
+afterAll(async () => {
+  await eventually(() => {
+    const left = [...alive()].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)]);
+    expect(left.filter(([, count]) => Number(count) > 0)).toEqual([]);
+  });
+}, 60_000);
