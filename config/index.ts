@@ -77,3 +77,6 @@ export {
 } from "./tools/tool.ts";
 export { parseDocument, type SourceDocument } from "./documents/yaml.ts";
 export { issuesOf } from "./documents/zod-issues.ts";
+export { given } from "./given.ts";
+export { quoted } from "./quoted.ts";
+export { iso, isoOrNull } from "./time/iso.ts";

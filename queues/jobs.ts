@@ -2,7 +2,7 @@ import { TuttiError } from "../config/index.ts";
 import { PAYLOAD_VERSION, type StepLimits } from "./definition.ts";
 import type { RunAddress } from "./names.ts";
 
-/** Who a run belongs to; travels in every payload, log line and outgoing call (D15). */
+/** Who a run belongs to; travels in every payload, log line and outgoing call. */
 export interface Identity {
   readonly tenant: string;
   readonly actor: string;

@@ -24,7 +24,6 @@ function ratchetNote() {
 const failed = [];
 for (const gate of GATES) {
   const started = performance.now();
-  // oxlint-disable-next-line no-await-in-loop -- two cores: side by side they would only wait for each other
   const code = await runNpm(["run", "--silent", gate]);
   say(`${code === 0 ? "ok    " : "FAILED"} ${gate} (${seconds(started)})`);
   if (code !== 0) failed.push(gate);

@@ -261,7 +261,7 @@ async function checkRedis(
 
 /**
  * Looks whether everything is there to run workflows: Node, the configuration, Redis, the catalogue
- * (R207). Never throws; what cannot be known is reported as `ok: null`. An embedded Redis is started
+ *. Never throws; what cannot be known is reported as `ok: null`. An embedded Redis is started
  * for the look when none runs, and stopped again.
  *
  * @param load Reads the configuration. May throw what is wrong with it.

@@ -148,9 +148,7 @@ try {
     });
   // Loads are disturbed by what runs beside them, and disturb it: only who is in a hurry mixes them.
   const rounds = flags.quick ? [[...gainPlays, ...faultPlays]] : [faultPlays, gainPlays];
-  for (const plays of rounds)
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await severalAtOnce(crew, plays);
+  for (const plays of rounds) await severalAtOnce(crew, plays);
   await severalAtOnce({ size: Math.min(COURSES_AT_ONCE, crew.size) }, coursePlays);
   if (isForetelling)
     await playPredictions(

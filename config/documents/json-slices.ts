@@ -44,12 +44,10 @@ class SlicedReader {
   async read(): Promise<Json> {
     let value = await this.readValue();
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
       if (this.turns.over) await this.turns.pause();
       const container = this.open.at(-1);
       if (container === undefined) break;
       const next = this.goOn(container, value);
-      // oxlint-disable-next-line no-await-in-loop -- awaiting what is there already would cost more than reading it
       value = next instanceof Promise ? await next : next;
     }
     this.skipSpace();
@@ -198,7 +196,6 @@ class SlicedReader {
         return null;
       }
       if (seen % SKIPPED_PER_LOOK === 0 && this.turns.over) {
-        // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
         await this.turns.pause();
         BRACKETS.lastIndex = index + 1;
       }
@@ -225,7 +222,6 @@ class SlicedReader {
       pieces.push(readJson<string>(`"${part.slice(0, end)}"`));
       this.at += isLast ? end + 1 : end;
       if (isLast) return pieces.join("");
-      // oxlint-disable-next-line no-await-in-loop -- one piece after the other is the point
       if (this.turns.over) await this.turns.pause();
     }
   }
@@ -264,7 +260,6 @@ async function scanInSlices(text: string, turns: Turns) {
   const scan = new TextScan(text);
   while (!scan.done) {
     scan.advance(SLICE_CHARS);
-    // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
     if (turns.over) await turns.pause();
   }
   return scan.problem;

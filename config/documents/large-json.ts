@@ -55,7 +55,6 @@ class Writer {
       const whole = end < text.length && isPair(text, end) ? end + 1 : end;
       this.pieces.push(JSON.stringify(text.slice(at, whole)).slice(1, -1));
       at = whole;
-      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
       if (this.turns.over) await this.turns.pause();
     }
     this.pieces.push('"');
@@ -83,12 +82,10 @@ class Writer {
         weight += own;
         if (weight < LARGE_CHARS) continue;
         flush();
-        // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
         if (this.turns.over) await this.turns.pause();
       } else {
         flush();
         comma();
-        // oxlint-disable-next-line no-await-in-loop -- see above
         await this.write(member);
       }
     }
@@ -102,10 +99,8 @@ class Writer {
       if (member === undefined) continue;
       this.pieces.push(`${mark}${JSON.stringify(key)}:`);
       mark = ",";
-      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
       if (isLarge(member)) await this.write(member);
       else this.pieces.push(JSON.stringify(member));
-      // oxlint-disable-next-line no-await-in-loop -- see above
       if (this.turns.over) await this.turns.pause();
     }
     this.pieces.push(mark === "{" ? "{}" : "}");
@@ -132,7 +127,6 @@ export interface PartMap {
 async function mapLarge(value: Json, map: PartMap, turns: Turns): Promise<Json> {
   if (typeof value === "string") return map.text(value);
   if (typeof value !== "object" || value === null) return map.part(value);
-  // oxlint-disable no-await-in-loop -- one part after the other is the point
   if (Array.isArray(value)) {
     const list: Json[] = [];
     for (const member of value as readonly Json[]) {
@@ -147,7 +141,6 @@ async function mapLarge(value: Json, map: PartMap, turns: Turns): Promise<Json> 
     fields.push([map.key(key), made]);
     if (turns.over) await turns.pause();
   }
-  // oxlint-enable no-await-in-loop
   return Object.fromEntries(fields);
 }
 

@@ -170,7 +170,6 @@ export async function checkPlainDataInTurns(
   let done = step(walk, () => walk.visit(value));
   while (!done) {
     done = step(walk, () => walk.advance(MEMBERS_PER_LOOK));
-    // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
     if (!done && turns.over) await turns.pause();
   }
   return walk.issues;

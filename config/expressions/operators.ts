@@ -24,7 +24,6 @@ function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
   if (a === b) return true;
   const kind = kindOf(a);
   const [x, y] = [numeric(a), numeric(b)];
-  // oxlint-disable-next-line eqeqeq -- compares an integer with a double by value
   if (x !== undefined) return y !== undefined && x == y;
   if (kind !== kindOf(b)) return false;
   switch (kind) {
@@ -77,7 +76,7 @@ function isIn(value: unknown, of: unknown, budget: Budget): boolean {
 /** Below, equal or above: -1, 0, 1. NaN for two numbers that have no order. */
 function compare(a: unknown, b: unknown, sign: string, budget: Budget): number {
   const [x, y] = [numeric(a), numeric(b)];
-  if (x !== undefined && y !== undefined) return x < y ? -1 : x > y ? 1 : x == y ? 0 : Number.NaN; // oxlint-disable-line eqeqeq
+  if (x !== undefined && y !== undefined) return x < y ? -1 : x > y ? 1 : x == y ? 0 : Number.NaN;
   if (typeof a === "string" && typeof b === "string") {
     budget.spendText(4 * Math.min(a.length, b.length));
     return compareTexts(a, b);

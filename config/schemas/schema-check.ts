@@ -3,6 +3,7 @@ import type { ErrorObject, ValidateFunction } from "ajv";
 import { MAX_SCHEMA_STEPS, MAX_SCHEMAS } from "../defaults.ts";
 import { messageOf, TuttiError } from "../errors.ts";
 import { LimitExceeded } from "../expressions/budget.ts";
+import { given } from "../given.ts";
 import { nearest } from "../nearest.ts";
 import { countWork } from "./counted.ts";
 import { compilerOf, draftOf } from "./drafts.ts";
@@ -47,7 +48,7 @@ function problemOf(error: ErrorObject): SchemaProblem {
     return {
       path: [...path, unknown],
       message: `unknown field "${unknown}"`,
-      ...(suggestion !== undefined && { suggestion }),
+      ...given({ suggestion }),
     };
   }
   const allowed: unknown = error.params["allowedValues"];

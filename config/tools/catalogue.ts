@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseDocument, type Position, type SourceDocument } from "../documents/yaml.ts";
 import { issuesOf } from "../documents/zod-issues.ts";
 import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts";
+import { given } from "../given.ts";
 import { compileSchema } from "../schemas/schema-check.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
 import { checkToolLimits, type BudgetSpec } from "./limits.ts";
@@ -11,7 +12,7 @@ import { ToolRegistry, type ToolEntry } from "./registry.ts";
 import { tellOnce, withoutRetired, type Tell } from "./retired.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
-/** Fewer tools than this mean that the shipped catalogue is not whole (R20). */
+/** Fewer tools than this mean that the shipped catalogue is not whole. */
 const MIN_SHIPPED_TOOLS = 46;
 
 /** The folder of the catalogue that comes with the package; beside config/tools/ in source and in dist/. */
@@ -136,11 +137,11 @@ export function catalogueParts(text: string, name: string, tell?: Tell): Catalog
       spec,
       allow: file.allow,
       positionOf,
-      ...(version !== undefined && { catalogueVersion: version }),
+      ...given({ catalogueVersion: version }),
     };
     return server ? Object.assign(entry, { server }) : entry;
   });
-  return { tools, budgets: file.budgets, ...(version !== undefined && { version }) };
+  return { tools, budgets: file.budgets, ...given({ version }) };
 }
 
 /**

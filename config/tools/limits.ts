@@ -58,7 +58,7 @@ export const toolLimits = z.strictObject({
   perKey: perKey.optional(),
 });
 
-/** When a tool that does not answer is left alone (R73). What is left out has the default. */
+/** When a tool that does not answer is left alone. What is left out has the default. */
 export const breakerSpec = z.strictObject({
   /** Failures in a row after which a machine says that the tool is down. Default: 5. */
   failures: z.int().positive().max(1_000).optional(),

@@ -1,5 +1,6 @@
 import type { Position } from "../documents/yaml.ts";
 import { TuttiError, ValidationError, type Issue } from "../errors.ts";
+import { given } from "../given.ts";
 import { nearest } from "../nearest.ts";
 import { amountsOf, excessesOf, excessText, type BudgetSpec } from "./limits.ts";
 import { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./synergy.ts";
@@ -39,7 +40,7 @@ function unindexed(index: Index, key: string, id: string): void {
   if (ids?.size === 0) index.delete(key);
 }
 
-/** All tools that are known, with indexes by capability and category (R24). It may change while workers run (R30). */
+/** All tools that are known, with indexes by capability and category. It may change while workers run. */
 export class ToolRegistry {
   private readonly entries = new Map<string, ToolEntry>();
   private readonly known = new Map<string, BudgetSpec>();
@@ -118,7 +119,7 @@ export class ToolRegistry {
     throw new TuttiError(
       "tool_not_found",
       `there is no tool "${id}"${suggestion === undefined ? "" : `; did you mean "${suggestion}"?`}`,
-      { details: { tool: id, ...(suggestion !== undefined && { suggestion }) } },
+      { details: { tool: id, ...given({ suggestion }) } },
     );
   }
 
@@ -174,7 +175,7 @@ export class ToolRegistry {
   }
 
   /**
-   * Whether two tools may run side by side on one machine (R26).
+   * Whether two tools may run side by side on one machine.
    *
    * @throws TuttiError `tool_not_found`.
    */
@@ -182,7 +183,7 @@ export class ToolRegistry {
     return isCompatible(this.require(a).spec, this.require(b).spec);
   }
 
-  /** Tools that go well with this one, best first; none for a tool that does not exist (R28). */
+  /** Tools that go well with this one, best first; none for a tool that does not exist. */
   synergies(id: string): Synergy[] {
     const spec = this.entries.get(id)?.spec;
     if (!spec) return [];
@@ -194,7 +195,7 @@ export class ToolRegistry {
   }
 
   /**
-   * Ids in an order in which every tool stands after its dependencies (R29).
+   * Ids in an order in which every tool stands after its dependencies.
    *
    * @throws ValidationError `catalogue_invalid` naming a cycle.
    */
@@ -220,7 +221,7 @@ export class ToolRegistry {
             code: "catalogue_invalid",
             message: `${entry.spec.id}.${field} names "${id}", which is no tool`,
             path: [entry.spec.id, field, index],
-            ...(suggestion !== undefined && { suggestion }),
+            ...given({ suggestion }),
             ...(position && { position }),
           });
         }
@@ -246,7 +247,7 @@ export class ToolRegistry {
         if (budget === undefined) {
           const suggestion = nearest(name, this.known.keys());
           const message = `${spec.id}.budgets names "${name}", which is no budget`;
-          yield { ...issue(message), ...(suggestion !== undefined && { suggestion }) };
+          yield { ...issue(message), ...given({ suggestion }) };
           continue;
         }
         for (const excess of excessesOf(amountsOf(use), budget)) {

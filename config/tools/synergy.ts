@@ -1,6 +1,6 @@
 import type { ToolSpec } from "./tool.ts";
 
-/** What two categories gain from working together, beside what they share (R27). Order does not matter. */
+/** What two categories gain from working together, beside what they share. Order does not matter. */
 const CATEGORY_BONUS: Readonly<Record<string, number>> = {
   "creation+intelligence": 0.8,
   "communication+enterprise": 0.9,
@@ -10,7 +10,7 @@ const CATEGORY_BONUS: Readonly<Record<string, number>> = {
 const OTHER_BONUS = 0.1;
 const CAPABILITY_WEIGHT = 0.3;
 const INTEGRATION_WEIGHT = 0.2;
-/** Scores above this count as a synergy (R28). */
+/** Scores above this count as a synergy. */
 export const SYNERGY_THRESHOLD = 0.5;
 /** 0.1 + 0.2 is more than 0.3, and three thirds may be more than one. */
 const EPSILON = 1e-9;
@@ -22,7 +22,7 @@ const shared = (a: readonly string[], b: readonly string[]): number => {
 
 /**
  * Whether two tools may run side by side on one machine: for no resource that both need do the
- * shares exceed 1, and neither depends on the other (R26). Symmetric.
+ * shares exceed 1, and neither depends on the other. Symmetric.
  */
 export function isCompatible(a: ToolSpec, b: ToolSpec): boolean {
   if (a.dependencies.includes(b.id) || b.dependencies.includes(a.id)) return false;
@@ -32,7 +32,7 @@ export function isCompatible(a: ToolSpec, b: ToolSpec): boolean {
   });
 }
 
-/** How much two tools gain from each other, 0 to 1 (R27). Symmetric. */
+/** How much two tools gain from each other, 0 to 1. Symmetric. */
 export function synergyScore(a: ToolSpec, b: ToolSpec): number {
   const common = shared(a.capabilities, b.capabilities);
   const all = new Set([...a.capabilities, ...b.capabilities]).size;

@@ -6,7 +6,7 @@ export type ToolOrder =
   | { readonly cycle: readonly string[] };
 
 /**
- * Orders tools by their `dependencies` (R29). Ties keep the given order; dependencies on tools that
+ * Orders tools by their `dependencies`. Ties keep the given order; dependencies on tools that
  * are not given are ignored. A cycle is named from its first tool back to it: `["a", "b", "a"]`.
  */
 export function orderTools(tools: readonly ToolSpec[]): ToolOrder {

@@ -15,7 +15,7 @@ import {
 /** Tool ids are queue names too, so they are plain: letters, digits, `_`, `-`, with dots between. */
 const TOOL_ID = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
 
-/** The eight categories of the catalogue (R23). */
+/** The eight categories of the catalogue. */
 export const CATEGORIES = [
   "foundation",
   "intelligence",
@@ -27,7 +27,7 @@ export const CATEGORIES = [
   "autonomous",
 ] as const;
 
-/** Security levels, lowest first (R132). */
+/** Security levels, lowest first. */
 const SECURITY_LEVELS = ["standard", "high", "enterprise", "critical"] as const;
 
 /** What a call does to the world outside: `read` nothing, `destructive` something that cannot be undone. */
@@ -104,7 +104,7 @@ const bindingSpec = z.discriminatedUnion("type", [
   mcpBinding,
 ]);
 
-/** Something callable: what it can do, what it needs, how it is reached (R21-R23). */
+/** Something callable: what it can do, what it needs, how it is reached. */
 export const toolSpec = z.strictObject({
   id: z
     .string()
@@ -116,7 +116,7 @@ export const toolSpec = z.strictObject({
   name: z.string().min(1),
   description: z.string().optional(),
   category: z.enum(CATEGORIES),
-  /** Version of the tool's contract (R31). */
+  /** Version of the tool's contract. */
   version: z.string().default("1"),
   capabilities: z.array(z.string().min(1)).min(1),
   /** Ids of tools that must exist for this one to make sense. */

@@ -6,6 +6,7 @@ import {
   type Strategy,
   type ToolEntry,
   type ToolRegistry,
+  given,
 } from "../../config/index.ts";
 import {
   compileBudget,
@@ -66,7 +67,7 @@ function factsOf({ spec, server, catalogueVersion }: ToolEntry): DeclarationFact
   const digest = (value: unknown) => contentHash(canonicalJson(value as Json)).slice(0, DIGITS);
   const { effect, idempotent, timeoutMs, input, output, binding } = spec;
   return {
-    ...(catalogueVersion !== undefined && { version: catalogueVersion }),
+    ...given({ version: catalogueVersion }),
     contract: {
       effect,
       idempotent,

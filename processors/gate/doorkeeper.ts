@@ -160,7 +160,6 @@ export class Doorkeeper implements Gatekeeper {
     while (waitMs > 0 && !signal.aborted) {
       await interruptible(waitMs, signal);
       // Who waits here is the next for its window, and few have to.
-      // oxlint-disable-next-line no-await-in-loop
       waitMs = await this.gate.stamp(held.grant.permit);
     }
   }

@@ -2,7 +2,7 @@ import type { Health } from "../../queues/worker.ts";
 
 /** How often what fails is counted. Milliseconds. */
 export const LEVEL_INTERVAL_MS = 5_000;
-/** Stretch of time over which failures are counted (R74). Milliseconds. */
+/** Stretch of time over which failures are counted. Milliseconds. */
 const WINDOW_MS = 60_000;
 /** Fewer calls say nothing: of 5 calls one failure would be a fifth. */
 const LEAST_CALLS = 20;
@@ -15,7 +15,7 @@ const HYSTERESIS = 0.5;
 /** They stay there so long, for each level. Milliseconds. */
 const CALM_MS = 60_000;
 
-/** What brings the deployment to a level (R74): a larger share of failures, or fewer services that answer. */
+/** What brings the deployment to a level: a larger share of failures, or fewer services that answer. */
 const TRIGGERS = [
   { level: 2, share: 0.5, services: 2 },
   { level: 1, share: 0.2, services: 3 },

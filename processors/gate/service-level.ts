@@ -10,7 +10,7 @@ export interface LevelReport extends Counted {
   readonly turn: Turn | null;
 }
 
-/** Decides at which level the deployment works (R74). One pass at a time, of all workers. */
+/** Decides at which level the deployment works. One pass at a time, of all workers. */
 export class ServiceLevel {
   readonly #redis: Redis;
   readonly #keys: Keys;

@@ -9,7 +9,7 @@ import {
 } from "../../queues/index.ts";
 import { forgetRun } from "../../queues/worker.ts";
 
-/** How often a canary run is started (R197). Milliseconds. */
+/** How often a canary run is started. Milliseconds. */
 export const CANARY_INTERVAL_MS = 60_000;
 /** Whose runs they are: they do not stand in anybody's line. */
 const TENANT = "canary";

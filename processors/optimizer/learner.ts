@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
+import { readJson, given } from "../../config/index.ts";
 import {
   MACHINE_UNITS,
   ownBudget,
@@ -182,7 +182,7 @@ function turnKnees(
     // It begins with the cap that it was declared with.
     const options = {
       ...(cap ? { startCap: cap } : {}),
-      ...(limit === undefined ? {} : { ceiling: limit }),
+      ...given({ ceiling: limit }),
     };
     const control = new KneeControl(options, kept.knees?.[tool]);
     const calls = byTool.get(tool) ?? [];

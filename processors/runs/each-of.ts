@@ -25,7 +25,6 @@ export async function eachOf(
     while (next < ids.length) {
       const id = ids[next++]!;
       try {
-        // oxlint-disable-next-line no-await-in-loop
         await work(id);
       } catch (thrown) {
         if (failures.length < FAILURES_KEPT) failures.push({ id, error: messageOf(thrown) });

@@ -15,9 +15,7 @@ export async function eachPage<T>(
   const before = await tending.cursor(duty);
   let at = before;
   do {
-    // oxlint-disable-next-line no-await-in-loop
     const { ids, next } = await read(at);
-    // oxlint-disable-next-line no-await-in-loop
     if (ids.length > 0) done.push(...(await work(ids)));
     at = next;
   } while (at !== "0" && !isOver());

@@ -1,3 +1,4 @@
+import { given } from "../../config/index.ts";
 import {
   type Abort,
   type RunDefinition,
@@ -93,7 +94,7 @@ export function factsOf(
   };
   const error =
     abort === null && lost[0] !== undefined ? lostError(lost[0][0]) : errorOf(failed[0]);
-  return { facts, ...(error === undefined ? {} : { error }) };
+  return { facts, ...given({ error }) };
 }
 
 const lostError = (stepId: string): StepError => ({

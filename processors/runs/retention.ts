@@ -54,12 +54,10 @@ export async function removeExpired(
     let before: number;
     do {
       before = removed;
-      // oxlint-disable-next-line no-await-in-loop
       const { ids } = await tending.expired(tenants, { ...expiry, limit });
       const remove = async (runId: string): Promise<void> => {
         if (!isOver() && (await forgetRun(parts, runId))) removed++;
       };
-      // oxlint-disable-next-line no-await-in-loop
       failures.push(...(await eachOf(ids, remove, AT_ONCE)));
       // What a worker still holds, or what cannot be removed, is for a later pass.
     } while (removed > before && !isOver());
@@ -79,9 +77,7 @@ async function countExpired({ runs: { tending } }: RunParts, expiry: Expiry): Pr
   let count = 0;
   let from = "0";
   do {
-    // oxlint-disable-next-line no-await-in-loop
     const { ids, next } = await tending.tenants(from);
-    // oxlint-disable-next-line no-await-in-loop
     count += (await tending.expired(ids, expiry)).count;
     from = next;
   } while (from !== "0");

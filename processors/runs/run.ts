@@ -8,6 +8,7 @@ import {
   readJson,
   type Json,
   type Template,
+  given,
 } from "../../config/index.ts";
 import {
   FIELDS,
@@ -90,7 +91,7 @@ async function endingOf(
       unmetCriteria: unmetCriteria.length,
     }),
     ...value,
-    ...(known === undefined ? {} : { error: known }),
+    ...given({ error: known }),
     ...(unmetCriteria.length === 0 ? {} : { unmetCriteria }),
   };
 }

@@ -59,7 +59,6 @@ async function findMissing({ runs: { tending } }: RepairParts): Promise<readonly
     const before = await tending.cursor("sweeper");
     let next = before;
     for (let page = 0; page < PAGES_PER_PASS; page++) {
-      // oxlint-disable-next-line no-await-in-loop
       ({ next } = await tending.findOpen(next));
       if (next === "0") break;
     }
@@ -100,9 +99,7 @@ async function lookAfter(
   const look = (runId: string) => sweepRun(parts, runId, report, nowMs);
   let runs: readonly string[];
   do {
-    // oxlint-disable-next-line no-await-in-loop
     runs = await parts.runs.tending.take(beforeMs, RUNS_AT_ONCE);
-    // oxlint-disable-next-line no-await-in-loop
     failures.push(...(await eachOf(runs, look, AT_ONCE)));
   } while (runs.length > 0 && performance.now() < untilMs);
   return failures;

@@ -1,6 +1,12 @@
 import { LRUCache } from "lru-cache";
 
-import { compileCondition, compileTemplate, type Json, type Template } from "../../config/index.ts";
+import {
+  compileCondition,
+  compileTemplate,
+  type Json,
+  type Template,
+  given,
+} from "../../config/index.ts";
 import type { Condition, RunDefinition, StepDefinition, Wait } from "../../queues/index.ts";
 
 /** A step with its expressions compiled and its reads known. */
@@ -94,9 +100,7 @@ function compileStep(definition: StepDefinition): CompiledStep {
   return {
     definition,
     input,
-    ...(condition === undefined ? {} : { when: condition }),
-    ...(items === undefined ? {} : { items }),
-    ...(wait === undefined ? {} : { wait }),
+    ...given({ when: condition, items, wait }),
     ...(compensate === undefined
       ? {}
       : {

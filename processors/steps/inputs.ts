@@ -1,4 +1,4 @@
-import { copyJson, readJson, type Json } from "../../config/index.ts";
+import { copyJson, readJson, type Json, given } from "../../config/index.ts";
 import { FIELDS, parseStepRecord, type StepJob, type StepRecord } from "../../queues/index.ts";
 import { isReference } from "../../queues/worker.ts";
 import type { CompiledStep } from "./definitions.ts";
@@ -82,7 +82,7 @@ export async function sortOut(
     variables: {
       steps,
       run: { id: runId, workflow: job.workflowId },
-      ...(input === undefined ? {} : { input }),
+      ...given({ input }),
     },
     ...(isShared ? { shared: true } : {}),
   };
@@ -102,7 +102,7 @@ export async function readAgain(engine: Engine, job: StepJob, step: CompiledStep
 export function view(record: StepRecord | undefined, output: Json | undefined): object {
   return {
     state: record?.state ?? "pending",
-    ...(output === undefined ? {} : { output }),
+    ...given({ output }),
     ...(record?.error === undefined ? {} : { error: record.error }),
   };
 }

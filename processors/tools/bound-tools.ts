@@ -14,6 +14,7 @@ import {
   type ToolEntry,
   type ToolRegistry,
   type ToolSpec,
+  given,
 } from "../../config/index.ts";
 import type { ToolTerms } from "../../queues/index.ts";
 import { bindCommand } from "./bindings/command/command.ts";
@@ -68,7 +69,7 @@ function issuesOf(problems: readonly SchemaProblem[], code: "input_invalid"): Va
       code,
       message,
       path,
-      ...(suggestion !== undefined && { suggestion }),
+      ...given({ suggestion }),
     })),
   );
 }

@@ -7,7 +7,12 @@ import {
 } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { MAX_STALLED_COUNT, STALLED_INTERVAL_MS, WORKER_RETRY_MS } from "../../config/index.ts";
+import {
+  MAX_STALLED_COUNT,
+  STALLED_INTERVAL_MS,
+  WORKER_RETRY_MS,
+  given,
+} from "../../config/index.ts";
 import type { Engine } from "../steps/engine.ts";
 
 /** What is left of a worker's type when the jobs it takes do not matter. */
@@ -48,7 +53,7 @@ export function openWorker<T>(
       stalledInterval: Math.min(lockDurationMs, stalledIntervalMs),
       maxStalledCount: MAX_STALLED_COUNT,
       runRetryDelay: WORKER_RETRY_MS,
-      ...(settings === undefined ? {} : { settings }),
+      ...given({ settings }),
     },
     options.backend ?? engine.clock.backend,
   );

@@ -7,6 +7,7 @@ import {
   REDIS_ADDRESS_RULE,
   TuttiError,
   type RedisAddress,
+  given,
 } from "../../config/index.ts";
 
 /** The answers of Redis as they are. */
@@ -48,12 +49,10 @@ export function dial(url: string, options: DialOptions): Redis {
           ...shared,
           sentinels: [...address.nodes],
           name: address.master!,
-          ...(address.sentinelUsername === undefined
-            ? {}
-            : { sentinelUsername: address.sentinelUsername }),
-          ...(address.sentinelPassword === undefined
-            ? {}
-            : { sentinelPassword: address.sentinelPassword }),
+          ...given({
+            sentinelUsername: address.sentinelUsername,
+            sentinelPassword: address.sentinelPassword,
+          }),
           sentinelRetryStrategy: options.retryStrategy,
           // The one that was the master may come back, as a replica.
           failoverDetector: true,
@@ -65,8 +64,7 @@ export function dial(url: string, options: DialOptions): Redis {
       // It does what a connection does.
       const cluster = new Cluster([...address.nodes], {
         clusterRetryStrategy: options.retryStrategy,
-        ...(lazyConnect === undefined ? {} : { lazyConnect }),
-        ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
+        ...given({ lazyConnect, enableOfflineQueue }),
         redisOptions: rest,
       });
       cluster.on("+node", mended);
@@ -112,8 +110,7 @@ function mended(redis: Redis): Redis {
 
 function loginOf({ username, password, db }: RedisAddress): Options {
   return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...given({ username, password }),
     ...(db === 0 ? {} : { db }),
   };
 }
@@ -127,7 +124,7 @@ function tlsOf(address: RedisAddress): Options {
   return {
     tls: {
       ...Object.fromEntries(files),
-      ...(address.servername === undefined ? {} : { servername: address.servername }),
+      ...given({ servername: address.servername }),
     },
   };
 }

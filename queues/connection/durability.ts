@@ -119,7 +119,6 @@ export class Durability {
     isOver: (result: T) => boolean,
     onLack: (lack: Lack) => void,
   ): Promise<T> {
-    // oxlint-disable no-await-in-loop
     for (let act = work; ; act = again) {
       const before = connectionOf(this.#redis);
       const result = await act();
@@ -131,7 +130,6 @@ export class Durability {
       });
       if (kept || isOver(result)) return result;
     }
-    // oxlint-enable no-await-in-loop
   }
 
   /**
@@ -148,13 +146,11 @@ export class Durability {
 
   async #follow(since: string | null, work: () => Promise<unknown>): Promise<void> {
     let connection = since;
-    // oxlint-disable no-await-in-loop
     while (!(await this.#confirmed(connection, () => this.#isClosed)) && !this.#isClosed) {
       const before = connectionOf(this.#redis);
       await work();
       connection = before ?? connectionOf(this.#redis);
     }
-    // oxlint-enable no-await-in-loop
   }
 
   /**
@@ -180,7 +176,6 @@ export class Durability {
    * @param onLack told what was missing at a try; true ends it.
    */
   async #confirmed(since: string | null, onLack: (lack: Lack) => boolean | void): Promise<boolean> {
-    // oxlint-disable no-await-in-loop
     for (;;) {
       const round = await this.#join();
       if ("connection" in round) return round.connection === since;
@@ -189,7 +184,6 @@ export class Durability {
       if (onLack(round.lack) === true) return false;
       await pause(PAUSE_MS);
     }
-    // oxlint-enable no-await-in-loop
   }
 
   /** The next round that begins: one for all who come while another is underway. */

@@ -100,14 +100,12 @@ async function untilReady(
 ): Promise<ServerFacts | undefined> {
   const started = Date.now();
   let facts: ServerFacts | undefined;
-  // oxlint-disable no-await-in-loop
   while (!isGone()) {
     facts = await ask(state, factsOf).catch(() => facts);
     if (facts?.loading === false) return facts;
     if (Date.now() - started > (facts === undefined ? silentMs : LOAD_MS)) return undefined;
     await pause(POLL_MS);
   }
-  // oxlint-enable no-await-in-loop
   return undefined;
 }
 
@@ -213,12 +211,10 @@ export async function syncAlways(server: EmbeddedServer): Promise<void> {
 /** Whether the process ends within the time. */
 async function ends(process: ProcessMark, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
-  // oxlint-disable no-await-in-loop
   while (await isAlive(process)) {
     if (Date.now() > deadline) return false;
     await pause(POLL_MS);
   }
-  // oxlint-enable no-await-in-loop
   return true;
 }
 

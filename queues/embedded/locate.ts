@@ -3,7 +3,7 @@ import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { messageOf, TuttiError } from "../../config/index.ts";
+import { messageOf, TuttiError, given } from "../../config/index.ts";
 import { isAtLeast } from "../connection/server-info.ts";
 import type { RedisFolder } from "./folder.ts";
 
@@ -52,7 +52,7 @@ async function versionOf(path: string, env: Readonly<Record<string, string>>): P
  */
 export async function checkBinary(path: string, libraries?: string): Promise<ServerBinary> {
   // Nothing of our environment, which holds secrets, is any business of the server's.
-  const env = { LC_ALL: "C", ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) };
+  const env = { LC_ALL: "C", ...given({ LD_LIBRARY_PATH: libraries }) };
   return { path, env, version: await versionOf(path, env) };
 }
 
@@ -108,7 +108,6 @@ export async function locateServer(
   const candidates = NAMES.flatMap((name) => folders.map((one) => join(one, name)));
   for (const candidate of candidates) {
     // In order, because the first one is the one to take.
-    // oxlint-disable-next-line no-await-in-loop
     const found = await tryBinary(candidate, onSkip);
     if (found !== undefined) return found;
   }

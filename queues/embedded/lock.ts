@@ -69,14 +69,12 @@ export async function withLock<T>(
 ): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
   // Each turn needs the one before it.
-  // oxlint-disable no-await-in-loop
   while (!(await take(path))) {
     if (await isStale(path)) await removeStale(path);
     else if (Date.now() > deadline) {
       throw new TuttiError("redis_unavailable", `another process holds ${path} and does not end`);
     } else await pause(POLL_MS, undefined, signal === undefined ? {} : { signal });
   }
-  // oxlint-enable no-await-in-loop
   try {
     return await work();
   } finally {

@@ -96,7 +96,6 @@ export async function fetchPackages(
     const wanted = files.filter((path) => !NEVER_UNPACK.test(basename(path)));
     for (const path of wanted) {
       // One after the other: they share folders.
-      // oxlint-disable-next-line no-await-in-loop
       await run("dpkg-deb", ["-x", path, folder], { timeout: APT_MS });
     }
     return wanted.map((path) => basename(path));

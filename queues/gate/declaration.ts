@@ -1,4 +1,4 @@
-import { canonicalJson, contentHash, type Json } from "../../config/index.ts";
+import { canonicalJson, contentHash, type Json, given } from "../../config/index.ts";
 import { ownBudget, ownerOf } from "./budget-names.ts";
 import type { GateChanges } from "./changes.ts";
 import type { BudgetLimits, GatedLimits } from "./limits.ts";
@@ -57,8 +57,7 @@ export function encodeDeclaration({
   const versions = new Set<string>();
   const put = (field: string, said: object, { version: v, contract: c }: DeclarationFacts = {}) => {
     if (v !== undefined) versions.add(v);
-    const whole = { ...said, ...(v !== undefined && { v }), ...(c !== undefined && { c }) };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- limits are plain data
+    const whole = { ...said, ...given({ v, c }) };
     fields[field] = canonicalJson(whole as unknown as Json);
   };
   for (const [id, { declared }] of Object.entries(tools))

@@ -4,6 +4,7 @@ import {
   IMPORTANCES,
   readJson,
   type Json,
+  given,
 } from "../../config/index.ts";
 import { ownBudget } from "./budget-names.ts";
 import type { DeclaredBudget, DeclaredTool } from "./declaration.ts";
@@ -93,10 +94,10 @@ function disagreementOf(
   const valuesOf = (text: string): { readonly values: Values; readonly v?: string } => {
     if (of === "budget") {
       const { l, v } = readJson<DeclaredBudget>(text);
-      return { values: budgetWords(l), ...(v !== undefined && { v }) };
+      return { values: budgetWords(l), ...given({ v }) };
     }
     const { v, ...said } = readJson<DeclaredTool>(text);
-    return { values: toolWords(name, said), ...(v !== undefined && { v }) };
+    return { values: toolWords(name, said), ...given({ v }) };
   };
   const said = Object.entries(texts).map(([hash, text]) => ({ hash, ...valuesOf(text) }));
   const words = [...new Set(said.flatMap(({ values }) => Object.keys(values)))];

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../config/index.ts";
+import { readJson, given } from "../../config/index.ts";
 import { Gather } from "../connection/gather.ts";
 import { defineScripts, script } from "../connection/index.ts";
 import type { StepLimits } from "../definition.ts";
@@ -113,7 +113,7 @@ export class Gate extends GateReader {
       op: "swap",
       permit,
       call: end,
-      ...(next === undefined ? {} : { next }),
+      ...given({ next }),
     });
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
@@ -210,7 +210,6 @@ export class Gate extends GateReader {
   /** Forgets the rate windows of lanes that have passed. */
   async fade(): Promise<void> {
     // One page after another, so that Redis is free for others in between.
-    // oxlint-disable-next-line no-await-in-loop
     while (await this.#do<boolean>({ op: "fade" }));
   }
 
@@ -228,7 +227,6 @@ export class Gate extends GateReader {
         .slice(from, from + MAX_PASSED)
         .map(({ queue, jobId }) => ({ queue, job: jobId }));
       // One after another, so that Redis is free for others in between.
-      // oxlint-disable-next-line no-await-in-loop
       await this.#do({ op: "pass", jobs: some });
     }
   }
@@ -236,7 +234,6 @@ export class Gate extends GateReader {
   /** Takes the marks of jobs away: they have come, or are gone. */
   async passed(jobIds: readonly string[]): Promise<void> {
     for (let from = 0; from < jobIds.length; from += MAX_PASSED)
-      // oxlint-disable-next-line no-await-in-loop
       await this.#do({ op: "passed", jobs: jobIds.slice(from, from + MAX_PASSED) });
   }
 

@@ -6,6 +6,7 @@ import {
   type Amounts,
   type BudgetSpec,
   type ToolSpec,
+  given,
 } from "../../config/index.ts";
 import type { BudgetTake, StepLimits } from "../definition.ts";
 import { ownBudget } from "./budget-names.ts";
@@ -98,7 +99,7 @@ export function sharesOf(units: Readonly<Record<string, number>>): Record<string
 /** Compiles what a catalogue says of a budget. */
 export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
   return {
-    ...(slots === undefined ? {} : { slots }),
+    ...given({ slots }),
     ...(rates === undefined
       ? {}
       : { rates: rates.map(({ max, durationMs }) => [max, durationMs] as const) }),
@@ -123,7 +124,7 @@ export function compileLimits(spec: ToolSpec): {
     upstream: spec.upstream ?? spec.id,
     importance: importanceUnits(spec.importance),
     ...(perKey === undefined ? {} : { perKey: { ...privateBudget(perKey), cost } }),
-    ...(spec.breaker === undefined ? {} : { breaker: spec.breaker }),
+    ...given({ breaker: spec.breaker }),
   };
   if (concurrency === undefined && windows.length === 0) return { limits: { ...limits, budgets } };
   const maxSlots = spec.limits.maxConcurrency ?? boundOf(spec, limits.needs);
@@ -151,7 +152,7 @@ function privateBudget({
 }: Pick<ToolSpec["limits"], "concurrency" | "rate">): BudgetLimits {
   const windows = windowsOf(rate);
   return compileBudget({
-    ...(concurrency === undefined ? {} : { slots: concurrency }),
+    ...given({ slots: concurrency }),
     ...(windows.length === 0 ? {} : { rates: [...windows] }),
   });
 }

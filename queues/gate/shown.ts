@@ -14,7 +14,7 @@ export interface ShownLimits {
 }
 
 /**
- * What a queue shows of the limits of its tool (R86): as many calls as fit all machines by the largest share,
+ * What a queue shows of the limits of its tool: as many calls as fit all machines by the largest share,
  * and no more than the tool's own limit; of several windows the one that lets the fewest through in the
  * long run. Never tighter than the gate, which decides.
  */

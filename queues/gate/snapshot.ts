@@ -220,7 +220,6 @@ export function decodeLayers<T>(
 
 export function decodeLayerName(field: string): { readonly layer: Layer; readonly id: string } {
   const at = field.indexOf(":");
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the script writes them
   return { layer: field.slice(0, at) as Layer, id: field.slice(at + 1) };
 }
 

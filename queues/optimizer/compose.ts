@@ -1,3 +1,4 @@
+import { given } from "../../config/index.ts";
 import { sharesOf } from "../gate/limits.ts";
 import type { MachineState } from "../gate/machines.ts";
 import { USAGE_STALE_MS, type UsageWord, type Seen } from "../gate/observed.ts";
@@ -56,7 +57,7 @@ export function composeSample(
     tools: Object.fromEntries(tools),
     machines: Object.fromEntries(machines),
     admitted: seen.admitted,
-    ...(before.unseen === undefined ? {} : { unseen: before.unseen }),
+    ...given({ unseen: before.unseen }),
   };
 }
 
@@ -151,8 +152,7 @@ function toolSample(
     blockedMs,
     places: placesOf(told),
     ...(checked === 0 ? {} : { checked, repeated: sum("repeated") }),
-    ...(service === undefined ? {} : { service }),
-    ...(wait === undefined ? {} : { wait }),
+    ...given({ service, wait }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** How often queues and machines are read. Milliseconds. */
 export const SAMPLE_MS = 1_000;
-/** More samples are not kept; then the older half goes (R103). */
+/** More samples are not kept; then the older half goes. */
 export const SAMPLES_MAX = 1_000;
 export const SAMPLES_TRIMMED = 500;
 

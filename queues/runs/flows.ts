@@ -1,7 +1,7 @@
 import { FlowProducer, type FlowJob } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS } from "../../config/index.ts";
+import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS, given } from "../../config/index.ts";
 import type { EdgeJob, RunJob } from "../jobs.ts";
 import { CONTROL_QUEUES, Keys } from "../names.ts";
 import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
@@ -63,7 +63,7 @@ function toFlow(node: TreeNode, held: boolean, children: FlowJob[], prefix: stri
       ...(node.parent === -1 && under === undefined
         ? jobOptions(node.jobId)
         : childOptions(node.jobId)),
-      ...(node.priority === undefined ? {} : { priority: node.priority }),
+      ...given({ priority: node.priority }),
       ...(under === undefined
         ? {}
         : { parent: { id: under.jobId, queue: `${prefix}:${under.queue}` } }),

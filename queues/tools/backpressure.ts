@@ -8,7 +8,7 @@ import type { ToolQueues } from "./tool-queues.ts";
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * Refuses new runs whose tools have full queues (R90); of a tool with limits per key it is the lane of the
+ * Refuses new runs whose tools have full queues; of a tool with limits per key it is the lane of the
  * run's key that counts, so that nobody is refused because of others. It asks the catalogue of whoever submits, at the
  * moment of the submission: a queue's length is no part of a workflow, so it is in no definition, and a
  * change of it needs no new version of one. What was accepted before and starts its steps later is let

@@ -1,4 +1,5 @@
 import {
+  quoted,
   Budget,
   compileTemplate,
   readJson,
@@ -92,7 +93,7 @@ function keyOf(
     return { instead: thrown instanceof Error ? thrown.message : String(thrown) };
   }
   if (!["string", "number", "boolean"].includes(typeof value))
-    return { instead: `got: ${JSON.stringify(value)?.slice(0, 80)}` };
+    return { instead: `got: ${quoted(value)}` };
   const key = String(value);
   if (key.length <= MAX_KEY) return { key };
   return { instead: `of at most ${MAX_KEY} characters, got: ${key.length}` };

@@ -82,7 +82,6 @@ export class Lanes {
     const dropped: string[] = [];
     for (;;) {
       // One page after another, so that Redis is free for others in between.
-      // oxlint-disable-next-line no-await-in-loop
       const [looked, ...some] = await this.#scripts.drop(lanes, prefix, idleMs, laneChanges, CHUNK);
       dropped.push(...some);
       if (Number(looked) < CHUNK) return dropped;

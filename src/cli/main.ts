@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { EXIT } from "./common/failure.ts";
+import { EXIT } from "./console/failure.ts";
 import { runCli } from "./run-cli.ts";
 
 /** A command that is done but leaves something open would never end. Milliseconds. */

@@ -2,10 +2,10 @@ import { Command, Option } from "commander";
 
 import { VERSION } from "../version.ts";
 import { COMMANDS, GROUPS } from "./commands/index.ts";
-import { Cli, type CliIo } from "./common/cli.ts";
-import { exitCodeOf, failureLines } from "./common/failure.ts";
-import { addCommand } from "./common/frame.ts";
-import { FORMATS } from "./common/output.ts";
+import { Cli, type CliIo } from "./console/cli.ts";
+import { exitCodeOf, failureLines } from "./console/failure.ts";
+import { addCommand } from "./console/frame.ts";
+import { FORMATS } from "./console/output.ts";
 
 /**
  * Runs one command line and resolves with its exit code: 0 completed, 1 any other end, 2 wrong use,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { IMPORTANCES } from "../../config/index.ts";
+import { IMPORTANCES, given } from "../../config/index.ts";
 import { LEVELS, type LevelView } from "../../queues/client.ts";
 import { budgetChange, levelChange, toolChange } from "../gate/limits/forms.ts";
 import { shareOf, timeFrom, windowOf, wrongUse } from "./command/values.ts";
@@ -191,7 +191,7 @@ function changeOf({
     ...(rate.length === 0 ? {} : { rates: rate.map(windowOf) }),
     ...(cost === undefined ? {} : { cost: Number(cost) }),
     ...(resource.length === 0 ? {} : { resources: Object.fromEntries(resource.map(shareOf)) }),
-    ...(importance === undefined ? {} : { importance }),
+    ...given({ importance }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { TREND_WINDOWS } from "../../config/index.ts";
+import { iso, TREND_WINDOWS } from "../../config/index.ts";
 import type { KeptSample } from "../../queues/client.ts";
 import { digestOf, type Digest } from "./findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND, type FindingState } from "./findings/find.ts";
@@ -123,7 +123,7 @@ export interface OptimizerReport {
   readonly bottlenecks: readonly Bottleneck[];
   /** How metrics went over the last 50 windows, per window; null: too few of them are known. */
   readonly trends: Readonly<Record<TrendName, Trend | null>>;
-  /** What the rule of the first system says of the same windows (R104). */
+  /** What the rule of the first system says of the same windows. */
   readonly baseline: readonly string[];
   /** What has become unusual. */
   readonly anomalies: readonly Anomaly[];
@@ -222,7 +222,7 @@ export function think(
       health: healthScore({ ...metrics, bottlenecks: found.findings.length }),
       bottlenecks: found.findings.map(({ sinceMs, ...finding }) => ({
         ...finding,
-        since: new Date(sinceMs).toISOString(),
+        since: iso(sinceMs),
       })),
       trends: trendsOf(history),
       baseline: baselineBottlenecks(history),

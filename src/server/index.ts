@@ -23,7 +23,7 @@ export interface RunningServer {
 }
 
 /**
- * Serves the HTTP interface and Bull Board on a loopback address (D9).
+ * Serves the HTTP interface and Bull Board on a loopback address.
  *
  * @param options.config `port` 0 takes a free port.
  * @param options.reportError hears of errors that are answered as `internal_error`. Default: nobody.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { cronProblem, isTimeZone, nextTimes } from "../../config/index.ts";
+import { iso, cronProblem, isTimeZone, nextTimes } from "../../config/index.ts";
 import { checkForm } from "../forms.ts";
 
 /** Times that are told at once, at most. */
@@ -49,7 +49,7 @@ export type PlannedTimesForm = z.input<typeof plannedTimesForm>;
 export function plannedTimes(form: PlannedTimesForm): string[] {
   const { cron, timeZone, from, count } = checkForm(plannedTimesForm, form);
   const fromMs = from === undefined ? Date.now() : timeOf(from);
-  return nextTimes({ cron, timeZone }, fromMs, count).map((ms) => new Date(ms).toISOString());
+  return nextTimes({ cron, timeZone }, fromMs, count).map((ms) => iso(ms));
 }
 
 /** Not a number when it is no time. Milliseconds since 1970. */

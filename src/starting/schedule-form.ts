@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { cronProblem, isTimeZone, type Issue } from "../../config/index.ts";
+import { cronProblem, isTimeZone, type Issue, given } from "../../config/index.ts";
 import { CATCH_UPS, OVERLAPS, type ScheduleSpec } from "../../queues/client.ts";
 import { checkForm, idForm, inputForm } from "../forms.ts";
 
@@ -103,7 +103,7 @@ function specOf(form: z.output<typeof scheduleForm>): ScheduleSpec {
   const { cron, timeZone = "UTC", everyMs = MIN_EVERY_MS, hash, ...rest } = form;
   return {
     ...rest,
-    ...(hash === undefined ? {} : { hash }),
+    ...given({ hash }),
     when: cron === undefined ? { everyMs } : { cron, timeZone },
   };
 }

@@ -1,4 +1,4 @@
-import { completeRunInput, nextTime } from "../../config/index.ts";
+import { iso, isoOrNull, completeRunInput, nextTime } from "../../config/index.ts";
 import {
   armSchedule,
   disarmSchedule,
@@ -157,8 +157,6 @@ export class ScheduleDoor {
   }
 }
 
-const iso = (ms: number): string => new Date(ms).toISOString();
-
 function summaryOf(state: ScheduleState, nowMs: number): ScheduleSummary {
   const { when, ...spec } = state.spec;
   const next = state.paused ? null : nextTime(state.timing, nowMs);
@@ -166,7 +164,7 @@ function summaryOf(state: ScheduleState, nowMs: number): ScheduleSummary {
     ...spec,
     ...when,
     paused: state.paused,
-    nextAt: next === null ? null : iso(next),
+    nextAt: isoOrNull(next),
     counts: state.counts,
   };
 }

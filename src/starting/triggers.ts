@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import {
+  iso,
   checkPlainData,
   REFUSED_VALUE_KEYS,
   INLINE_VALUE_BYTES,
@@ -8,6 +9,7 @@ import {
   ValidationError,
   type Issue,
   type Json,
+  given,
 } from "../../config/index.ts";
 import {
   emitEvent,
@@ -110,7 +112,7 @@ export class TriggerDoor {
       more.push({ code: "request_invalid", message, path: ["input", "event"] });
     }
     const { hash, ...rest } = checkForm(triggerForm, form, more);
-    const spec = { ...rest, ...(hash === undefined ? {} : { hash }) };
+    const spec = { ...rest, ...given({ hash }) };
     const issues = checkPlainData(spec.input, INLINE_VALUE_BYTES, REFUSED_VALUE_KEYS);
     if (issues.length > 0)
       throw new ValidationError(
@@ -170,7 +172,7 @@ export class EventDoor {
     const { key, tenant = "default", actor = "unknown" } = options;
     checkForm(
       z.strictObject({ name: eventName, key: z.string().min(1).max(MAX_KEY_CHARS).optional() }),
-      { name, ...(key === undefined ? {} : { key }) },
+      { name, ...given({ key }) },
     );
     const issues = checkPlainData(data, INLINE_VALUE_BYTES, REFUSED_VALUE_KEYS);
     if (issues.some((one) => one.code === "document_too_large")) {
@@ -184,7 +186,7 @@ export class EventDoor {
         issues.map((one) => ({ ...one, code: "request_invalid", path: ["data", ...one.path] })),
       );
     }
-    const request = { name, data, tenant, actor, ...(key === undefined ? {} : { key }) };
+    const request = { name, data, tenant, actor, ...given({ key }) };
     return emitEvent(this.#parts.emit, request);
   }
 }
@@ -195,6 +197,6 @@ function viewOf({ spec, started, failed, last }: TriggerState): TriggerView {
   return {
     ...spec,
     counts: { started, failed },
-    last: { ...rest, at: new Date(atMs).toISOString() },
+    last: { ...rest, at: iso(atMs) },
   };
 }

@@ -1,4 +1,5 @@
 import {
+  iso,
   checkPlainData,
   MAX_DOCUMENT_BYTES,
   parseDocument,
@@ -165,7 +166,7 @@ function versionOf(found: RegisteredWorkflow, hash: string): WorkflowVersion {
 
 function viewOf(version: WorkflowVersion): VersionView {
   const { hash, name, addedAtMs, actor } = version;
-  return { hash, name, addedAt: new Date(addedAtMs).toISOString(), actor };
+  return { hash, name, addedAt: iso(addedAtMs), actor };
 }
 
 /** What passed the checks of a document is JSON. */

@@ -11,6 +11,7 @@ import {
   MAX_RUNNING_RUNS,
   TuttiError,
   type ToolRegistry,
+  given,
 } from "../../config/index.ts";
 import {
   ActiveCalls,
@@ -75,8 +76,7 @@ export function openTools(options: StartWorkerOptions, { registry, log }: Ground
     registry,
     handlers: { ...builtInHandlers(options.filesDir), ...options.handlers },
     secret: options.secret ?? noSecrets,
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.maxRetryAfterMs !== undefined && { maxRetryAfterMs: options.maxRetryAfterMs }),
+    ...given({ env: options.env, maxRetryAfterMs: options.maxRetryAfterMs }),
     onOtherTerms: (tool, differs) =>
       log.warn(
         { tool, differs },

@@ -4,6 +4,7 @@ import {
   RETAIN_MS,
   RETAIN_RUNS,
   type ToolSpec,
+  given,
 } from "../../config/index.ts";
 import {
   Duties,
@@ -67,11 +68,11 @@ export function openServices(
       ...locks,
       subscriber,
       tools: served,
-      ...(controlLockDurationMs === undefined ? {} : { controlLockDurationMs }),
+      ...given({ controlLockDurationMs }),
     }),
     starters: new Starters(engine, {
       ...at,
-      ...(controlLockDurationMs === undefined ? {} : { lockDurationMs: controlLockDurationMs }),
+      ...given({ lockDurationMs: controlLockDurationMs }),
     }),
     duties: new Duties(engine, {
       ...at,
@@ -88,13 +89,11 @@ export function openServices(
       ...(ground.learning ? { learner: new Learner(redis, keys, gate) } : {}),
       ...(options.optimizer === false ? {} : { optimizer }),
       canaries: new Canaries(redis, keys),
-      ...(options.canary === undefined ? {} : { canary: options.canary }),
-      ...(options.canaryIntervalMs === undefined
-        ? {}
-        : { canaryIntervalMs: options.canaryIntervalMs }),
-      ...(options.sweepIntervalMs === undefined
-        ? {}
-        : { sweepIntervalMs: options.sweepIntervalMs }),
+      ...given({
+        canary: options.canary,
+        canaryIntervalMs: options.canaryIntervalMs,
+        sweepIntervalMs: options.sweepIntervalMs,
+      }),
     }),
   };
 }

@@ -15,7 +15,6 @@ export async function eventually<T>(
   { timeoutMs = 20_000 }: { readonly timeoutMs?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  // oxlint-disable no-await-in-loop
   for (;;) {
     const isLast = performance.now() > deadline;
     try {
@@ -25,7 +24,6 @@ export async function eventually<T>(
       await pause(POLL_MS);
     }
   }
-  // oxlint-enable no-await-in-loop
 }
 
 /** A turn of {@link promptly} counts no longer than this: what is beyond, the machine stood still. Milliseconds. */
@@ -39,7 +37,6 @@ const TURN_MS = 20;
  */
 export async function promptly<T>(assertion: () => Promise<T>, withinMs: number): Promise<T> {
   let countedMs = 0;
-  // oxlint-disable no-await-in-loop
   for (;;) {
     const from = performance.now();
     const isLast = countedMs > withinMs;
@@ -51,5 +48,4 @@ export async function promptly<T>(assertion: () => Promise<T>, withinMs: number)
       countedMs += Math.min(TURN_MS, performance.now() - from);
     }
   }
-  // oxlint-enable no-await-in-loop
 }

@@ -38,7 +38,6 @@ export class Lag implements AsyncDisposable {
     while (!this.#stopped) {
       this.#look = this.#once(redis);
       // One look after the other.
-      // oxlint-disable-next-line no-await-in-loop
       await this.#look;
     }
   }

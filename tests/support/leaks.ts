@@ -26,6 +26,7 @@ const before = alive();
 afterAll(async () => {
   await eventually(() => {
     const left = [...alive()].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)]);
+    // oxlint-disable-next-line vitest/no-standalone-expect -- a hook that fails is a failure
     expect(left.filter(([, count]) => Number(count) > 0)).toEqual([]);
   });
 }, 60_000);

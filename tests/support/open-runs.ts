@@ -42,7 +42,6 @@ export async function copyOpen(
   for (let from = 1; from <= count; from += CHUNK) {
     const to = Math.min(count, from + CHUNK - 1);
     const where = job ?? "waiting";
-    // oxlint-disable-next-line no-await-in-loop
     await redis.eval(COPY_SCRIPT, 0, prefix, run, name, from, to, tenant, where);
   }
 }
@@ -98,7 +97,6 @@ export async function copyEnded(
   );
   for (let from = 1; from <= count; from += CHUNK) {
     const to = Math.min(count, from + CHUNK - 1);
-    // oxlint-disable-next-line no-await-in-loop
     await redis.eval(COPY_ENDED_SCRIPT, 0, prefix, run, name, from, to, ...jobs);
   }
 }

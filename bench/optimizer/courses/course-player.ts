@@ -26,11 +26,9 @@ async function watchCaps(
   onCap: (tool: string, cap: number, atMs: number) => void,
 ): Promise<void> {
   while (performance.now() < untilMs) {
-    // oxlint-disable-next-line no-await-in-loop -- now and then
     const shown = await tutti.gate.show();
     for (const { tool, knee } of shown.tools)
       if (tools.includes(tool) && knee !== null) onCap(tool, knee, performance.now());
-    // oxlint-disable-next-line no-await-in-loop
     await pause(LOOK_MS);
   }
 }
@@ -50,7 +48,6 @@ async function keepComing(
       for (;;) {
         dueMs -= (Math.log(1 - random()) * 1_000) / rate;
         if (dueMs > untilMs) return;
-        // oxlint-disable-next-line no-await-in-loop -- one after the other, in their time
         await pause(Math.max(0, dueMs - performance.now()));
         // Nobody waits for it: what comes does not come later because an answer does.
         started.push(tutti.start(classes[index]!.id));

@@ -22,7 +22,6 @@ export async function deploy(
   const tutti = new Tutti({ ...shared, redisDeadlineMs: PATIENCE_MS });
   const tools = registry.list().map(({ spec }) => spec.id);
   for (const { id, steps } of classes)
-    // oxlint-disable-next-line no-await-in-loop -- a handful, once
     await tutti.workflows.add({
       tutti: 1,
       id,
@@ -34,7 +33,6 @@ export async function deploy(
       })),
     });
   for (let machine = 0; machine < machines; machine++)
-    // oxlint-disable-next-line no-await-in-loop
     await startWorker({
       ...shared,
       machine: `m${machine}`,

@@ -35,7 +35,6 @@ export async function severalAtOnce(
       next !== undefined;
       next = hand < crew.size ? left.shift() : undefined
     )
-      // oxlint-disable-next-line no-await-in-loop -- so many at once
       await next();
   });
   await Promise.all(hands);

@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { Durations } from "../../../queues/index.ts";
 import { type Reading, type ToolReading } from "../../../queues/worker.ts";
 
@@ -86,8 +87,7 @@ export class Meter {
       ...(count === undefined || count.checked === 0
         ? {}
         : { checked: count.checked, repeated: count.repeated }),
-      ...(service === undefined ? {} : { service }),
-      ...(wait === undefined ? {} : { wait }),
+      ...given({ service, wait }),
     };
   }
 

@@ -4,6 +4,7 @@ import {
   type Json,
   type JsonObject,
   type Template,
+  given,
 } from "../../../config/index.ts";
 import { FIELDS, type RetryPolicy } from "../../../queues/index.ts";
 import type { Ending } from "../../../queues/worker.ts";
@@ -190,7 +191,7 @@ async function callTool(
       { timeoutMs, secrets: template.secrets, terms },
     );
     const actual = settlement.actual(tool, input, output);
-    keeper.ended(leaving, { class: "ok", ...(actual === undefined ? {} : { actual }) });
+    keeper.ended(leaving, { class: "ok", ...given({ actual }) });
     return output;
   } catch (thrown) {
     keeper.ended(leaving, signal.aborted ? { class: "none" } : endOfFailure(thrown));

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
+import { given } from "../../../config/index.ts";
 import {
   FIELDS,
   parseStepRecord,
@@ -43,7 +44,7 @@ export async function lateResult(
     const record = parseStepRecord(text);
     const of = {
       stepId,
-      ...(item === undefined ? {} : { item }),
+      ...given({ item }),
       ...(undo === true ? { undo } : {}),
     };
     taken ??= takeOversOf(takeOvers, { ...of, sinceMs: record.startedAtMs }).at(-1);

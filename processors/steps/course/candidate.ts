@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 
+import { given } from "../../../config/index.ts";
 import type { StepJob } from "../../../queues/index.ts";
 import { assertPayload, type StepAddress } from "../../../queues/worker.ts";
 import type { CompiledDefinition, CompiledStep } from "../definitions.ts";
@@ -44,8 +45,8 @@ function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
     stepId,
     // The call of an alternative comes after all starts of the one before it.
     start: (alt?.n ?? 0) * ALTERNATIVE_STARTS + job.attemptsStarted,
-    ...(item === undefined ? {} : { item }),
+    ...given({ item }),
     ...(undo === true ? { undo } : {}),
-    ...(group === undefined ? {} : { group }),
+    ...given({ group }),
   };
 }

@@ -22,7 +22,7 @@ function needingAll(definition: RunDefinition): ReadonlyMap<string, readonly str
 
 /**
  * The jobs of steps that are certain to be skipped because a step did not complete. They will not call
- * their tools, so the gate lets them pass without waiting (D2).
+ * their tools, so the gate lets them pass without waiting.
  */
 export function doomedBy(places: RunPlaces, stepId: string): { queue: string; jobId: string }[] {
   const { definition } = places;

@@ -1,9 +1,9 @@
-import { Budget, messageOf, type Json } from "../../../config/index.ts";
+import { quoted, Budget, messageOf, type Json } from "../../../config/index.ts";
 import type { StepError } from "../../../queues/index.ts";
 import type { CompiledCondition, CompiledStep } from "../definitions.ts";
 import type { Found } from "../inputs.ts";
 
-/** The precondition that does not hold, as the error of its step; null when all hold (R51). */
+/** The precondition that does not hold, as the error of its step; null when all hold. */
 export function preconditionError(step: CompiledStep, found: Found): StepError | null {
   const budget = new Budget();
   for (const condition of step.preconditions) {
@@ -13,7 +13,7 @@ export function preconditionError(step: CompiledStep, found: Found): StepError |
   return null;
 }
 
-/** The postcondition that does not hold of what a call returned; null when all hold (R51). */
+/** The postcondition that does not hold of what a call returned; null when all hold. */
 export function postconditionError(
   step: CompiledStep,
   found: Found,
@@ -56,7 +56,7 @@ function checked(
   if (check === undefined) return null;
   try {
     const holds = check.render(variables, budget);
-    return holds === true ? null : `its check yields ${JSON.stringify(holds)?.slice(0, 80)}`;
+    return holds === true ? null : `its check yields ${quoted(holds)}`;
   } catch (thrown) {
     return messageOf(thrown);
   }

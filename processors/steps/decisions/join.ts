@@ -1,4 +1,4 @@
-import { TuttiError } from "../../../config/index.ts";
+import { quoted, TuttiError } from "../../../config/index.ts";
 import type { StepDefinition, StepRecord } from "../../../queues/index.ts";
 import type { CompiledStep } from "../definitions.ts";
 import type { Found } from "../inputs.ts";
@@ -11,7 +11,7 @@ export type Decision =
   | { readonly kind: "early"; readonly waitsFor: string };
 
 /**
- * The skip rule (D2). `all`: every dependency has completed, or is optional and has ended.
+ * The skip rule. `all`: every dependency has completed, or is optional and has ended.
  * `settled`: it runs however they ended. `any`: one has completed.
  */
 export function joinDecision(
@@ -56,6 +56,6 @@ export function conditionFails(step: CompiledStep, found: Found): boolean {
   if (typeof holds === "boolean") return !holds;
   throw new TuttiError(
     "reference_missing",
-    `expected when to yield true or false, got: ${JSON.stringify(holds)?.slice(0, 80)}`,
+    `expected when to yield true or false, got: ${quoted(holds)}`,
   );
 }

@@ -1,8 +1,9 @@
+import { given } from "../../../config/index.ts";
 import { type Abort, type RunDefinition } from "../../../queues/index.ts";
 import { policyOf, type OnError } from "../../../queues/worker.ts";
 import { askedPauseMs, isRetryable } from "./retry.ts";
 
-/** What kind of trouble an error is; policy `adaptive` decides by it (R79). */
+/** What kind of trouble an error is; policy `adaptive` decides by it. */
 export const ERROR_CLASSES = ["rate_limited", "transient", "invalid", "unknown"] as const;
 export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
@@ -47,7 +48,7 @@ function stopOf(onError: OnError, stepId: string, kind: ErrorClass, group?: stri
   const abort: Abort = {
     kind: "policy",
     reason: `${stepId} failed`,
-    ...(group === undefined ? {} : { group }),
+    ...given({ group }),
   };
   switch (onError) {
     case "resilient":

@@ -3,7 +3,7 @@ import type { CallEnd } from "../../../queues/worker.ts";
 import { askedPauseMs } from "./retry.ts";
 
 /**
- * What a failed call says about the service behind its tool (D6). An asked pause or a 429 is no failure of
+ * What a failed call says about the service behind its tool. An asked pause or a 429 is no failure of
  * the service; a timeout, a connection that broke or a 5xx is one; any other answer shows that it is there.
  * An error that a function of ours threw without saying more tells nothing.
  */

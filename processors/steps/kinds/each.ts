@@ -1,4 +1,4 @@
-import { messageOf, readJson, TuttiError, type Json } from "../../../config/index.ts";
+import { quoted, messageOf, readJson, TuttiError, type Json } from "../../../config/index.ts";
 import {
   FIELDS,
   parseStepRecord,
@@ -98,7 +98,7 @@ function itemsOf(step: CompiledStep, found: Found): readonly Json[] {
   if (!Array.isArray(items)) {
     throw new TuttiError(
       "reference_missing",
-      `expected forEach to yield a list, got: ${JSON.stringify(items)?.slice(0, 80)}`,
+      `expected forEach to yield a list, got: ${quoted(items)}`,
     );
   }
   if (items.length > MAX_ITEMS) {

@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 
+import { given } from "../../../config/index.ts";
 import {
   FIELDS,
   jobOf,
@@ -25,7 +26,7 @@ export interface HandOver {
 }
 
 /** A call that has failed for good, or is not made because nobody would answer. */
-export interface Given {
+export interface FailedCall {
   /** Calls made so far. */
   readonly attempts: number;
   readonly error: StepError;
@@ -42,11 +43,11 @@ export interface Given {
  */
 export async function fallBack(
   candidate: Candidate,
-  given: Given,
+  failed: FailedCall,
 ): Promise<Ending | HandOver | null> {
   const { job, step } = candidate;
   const { fallback } = step.definition;
-  const { attempts, error, call, found } = given;
+  const { attempts, error, call, found } = failed;
   if (fallback === undefined || job.data.undo === true) return null;
   const n = (job.data.alt?.n ?? 0) + 1;
   if (n <= fallback.tools.length) {
@@ -89,7 +90,7 @@ export async function awaitAlternative(
   }
   const { priority, keys } = aboutOf(job.data, told);
   const run = { definition: workflow.definition, address: job.data, keys };
-  const own = jobOf(run, { stepId, ...(item === undefined ? {} : { item }) });
+  const own = jobOf(run, { stepId, ...given({ item }) });
   const isOwn = job.data.alt === undefined;
   // When it is entered again it only finishes.
   if (isOwn) await engine.gate.pass([own]);

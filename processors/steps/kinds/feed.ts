@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 
+import { given } from "../../../config/index.ts";
 import {
   CONTROL_QUEUES,
   FIELDS,
@@ -87,7 +88,7 @@ export async function addItems(
     data: {
       ...data,
       item,
-      ...(limits === undefined ? {} : { take: limits }),
+      ...given({ take: limits }),
       ...(fallback === undefined ? {} : { falls: true }),
     },
     opts: {

@@ -1,4 +1,4 @@
-import { readJson, TuttiError, type Json } from "../../../config/index.ts";
+import { iso, quoted, readJson, TuttiError, type Json } from "../../../config/index.ts";
 import { FIELDS, type WaitDecision } from "../../../queues/index.ts";
 import { FAR_MS, parkIfIdle, type Ending } from "../../../queues/worker.ts";
 import type { Candidate } from "../course/candidate.ts";
@@ -97,11 +97,11 @@ function waitingOf({ step }: Candidate, found: Found, startedAtMs: number): Wait
       if (typeof ms !== "number" || !(ms >= 0) || ms > FAR_MS) {
         throw new TuttiError(
           "reference_missing",
-          `expected waitMs to yield a number of milliseconds, got: ${JSON.stringify(ms)?.slice(0, 80)}`,
+          `expected waitMs to yield a number of milliseconds, got: ${quoted(ms)}`,
         );
       }
       const until = startedAtMs + Math.ceil(ms);
-      return { waitsFor: `until ${new Date(until).toISOString()}`, dueAtMs: until };
+      return { waitsFor: `until ${iso(until)}`, dueAtMs: until };
     }
     case undefined:
       throw new TuttiError("internal_error", "the step does not wait for anything");
@@ -115,7 +115,7 @@ async function decided(work: Candidate, text: string): Promise<Ending> {
     const error = { code: "approval_rejected", message, details: { by, data } };
     return failure(work, error, ONCE);
   }
-  const at = new Date(atMs).toISOString();
+  const at = iso(atMs);
   return completed(work, kind === "event" ? data : { approved: true, by, at, data });
 }
 

@@ -31,10 +31,8 @@ const waitForFile =
   async (input, { signal }) => {
     const { path, pollMs } = waitInput.parse(input);
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop -- one look after the other
       const bytes = await files.sizeOf(path);
       if (bytes !== undefined) return { path, bytes };
-      // oxlint-disable-next-line no-await-in-loop -- see above
       await delay(pollMs, undefined, { signal });
     }
   };

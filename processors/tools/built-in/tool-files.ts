@@ -168,14 +168,12 @@ async function anchoredPlace({ root, names, path, make }: Way): Promise<Place> {
     const outer = handle;
     const at = `/proc/self/fd/${outer.fd}/${folder}`;
     try {
-      // oxlint-disable no-await-in-loop -- each folder is reached through the one before
       if (make) await makeFolder(at);
       handle = await open(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     } catch (thrown) {
       throw codeOf(thrown) === "ENOENT" ? thrown : await noFolder(at, path, thrown);
     } finally {
       await outer.close();
-      // oxlint-enable no-await-in-loop
     }
   }
   const beside = (one: string): string => `/proc/self/fd/${handle.fd}/${one}`;
@@ -191,10 +189,8 @@ async function comparedPlace({ root, names, path, make }: Way): Promise<Place> {
   let at = root;
   for (const folder of names.slice(0, -1)) {
     at = join(at, folder);
-    // oxlint-disable no-await-in-loop -- each folder is reached through the one before
     if (make) await makeFolder(at);
     const found = await lstat(at);
-    // oxlint-enable no-await-in-loop
     if (found.isSymbolicLink()) throw denied(path, IS_LINK);
     if (!found.isDirectory()) throw invalid(path, "leads through what is no folder");
   }

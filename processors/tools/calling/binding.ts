@@ -1,12 +1,12 @@
 import type { Json, JsonObject } from "../../../config/index.ts";
 
-/** What a tool is told about the call beside its input (R171). */
+/** What a tool is told about the call beside its input. */
 export interface CallContext {
   readonly runId: string;
   readonly stepId: string;
   readonly tenant: string;
   readonly actor: string;
-  /** Travels with every outgoing call (R170). */
+  /** Travels with every outgoing call. */
   readonly correlationId: string;
   /** 1 for the first call of the step. */
   readonly attempt: number;

@@ -109,7 +109,6 @@ export class Redactor {
     for (;;) {
       const { done, value } = work.next();
       if (done === true) return value;
-      // oxlint-disable-next-line no-await-in-loop -- one spelling after the other
       if (turns.over) await turns.pause();
     }
   }

@@ -57,11 +57,11 @@ export const RETURN_MS = 7_500;
 export const DECLARED_MESSAGE = "!declared";
 /** A process is heard of at least this often. Milliseconds. */
 export const SIGN_OF_LIFE_MS = 5_000;
-/** Failures in a row after which a machine reports a tool as down (R73). */
+/** Failures in a row after which a machine reports a tool as down. */
 export const BREAKER_FAILURES = 5;
-/** How long an open breaker lets nothing through. Milliseconds. (R73) */
+/** How long an open breaker lets nothing through. Milliseconds. */
 export const BREAKER_OPEN_MS = 60_000;
-/** Calls that a half-open breaker lets through at once, and that have to succeed to close it. (R73) */
+/** Calls that a half-open breaker lets through at once, and that have to succeed to close it. */
 export const BREAKER_PROBES = 3;
 /** Machines that called a tool within this time have a say about its breaker. Milliseconds. */
 export const BREAKER_QUORUM_MS = 60_000;

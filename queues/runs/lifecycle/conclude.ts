@@ -1,4 +1,4 @@
-import { readJson } from "../../../config/index.ts";
+import { readJson, given } from "../../../config/index.ts";
 import { PAYLOAD_VERSION } from "../../definition.ts";
 import type { StepJob, UndoingJob, StepError } from "../../jobs.ts";
 import { CONTROL_QUEUES, jobIds } from "../../names.ts";
@@ -69,7 +69,7 @@ export async function concludeUndone(parts: RunParts, runId: string): Promise<Ru
       0,
       2_000,
     ),
-    details: { steps: names, ...(ended.error === undefined ? {} : { because: ended.error }) },
+    details: { steps: names, ...given({ because: ended.error }) },
   };
   return finishRun(parts, run, { ...ended, error });
 }
@@ -93,7 +93,7 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   // A child runs before its parent: the earliest completion stands on top.
   for (const text of readJson<string[]>(undoing ?? "[]").toReversed()) {
     const { stepId, item } = partOf(text);
-    const step = { stepId, ...(item === undefined ? {} : { item }), undo: true } as const;
+    const step = { stepId, ...given({ item }), undo: true } as const;
     const job: StepJob = { ...base, ...step };
     const name = `undo ${shownAs(stepId, item)}`;
     tree.push({

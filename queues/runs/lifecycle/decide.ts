@@ -1,4 +1,4 @@
-import { TuttiError, type Json } from "../../../config/index.ts";
+import { quoted, TuttiError, type Json } from "../../../config/index.ts";
 import type { Decided, WaitDecision } from "../record/waits.ts";
 import { jobOf, runOf, type RunParts } from "./parts.ts";
 
@@ -20,10 +20,7 @@ export async function decideStep(
   const { steps } = run.definition;
   const step = Object.hasOwn(steps, stepId) ? steps[stepId] : undefined;
   if (step === undefined)
-    throw new TuttiError(
-      "unknown_step",
-      `run ${runId} has no step ${JSON.stringify(stepId.slice(0, 80))}`,
-    );
+    throw new TuttiError("unknown_step", `run ${runId} has no step ${quoted(stepId)}`);
   const wanted = decision.kind === "event" ? "event" : "approval";
   if (step.wait?.kind !== wanted) {
     const is =

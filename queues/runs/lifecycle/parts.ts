@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import type { RunDefinition, StepDefinition } from "../../definition.ts";
 import type { Gate } from "../../gate/gate.ts";
 import type { Identity } from "../../jobs.ts";
@@ -101,7 +102,7 @@ export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun
     added: added ?? null,
     away: away ?? null,
     returned: Boolean(returned),
-    ...(parent === undefined ? {} : { parent }),
+    ...given({ parent }),
     ...(reopened ? { reopened: reopenedOf(reopened) } : {}),
   };
 }

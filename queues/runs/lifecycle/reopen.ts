@@ -1,4 +1,4 @@
-import { readJson, TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
+import { quoted, readJson, TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import { keysOfSteps } from "../../tools/lane-keys.ts";
 import { partName } from "../record/part-names.ts";
@@ -168,10 +168,7 @@ function namedSteps(
   }
   for (const id of steps) {
     if (!Object.hasOwn(definition.steps, id))
-      throw new TuttiError(
-        "unknown_step",
-        `the run has no step ${JSON.stringify(id.slice(0, 80))}`,
-      );
+      throw new TuttiError("unknown_step", `the run has no step ${quoted(id)}`);
     if (anyState === true || bad(id)) continue;
     const { state } = records.get(id)!;
     throw new TuttiError(

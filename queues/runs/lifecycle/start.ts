@@ -4,6 +4,7 @@ import {
   DEFAULT_PRIORITY,
   TuttiError,
   type JsonObject,
+  given,
 } from "../../../config/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity } from "../../jobs.ts";
@@ -77,11 +78,10 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     definition,
     definitionHash: hash,
     input: stored,
-    ...(large === undefined ? {} : { largeInput: large }),
+    ...given({ largeInput: large }),
     inputHash,
     priority,
-    ...(serialKey === undefined ? {} : { serialKey }),
-    ...(parent === undefined ? {} : { parent }),
+    ...given({ serialKey, parent }),
     ...(definition.keyed === true ? { lanes: keys.steps } : {}),
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
@@ -94,7 +94,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
           keys,
           identity,
           priority: rank,
-          ...(parent === undefined ? {} : { parent }),
+          ...given({ parent }),
         });
         await addJobs(parts, runId, tree);
       }

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { readJson } from "../../../config/index.ts";
+import { readJson, given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
 import { defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
@@ -175,7 +175,7 @@ export class Ledger {
       op: "begin",
       ...speakerOf(step),
       ...(options.once ? { once: true } : {}),
-      ...(step.group === undefined ? {} : { group: step.group }),
+      ...given({ group: step.group }),
       ...(options.calls ? { calls: true } : {}),
       ...(options.holder ? { holder: options.holder } : {}),
       fields: options.fields,
@@ -199,7 +199,7 @@ export class Ledger {
       letter: letterOf(ending.outcome),
       attempts: ending.attempts,
       ...(detail === "" ? {} : { detail }),
-      ...(ending.output === undefined ? {} : { output: ending.output }),
+      ...given({ output: ending.output }),
       ...consequencesOf(ending),
     });
     if (status === "ok" || status === "done") {
@@ -227,7 +227,7 @@ export class Ledger {
     const [status, ...granted] = await this.#do(step.runId, {
       op: "retry",
       ...speakerOf(step),
-      ...(step.group === undefined ? {} : { group: step.group }),
+      ...given({ group: step.group }),
       attempts,
       detail: JSON.stringify(error),
       ...(call === undefined ? {} : { call: callOf(call) }),

@@ -1,3 +1,5 @@
+import { given } from "../../../config/index.ts";
+
 /** The step, or one item of it, or what undoes it, as one word. */
 export function partName(stepId: string, item?: number, undo = false): string {
   const what = item === undefined ? stepId : `${stepId}.${item}`;
@@ -9,7 +11,7 @@ export function partOf(text: string): { stepId: string; item?: number; undo?: tr
   const [stepId = "", ...rest] = text.split(".");
   const undo = rest.at(-1) === "undo";
   const item = rest[0] === undefined || rest[0] === "undo" ? undefined : Number(rest[0]);
-  return { stepId, ...(item === undefined ? {} : { item }), ...(undo ? { undo } : {}) };
+  return { stepId, ...given({ item }), ...(undo ? { undo } : {}) };
 }
 
 /** How an item is shown to people: `<step>[i]`. */

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 
-import { readJson } from "../../../config/index.ts";
+import { readJson, given } from "../../../config/index.ts";
 import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity, StepError } from "../../jobs.ts";
@@ -138,7 +138,7 @@ const CANCEL_CHUNK = 500;
 /** Steps and items that one call forgets when a run is removed. */
 const FORGET_CHUNK = 500;
 
-/** The records of runs: the truth about them (D12). */
+/** The records of runs: the truth about them. */
 export class Runs {
   readonly #redis: Redis;
   readonly #scripts: Commands<typeof SCRIPTS>;
@@ -178,13 +178,13 @@ export class Runs {
       priority: String(run.priority),
       cap: maxRunning,
       calls: callsOf(definition),
-      ...(run.serialKey === undefined ? {} : { serial: run.serialKey }),
+      ...given({ serial: run.serialKey }),
       ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
       ...(lanes === undefined ? {} : { lanes: JSON.stringify(lanes) }),
       ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
       ...(definition.parks === true ? { parks: "1" } : {}),
       ...(definition.width === undefined ? {} : { width: String(definition.width) }),
-      ...(definition.target === undefined ? {} : { target: definition.target }),
+      ...given({ target: definition.target }),
     };
     const send = (text: string) =>
       this.#scripts.create(
@@ -412,7 +412,6 @@ export class Runs {
     for (let from = 0; from === 0 || from < slots.length; from += FORGET_CHUNK) {
       const isLast = from + FORGET_CHUNK >= slots.length;
       const each = isLast ? forEachSteps : [];
-      // oxlint-disable-next-line no-await-in-loop
       await this.#scripts.forget(
         this.#keys.run(runId),
         this.#keys.definition(hash),

@@ -1,4 +1,4 @@
-import { readJson } from "../../../config/index.ts";
+import { iso, readJson } from "../../../config/index.ts";
 import { partName } from "./part-names.ts";
 
 /** A call that another start took over, because its worker had lost its hold on the job. */
@@ -35,7 +35,7 @@ export function takeOversOf(
   return readJson<Stored[]>(text)
     .filter((one) => one.slot === name && one.atMs >= (of.sinceMs ?? Infinity))
     .map(({ atMs, attempt, worker, silentMs = null }) => ({
-      at: new Date(atMs).toISOString(),
+      at: iso(atMs),
       attempt,
       worker,
       silentMs,

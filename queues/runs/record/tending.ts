@@ -81,7 +81,6 @@ export class Tending {
     const admitted: string[] = [];
     if (tenants.length === 0) return admitted;
     for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
       const some = await this.#scripts.admit(
         this.#keys.lines,
         this.#keys.prefix,

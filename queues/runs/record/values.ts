@@ -10,6 +10,7 @@ import {
   TuttiError,
   writeJson,
   type Json,
+  given,
 } from "../../../config/index.ts";
 import type { Keys } from "../../names.ts";
 
@@ -101,7 +102,6 @@ export class Values {
       // A character that takes two is not cut.
       const whole = /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? end + 1 : end;
       const part = Buffer.from(text.slice(at, whole));
-      // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
       await this.#redis.setrange(key, offset, part);
       offset += part.length;
       at = whole;
@@ -125,7 +125,7 @@ export class Values {
    */
   async shared(run: RunAsOf, field: string, stored?: string): Promise<Json | undefined> {
     const { runId, epoch, submittedAt } = run;
-    const context = { runId, field, ...(stored === undefined ? {} : { stored }) };
+    const context = { runId, field, ...given({ stored }) };
     const key = `${runId} ${submittedAt} ${epoch} ${field}`;
     return (await this.#kept.fetch(key, { context }))?.value;
   }

@@ -73,7 +73,7 @@ const SCRIPTS = {
 /**
  * Everything that waits for somebody outside. One primitive: who wakes writes the decision first and
  * promotes the job then; who parks moves the job aside first and reads the decision again then. So no
- * decision is lost, whichever comes first (D13).
+ * decision is lost, whichever comes first.
  */
 export class Waits {
   readonly #redis: Redis;

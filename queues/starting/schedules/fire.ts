@@ -1,4 +1,4 @@
-import { contentHash, isTuttiError, dueTimes, nextTime } from "../../../config/index.ts";
+import { contentHash, isTuttiError, dueTimes, nextTime, given } from "../../../config/index.ts";
 import { cancelRun } from "../../runs/lifecycle/cancel.ts";
 import { isOpen } from "../../runs/record/run-record.ts";
 import { startRegistered, type StartParts } from "../workflows/start.ts";
@@ -106,7 +106,7 @@ async function decide(
     const { hash } = await parts.registry.resolve(spec.workflowId, spec.hash);
     const cancel = open !== null && spec.overlap === "cancel_previous" ? open.runId : undefined;
     const runId = runIdOf(spec.id, firing);
-    return { ...firing, kind: "start", runId, hash, ...(cancel === undefined ? {} : { cancel }) };
+    return { ...firing, kind: "start", runId, hash, ...given({ cancel }) };
   } catch (thrown) {
     return { ...firing, kind: "fail", reason: reasonOf(thrown) };
   }

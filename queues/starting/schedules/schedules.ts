@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { TuttiError, type JsonObject, type Timing } from "../../../config/index.ts";
+import { quoted, TuttiError, type JsonObject, type Timing } from "../../../config/index.ts";
 import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
 import type { CatchUp } from "./catch-up.ts";
@@ -143,10 +143,7 @@ export class Schedules {
   async require(id: string): Promise<ScheduleState> {
     const found = await this.find(id);
     if (found === null) {
-      throw new TuttiError(
-        "schedule_not_found",
-        `there is no schedule ${JSON.stringify(id.slice(0, 80))}`,
-      );
+      throw new TuttiError("schedule_not_found", `there is no schedule ${quoted(id)}`);
     }
     return found;
   }

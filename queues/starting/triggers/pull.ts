@@ -1,4 +1,4 @@
-import { contentHash, isTuttiError } from "../../../config/index.ts";
+import { iso, contentHash, isTuttiError, given } from "../../../config/index.ts";
 import type { ToolQueues } from "../../tools/tool-queues.ts";
 import { startRegistered, type StartParts } from "../workflows/start.ts";
 import { addDebounced, type TriggerJob } from "./emit.ts";
@@ -44,11 +44,11 @@ async function startRun(
   { id: eventId, name, data, emittedAtMs }: EmittedEvent,
 ): Promise<{ runId: string } | { reason: string }> {
   const runId = `t-${contentHash(JSON.stringify([id, eventId]))}`;
-  const emittedAt = new Date(emittedAtMs).toISOString();
+  const emittedAt = iso(emittedAtMs);
   try {
     const { added } = await startRegistered(parts, {
       workflowId,
-      ...(hash === undefined ? {} : { hash }),
+      ...given({ hash }),
       runId,
       input: { ...input, event: { id: eventId, name, data, emittedAt } },
       identity: { tenant, actor, correlationId: eventId },

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
+import { quoted, TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
 import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { Keys } from "../../names.ts";
 import { CLAIM_EVENT, NOTE_TRIGGER, PUT_TRIGGER, REMOVE_TRIGGER } from "./scripts/generated.ts";
@@ -129,10 +129,7 @@ export class Triggers {
   async remove(id: string): Promise<void> {
     const { triggers } = this.#keys;
     if ((await this.#scripts.remove(triggers, this.#keys.trigger(id), id)) === 0) {
-      throw new TuttiError(
-        "trigger_not_found",
-        `there is no trigger ${JSON.stringify(id.slice(0, 80))}`,
-      );
+      throw new TuttiError("trigger_not_found", `there is no trigger ${quoted(id)}`);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-import { TuttiError, type Json } from "../../../config/index.ts";
+import { quoted, TuttiError, type Json } from "../../../config/index.ts";
 import { defineScripts, script, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Keys } from "../../names.ts";
@@ -174,9 +174,6 @@ export class WorkflowRegistry {
 }
 
 export function noWorkflow(id: string, hash?: string): TuttiError {
-  const version = hash === undefined ? "" : ` with the hash ${JSON.stringify(hash.slice(0, 80))}`;
-  return new TuttiError(
-    "workflow_not_found",
-    `no workflow ${JSON.stringify(id.slice(0, 80))}${version} is registered`,
-  );
+  const version = hash === undefined ? "" : ` with the hash ${quoted(hash)}`;
+  return new TuttiError("workflow_not_found", `no workflow ${quoted(id)}${version} is registered`);
 }

@@ -9,7 +9,7 @@ import { toolOperations } from "../../operations/tools.ts";
 import { eventOperations, triggerOperations } from "../../operations/triggers.ts";
 import { whyCommand } from "../../operations/why.ts";
 import { workflowOperations } from "../../operations/workflows.ts";
-import type { LocalCommand } from "../common/frame.ts";
+import type { LocalCommand } from "../console/frame.ts";
 import { graph } from "./documents/graph.ts";
 import { importForm, importRecording } from "./documents/import.ts";
 import { planWorkflow } from "./documents/plan.ts";

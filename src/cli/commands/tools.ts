@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from "../../../config/index.ts";
 import { inputWords, word } from "../../operations/command/words.ts";
-import { readInput } from "../common/document.ts";
-import { ensureWorkers, followRun } from "../common/follow.ts";
-import { localCommand } from "../common/frame.ts";
-import { withSession } from "../common/session.ts";
+import { readInput } from "../console/document.ts";
+import { ensureWorkers, followRun } from "../console/follow.ts";
+import { localCommand } from "../console/frame.ts";
+import { withSession } from "../console/session.ts";
 
 export const callTool = localCommand({
   words: "tools call",

@@ -1,4 +1,4 @@
-import { TuttiError, type ToolRegistry } from "../../../config/index.ts";
+import { TuttiError, type ToolRegistry, given } from "../../../config/index.ts";
 import { LEVELS, type Declarations, type LevelView } from "../../../queues/client.ts";
 import { type Gate, type GateChanges } from "../../../queues/index.ts";
 import { checkForm } from "../../forms.ts";
@@ -84,8 +84,7 @@ export class GateDoor {
       level: level === "auto" ? level : LEVELS.indexOf(level),
       levelBy: {
         who: by,
-        ...(reason === undefined ? {} : { reason }),
-        ...(untilMs === undefined ? {} : { untilMs }),
+        ...given({ reason, untilMs }),
       },
     });
     return gate.level();

@@ -1,10 +1,12 @@
 import {
+  quoted,
   issuesOf,
   nearest,
   TuttiError,
   ValidationError,
   type Issue,
   type ToolRegistry,
+  given,
 } from "../../../config/index.ts";
 import {
   importanceUnits,
@@ -65,7 +67,7 @@ export function compileToolChange(
   const { concurrency, rates, cost, resources, importance } = parsed.data;
   const { declared, set, declaredOwn, setOwn } = layers;
   const ownChange: Own = {
-    ...(concurrency === undefined ? {} : { slots: concurrency }),
+    ...given({ slots: concurrency }),
     ...(rates === undefined ? {} : compileBudget({ rates })),
   };
   const nextOwn = { ...setOwn, ...ownChange };
@@ -79,7 +81,7 @@ export function compileToolChange(
   const nextSet: Partial<GatedLimits> = {
     ...set,
     ...(takes === before ? {} : { budgets: takes }),
-    ...(needs === undefined ? {} : { needs }),
+    ...given({ needs }),
     ...(importance === undefined ? {} : { importance: importanceUnits(importance) }),
   };
   const ownName = ownBudget(tool);
@@ -116,7 +118,7 @@ export function compileBudgetChange(
   if (!parsed.success) throw new ValidationError(problems);
   const { slots, rates } = parsed.data;
   const change: BudgetLimits = {
-    ...(slots === undefined ? {} : { slots }),
+    ...given({ slots }),
     ...(rates === undefined ? {} : compileBudget({ rates })),
   };
   const more = [...tooDear(gate, budget, change)];
@@ -270,13 +272,10 @@ function unknownOf(
 ): TuttiError {
   const suggestion = nearest(name, names);
   const hint = suggestion === undefined ? "" : `; did you mean "${suggestion}"?`;
-  const message = `there is no ${kind} ${JSON.stringify(name.slice(0, 80))}`;
+  const message = `there is no ${kind} ${quoted(name)}`;
   if (problems.length === 0)
     return new TuttiError(`${kind}_not_found`, `${message}${hint}`, {
-      details: { [kind]: name, ...(suggestion === undefined ? {} : { suggestion }) },
+      details: { [kind]: name, ...given({ suggestion }) },
     });
-  return new ValidationError([
-    { ...refuse(message, kind), ...(suggestion === undefined ? {} : { suggestion }) },
-    ...problems,
-  ]);
+  return new ValidationError([{ ...refuse(message, kind), ...given({ suggestion }) }, ...problems]);
 }

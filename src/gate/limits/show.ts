@@ -1,4 +1,4 @@
-import { IMPORTANCES, type RateWindow } from "../../../config/index.ts";
+import { iso, isoOrNull, IMPORTANCES, type RateWindow } from "../../../config/index.ts";
 import {
   layersOf,
   levelOf,
@@ -137,7 +137,6 @@ export interface GateView {
 }
 
 const LAYERS = ["declared", "learned", "tuned", "set"] as const;
-const iso = (ms: number): string => new Date(ms).toISOString();
 const byName = <T>(table: Iterable<readonly [string, T]>): (readonly [string, T])[] =>
   [...table].toSorted(([a], [b]) => (a < b ? -1 : 1));
 const sharesOf = (units: Readonly<Record<string, number>>): Record<string, number> =>
@@ -210,7 +209,7 @@ function claimView({ tool, machine, label, sinceMs, labelSinceMs, processes }: C
     machine,
     reason: label,
     since: iso(sinceMs),
-    reasonSince: labelSinceMs === null ? null : iso(labelSinceMs),
+    reasonSince: isoOrNull(labelSinceMs),
     processes,
   };
 }

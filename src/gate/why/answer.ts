@@ -1,4 +1,4 @@
-import { TuttiError } from "../../../config/index.ts";
+import { quoted, TuttiError } from "../../../config/index.ts";
 import { outlookOf, unknown, type Outlook } from "./outlook.ts";
 import { partsOfShown, RunFacts } from "./run-facts.ts";
 import { RunQuestion } from "./run-question.ts";
@@ -19,10 +19,7 @@ export async function answerWhy(parts: WhyParts, question: WhyQuestion): Promise
   if (step === undefined) return asked.run();
   const { stepId, item } = partsOfShown(step);
   if (!facts.has(stepId, item))
-    throw new TuttiError(
-      "unknown_step",
-      `run ${runId} has no step ${JSON.stringify(step.slice(0, 80))}`,
-    );
+    throw new TuttiError("unknown_step", `run ${runId} has no step ${quoted(step)}`);
   return asked.step(step);
 }
 

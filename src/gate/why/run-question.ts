@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { shownAs, CONTROL_PREFIX } from "../../../queues/client.ts";
 import { jobOf, placesOf, partName, subRunId, type StepRecord } from "../../../queues/index.ts";
 import { stepOfJob } from "../limits/permits.ts";
@@ -46,7 +47,7 @@ export class RunQuestion {
       ...outlook,
       sentence: sentenceOf(subject, { ...outlook, nowMs }),
       nowMs,
-      ...(steps === undefined ? {} : { steps }),
+      ...given({ steps }),
     });
     if (!this.#facts.isOpen) return told(ended(state));
     const kept = await this.#keptAsAWhole();
@@ -101,7 +102,7 @@ export class RunQuestion {
     return {
       runId,
       step: shown,
-      ...(tool === undefined ? {} : { tool }),
+      ...given({ tool }),
       state: record.state,
       waits: isWaiting(outlook.reasons),
       ...outlook,
@@ -301,7 +302,7 @@ export class RunQuestion {
     const whose = { ...address, tenant: header.tenant };
     const { queue, jobId } = jobOf(await placesOf(this.#parts, definition, whose), {
       stepId,
-      ...(item === undefined ? {} : { item }),
+      ...given({ item }),
     });
     if (queue.startsWith(CONTROL_PREFIX)) {
       if (this.#moment.hasWorkers) return this.#starting();

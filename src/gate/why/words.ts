@@ -1,3 +1,4 @@
+import { iso } from "../../../config/index.ts";
 import { levelOf, ownerOf } from "../../../queues/client.ts";
 import type { Eta, Holder, WhyReason } from "./why.ts";
 
@@ -166,7 +167,7 @@ function named(names: readonly string[]): string {
 
 /** The time of day, as clocks in UTC show it; with the date when it is not today. */
 function clock(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  return `${iso(atMs).slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /** A time that people can read at a glance. */

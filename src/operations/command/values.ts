@@ -1,4 +1,4 @@
-import { messageOf, parseJson, TuttiError, type Json } from "../../../config/index.ts";
+import { messageOf, parseJson, TuttiError, type Json, given } from "../../../config/index.ts";
 import type { OptimizerDoor } from "../../optimizer/service/door.ts";
 
 /** Something is wrong with the command line itself. */
@@ -84,5 +84,5 @@ export function changeOf(sets: readonly string[]): Change {
       tools[tool] = { ...tools[tool], rates: [...(tools[tool]?.rates ?? []), windowOf(value)] };
     else throw wrongUse(`expected tool.concurrency=4, tool.rate=100/1m or machines=3, got: ${set}`);
   }
-  return { tools, ...(machines === undefined ? {} : { machines }) };
+  return { tools, ...given({ machines }) };
 }

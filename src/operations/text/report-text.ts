@@ -1,3 +1,4 @@
+import { iso } from "../../../config/index.ts";
 import type { FindingKind } from "../../optimizer/findings/finding.ts";
 import type { Alert } from "../../optimizer/metrics/alerts.ts";
 import type { AuditEntry } from "../../optimizer/service/audit.ts";
@@ -117,7 +118,7 @@ export function historyText(entries: readonly AuditEntry[]): string {
   if (entries.length === 0) return "Nothing was changed yet.";
   const rows = entries.map((entry) => {
     const { id, tool, what, from, to } = entry.adjustment;
-    const at = new Date(entry.atMs).toISOString();
+    const at = iso(entry.atMs);
     return [
       at,
       String(id),

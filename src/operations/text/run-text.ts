@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { silenceText, type StepError, type TakeOver } from "../../../queues/index.ts";
 import type { Compensated } from "../../runs/view/run-course.ts";
 import type { RunView } from "../../runs/view/run-view.ts";
@@ -27,9 +28,11 @@ export function runResult(run: RunView): object {
     steps: Object.fromEntries(steps),
     startedAt: run.startedAt,
     finishedAt: run.finishedAt,
-    ...(run.error === undefined ? {} : { error: run.error }),
-    ...(run.unmetCriteria === undefined ? {} : { unmetCriteria: run.unmetCriteria }),
-    ...(run.compensation === undefined ? {} : { compensation: run.compensation }),
+    ...given({
+      error: run.error,
+      unmetCriteria: run.unmetCriteria,
+      compensation: run.compensation,
+    }),
   };
 }
 

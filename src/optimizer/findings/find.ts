@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { causeOf, type Looked } from "./cause.ts";
 import type { Digest } from "./digest.ts";
 import type { Evidence, Finding, Verdict } from "./finding.ts";
@@ -123,8 +124,7 @@ function remember(
   return {
     verdict,
     row,
-    ...(usual === undefined ? {} : { usual }),
-    ...(standing === undefined ? {} : { standing }),
+    ...given({ usual, standing }),
   };
 }
 

@@ -53,7 +53,7 @@ export interface AlertChanges {
 export const NO_ALERTS: AlertState = { standing: [], rows: {} };
 
 /**
- * Raises and resolves alerts (R102), each once: it takes {@link ALERT_WINDOWS} windows in a row above the
+ * Raises and resolves alerts, each once: it takes {@link ALERT_WINDOWS} windows in a row above the
  * threshold, and as many below 0.9 of it. A window that says nothing about it changes nothing.
  */
 export function judgeAlerts(

@@ -50,7 +50,7 @@ export interface Anomaly {
   readonly n: number;
 }
 
-/** Compares a window with those before it (R176). What is unusual is told once, until it is usual again. */
+/** Compares a window with those before it. What is unusual is told once, until it is usual again. */
 export function findAnomalies(
   state: AnomalyState,
   tools: Readonly<Record<string, Measured>>,

@@ -7,7 +7,7 @@ import {
 import type { Metrics } from "./metrics.ts";
 
 /**
- * The two bottlenecks that the first system named, by its rule (R104), over the last 10 windows when there are
+ * The two bottlenecks that the first system named, by its rule, over the last 10 windows when there are
  * at least 3: `response_time_degradation` when the mean response time grows by more than 0.5 s a window,
  * `<resource>_overutilization` above 0.9 in the last one. They are what the findings are compared with.
  */

@@ -1,3 +1,4 @@
+import { iso } from "../../../config/index.ts";
 import type { CanaryRecord, CanaryResult } from "../../../queues/index.ts";
 
 /** What the canary says of a deployment. */
@@ -25,7 +26,7 @@ export function canaryOf(record: CanaryRecord | null, nowMs: number): Canary | n
   const lastGood = record.results.findLastIndex(isGood);
   return {
     workflowId: record.workflowId,
-    last: { ...last, at: new Date(atMs).toISOString() },
+    last: { ...last, at: iso(atMs) },
     failed: record.results.filter((one) => !isGood(one)).length,
     runs: record.results.length,
     failedInARow: record.results.length - 1 - lastGood,

@@ -13,7 +13,7 @@ interface Calls {
 }
 
 /**
- * How much longer calls take than they did within the last hour (R107): what the calls of a window took over what as many
+ * How much longer calls take than they did within the last hour: what the calls of a window took over what as many
  * of the same tools took on average, so that another mix of tools is no degradation. Null as long as no tool that was
  * called is known for long enough. Older times fade with the hour; what was not called for so long is forgotten.
  */

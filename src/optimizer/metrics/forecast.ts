@@ -55,7 +55,7 @@ export function learnForecast(before: ForecastState | undefined, value: number):
   };
 }
 
-/** The next value by level and slope (C. C. Holt 1957), with an interval of its past errors (R96, R177). Null: too little is known. */
+/** The next value by level and slope (C. C. Holt 1957), with an interval of its past errors. Null: too little is known. */
 export function forecastOf(state: ForecastState | undefined): Forecast | null {
   if (state === undefined || state.n < LEAST_VALUES) return null;
   const { n, level, slope, square, error, naive } = state;

@@ -1,4 +1,5 @@
 import {
+  iso,
   HEALTH_BOTTLENECKS,
   HEALTH_LEVELS,
   HEALTH_RESPONSE_MS,
@@ -7,7 +8,7 @@ import {
 import { Durations } from "../../../queues/index.ts";
 import type { Window } from "./window.ts";
 
-/** How well a deployment does. What nothing was measured of is null, never 0 (R99). */
+/** How well a deployment does. What nothing was measured of is null, never 0. */
 export interface Metrics {
   /** End of the window, ISO 8601. */
   readonly at: string;
@@ -43,7 +44,7 @@ export function metricsOf(window: Window): Metrics {
     wait.add(tool.wait);
   }
   return {
-    at: new Date(window.atMs).toISOString(),
+    at: iso(window.atMs),
     windowMs: window.ms,
     calls,
     activeTools: tools.filter((tool) => tool.ok + tool.failed + tool.waiting + tool.active > 0)
@@ -84,7 +85,7 @@ export interface HealthScore {
 const unit = (value: number): number => Math.min(1, Math.max(0, value));
 
 /**
- * The health score (R100): 0.3 success + 0.2 max(0, 1 - response time / 10 s) + 0.2 (1 - largest use)
+ * The health score: 0.3 success + 0.2 max(0, 1 - response time / 10 s) + 0.2 (1 - largest use)
  * + 0.2 (1 - errors) + 0.1 max(0, 1 - bottlenecks / 10). Uses above 1 count as 1. Null when nothing was called,
  * or no use of any resource is known: a score of guesses would be none.
  */

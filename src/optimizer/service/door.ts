@@ -1,6 +1,13 @@
 import { z } from "zod";
 
-import { STRATEGY_NAMES, TARGETS, type Issue, type ToolRegistry } from "../../../config/index.ts";
+import {
+  quoted,
+  STRATEGY_NAMES,
+  TARGETS,
+  type Issue,
+  type ToolRegistry,
+  given,
+} from "../../../config/index.ts";
 import { checkForm } from "../../forms.ts";
 import type { OptimizerReport } from "../think.ts";
 import type { Adjustment } from "../tuning/adjustment.ts";
@@ -157,7 +164,7 @@ export class OptimizerDoor {
     const { optimizer, registry } = this.#parts;
     const unknown = Object.keys(form.tools ?? {}).filter((id) => registry.get(id) === undefined);
     const { tools, machines, plays } = checkForm(simulationForm, form, unknown.map(noTool));
-    const change = { tools, ...(machines === undefined ? {} : { machines }) };
+    const change = { tools, ...given({ machines }) };
     return tryOn(await optimizer.record(), change, plays);
   }
 
@@ -207,6 +214,6 @@ export class OptimizerDoor {
 
 const noTool = (id: string): Issue => ({
   code: "request_invalid",
-  message: `there is no tool ${JSON.stringify(id.slice(0, 80))}`,
+  message: `there is no tool ${quoted(id)}`,
   path: ["tools", id],
 });

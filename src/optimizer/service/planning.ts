@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 
-import { STRATEGIES, type Strategy, type Target } from "../../../config/index.ts";
+import { STRATEGIES, type Strategy, type Target, given } from "../../../config/index.ts";
 import { planFor, type Action, type ToolStanding } from "../planning/plan.ts";
 import { changed, type ModelChange } from "../simulation/compare.ts";
 import type { Recording } from "../simulation/recording.ts";
@@ -78,7 +78,6 @@ export async function makePlans(
     const filled = strategy === null ? recording : underStrategy(recording, strategy);
     for (const target of targets) {
       const actions = planFor(target, filled, standings);
-      // oxlint-disable-next-line no-await-in-loop -- each takes the whole process
       const after = await playLoad(changed(filled, changeOf(actions)), plays);
       plans.push({ target, strategy, actions, after });
     }
@@ -130,7 +129,7 @@ function changeOf(actions: readonly Action[]): ModelChange {
   for (const action of actions)
     if (action.what === "machines") machines = action.to;
     else tools[action.tool] = { concurrency: action.to };
-  return { tools, ...(machines === undefined ? {} : { machines }) };
+  return { tools, ...given({ machines }) };
 }
 
 function faredOf(tools: Readonly<Record<string, Fared>>, { machines }: Recording): LoadFared {

@@ -1,4 +1,4 @@
-import { IMPORTANCES } from "../../../config/index.ts";
+import { IMPORTANCES, given } from "../../../config/index.ts";
 import type { GateSnapshot, MachineState, Sample } from "../../../queues/client.ts";
 import {
   Durations,
@@ -106,7 +106,7 @@ function limitsOf(limits: GatedLimits | undefined): Pick<ModelTool, "needs" | "b
 
 function budgetOf({ slots, rates = [] }: BudgetLimits): ModelBudget {
   return {
-    ...(slots === undefined ? {} : { slots }),
+    ...given({ slots }),
     rates: rates.map(([max, durationMs]) => ({ max, durationMs })),
   };
 }

@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { ownBudget } from "../../../queues/index.ts";
 import type { ModelBudget, ModelRate, Recording } from "./recording.ts";
 import { simulate, type Fared } from "./simulate.ts";
@@ -48,8 +49,7 @@ export function changed(recording: Recording, change: ModelChange): Recording {
     const before = budgets[own] ?? { rates: [] };
     budgets[own] = {
       ...before,
-      ...(concurrency === undefined ? {} : { slots: concurrency }),
-      ...(rates === undefined ? {} : { rates }),
+      ...given({ slots: concurrency, rates }),
     };
     if (!tool.budgets.some(({ budget }) => budget === own))
       tools[name] = { ...tool, budgets: [{ budget: own, slots: 1, units: 1 }, ...tool.budgets] };

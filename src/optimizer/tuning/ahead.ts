@@ -22,7 +22,7 @@ export interface Coming {
 }
 
 /**
- * The raise of the first tool whose load is growing beyond what it may run at once, before jobs wait for that (R96). It is
+ * The raise of the first tool whose load is growing beyond what it may run at once, before jobs wait for that. It is
  * growing when the forecast beats the one that nothing changes, and half a minute of its slope is more than its standard
  * error; and nothing else keeps it. `windows`: those before. Null: none.
  */

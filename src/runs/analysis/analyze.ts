@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import type { Sample } from "../../../queues/client.ts";
 import type { RunDefinition, TakeOver } from "../../../queues/index.ts";
 import { namesInOrder } from "../../workflow/graph/dag.ts";
@@ -150,16 +151,16 @@ function endedSteps(
     const reason = reasonOf(definition.steps[step]!);
     ended.set(step, {
       step,
-      ...(seen.tool === undefined ? {} : { tool: seen.tool }),
+      ...given({ tool: seen.tool }),
       eligibleMs,
       startedMs,
       finishedMs,
       waitMs: startedMs - eligibleMs,
       ...(waitedFor.length === 0 ? {} : { waitedFor }),
-      ...(reason === undefined ? {} : { reason }),
+      ...given({ reason }),
       runMs: finishedMs - startedMs,
       attempts: seen.attempts,
-      ...(seen.takeOvers === undefined ? {} : { takeOvers: seen.takeOvers }),
+      ...given({ takeOvers: seen.takeOvers }),
     });
   }
   return ended;
@@ -258,9 +259,9 @@ function recommendationsOf(one: Timed, totalMs: number): Recommendation[] {
     found.push({
       kind: "waiting",
       step,
-      ...(tool === undefined ? {} : { tool }),
+      ...given({ tool }),
       ms: waitMs,
-      ...(reason === undefined ? {} : { reason }),
+      ...given({ reason }),
     });
   if (attempts > 1 && runMs > WORTH * totalMs)
     found.push({ kind: "retries", step, attempts, ms: runMs });

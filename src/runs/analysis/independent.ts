@@ -18,7 +18,7 @@ interface Order {
 /** Pairs that are told at most. */
 const MOST_PAIRS = 20;
 
-/** Mode `sequential`: neighbors of which neither needs the other (R118). */
+/** Mode `sequential`: neighbors of which neither needs the other. */
 export function sequenceOf(definition: RunDefinition): Order {
   const { sequence = [], steps } = definition;
   const pairs = sequence.flatMap((step, index): Pair[] => {

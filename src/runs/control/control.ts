@@ -1,4 +1,5 @@
 import {
+  iso,
   checkPlainData,
   REFUSED_VALUE_KEYS,
   INLINE_VALUE_BYTES,
@@ -146,7 +147,7 @@ export class RunControl {
       step: stepId,
       decision: kind,
       by: stands.by,
-      at: new Date(stands.atMs).toISOString(),
+      at: iso(stands.atMs),
       first: decided?.status === "kept",
     };
   }

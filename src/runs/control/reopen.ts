@@ -5,6 +5,7 @@ import {
   completeRunInput,
   compileSchema,
   contentHash,
+  quoted,
   MAX_VALUE_BYTES,
   ValidationError,
   type Issue,
@@ -110,8 +111,6 @@ function collect<T>(issues: Issue[], check: () => T): T | undefined {
     return undefined;
   }
 }
-
-const quoted = (id: string): string => JSON.stringify(id.slice(0, 80));
 
 const refuse = (message: string, ...path: (string | number)[]): Issue => ({
   code: "request_invalid",

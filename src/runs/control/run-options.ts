@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { MAX_PRIORITY, TuttiError, type JsonObject } from "../../../config/index.ts";
+import { quoted, MAX_PRIORITY, TuttiError, type JsonObject } from "../../../config/index.ts";
 import { ID_PART_RULE, isIdPart, runIdOfKey, type Identity } from "../../../queues/client.ts";
 
 /** How a run is asked for. */
@@ -52,7 +52,7 @@ export function addressed(options: RunOptions): { runId: string; identity: Ident
   if (!isIdPart(runId)) {
     throw new TuttiError(
       "request_invalid",
-      `expected a run id of ${ID_PART_RULE}, got: ${JSON.stringify(runId.slice(0, 80))}`,
+      `expected a run id of ${ID_PART_RULE}, got: ${quoted(runId)}`,
     );
   }
   return { runId, identity: { tenant, actor, correlationId: options.correlationId ?? runId } };
@@ -74,5 +74,5 @@ export function newRunId(): string {
 
 /** What is thrown when there is no run of this id. */
 export function noRun(runId: string): TuttiError {
-  return new TuttiError("run_not_found", `there is no run ${JSON.stringify(runId.slice(0, 80))}`);
+  return new TuttiError("run_not_found", `there is no run ${quoted(runId)}`);
 }

@@ -1,4 +1,4 @@
-import { completeRunInput } from "../../../config/index.ts";
+import { completeRunInput, given } from "../../../config/index.ts";
 import { type Backpressure, type Started, type Submitted } from "../../../queues/client.ts";
 import { startRegistered, startRun, type StartParts } from "../../../queues/index.ts";
 import type { Deadlines } from "../../deadlines.ts";
@@ -41,7 +41,7 @@ export class RunStarter {
       ...addressed(options),
       backpressure: this.#backpressure,
       ...(priority === undefined ? {} : { priority: checkedPriority(priority) }),
-      ...(hash === undefined ? {} : { hash }),
+      ...given({ hash }),
     };
     return this.#recorded(() => startRegistered(this.#parts, request));
   }

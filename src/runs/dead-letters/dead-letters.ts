@@ -1,4 +1,4 @@
-import { isTuttiError, TuttiError, type Json } from "../../../config/index.ts";
+import { iso, quoted, isTuttiError, TuttiError, type Json, given } from "../../../config/index.ts";
 import {
   reopenRun,
   shownAs,
@@ -127,7 +127,7 @@ export class DeadLetterDoor {
       tenant: run.identity.tenant,
       error: error ?? null,
       attempts,
-      failedAt: new Date(atMs).toISOString(),
+      failedAt: iso(atMs),
     };
   }
 
@@ -147,7 +147,7 @@ export class DeadLetterDoor {
     return {
       ...(await this.#summary(run, letter)),
       with: edited ?? run.definition.steps[stepId]?.with ?? null,
-      ...(value === undefined ? {} : { item: value }),
+      ...given({ item: value }),
       input: input ?? null,
       actor: run.identity.actor,
       correlationId: run.identity.correlationId,
@@ -264,7 +264,7 @@ export class DeadLetterDoor {
     if (text === null || atMs === null)
       throw new TuttiError(
         "dead_letter_not_found",
-        `${JSON.stringify(step.slice(0, 80))} of run ${runId} is no dead letter`,
+        `${quoted(step)} of run ${runId} is no dead letter`,
       );
     return { run, letter: { runId, slot: text, atMs } };
   }

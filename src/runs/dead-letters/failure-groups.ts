@@ -31,7 +31,7 @@ export function normalizeMessage(message: string): string {
     .slice(0, MESSAGE_CHARS);
 }
 
-/** Groups failures (R85), the largest group first; of two that are as large the newer one. */
+/** Groups failures, the largest group first; of two that are as large the newer one. */
 export function groupFailures(letters: readonly DeadLetterSummary[]): FailureGroup[] {
   const groups = new Map<string, DeadLetterSummary[]>();
   for (const letter of letters) {

@@ -1,4 +1,4 @@
-import { readJson } from "../../../config/index.ts";
+import { iso, isoOrNull, readJson, given } from "../../../config/index.ts";
 import {
   shownAs,
   partOf,
@@ -82,8 +82,6 @@ interface StoredWidths {
   readonly history: readonly (Omit<WidthChange, "at"> & { readonly atMs: number })[];
 }
 
-const iso = (ms: number): string => new Date(ms).toISOString();
-
 /** What the record tells of the course of a run beside its steps. */
 export async function readCourse(
   runs: Runs,
@@ -139,7 +137,7 @@ async function undone(
   return slots.map((one, index) => {
     const { stepId, item } = partOf(one);
     const record = parseStepRecord(texts[index]);
-    const of = { stepId, ...(item === undefined ? {} : { item }), undo: true };
+    const of = { stepId, ...given({ item }), undo: true };
     const takeOvers = takeOversOf(taken, { ...of, sinceMs: record.startedAtMs });
     return compensated(shownAs(stepId, item), record, takeOvers, steps[stepId]?.compensate?.tool);
   });
@@ -154,13 +152,12 @@ export function compensated(
 ): Compensated {
   return {
     step,
-    ...(tool === undefined ? {} : { tool }),
+    ...given({ tool }),
     state,
     attempts,
-    startedAt: startedAtMs === null ? null : iso(startedAtMs),
-    finishedAt: finishedAtMs === null ? null : iso(finishedAtMs),
+    startedAt: isoOrNull(startedAtMs),
+    finishedAt: isoOrNull(finishedAtMs),
     ...(takeOvers.length === 0 ? {} : { takeOvers }),
-    ...(error === undefined ? {} : { error }),
-    ...(reason === undefined ? {} : { reason }),
+    ...given({ error, reason }),
   };
 }

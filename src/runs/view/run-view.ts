@@ -1,4 +1,4 @@
-import type { Json, Target } from "../../../config/index.ts";
+import { iso, isoOrNull, type Json, type Target, given } from "../../../config/index.ts";
 import {
   PENDING,
   shownAs,
@@ -55,16 +55,14 @@ export interface RunView extends RunSummary, RunCourse {
   readonly correlationId: string;
 }
 
-const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-
 export function summaryOf(header: RunHeader): RunSummary {
   return {
     runId: header.runId,
     workflow: header.workflow,
     state: header.state,
-    submittedAt: new Date(header.submittedAtMs).toISOString(),
-    startedAt: iso(header.startedAtMs),
-    finishedAt: iso(header.finishedAtMs),
+    submittedAt: iso(header.submittedAtMs),
+    startedAt: isoOrNull(header.startedAtMs),
+    finishedAt: isoOrNull(header.finishedAtMs),
     priority: header.priority,
     target: header.target,
     epoch: header.epoch,
@@ -89,18 +87,14 @@ export function stepView(
   const eligible = eligibleAt === undefined || hasRun ? eligibleAt : null;
   return {
     state: record.state,
-    ...(tool === undefined ? {} : { tool }),
+    ...given({ tool }),
     attempts: record.attempts,
-    ...(eligible === undefined ? {} : { eligibleAtMs: eligible }),
-    startedAt: hasRun ? iso(record.startedAtMs) : null,
-    finishedAt: hasRun ? iso(record.finishedAtMs) : null,
-    ...(hasRun || record.finishedAtMs === null
-      ? {}
-      : { decidedAt: new Date(record.finishedAtMs).toISOString() }),
+    ...given({ eligibleAtMs: eligible }),
+    startedAt: hasRun ? isoOrNull(record.startedAtMs) : null,
+    finishedAt: hasRun ? isoOrNull(record.finishedAtMs) : null,
+    ...(hasRun || record.finishedAtMs === null ? {} : { decidedAt: iso(record.finishedAtMs) }),
     ...(takeOvers.length === 0 ? {} : { takeOvers }),
-    ...(output === undefined ? {} : { output }),
-    ...(record.error === undefined ? {} : { error: record.error }),
-    ...(record.reason === undefined ? {} : { reason: record.reason }),
+    ...given({ output, error: record.error, reason: record.reason }),
     ...record.source,
   };
 }
@@ -151,7 +145,7 @@ export async function readRun(
     const { tool, name } = definition.steps[stepId] ?? {};
     steps[shown] = {
       ...stepView(record, tool, output, eligible, takeOvers),
-      ...(name === undefined ? {} : { name }),
+      ...given({ name }),
     };
   }
   const [output] = await runs.fields(runId, ["output"]);
@@ -159,8 +153,7 @@ export async function readRun(
     ...summaryOf(header),
     output: (await values.get(runId, "output", output)) ?? null,
     steps,
-    ...(header.error === undefined ? {} : { error: header.error }),
-    ...(header.unmetCriteria === undefined ? {} : { unmetCriteria: header.unmetCriteria }),
+    ...given({ error: header.error, unmetCriteria: header.unmetCriteria }),
     tenant: header.tenant,
     actor: header.actor,
     correlationId: header.correlationId,

@@ -7,6 +7,7 @@ import {
   type Issue,
   TuttiError,
   ValidationError,
+  given,
 } from "../../../config/index.ts";
 import { unavailable } from "../../../queues/client.ts";
 
@@ -70,7 +71,7 @@ function partOf(issue: Issue): ProblemPart {
     detail: issue.message,
     code: issue.code,
     pointer: pointerOf(issue),
-    ...(issue.suggestion === undefined ? {} : { suggestion: issue.suggestion }),
+    ...given({ suggestion: issue.suggestion }),
     ...(issue.position === undefined
       ? {}
       : { line: issue.position.line, column: issue.position.column }),

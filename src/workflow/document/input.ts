@@ -22,7 +22,7 @@ function dynamicFields(value: JsonObject): ReadonlySet<string | number> {
 }
 
 /**
- * Checks the input a step gives its tool, as far as it is known before the run (R31): fields with
+ * Checks the input a step gives its tool, as far as it is known before the run: fields with
  * expressions count as given, their values are checked by the worker.
  */
 export function checkInput(tool: ToolSpec, input: JsonObject): readonly SchemaProblem[] {

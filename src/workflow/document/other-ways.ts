@@ -1,4 +1,4 @@
-import type { ToolSpec } from "../../../config/index.ts";
+import { type ToolSpec, given } from "../../../config/index.ts";
 import type { CachePolicy, Fallback } from "../../../queues/client.ts";
 import type { RetryPolicy } from "../../../queues/index.ts";
 import type { LimitProblem } from "./limits.ts";
@@ -81,7 +81,7 @@ export function fallbackOf(
   return {
     tools: alternatives.map((tool) => ({
       tool: tool.id,
-      ...(ways.with === undefined ? {} : { with: ways.with }),
+      ...given({ with: ways.with }),
       timeoutMs: step.timeoutMs ?? tool.timeoutMs,
       retry: retryOf(tool),
       idempotent: tool.idempotent,

@@ -4,7 +4,7 @@ import { stepField } from "./placeholders.ts";
 import type { Words } from "./words.ts";
 
 /**
- * The snake_case workflow (R32-R34): steps with conditions. A step waits for those whose
+ * The snake_case workflow: steps with conditions. A step waits for those whose
  * postconditions it requires; that is the native rule too, so conditions pass as they are.
  */
 export const ECOSYSTEM: Words = {
@@ -69,7 +69,7 @@ export function readEcosystem(draft: Draft, data: Fields): Fields {
 
 /**
  * `parallel_group`: a group without a policy of its own. Steps without a dependency between them run
- * together anyway, and dependencies win over groups (R37).
+ * together anyway, and dependencies win over groups.
  */
 function group(draft: Draft, step: Fields, at: Path, groups: Set<string>): Fields {
   const given = step["parallel_group"] ?? undefined;

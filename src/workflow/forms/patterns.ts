@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { show } from "../document/shape.ts";
 import type { Draft, DraftStep, Fields, Path, StepExtras } from "./draft.ts";
 import type { Words } from "./words.ts";
@@ -12,7 +13,7 @@ export const patternWords = (list: string): Words => ({
   output: "output",
 });
 
-/** A step of the forms that say the order by how they nest (R40, R41, R43). */
+/** A step of the forms that say the order by how they nest. */
 export const PATTERN_STEP: Words = {
   id: "id",
   name: "name",
@@ -128,7 +129,7 @@ export function readStep(
   return draft.add(step, at, PATTERN_STEP, {
     label: joined(lane.prefix, label),
     fields: {
-      ...(full === undefined ? {} : { tool: full }),
+      ...given({ tool: full }),
       ...(lane.optional === true && { optional: true }),
     },
     ...order,

@@ -18,7 +18,7 @@ interface Phase {
 }
 
 /**
- * `{id, phases: [{name, mode, parallel, dependencies, tasks | branches}]}` (R43): a phase starts when
+ * `{id, phases: [{name, mode, parallel, dependencies, tasks | branches}]}`: a phase starts when
  * all steps of the phases it depends on have ended. Its tasks run one after another unless `parallel`
  * is true; its branches run side by side unless it is false.
  */

@@ -1,3 +1,4 @@
+import { given } from "../../../config/index.ts";
 import { PAYLOAD_VERSION, type TreeRequest } from "../../../queues/client.ts";
 import {
   CONTROL_QUEUES,
@@ -66,7 +67,7 @@ function toNode(
       const data: StepJob = {
         ...base,
         stepId: job.stepId,
-        ...(take === undefined ? {} : { take }),
+        ...given({ take }),
         ...(optional ? { spare: true } : {}),
         ...(fallback === undefined ? {} : { falls: true }),
       };

@@ -9,6 +9,7 @@ import {
   RUN_TIMEOUT_MS,
   takesAnything,
   type ToolSpec,
+  given,
 } from "../../../config/index.ts";
 import {
   compileStepLimits,
@@ -63,8 +64,7 @@ export function defineRun(
       undoTool: undoTools[index],
       alternatives: alternatives[index] ?? [],
       providers,
-      ...(before === undefined ? {} : { streams: before }),
-      ...(behind === undefined ? {} : { feeds: behind }),
+      ...given({ streams: before, feeds: behind }),
     };
     return [step.id, defineStep(workflow, step, place)] as const;
   });
@@ -80,10 +80,10 @@ export function defineRun(
     timeoutMs: workflow.timeoutMs,
     ...(workflow.priority === DEFAULT_PRIORITY ? {} : { priority: workflow.priority }),
     ...(workflow.target === DEFAULT_TARGET ? {} : { target: workflow.target }),
-    ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
+    ...given({ inputs: workflow.inputs }),
     steps: Object.fromEntries(steps),
     ...termsOf(checked),
-    ...(workflow.output === undefined ? {} : { output: workflow.output }),
+    ...given({ output: workflow.output }),
     success: workflow.success ?? [],
     ...(events.length === 0 ? {} : { listens: [...new Set(events)] }),
     ...(workflow.steps.some((step) => waitOf(step) !== undefined) ? { parks: true } : {}),
@@ -105,7 +105,7 @@ function termsOf({
     id,
     {
       ...(takesAnything(input) ? {} : { input }),
-      ...(output === undefined ? {} : { output }),
+      ...given({ output }),
       effect,
       idempotent,
     },
@@ -117,7 +117,7 @@ function groupsOf(workflow: Workflow): NonNullable<RunDefinition["groups"]> {
   return Object.fromEntries(
     Object.entries(workflow.groups ?? {}).map(([id, { onError, ...rest }]) => [
       id,
-      { ...rest, ...(onError === undefined ? {} : { onError }) },
+      { ...rest, ...given({ onError }) },
     ]),
   );
 }
@@ -135,24 +135,16 @@ function defineStep(workflow: Workflow, step: Step, place: Place): StepDefinitio
   return {
     tool: step.tool ?? (step.workflow === undefined ? (wait?.kind ?? "wait") : "workflow"),
     ...laneRule(tool),
-    ...(step.key === undefined ? {} : { key: step.key }),
-    ...(step.name === undefined ? {} : { name: step.name }),
+    ...given({ key: step.key, name: step.name }),
     with: step.with ?? {},
     needs,
     join: step.join,
-    ...(step.when === undefined ? {} : { when: step.when }),
-    ...(forEach === undefined ? {} : { forEach }),
-    ...(wait === undefined ? {} : { wait }),
-    ...(step.workflow === undefined ? {} : { workflow: step.workflow }),
+    ...given({ when: step.when, forEach, wait, workflow: step.workflow }),
     retry: retryPolicy(step.retry, tool),
     timeoutMs: step.timeoutMs ?? tool?.timeoutMs ?? 0,
     optional: step.optional,
     idempotent: tool?.idempotent ?? true,
-    ...(limits === undefined ? {} : { limits }),
-    ...(cache === undefined ? {} : { cache }),
-    ...(fallback === undefined ? {} : { fallback }),
-    ...(step.group === undefined ? {} : { group: step.group }),
-    ...(step.onError === undefined ? {} : { onError: step.onError }),
+    ...given({ limits, cache, fallback, group: step.group, onError: step.onError }),
     ...(step.compensate === undefined
       ? {}
       : { compensate: compensationOf(step.compensate, place.undoTool) }),
@@ -172,8 +164,7 @@ function forEachOf(step: Step, { streams, feeds }: Place): ForEach | undefined {
     items: step.forEach,
     as: step.as ?? "item",
     maxParallel: step.maxParallel ?? FOR_EACH_PARALLEL,
-    ...(streams === undefined ? {} : { streams }),
-    ...(feeds === undefined ? {} : { feeds }),
+    ...given({ streams, feeds }),
   };
 }
 
@@ -184,8 +175,7 @@ function waitOf(step: Step): Wait | undefined {
 }
 
 const conditionOf = (one: { name?: string | undefined; check?: string }): Condition => ({
-  ...(one.name === undefined ? {} : { name: one.name }),
-  ...(one.check === undefined ? {} : { check: one.check }),
+  ...given({ name: one.name, check: one.check }),
 });
 
 /** Preconditions with the steps that establish them, and whether the run's input may. */
@@ -220,7 +210,7 @@ function compensationOf(
   };
 }
 
-/** A tool that is not idempotent is called once, unless the workflow says otherwise (R72). */
+/** A tool that is not idempotent is called once, unless the workflow says otherwise. */
 function retryPolicy(retry: Step["retry"], tool: ToolSpec | undefined): RetryPolicy {
   return {
     maxAttempts: retry?.maxAttempts ?? (tool?.idempotent === false ? 1 : MAX_ATTEMPTS),

@@ -56,7 +56,7 @@ export const MODE_RULES: readonly {
   },
 ];
 
-/** Chooses the mode of a workflow by its shape (R60). */
+/** Chooses the mode of a workflow by its shape. */
 export function selectMode(shape: WorkflowShape): ModeChoice {
   const rule = MODE_RULES.find(({ fits }) => fits(shape))!;
   return { mode: rule.mode, reason: rule.reason(shape) };

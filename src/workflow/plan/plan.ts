@@ -1,4 +1,10 @@
-import { amountsOf, type Amounts, type Target, type ToolSpec } from "../../../config/index.ts";
+import {
+  amountsOf,
+  type Amounts,
+  type Target,
+  type ToolSpec,
+  given,
+} from "../../../config/index.ts";
 import type { RunDefinition } from "../../../queues/index.ts";
 import type { CheckedWorkflow } from "../document/checked.ts";
 import { kindsOf, type Kind } from "../document/kind.ts";
@@ -95,7 +101,7 @@ export function makePlan(checked: CheckedWorkflow, hash: (text: string) => strin
     priority: workflow.priority,
     target: workflow.target,
     jobs: layout.length,
-    ...(workflow.inputs === undefined ? {} : { inputs: workflow.inputs }),
+    ...given({ inputs: workflow.inputs }),
     definition,
     layout,
   };
@@ -132,15 +138,14 @@ function plannedStep(
   const [kind = "tool"] = kindsOf(step);
   return {
     id: step.id,
-    ...(step.name === undefined ? {} : { name: step.name }),
+    ...given({ name: step.name }),
     kind,
     tool: kind === "waitMs" ? "timer" : kind === "approval" ? "approval" : String(step[kind]),
     dependencies,
     expectedMs:
       typeof step.waitMs === "number" ? step.waitMs : (tool?.performance?.responseTimeMs ?? null),
     forEach: step.forEach !== undefined,
-    ...(step.group === undefined ? {} : { group: step.group }),
-    ...(step.when === undefined ? {} : { when: step.when }),
+    ...given({ group: step.group, when: step.when }),
     resources: { ...tool?.resources, ...step.resources },
     budgets: budgetsOf(step, tool),
   };

@@ -67,7 +67,6 @@ describe.each(Object.entries(LARGE))("%s", (_name, value) => {
 
   test("is checked with the same result", async () => {
     for (const max of [MAX_VALUE_BYTES, 1_000])
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       expect(await checkPlainDataInTurns(value, max, REFUSED_VALUE_KEYS)).toEqual(
         checkPlainData(value, max, REFUSED_VALUE_KEYS),
       );
@@ -133,7 +132,6 @@ test("problems are found at the same places, however long the value is", async (
     const [small, large] = [[value], ["x".repeat(LONG), value]];
     const issues = checkPlainData(small, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
     expect(issues).not.toEqual([]);
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     const same = await checkPlainDataInTurns(large, MAX_VALUE_BYTES, REFUSED_VALUE_KEYS);
     const inLarge = ({ path, ...issue }: (typeof issues)[number]) => ({
       ...issue,
@@ -163,15 +161,12 @@ test("what is long is worked on a part at a time: others have their turns meanwh
     const over = new AbortController();
     const others = (async () => {
       while (!over.signal.aborted) {
-        // oxlint-disable-next-line no-await-in-loop -- a turn of the loop each
         await new Promise(setImmediate);
         turns++;
       }
     })();
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     await work();
     over.abort();
-    // oxlint-disable-next-line no-await-in-loop -- see above
     await others;
     if (name !== "mapJson") expect(turns, name).toBeGreaterThan(1);
   }

@@ -26,7 +26,6 @@ describe.skipIf(!inject("canEmbed"))("whatever its users do", () => {
       let users: User[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         // Each round builds on the one before it.
-        // oxlint-disable no-await-in-loop
         const leaving = users.filter(() => random() < 0.6);
         const coming = 1 + Math.floor(random() * USERS);
         users = users.filter((user) => !leaving.includes(user));
@@ -40,7 +39,6 @@ describe.skipIf(!inject("canEmbed"))("whatever its users do", () => {
         const [{ url } = { url: "" }] = users;
         expect(Number(await onRedis(url, (redis) => redis.get("count")))).toBe(written);
         written = await onRedis(url, (redis) => redis.incr("count"));
-        // oxlint-enable no-await-in-loop
       }
       await Promise.all(users.map((user) => user.leave()));
       expect(serversOf(config.home)).toEqual([]);

@@ -306,7 +306,6 @@ describe("REDIS_URL", () => {
     const embedded = await openRedis(freshConfig());
     const { port } = new URL(embedded.url);
     for (const redisUrl of [`redis://:wrong@127.0.0.1:${port}`, `redis://127.0.0.1:${port}`]) {
-      // oxlint-disable-next-line no-await-in-loop
       await expect(openRedis({ ...freshConfig(), redisUrl })).rejects.toMatchObject({
         code: "redis_unavailable",
       });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { Cli } from "../../../src/cli/common/cli.ts";
-import { readInput, readSource } from "../../../src/cli/common/document.ts";
+import { Cli } from "../../../src/cli/console/cli.ts";
+import { readInput, readSource } from "../../../src/cli/console/document.ts";
 
 const cli = new Cli({ stdout: { write: () => {} }, stderr: { write: () => {} } });
 let folder = "";

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import { expect, test } from "vitest";
 
-import { Progress } from "../../../src/cli/common/progress.ts";
+import { Progress } from "../../../src/cli/console/progress.ts";
 import type { RunEvent } from "../../../src/runs/view/watch.ts";
 
 type Step = Extract<RunEvent, { type: "step" }>["step"];

@@ -17,14 +17,12 @@ test("Bull Board's page and what it loads name no outside address, and may load 
   for (let address = waiting.pop(); address !== undefined; address = waiting.pop()) {
     if (seen.has(address)) continue;
     seen.add(address);
-    // oxlint-disable-next-line no-await-in-loop -- each says what comes next
     const response = await fetch(address);
     expect(response.status, address).toBe(200);
     const type = response.headers.get("content-type") ?? "";
     const policy = response.headers.get("content-security-policy") ?? "";
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toMatch(/https?:|\*/);
-    // oxlint-disable-next-line no-await-in-loop -- as above
     const text = await response.text();
     if (type.includes("html")) {
       expect(addressesIn(text)).toEqual([]);

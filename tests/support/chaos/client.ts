@@ -39,7 +39,6 @@ export class ChaosClient {
 
   /** Asks until the status is the one that is wanted; null is 404 where somebody only looks. */
   async #insist(method: string, path: string, body: unknown, wanted: number): Promise<unknown> {
-    // oxlint-disable no-await-in-loop
     for (;;) {
       let status = "none";
       try {
@@ -63,6 +62,5 @@ export class ChaosClient {
       this.refused[status] = (this.refused[status] ?? 0) + 1;
       await pause(AGAIN_MS);
     }
-    // oxlint-enable no-await-in-loop
   }
 }

@@ -46,7 +46,6 @@ export async function lossOf(
   }, LOOK_MS);
   const over = new AbortController();
   const submitting = (async () => {
-    // oxlint-disable no-await-in-loop
     for (let index = 0; !over.signal.aborted; index++) {
       try {
         const { runId } = await tutti.submit(plan, { runId: `r${index}` });
@@ -56,7 +55,6 @@ export async function lossOf(
         return;
       }
     }
-    // oxlint-enable no-await-in-loop
   })();
   await pause(forMs);
   const diedAt = performance.now();

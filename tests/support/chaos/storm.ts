@@ -93,7 +93,6 @@ export async function storm(
 
   const over = new AbortController();
   const every = async (most: number, work: () => unknown): Promise<void> => {
-    // oxlint-disable no-await-in-loop
     for (;;) {
       await pause(most * (0.3 + 0.7 * random()), undefined, { signal: over.signal }).catch(
         () => {},
@@ -101,7 +100,6 @@ export async function storm(
       if (over.signal.aborted) return;
       await work();
     }
-    // oxlint-enable no-await-in-loop
   };
   let redisKills = 0;
   const faults = [

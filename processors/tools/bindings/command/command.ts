@@ -49,7 +49,6 @@ async function linesOf(text: string): Promise<string[]> {
     // What follows the end of the part's last line.
     lines.pop();
     at = end + 1;
-    // oxlint-disable-next-line no-await-in-loop -- one part after the other is the point
     if (turns.over) await turns.pause();
   }
   return lines;

@@ -139,7 +139,6 @@ function descendants(table: readonly Seen[], root: Root): Process[] {
 async function askAgain(table: readonly Seen[]): Promise<void> {
   let unknown = table.filter(({ mark, parent }) => mark === null && parent !== KERNEL_THREADS);
   for (let look = 0; look < MAX_LOOKS && unknown.length > 0; look++) {
-    // oxlint-disable-next-line no-await-in-loop -- one look after the other
     await delay(LOOK_MS);
     for (const one of unknown) one.mark = isRunning(one) ? markOf(one.pid) : undefined;
     unknown = unknown.filter(({ mark }) => mark === null);
@@ -168,11 +167,9 @@ async function read(): Promise<void> {
     for (const pid of later) {
       table.push(...seen(pid, since));
       if (performance.now() - beganMs < TURN_MS) continue;
-      // oxlint-disable-next-line no-await-in-loop -- others have their turn
       await nextTurn();
       beganMs = performance.now();
     }
-    // oxlint-disable-next-line no-await-in-loop -- see above
     await askAgain(table);
     for (const { root, tell } of asked) tell(descendants(table, root));
   }

@@ -77,7 +77,6 @@ async function endWithDescendants(pid: number, root: Root | undefined): Promise<
   let found = await descendantsOf(root);
   await Promise.all([endGroup(pid), endAll(found.filter(({ group }) => group !== pid))]);
   for (let round = 0; found.length > 0 && round < MAX_ROUNDS; round++) {
-    // oxlint-disable-next-line no-await-in-loop -- each look is for whom the one before has missed
     found = await descendantsOf(root);
     for (const one of found) signalProcess(one, "SIGKILL");
   }

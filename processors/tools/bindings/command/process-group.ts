@@ -35,7 +35,6 @@ async function isOver(isRunning: () => boolean, withinMs: number): Promise<boole
   const until = performance.now() + withinMs;
   while (isRunning()) {
     if (performance.now() > until) return false;
-    // oxlint-disable-next-line no-await-in-loop -- it waits for one thing, again and again
     await delay(CHECK_MS);
   }
   return true;

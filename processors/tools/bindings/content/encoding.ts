@@ -84,7 +84,6 @@ export async function decodeContent(
   let plain = bytes;
   for (const decode of codingsOf(header, host).toReversed())
     try {
-      // oxlint-disable-next-line no-await-in-loop -- each takes what the one before gave
       plain = await decode(plain, { maxOutputLength: maxBytes });
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "ERR_BUFFER_TOO_LARGE")

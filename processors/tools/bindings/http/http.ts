@@ -9,6 +9,7 @@ import {
   type Allowances,
   type Binding,
   type Json,
+  given,
 } from "../../../../config/index.ts";
 import type { BindingContext, BoundTool, CallContext } from "../../calling/binding.ts";
 import { asText, bindingVariables } from "../../calling/variables.ts";
@@ -51,7 +52,7 @@ function statusFailure(
     status,
     url: url.origin + url.pathname,
     body: redact(body).slice(0, MAX_ERROR_BODY_CHARS),
-    ...(wait !== undefined && { retryAfterMs: wait }),
+    ...given({ retryAfterMs: wait }),
   };
   const message = `${url.host} answered ${status}`;
   if (status === 429 || status === 503)

@@ -6,7 +6,13 @@ import {
   SdkHttpError,
 } from "@modelcontextprotocol/client";
 
-import { isTuttiError, messageOf, TuttiError, type ErrorCode } from "../../../../config/index.ts";
+import {
+  isTuttiError,
+  messageOf,
+  TuttiError,
+  type ErrorCode,
+  given,
+} from "../../../../config/index.ts";
 import { LimitedError } from "./http.ts";
 import { faultOf } from "./message.ts";
 
@@ -42,7 +48,7 @@ export function mcpFailure(thrown: unknown, server: string, overflow: boolean): 
   }
   const status = thrown instanceof SdkHttpError ? thrown.status : undefined;
   const options = {
-    details: { server, ...(status !== undefined && { status }) },
+    details: { server, ...given({ status }) },
     cause: thrown,
   };
   if (overflow)

@@ -97,7 +97,6 @@ function checkEvents(guard: AnswerGuard): TransformStream<Uint8Array, Uint8Array
         message.add(chunk.subarray(from, end));
         from = end;
         const data = dataOf(message.take());
-        // oxlint-disable-next-line no-await-in-loop -- events are handed on in their order
         if (data.length > 0) await checkMessage(data);
       }
       message.add(chunk.subarray(from));

@@ -66,7 +66,6 @@ export async function readMessage(bytes: Buffer): Promise<JSONRPCMessage> {
 async function decode(bytes: Buffer): Promise<{ text: string; isText: boolean }> {
   const texts: string[] = [];
   for (let at = 0; at < bytes.length;) {
-    // oxlint-disable-next-line no-await-in-loop -- others may run between two parts
     if (at > 0) await nextTurn();
     let end = Math.min(bytes.length, at + DECODED_BYTES);
     // A character is not cut; where there are more continuations than one has, it is no text anyway.

@@ -7,10 +7,10 @@ import { toDot, toMermaid } from "../../../workflow/graph/graph.ts";
 import { isLarge, toLayeredSvg } from "../../../workflow/graph/large-graph.ts";
 import type { Plan } from "../../../workflow/plan/plan.ts";
 import { prepare } from "../../../workflow/prepare.ts";
-import { readSource } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { DOCUMENT, localCommand } from "../../common/frame.ts";
-import { openCatalogue } from "../../common/session.ts";
+import { readSource } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { DOCUMENT, localCommand } from "../../console/frame.ts";
+import { openCatalogue } from "../../console/session.ts";
 
 const PICTURES = ["svg", "dot", "mermaid"] as const;
 type Picture = (typeof PICTURES)[number];

@@ -5,9 +5,9 @@ import { wrongUse } from "../../../operations/command/values.ts";
 import { otherwise, parsed, word } from "../../../operations/command/words.ts";
 import { toNative } from "../../../workflow/prepare.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons/import.ts";
-import { readSource } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
+import { readSource } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */
 const MAX_RECORDING_BYTES = 200_000_000;

@@ -2,10 +2,10 @@ import { word } from "../../../operations/command/words.ts";
 import { table, duration } from "../../../operations/text/table.ts";
 import type { Plan } from "../../../workflow/plan/plan.ts";
 import { prepare } from "../../../workflow/prepare.ts";
-import { readSource } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { DOCUMENT, localCommand } from "../../common/frame.ts";
-import { openCatalogue } from "../../common/session.ts";
+import { readSource } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { DOCUMENT, localCommand } from "../../console/frame.ts";
+import { openCatalogue } from "../../console/session.ts";
 
 export const planWorkflow = localCommand({
   words: "plan",

@@ -1,11 +1,11 @@
 import { type Issue, isTuttiError, ValidationError } from "../../../../config/index.ts";
 import { word } from "../../../operations/command/words.ts";
 import { prepare } from "../../../workflow/prepare.ts";
-import type { Cli } from "../../common/cli.ts";
-import { readSource } from "../../common/document.ts";
-import { EXIT, issueLine } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { type Catalogue, openCatalogue } from "../../common/session.ts";
+import type { Cli } from "../../console/cli.ts";
+import { readSource } from "../../console/document.ts";
+import { EXIT, issueLine } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { type Catalogue, openCatalogue } from "../../console/session.ts";
 
 export const validate = localCommand({
   words: "validate",

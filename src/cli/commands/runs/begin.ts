@@ -3,12 +3,12 @@ import { wrongUse } from "../../../operations/command/values.ts";
 import { flag, inputWords, word, type Given } from "../../../operations/command/words.ts";
 import { runResult, runText } from "../../../operations/text/run-text.ts";
 import { newRunId, type RunOptions } from "../../../runs/control/run-options.ts";
-import { again } from "../../common/again.ts";
-import type { Cli, GlobalOptions } from "../../common/cli.ts";
-import { readInput } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { ensureWorkers, followRun } from "../../common/follow.ts";
-import type { Session } from "../../common/session.ts";
+import { again } from "../../console/again.ts";
+import type { Cli, GlobalOptions } from "../../console/cli.ts";
+import { readInput } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { ensureWorkers, followRun } from "../../console/follow.ts";
+import type { Session } from "../../console/session.ts";
 
 /** The options of every command that begins a run. */
 export const beginWords = {

@@ -1,7 +1,7 @@
 import { word } from "../../../operations/command/words.ts";
-import { readSource } from "../../common/document.ts";
-import { DOCUMENT, localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { readSource } from "../../console/document.ts";
+import { DOCUMENT, localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 import { BEGIN_HELP, beginRun, beginWords, runOptionsOf } from "./begin.ts";
 
 export const run = localCommand({

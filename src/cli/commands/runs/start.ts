@@ -1,7 +1,7 @@
 import { versionOf } from "../../../operations/command/values.ts";
 import { word } from "../../../operations/command/words.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 import { BEGIN_HELP, beginRun, beginWords, runOptionsOf } from "./begin.ts";
 
 export const start = localCommand({

@@ -1,8 +1,8 @@
 import { word } from "../../../operations/command/words.ts";
 import { eventText } from "../../../operations/text/run-text.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 
 export const watch = localCommand({
   words: "runs watch",

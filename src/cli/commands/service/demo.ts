@@ -6,10 +6,10 @@ import { many, word } from "../../../operations/command/words.ts";
 import { runResult, runText, stepsText } from "../../../operations/text/run-text.ts";
 import { duration } from "../../../operations/text/table.ts";
 import { PACKAGE_ROOT } from "../../../version.ts";
-import { readInput, readSource } from "../../common/document.ts";
-import { followRun } from "../../common/follow.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { readInput, readSource } from "../../console/document.ts";
+import { followRun } from "../../console/follow.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 import { openServer } from "./serve.ts";
 
 const EXAMPLES = join(PACKAGE_ROOT, "examples");

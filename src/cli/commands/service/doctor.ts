@@ -1,10 +1,10 @@
 import { type Config, loadCatalogue, ValidationError } from "../../../../config/index.ts";
 import { type Check, doctor } from "../../../doctor.ts";
 import { table } from "../../../operations/text/table.ts";
-import type { GlobalOptions } from "../../common/cli.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { openConfig } from "../../common/session.ts";
+import type { GlobalOptions } from "../../console/cli.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { openConfig } from "../../console/session.ts";
 
 export const checkMachine = localCommand({
   words: "doctor",

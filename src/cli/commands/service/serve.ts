@@ -1,10 +1,10 @@
 import { messageOf } from "../../../../config/index.ts";
 import { wrongUse } from "../../../operations/command/values.ts";
 import { flag, parsed } from "../../../operations/command/words.ts";
-import type { Cli } from "../../common/cli.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { type Session, withSession } from "../../common/session.ts";
+import type { Cli } from "../../console/cli.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { type Session, withSession } from "../../console/session.ts";
 
 export const serve = localCommand({
   words: "serve",

@@ -1,6 +1,6 @@
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 import { interrupted } from "./serve.ts";
 
 export const worker = localCommand({

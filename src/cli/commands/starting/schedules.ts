@@ -2,10 +2,10 @@ import { CATCH_UPS, OVERLAPS } from "../../../../queues/client.ts";
 import { versionOf } from "../../../operations/command/values.ts";
 import { choice, inputWords, needed, word, whole } from "../../../operations/command/words.ts";
 import { CRON_FORMS } from "../../../operations/schedules.ts";
-import { readInput } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { readInput } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 
 export const addSchedule = localCommand({
   words: "schedules add",

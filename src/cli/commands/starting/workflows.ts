@@ -1,9 +1,9 @@
 import { word } from "../../../operations/command/words.ts";
 import type { Workflows } from "../../../starting/workflows.ts";
-import { readSource } from "../../common/document.ts";
-import { EXIT } from "../../common/failure.ts";
-import { localCommand } from "../../common/frame.ts";
-import { withSession } from "../../common/session.ts";
+import { readSource } from "../../console/document.ts";
+import { EXIT } from "../../console/failure.ts";
+import { localCommand } from "../../console/frame.ts";
+import { withSession } from "../../console/session.ts";
 
 type Added = Awaited<ReturnType<Workflows["add"]>>;
 

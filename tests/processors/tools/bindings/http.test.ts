@@ -211,7 +211,6 @@ describe("where a call may go", () => {
       "169.254.169.254",
       "10.0.0.1",
     ])
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, to name the culprit
       expect([host, await call(`http://${host}:${port}/echo`)]).toEqual([host, "tool_denied"]);
     expect(await call("file:///etc/passwd")).toBe("tool_denied");
     expect(await call("no address")).toBe("input_invalid");

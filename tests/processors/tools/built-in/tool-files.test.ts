@@ -156,7 +156,6 @@ describe.each([
       const other = join(world, "other name");
       symlinkSync(root, other);
       for (const path of [join(root, "a"), join(other, "b"), `${other}/sub/../c`]) {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other
         await new ToolFiles(other, anchored).write(path, "text", NEVER);
       }
       expect(readdirSync(root)).toEqual(expect.arrayContaining(["a", "b", "c"]));
@@ -166,7 +165,6 @@ describe.each([
   test.runIf(isHere)("links of the very name are replaced; what they point to stays", async () => {
     linkSync(join(outside, "secret"), join(root, "hard"));
     for (const name of ["leak", "dangling", "hard", "out"]) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await files().write(name, "text", NEVER);
       expect(lstatSync(join(root, name)).isFile()).toBe(true);
     }
@@ -181,7 +179,6 @@ describe.each([
 
   test.runIf(isHere)("looking does not follow links, and makes nothing", async () => {
     for (const path of ["leak", "dangling", "out"])
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       expect(await codeOf(files().sizeOf(path))).toBe("tool_denied");
     expect(await files().sizeOf("no/such/folder")).toBeUndefined();
     expect(await new ToolFiles(join(world, "none"), anchored).sizeOf("x")).toBeUndefined();
@@ -221,12 +218,10 @@ test.runIf(process.platform === "linux")(
       while (!over.signal.aborted) {
         renameSync(spot, join(root, "aside"));
         putLink(spot);
-        // oxlint-disable-next-line no-await-in-loop -- the writers have to get their turn at every state
         await new Promise(setImmediate);
         rmSync(spot);
         renameSync(join(root, "aside"), spot);
         swaps++;
-        // oxlint-disable-next-line no-await-in-loop -- see above
         await new Promise(setImmediate);
       }
     })();
@@ -234,7 +229,6 @@ test.runIf(process.platform === "linux")(
       thrownBy(files.write(`spot/f${index}`, "text", NEVER));
     const results: unknown[] = [];
     for (let round = 0; round < 60; round++)
-      // oxlint-disable-next-line no-await-in-loop -- a few at a time
       results.push(...(await Promise.all([0, 1, 2, 3, 4].map((n) => write(round * 5 + n)))));
     over.abort();
     await swapper;
@@ -262,7 +256,6 @@ test("every shipped tool with a path keeps to the folder", async () => {
   };
   for (const [id, input] of Object.entries(more))
     for (const path of ["../outside/secret", join(outside, "secret"), "out/secret"]) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       const thrown = await thrownBy(tools.call(id, { ...input, path }, contextOf()));
       expect(thrown).toMatchObject({ code: "tool_denied", details: { path } });
     }

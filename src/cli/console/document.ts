@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 
 import {
+  quoted,
   isJsonObject,
   type Json,
   type JsonObject,
@@ -105,7 +106,7 @@ export async function readEdits(
 function asObject(text: string, name: string): JsonObject {
   const value = parseValue(text, name);
   if (!isJsonObject(value))
-    throw wrongUse(`expected ${name} to be an object, got: ${JSON.stringify(value)?.slice(0, 80)}`);
+    throw wrongUse(`expected ${name} to be an object, got: ${quoted(value)}`);
   return value;
 }
 
