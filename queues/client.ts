@@ -13,13 +13,17 @@ export {
   PAYLOAD_VERSION,
 } from "./definition.ts";
 export type { DutyView } from "./duties/duties.ts";
-export { isPrivate, ownerOf } from "./gate/budget-names.ts";
-export type { Layer } from "./gate/changes.ts";
+export { isPrivate, ownerOf } from "./gate/stored/budget-names.ts";
 export type { CatalogueView, Declarations, DisagreementView } from "./gate/disagreements.ts";
-export { type Explained, partsOfLabel, type Rank, type Taken } from "./gate/explained.ts";
+export { type Explained, partsOfLabel, type Rank, type Taken } from "./gate/stored/explained.ts";
 export { type Level, levelOf, type LevelView } from "./gate/level.ts";
-export { compileStepLimits, guardMsOf, importanceUnits, type ToolLimits } from "./gate/limits.ts";
-export { type Drain, type MachineState, roomOf } from "./gate/machines.ts";
+export {
+  compileStepLimits,
+  guardMsOf,
+  importanceUnits,
+  type ToolLimits,
+} from "./gate/stored/limits.ts";
+export { type Drain, type MachineState, roomOf } from "./gate/stored/machines.ts";
 export { LEVELS, RAMP_MS } from "./gate/scripts/constants.ts";
 export {
   budgetIn,
@@ -29,7 +33,7 @@ export {
   type Permit,
   type Service,
   toolIn,
-} from "./gate/snapshot.ts";
+} from "./gate/stored/snapshot.ts";
 export type { Identity } from "./jobs.ts";
 export { CONTROL_PREFIX, ID_PART_RULE, isIdPart } from "./names.ts";
 export { OptimizerStore } from "./optimizer/optimizer-store.ts";
@@ -82,3 +86,4 @@ export {
   type WorkflowVersion,
 } from "./starting/workflows/workflows.ts";
 export { Backpressure } from "./tools/backpressure.ts";
+export type { Layer } from "./gate/stored/limits.ts";

@@ -12,11 +12,11 @@ export type {
   Wait,
 } from "./definition.ts";
 export { DutyStates } from "./duties/duties.ts";
-export { ownBudget } from "./gate/budget-names.ts";
+export { ownBudget } from "./gate/stored/budget-names.ts";
 export type { GateChanges } from "./gate/changes.ts";
 export type { Declaration } from "./gate/declaration.ts";
 export { unsettled } from "./gate/disagreements.ts";
-export type { Reason } from "./gate/explained.ts";
+export type { Reason } from "./gate/stored/explained.ts";
 export { Gate } from "./gate/gate.ts";
 export {
   type BudgetLimits,
@@ -27,8 +27,8 @@ export {
   sharesOf,
   shareUnits,
   unitsOf,
-} from "./gate/limits.ts";
-export { fitting, wholeMachine } from "./gate/machines.ts";
+} from "./gate/stored/limits.ts";
+export { fitting, wholeMachine } from "./gate/stored/machines.ts";
 export { showLimits } from "./gate/shown.ts";
 export type { EdgeJob, ForkJob, RunJob, StepError, StepJob } from "./jobs.ts";
 export { CONTROL_QUEUES, jobIds, Keys, toolOfQueue } from "./names.ts";

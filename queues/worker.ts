@@ -10,10 +10,10 @@ export {
   runningBetween,
   USAGE_STALE_MS,
   type UsageWord,
-} from "./gate/observed.ts";
-export type { ToolLayers } from "./gate/snapshot.ts";
-export type { MachineChange } from "./gate/machines.ts";
-export { closedMessage, TroubleNames } from "./gate/troubles.ts";
+} from "./gate/stored/observed.ts";
+export type { ToolLayers } from "./gate/stored/snapshot.ts";
+export type { MachineChange } from "./gate/stored/machines.ts";
+export { closedMessage, TroubleNames } from "./gate/stored/troubles.ts";
 export type { OpenTools } from "./gate/reader.ts";
 export type { Acquired, CallEnd, Caller, Grant } from "./gate/permit.ts";
 export { DECLARED_MESSAGE, SIGN_OF_LIFE_MS } from "./gate/scripts/constants.ts";

@@ -1,8 +1,5 @@
-import type { BudgetLimits, GatedLimits } from "./limits.ts";
-import type { MachineChange } from "./machines.ts";
-
-/** A layer over what a tool or a budget declares; later ones win. */
-export type Layer = "declared" | "learned" | "tuned" | "set";
+import type { BudgetLimits, GatedLimits, Layer } from "./stored/limits.ts";
+import type { MachineChange } from "./stored/machines.ts";
 
 /** Changes of what the gate goes by. `false` takes a layer away. */
 export interface GateChanges {

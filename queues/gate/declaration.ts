@@ -1,7 +1,7 @@
 import { canonicalJson, contentHash, type Json, given } from "../../config/index.ts";
-import { ownBudget, ownerOf } from "./budget-names.ts";
 import type { GateChanges } from "./changes.ts";
-import type { BudgetLimits, GatedLimits } from "./limits.ts";
+import { ownBudget, ownerOf } from "./stored/budget-names.ts";
+import type { BudgetLimits, GatedLimits } from "./stored/limits.ts";
 
 /** What a catalogue says of the calls of a tool beside its limits; schemas and the way it is reached as hashes. */
 interface ToolContract {

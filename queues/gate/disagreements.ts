@@ -6,10 +6,10 @@ import {
   type Json,
   given,
 } from "../../config/index.ts";
-import { ownBudget } from "./budget-names.ts";
 import type { DeclaredBudget, DeclaredTool } from "./declaration.ts";
-import { listed, MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./limits.ts";
 import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./scripts/constants.ts";
+import { ownBudget } from "./stored/budget-names.ts";
+import { listed, MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./stored/limits.ts";
 
 /** What the living declare, as the script answers it: {@link Declarations} of a deployment. */
 export interface DeclarationTexts {

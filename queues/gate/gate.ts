@@ -8,7 +8,6 @@ import type { Keys } from "../names.ts";
 import type { GateChanges } from "./changes.ts";
 import type { EncodedDeclaration } from "./declaration.ts";
 import { declarationsOf, type Declarations, type DeclarationTexts } from "./disagreements.ts";
-import { decodeExplained, type Explained, type ExplainedAnswer } from "./explained.ts";
 import type { GateOperation } from "./gate-operations.ts";
 import {
   healthOf,
@@ -20,8 +19,12 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import { listed } from "./limits.ts";
-import { encodeMachine } from "./machines.ts";
+import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
+import { GateReader } from "./reader.ts";
+import { GATE } from "./scripts/generated.ts";
+import { decodeExplained, type Explained, type ExplainedAnswer } from "./stored/explained.ts";
+import { listed } from "./stored/limits.ts";
+import { encodeMachine } from "./stored/machines.ts";
 import {
   observedOf,
   seenOf,
@@ -30,11 +33,8 @@ import {
   type ObservedTexts,
   type Seen,
   type SeenTexts,
-} from "./observed.ts";
-import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
-import { GateReader } from "./reader.ts";
-import { GATE } from "./scripts/generated.ts";
-import { decodeSnapshot, type GateSnapshot, type SnapshotTexts } from "./snapshot.ts";
+} from "./stored/observed.ts";
+import { decodeSnapshot, type GateSnapshot, type SnapshotTexts } from "./stored/snapshot.ts";
 
 type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
 type AcquireAnswer =

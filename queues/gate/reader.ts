@@ -1,10 +1,15 @@
 import type { Redis } from "ioredis";
 
 import type { Keys } from "../names.ts";
-import type { Layer } from "./changes.ts";
-import { decodeBudget, decodeTool, type BudgetLimits, type GatedLimits } from "./limits.ts";
-import { decodeMachine, type MachineState } from "./machines.ts";
-import type { UsageWord } from "./observed.ts";
+import {
+  decodeBudget,
+  decodeTool,
+  type BudgetLimits,
+  type GatedLimits,
+  type Layer,
+} from "./stored/limits.ts";
+import { decodeMachine, type MachineState } from "./stored/machines.ts";
+import type { UsageWord } from "./stored/observed.ts";
 import {
   decodeLayerName,
   decodeLayers,
@@ -12,8 +17,8 @@ import {
   toolState,
   type BudgetLayers,
   type ToolLayers,
-} from "./snapshot.ts";
-import { TroubleNames } from "./troubles.ts";
+} from "./stored/snapshot.ts";
+import { TroubleNames } from "./stored/troubles.ts";
 
 /** What a process may know by heart of the tools that take nothing. */
 export interface OpenTools {

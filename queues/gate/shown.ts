@@ -3,9 +3,9 @@ import type { Redis } from "ioredis";
 import { isLane, toolOfQueue, type Keys } from "../names.ts";
 import { EVENTS_KEPT } from "../tools/lanes.ts";
 import type { ToolQueues } from "../tools/tool-queues.ts";
-import { ownBudget } from "./budget-names.ts";
-import { decodeBudget, decodeTool, type BudgetLimits, type GatedLimits } from "./limits.ts";
-import { fitting, wholeMachine } from "./machines.ts";
+import { ownBudget } from "./stored/budget-names.ts";
+import { decodeBudget, decodeTool, type BudgetLimits, type GatedLimits } from "./stored/limits.ts";
+import { fitting, wholeMachine } from "./stored/machines.ts";
 
 /** The limits of a queue that Bull Board shows, and that workers without a gate go by. */
 export interface ShownLimits {

@@ -1,7 +1,7 @@
 import { given } from "../../config/index.ts";
-import { sharesOf } from "../gate/limits.ts";
-import type { MachineState } from "../gate/machines.ts";
-import { USAGE_STALE_MS, type UsageWord, type Seen } from "../gate/observed.ts";
+import { sharesOf } from "../gate/stored/limits.ts";
+import type { MachineState } from "../gate/stored/machines.ts";
+import { USAGE_STALE_MS, type UsageWord, type Seen } from "../gate/stored/observed.ts";
 import type { WorkerInfo } from "../presence.ts";
 import { Durations } from "./durations.ts";
 import type {

@@ -2,25 +2,14 @@ import type { Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 
 import { readJson, given } from "../../../config/index.ts";
-import { defineScripts, script, type Commands } from "../../connection/index.ts";
+import { defineScripts, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity, StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
-import {
-  BEGIN_UNDO,
-  CANCEL_RUN,
-  CANCEL_SETTLED,
-  CANCEL_STEPS,
-  CREATE_RUN,
-  DUE,
-  FINISH_RUN,
-  FORGET_RUN,
-  REOPEN_RUN,
-  SET_PRIORITY,
-} from "../scripts/generated.ts";
 import { readHeader, type RecordHeader } from "./header.ts";
 import { shownAs } from "./part-names.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "./run-record.ts";
+import { RUN_SCRIPTS } from "./run-scripts.ts";
 import { Tending } from "./tending.ts";
 
 /** What is written when a run is submitted. */
@@ -69,66 +58,6 @@ export interface Finished {
   readonly admitted: readonly string[];
 }
 
-const SCRIPTS = {
-  create: script<
-    [
-      record: string,
-      definition: string,
-      facts: string,
-      definitionJson: string,
-      input: string,
-      largeInput: string,
-    ],
-    [found: "created" | "exists" | "define", ...facts: string[]]
-  >("tuttiCreateRun", CREATE_RUN, { keys: 2, once: true }),
-  due: script<[open: string, adding: string, limit: number], [overdue: string[], left: string[]]>(
-    "tuttiDue",
-    DUE,
-    { keys: 2 },
-  ),
-  finish: script<[record: string, ending: string], string | null>("tuttiFinishRun", FINISH_RUN, {
-    keys: 1,
-    once: true,
-  }),
-  cancel: script<[record: string, abort: string], [before: RunState, now: RunState] | null>(
-    "tuttiCancelRun",
-    CANCEL_RUN,
-    { keys: 1, once: true },
-  ),
-  cancelSettled: script<[record: string], number>("tuttiCancelSettled", CANCEL_SETTLED, {
-    keys: 1,
-    once: true,
-  }),
-  cancelSteps: script<
-    [record: string, reason: string, epoch: number, ...fieldNameForce: string[]],
-    number[]
-  >("tuttiCancelSteps", CANCEL_STEPS, { keys: 1 }),
-  reopen: script<[record: string, asked: string], string | null>("tuttiReopenRun", REOPEN_RUN, {
-    keys: 1,
-    once: true,
-  }),
-  beginUndo: script<
-    [record: string, epoch: number, ending: string, slots: string],
-    RunState | null
-  >("tuttiBeginUndo", BEGIN_UNDO, { keys: 1 }),
-  setPriority: script<[record: string, priority: number], RunState | null>(
-    "tuttiSetPriority",
-    SET_PRIORITY,
-    { keys: 1 },
-  ),
-  forget: script<
-    [
-      record: string,
-      definition: string,
-      tenant: string,
-      isLast: "0" | "1",
-      forEachSteps: number,
-      ...stepsAndSlots: string[],
-    ],
-    number
-  >("tuttiForgetRun", FORGET_RUN, { keys: 2 }),
-};
-
 /** Definitions that are kept at hand. Characters of their JSON. */
 const DEFINITIONS_CHARS = 32_000_000;
 
@@ -141,7 +70,7 @@ const FORGET_CHUNK = 500;
 /** The records of runs: the truth about them. */
 export class Runs {
   readonly #redis: Redis;
-  readonly #scripts: Commands<typeof SCRIPTS>;
+  readonly #scripts: Commands<typeof RUN_SCRIPTS>;
   readonly #keys: Keys;
   readonly #definitions = new LRUCache<string, RunDefinition>({ maxSize: DEFINITIONS_CHARS });
   /** Which runs need somebody to look at them. */
@@ -151,7 +80,7 @@ export class Runs {
     this.#redis = redis;
     this.#keys = keys;
     this.tending = new Tending(redis, keys);
-    this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
+    this.#scripts = defineScripts(redis, keys.prefix, RUN_SCRIPTS);
   }
 
   /**

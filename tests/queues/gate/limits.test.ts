@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import { toolSpec } from "../../../config/index.ts";
 import { compileStepLimits } from "../../../queues/client.ts";
-import { limitsOfStep } from "../../../queues/gate/limits.ts";
+import { limitsOfStep } from "../../../queues/gate/stored/limits.ts";
 import { compileBudget, compileLimits, MACHINE_UNITS, shareUnits } from "../../../queues/index.ts";
 
 const spec = (fields: object) =>

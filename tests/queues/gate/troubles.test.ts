@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 
-import type { BreakerTrouble, UpstreamTrouble } from "../../../queues/gate/troubles.ts";
+import type { BreakerTrouble, UpstreamTrouble } from "../../../queues/gate/stored/troubles.ts";
 import { Gate, Keys, type GateChanges } from "../../../queues/index.ts";
 import { type CallEnd, type Caller } from "../../../queues/worker.ts";
 import { takes } from "../../support/gated.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import type { Seen } from "../../../queues/gate/observed.ts";
+import type { Seen } from "../../../queues/gate/stored/observed.ts";
 import { composeSample as compose, remember } from "../../../queues/optimizer/compose.ts";
 import type { Reading, Remembered, Sample, ToolReading } from "../../../queues/optimizer/sample.ts";
 

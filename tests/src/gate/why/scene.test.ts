@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
 import type { Explained } from "../../../../queues/client.ts";
-import { decodeExplained } from "../../../../queues/gate/explained.ts";
-import { decodeSnapshot } from "../../../../queues/gate/snapshot.ts";
+import { decodeExplained } from "../../../../queues/gate/stored/explained.ts";
+import { decodeSnapshot } from "../../../../queues/gate/stored/snapshot.ts";
 import { forecast } from "../../../../src/gate/why/forecast.ts";
 import { Moment } from "../../../../src/gate/why/scene.ts";
 

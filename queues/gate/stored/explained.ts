@@ -1,4 +1,4 @@
-import type { BudgetTake } from "../definition.ts";
+import type { BudgetTake } from "../../definition.ts";
 import { listed } from "./limits.ts";
 import { decodeService, type Service } from "./snapshot.ts";
 

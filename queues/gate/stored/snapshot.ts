@@ -1,11 +1,17 @@
-import { readJson } from "../../config/index.ts";
-import type { BudgetTake } from "../definition.ts";
-import { toolOfQueue } from "../names.ts";
+import { readJson } from "../../../config/index.ts";
+import type { BudgetTake } from "../../definition.ts";
+import { toolOfQueue } from "../../names.ts";
+import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "../scripts/constants.ts";
 import { laneOf, ownBudget } from "./budget-names.ts";
-import type { Layer } from "./changes.ts";
-import { decodeBudget, decodeTool, listed, type BudgetLimits, type GatedLimits } from "./limits.ts";
+import {
+  decodeBudget,
+  decodeTool,
+  listed,
+  type BudgetLimits,
+  type GatedLimits,
+  type Layer,
+} from "./limits.ts";
 import { decodeMachine, type Drain, type MachineState } from "./machines.ts";
-import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./scripts/constants.ts";
 import { decodeTroubles, type Troubles } from "./troubles.ts";
 
 /** What each layer says of a tool or a budget. */

@@ -1,4 +1,4 @@
-import { readJson } from "../../config/index.ts";
+import { readJson } from "../../../config/index.ts";
 import { decodeMachine, type MachineState } from "./machines.ts";
 import { mapOf } from "./snapshot.ts";
 

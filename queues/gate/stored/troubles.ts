@@ -1,4 +1,4 @@
-import { readJson } from "../../config/index.ts";
+import { readJson } from "../../../config/index.ts";
 
 /** A tool whose breaker is not closed. Times are Redis' own. Milliseconds. */
 export interface BreakerTrouble {

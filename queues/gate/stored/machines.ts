@@ -1,5 +1,5 @@
+import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "../scripts/constants.ts";
 import { MACHINE_UNITS } from "./limits.ts";
-import { FLOOR_SHARE, MEMORY_FLOOR_SHARE } from "./scripts/constants.ts";
 
 type Units = Readonly<Record<string, number>>;
 

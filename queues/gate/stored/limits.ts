@@ -7,10 +7,10 @@ import {
   type BudgetSpec,
   type ToolSpec,
   given,
-} from "../../config/index.ts";
-import type { BudgetTake, StepLimits } from "../definition.ts";
+} from "../../../config/index.ts";
+import type { BudgetTake, StepLimits } from "../../definition.ts";
+import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "../scripts/constants.ts";
 import { ownBudget } from "./budget-names.ts";
-import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "./scripts/constants.ts";
 
 /** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;
@@ -214,3 +214,6 @@ export function importanceUnits(importance: ToolSpec["importance"]): ToolLimits[
   if (importance === critical) return 0;
   return importance === essential ? 1 : 2;
 }
+
+/** A layer over what a tool or a budget declares; later ones win. */
+export type Layer = "declared" | "learned" | "tuned" | "set";
