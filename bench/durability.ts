@@ -16,7 +16,7 @@ import {
   ToolRegistry,
   type DurabilityProfile,
 } from "../config/index.ts";
-import { findServer, openRedis } from "../queues/embedded/index.ts";
+import { findServer, openRedis } from "../queues/embedded-redis/index.ts";
 import { Tutti } from "../src/index.ts";
 import { startWorker } from "../src/worker.ts";
 import { median, round } from "./statistics.ts";

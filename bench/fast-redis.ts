@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { loadConfig } from "../config/index.ts";
-import { findServer, openRedis, type OpenRedis } from "../queues/embedded/index.ts";
+import { findServer, openRedis, type OpenRedis } from "../queues/embedded-redis/index.ts";
 import { timesFaster } from "./fast-time.ts";
 
 /** What makes the time of a process go faster; the product passes nothing of its environment on to its server. */

@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { messageOf } from "../config/index.ts";
-import { fetchPackages } from "../queues/embedded/packages.ts";
+import { fetchPackages } from "../queues/embedded-redis/packages.ts";
 
 /** Says to a process that its time already goes faster. */
 const MARK = "BENCH_TIMES_FASTER";

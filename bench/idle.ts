@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 
 import { loadCatalogue, loadConfig, ToolRegistry } from "../config/index.ts";
-import { openRedis } from "../queues/embedded/index.ts";
+import { openRedis } from "../queues/embedded-redis/index.ts";
 import { startWorker } from "../src/worker.ts";
 import { round } from "./statistics.ts";
 

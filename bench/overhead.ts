@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 
 import { loadConfig } from "../config/index.ts";
-import { openRedis } from "../queues/embedded/index.ts";
+import { openRedis } from "../queues/embedded-redis/index.ts";
 import { bareArm, CONCURRENCY, floorArm, tuttiArm, type Arm } from "./arms.ts";
 import { commitNow } from "./commit.ts";
 import { profileOf, type Profile } from "./profile.ts";

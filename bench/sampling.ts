@@ -11,7 +11,7 @@ import { Redis } from "ioredis";
 
 import { loadConfig } from "../config/index.ts";
 import { type Sample } from "../queues/client.ts";
-import { openRedis } from "../queues/embedded/index.ts";
+import { openRedis } from "../queues/embedded-redis/index.ts";
 import { Durations, Gate, Keys, Samples } from "../queues/index.ts";
 import { type ToolReading } from "../queues/worker.ts";
 import type { Shape, Shapes } from "../src/optimizer/findings/shape.ts";

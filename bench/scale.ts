@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { loadConfig } from "../config/index.ts";
-import { openRedis } from "../queues/embedded/index.ts";
+import { openRedis } from "../queues/embedded-redis/index.ts";
 import { Tutti } from "../src/index.ts";
 import { startWorker } from "../src/worker.ts";
 import { registryFor } from "./arms.ts";

@@ -38,7 +38,7 @@ export { Turns } from "./documents/turns.ts";
 export { findTextProblem, parseJson } from "./documents/json-text.ts";
 export { isJsonObject, readJson, type Json, type JsonObject } from "./documents/json.ts";
 export { configSchema, VARIABLES, type SettingName } from "./settings.ts";
-export type { JsonSchema } from "./schemas/json-schema.ts";
+export type { JsonSchema } from "./json-schemas/json-schema.ts";
 export { nearest } from "./nearest.ts";
 export { canonicalJson, contentHash } from "./documents/content-hash.ts";
 export {
@@ -62,7 +62,7 @@ export {
 export { compareVersions } from "./tools/catalogue-version.ts";
 export { ToolRegistry, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
-export { compileSchema, type SchemaProblem } from "./schemas/schema-check.ts";
+export { compileSchema, type SchemaProblem } from "./json-schemas/schema-check.ts";
 export { synergyScore } from "./tools/synergy.ts";
 export { orderTools } from "./tools/tool-order.ts";
 export { compileCondition, compileTemplate, type Template } from "./expressions/template.ts";

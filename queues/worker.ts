@@ -1,7 +1,7 @@
 /** The door of queues/ for those who run jobs. */
 export type { KnownCall } from "./cache/results.ts";
 export type { OnError, StepLimits } from "./definition.ts";
-export { nothingElse } from "./embedded/descriptors.ts";
+export { nothingElse } from "./embedded-redis/descriptors.ts";
 export { type DeclarationFacts, encodeDeclaration } from "./gate/declaration.ts";
 export type { Health } from "./gate/level.ts";
 export {

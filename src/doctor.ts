@@ -11,7 +11,7 @@ import {
   MIN_REDIS_VERSION,
   openRedis,
   type RedisInspection,
-} from "../queues/embedded/index.ts";
+} from "../queues/embedded-redis/index.ts";
 import { unsettled } from "../queues/index.ts";
 import { Tutti } from "./tutti.ts";
 

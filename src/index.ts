@@ -32,7 +32,7 @@ export {
   type Declarations,
   type DisagreementView,
 } from "../queues/client.ts";
-export { openRedis, type OpenRedis } from "../queues/embedded/index.ts";
+export { openRedis, type OpenRedis } from "../queues/embedded-redis/index.ts";
 export { type RunState, type StepError } from "../queues/index.ts";
 export { prepare } from "./workflow/prepare.ts";
 export type { Compensated, EpochView, WidthChange } from "./runs/view/run-course.ts";

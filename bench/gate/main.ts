@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 
 import { loadConfig } from "../../config/index.ts";
-import { openRedis } from "../../queues/embedded/index.ts";
+import { openRedis } from "../../queues/embedded-redis/index.ts";
 import { commitNow } from "../commit.ts";
 import { round } from "../statistics.ts";
 import { BenchFleet } from "./fleet.ts";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { loadConfig } from "../../config/index.ts";
-import { openRedis } from "../../queues/embedded/index.ts";
+import { openRedis } from "../../queues/embedded-redis/index.ts";
 import { commitNow } from "../commit.ts";
 import { round } from "../statistics.ts";
 import { SCENARIOS } from "./definitions.ts";

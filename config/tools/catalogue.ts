@@ -5,7 +5,7 @@ import { parseDocument, type Position, type SourceDocument } from "../documents/
 import { issuesOf } from "../documents/zod-issues.ts";
 import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts";
 import { given } from "../given.ts";
-import { compileSchema } from "../schemas/schema-check.ts";
+import { compileSchema } from "../json-schemas/schema-check.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
 import { checkToolLimits, type BudgetSpec } from "./limits.ts";
 import { ToolRegistry, type ToolEntry } from "./registry.ts";

@@ -2,7 +2,7 @@ import { MAX_VALUE_BYTES } from "../defaults.ts";
 import { isJsonObject, type JsonObject } from "../documents/json.ts";
 import { checkPlainData, REFUSED_VALUE_KEYS } from "../documents/plain-data.ts";
 import { ValidationError } from "../errors.ts";
-import { compileSchema } from "../schemas/schema-check.ts";
+import { compileSchema } from "../json-schemas/schema-check.ts";
 
 /**
  * Checks the input of a run against the workflow's `inputs` and fills in their defaults.

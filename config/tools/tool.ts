@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { STEP_TIMEOUT_MS } from "../defaults.ts";
-import { jsonSchema } from "../schemas/json-schema.ts";
+import { jsonSchema } from "../json-schemas/json-schema.ts";
 import { catalogueVersion } from "./catalogue-version.ts";
 import {
   breakerSpec,

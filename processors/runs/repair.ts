@@ -12,7 +12,7 @@ import {
   type TreeNode,
 } from "../../queues/index.ts";
 import { enqueueUndo, jobsOf, parkAgain, treeOfRun } from "../../queues/worker.ts";
-import { LAST_START } from "../steps/course/lost.ts";
+import { LAST_START } from "../steps/pipeline/lost.ts";
 
 /** What repairing needs. */
 export interface RepairParts extends RunParts {

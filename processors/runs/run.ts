@@ -27,10 +27,10 @@ import {
   type RunEnding,
   type UndoingJob,
 } from "../../queues/worker.ts";
-import { stepError } from "../steps/course/failure.ts";
-import { lossesOf } from "../steps/course/lost.ts";
 import type { Engine } from "../steps/engine.ts";
 import { view } from "../steps/inputs.ts";
+import { stepError } from "../steps/pipeline/failure.ts";
+import { lossesOf } from "../steps/pipeline/lost.ts";
 import { factsOf, stateOf } from "./endings.ts";
 
 /**

@@ -20,13 +20,13 @@ import {
 import { controlBackoffMs } from "../../queues/worker.ts";
 import { edgeProcessor, forkProcessor } from "../runs/fork.ts";
 import { runProcessor } from "../runs/run.ts";
-import { RetryLater } from "../steps/course/exit.ts";
-import { processorOf } from "../steps/course/pipeline.ts";
 import type { Engine } from "../steps/engine.ts";
 import { EACH } from "../steps/kinds/each.ts";
 import { stepProcessor } from "../steps/kinds/step.ts";
 import { SUB } from "../steps/kinds/sub.ts";
 import { WAIT } from "../steps/kinds/wait.ts";
+import { RetryLater } from "../steps/pipeline/exit.ts";
+import { processorOf } from "../steps/pipeline/pipeline.ts";
 import { LaneWorkers } from "./lane-workers.ts";
 import { openWorker, type OpenWorker } from "./open-worker.ts";
 

@@ -45,7 +45,7 @@ describe("the house", () => {
   test("doors only hand names on", () => {
     const doors = Object.values(DOORS)
       .flat()
-      .filter((door) => door !== "queues/embedded/index.ts");
+      .filter((door) => door !== "queues/embedded-redis/index.ts");
     for (const door of doors)
       expect(
         FILES.get(door)
@@ -91,7 +91,10 @@ describe("the rules see", () => {
       'import { stepProcessor } from "../../../processors/steps/kinds/step.ts";',
     ],
     ["processors/steps/engine.ts", 'import { startRun } from "../../queues/client.ts";'],
-    ["processors/steps/engine.ts", 'import { openRedis } from "../../queues/embedded/index.ts";'],
+    [
+      "processors/steps/engine.ts",
+      'import { openRedis } from "../../queues/embedded-redis/index.ts";',
+    ],
   ])("an import beside the door: %s: %s", (from, text) => {
     expect(besideDoors(judge(from, text))).toHaveLength(1);
   });

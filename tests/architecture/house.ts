@@ -11,11 +11,11 @@ export const FLOORS = ["config", "queues", "processors", "src"] as const;
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: listed(`
     error-codes.ts errors.ts defaults.ts given.ts quoted.ts nearest.ts optimization.ts redis-address.ts settings.ts env.ts
-    time documents expressions schemas tools
+    time documents expressions json-schemas tools
     index.ts`),
   queues: listed(`
     names.ts definition.ts jobs.ts presence.ts
-    connection duties cache tools gate runs starting optimizer embedded
+    connection duties cache tools gate runs starting optimizer embedded-redis
     index.ts client.ts worker.ts`),
   processors: listed(`
     cancellation.ts patiently.ts periodic.ts repeated-log.ts
@@ -35,21 +35,26 @@ function listed(names: string): readonly string[] {
 /** Files by which a floor is entered from another one. */
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   config: ["config/index.ts"],
-  queues: ["queues/index.ts", "queues/client.ts", "queues/worker.ts", "queues/embedded/index.ts"],
+  queues: [
+    "queues/index.ts",
+    "queues/client.ts",
+    "queues/worker.ts",
+    "queues/embedded-redis/index.ts",
+  ],
   processors: ["processors/index.ts"],
   src: [],
 };
 
 /** Rooms that are products of their own, and the only files of each that others may import. */
 const SEALED: Readonly<Record<string, readonly string[]>> = {
-  "queues/embedded": ["index.ts", "descriptors.ts"],
+  "queues/embedded-redis": ["index.ts", "descriptors.ts"],
   "src/workflow/forms": ["normalize.ts"],
   "src/workflow/wfcommons": ["import.ts"],
 };
 
 /** Which doors of queues/ a floor comes in by: a process that only submits loads nothing that runs jobs. */
 const CLOSED: Readonly<Record<string, readonly string[]>> = {
-  processors: ["queues/client.ts", "queues/embedded/index.ts"],
+  processors: ["queues/client.ts", "queues/embedded-redis/index.ts"],
   src: ["queues/worker.ts"],
 };
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 
 import { loadConfig, TuttiError, type Config } from "../../config/index.ts";
-import { openRedis } from "../../queues/embedded/index.ts";
+import { openRedis } from "../../queues/embedded-redis/index.ts";
 import {
   CHECKS,
   doctor,

@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Redis } from "ioredis";
 
 import { loadConfig } from "../../config/index.ts";
-import { findServer } from "../../queues/embedded/index.ts";
+import { findServer } from "../../queues/embedded-redis/index.ts";
 import { eventually } from "./eventually.ts";
 import { makeHome } from "./redis-server.ts";
 

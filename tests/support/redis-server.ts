@@ -7,7 +7,7 @@ import { Redis } from "ioredis";
 import type { TestProject } from "vitest/node";
 
 import { isTuttiError, loadConfig } from "../../config/index.ts";
-import { openRedis } from "../../queues/embedded/index.ts";
+import { openRedis } from "../../queues/embedded-redis/index.ts";
 import { KEPT } from "./kept.ts";
 
 declare module "vitest" {

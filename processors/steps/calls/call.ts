@@ -10,11 +10,11 @@ import { FIELDS, type RetryPolicy } from "../../../queues/index.ts";
 import type { Ending } from "../../../queues/worker.ts";
 import type { CancelSource } from "../../cancellation.ts";
 import { Redactor } from "../../tools/calling/secrets.ts";
-import type { Candidate } from "../course/candidate.ts";
 import { postconditionError } from "../decisions/conditions.ts";
 import { consequencesOf } from "../decisions/policy.ts";
 import { endOfFailure } from "../decisions/upstream.ts";
 import { editedOf, fieldsOf, ownCopy, sortOut, type Found } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
 import { keepResult, recall } from "./recall.ts";
 
 /** The call of a tool that a job stands for: that of its step, or the one that undoes it. */

@@ -11,7 +11,7 @@ import {
   type TakeOver,
 } from "../../../queues/index.ts";
 import type { CancelSource } from "../../cancellation.ts";
-import type { Candidate } from "../course/candidate.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
 
 /** How often it is looked whether the result has come. Milliseconds. */
 const LOOK_MS = 250;

@@ -1,9 +1,9 @@
 import { messageOf, type Json, type JsonObject } from "../../../config/index.ts";
 import { FIELDS } from "../../../queues/index.ts";
 import { type Ending, type KnownCall } from "../../../queues/worker.ts";
-import type { Candidate } from "../course/candidate.ts";
 import { postconditionError } from "../decisions/conditions.ts";
 import type { Found } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
 
 /** By what the result of a step's call is known. */
 function known({ job, step }: Candidate, input: JsonObject): KnownCall {

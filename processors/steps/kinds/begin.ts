@@ -4,15 +4,15 @@ import type { Begun as Marked, Ending } from "../../../queues/worker.ts";
 import { RunAborted } from "../active-calls.ts";
 import type { ToolCall } from "../calls/call.ts";
 import { lateResult } from "../calls/late-result.ts";
-import { begin as beginJob } from "../course/begin.ts";
-import type { Candidate } from "../course/candidate.ts";
-import { putBack } from "../course/decide.ts";
-import { ended, type Exit } from "../course/exit.ts";
-import { failure } from "../course/failure.ts";
-import { callGranted } from "../course/granted.ts";
-import { isJobLost } from "../course/lost-job.ts";
-import { isExit } from "../course/pipeline.ts";
 import { pauseMs } from "../decisions/retry.ts";
+import { begin as beginJob } from "../pipeline/begin.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
+import { putBack } from "../pipeline/decide.ts";
+import { ended, type Exit } from "../pipeline/exit.ts";
+import { failure } from "../pipeline/failure.ts";
+import { callGranted } from "../pipeline/granted.ts";
+import { isJobLost } from "../pipeline/lost-job.ts";
+import { isExit } from "../pipeline/pipeline.ts";
 
 /** A call on its way through the processor. */
 export interface Work extends Candidate {

@@ -8,16 +8,16 @@ import {
   type StepRecord,
 } from "../../../queues/index.ts";
 import type { Ending } from "../../../queues/worker.ts";
-import type { Candidate } from "../course/candidate.ts";
-import { decide, resting, tooEarly } from "../course/decide.ts";
-import type { Exit } from "../course/exit.ts";
-import { failure, stepError } from "../course/failure.ts";
-import { isJobLost } from "../course/lost-job.ts";
-import { LAST_START, lossesOf } from "../course/lost.ts";
-import { recorded, type Kind } from "../course/pipeline.ts";
 import type { CompiledStep } from "../definitions.ts";
 import type { Engine } from "../engine.ts";
 import { fieldsOf, sortOut, type Found } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
+import { decide, resting, tooEarly } from "../pipeline/decide.ts";
+import type { Exit } from "../pipeline/exit.ts";
+import { failure, stepError } from "../pipeline/failure.ts";
+import { isJobLost } from "../pipeline/lost-job.ts";
+import { LAST_START, lossesOf } from "../pipeline/lost.ts";
+import { recorded, type Kind } from "../pipeline/pipeline.ts";
 import { addItems, stagesBehind } from "./feed.ts";
 
 /** Items of one forEach. Above this its joined output would not fit anyway. */

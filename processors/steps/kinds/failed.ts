@@ -1,12 +1,12 @@
 import type { Call, Ending } from "../../../queues/worker.ts";
 import { RunAborted } from "../active-calls.ts";
-import type { Exit } from "../course/exit.ts";
-import { failure, stepError } from "../course/failure.ts";
-import { callGranted } from "../course/granted.ts";
 import { classify, type ErrorClass } from "../decisions/policy.ts";
 import { askedPauseMs, isRetryable, pauseMs } from "../decisions/retry.ts";
 import { isLimited } from "../decisions/upstream.ts";
 import type { Found } from "../inputs.ts";
+import type { Exit } from "../pipeline/exit.ts";
+import { failure, stepError } from "../pipeline/failure.ts";
+import { callGranted } from "../pipeline/granted.ts";
 import { cancelled, type Work } from "./begin.ts";
 import { fallBack, isAlternative, type HandOver } from "./fallback.ts";
 

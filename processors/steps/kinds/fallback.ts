@@ -11,12 +11,12 @@ import {
 import { childOptions, type Call, type Ending, type HandedOn } from "../../../queues/worker.ts";
 import { ownInput } from "../calls/call.ts";
 import { recall } from "../calls/recall.ts";
-import type { Candidate } from "../course/candidate.ts";
-import { ended, GONE, type Exit } from "../course/exit.ts";
-import { callGranted } from "../course/granted.ts";
-import { LAST_START } from "../course/lost.ts";
-import { record } from "../course/record.ts";
 import type { Found } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
+import { ended, GONE, type Exit } from "../pipeline/exit.ts";
+import { callGranted } from "../pipeline/granted.ts";
+import { LAST_START } from "../pipeline/lost.ts";
+import { record } from "../pipeline/record.ts";
 import { plainData, ABOUT, aboutOf } from "./feed.ts";
 
 /** The call of a step is handed on to an alternative: this job calls nothing more. */

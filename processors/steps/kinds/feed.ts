@@ -12,9 +12,9 @@ import {
   type StepRecord,
 } from "../../../queues/index.ts";
 import { childOptions, LAST_RANK, readKeys } from "../../../queues/worker.ts";
-import { LAST_START } from "../course/lost.ts";
 import type { CompiledDefinition } from "../definitions.ts";
 import type { Engine } from "../engine.ts";
+import { LAST_START } from "../pipeline/lost.ts";
 
 /** The stage whose control job the items of `stepId` hang under: the first of its pipeline. */
 function headOf(definition: RunDefinition, stepId: string, epoch: number): string {

@@ -1,8 +1,8 @@
 import type { Ending } from "../../../queues/worker.ts";
-import { putBack, resting } from "../course/decide.ts";
-import type { Exit } from "../course/exit.ts";
-import { failure } from "../course/failure.ts";
 import type { Found } from "../inputs.ts";
+import { putBack, resting } from "../pipeline/decide.ts";
+import type { Exit } from "../pipeline/exit.ts";
+import { failure } from "../pipeline/failure.ts";
 import type { Work } from "./begin.ts";
 import { fallBack, type HandOver } from "./fallback.ts";
 

@@ -17,14 +17,14 @@ import {
   type StepError,
 } from "../../../queues/index.ts";
 import { enqueueRun, type Ending } from "../../../queues/worker.ts";
-import type { Candidate } from "../course/candidate.ts";
-import { decide } from "../course/decide.ts";
-import type { Exit } from "../course/exit.ts";
-import { failure, stepError } from "../course/failure.ts";
-import { isJobLost } from "../course/lost-job.ts";
-import { lossesOf } from "../course/lost.ts";
-import { recorded, type Kind } from "../course/pipeline.ts";
 import { editedOf, fieldsOf, ownCopy, sortOut } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
+import { decide } from "../pipeline/decide.ts";
+import type { Exit } from "../pipeline/exit.ts";
+import { failure, stepError } from "../pipeline/failure.ts";
+import { isJobLost } from "../pipeline/lost-job.ts";
+import { lossesOf } from "../pipeline/lost.ts";
+import { recorded, type Kind } from "../pipeline/pipeline.ts";
 
 /**
  * A step that is a run of another workflow. That run has a record of its own; its jobs are a tree

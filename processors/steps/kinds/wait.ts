@@ -1,14 +1,14 @@
 import { iso, quoted, readJson, TuttiError, type Json } from "../../../config/index.ts";
 import { FIELDS, type WaitDecision } from "../../../queues/index.ts";
 import { FAR_MS, parkIfIdle, type Ending } from "../../../queues/worker.ts";
-import type { Candidate } from "../course/candidate.ts";
-import { decide } from "../course/decide.ts";
-import { GONE, type Exit } from "../course/exit.ts";
-import { failure, stepError } from "../course/failure.ts";
-import { isJobLost } from "../course/lost-job.ts";
-import { lossesOf } from "../course/lost.ts";
-import type { Kind } from "../course/pipeline.ts";
 import { fieldsOf, sortOut, type Found } from "../inputs.ts";
+import type { Candidate } from "../pipeline/candidate.ts";
+import { decide } from "../pipeline/decide.ts";
+import { GONE, type Exit } from "../pipeline/exit.ts";
+import { failure, stepError } from "../pipeline/failure.ts";
+import { isJobLost } from "../pipeline/lost-job.ts";
+import { lossesOf } from "../pipeline/lost.ts";
+import type { Kind } from "../pipeline/pipeline.ts";
 
 /** A wait counts as one attempt, however it ends. */
 const ONCE = { attempts: 1 };

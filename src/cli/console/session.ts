@@ -10,7 +10,7 @@ import {
   type ToolRegistry,
 } from "../../../config/index.ts";
 import { bindTools, builtInHandlers, secretSource } from "../../../processors/index.ts";
-import { openRedis } from "../../../queues/embedded/index.ts";
+import { openRedis } from "../../../queues/embedded-redis/index.ts";
 import { Tutti } from "../../tutti.ts";
 import { startWorker } from "../../worker.ts";
 import { again } from "./again.ts";

@@ -2,8 +2,8 @@ import { assert, constantFrom, property, string, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { compileSchema, MAX_SCHEMA_STEPS, type JsonSchema } from "../../../config/index.ts";
-import { meter } from "../../../config/schemas/meter.ts";
-import { compilePattern } from "../../../config/schemas/pattern.ts";
+import { meter } from "../../../config/json-schemas/meter.ts";
+import { compilePattern } from "../../../config/json-schemas/pattern.ts";
 import { ownSpeed } from "../../support/speed.ts";
 
 const many = <T>(count: number, of: (index: number) => T): T[] =>

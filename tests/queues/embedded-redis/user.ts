@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 
 import { loadConfig, type Config } from "../../../config/index.ts";
-import type { OpenRedisOptions } from "../../../queues/embedded/index.ts";
+import type { OpenRedisOptions } from "../../../queues/embedded-redis/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { makeHome } from "../../support/redis-server.ts";
 

@@ -12,8 +12,8 @@ import { join } from "node:path";
 
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 
-import { openRedis } from "../../../queues/embedded/index.ts";
-import { withLock } from "../../../queues/embedded/lock.ts";
+import { openRedis } from "../../../queues/embedded-redis/index.ts";
+import { withLock } from "../../../queues/embedded-redis/lock.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Lag } from "../../support/lag.ts";
 import { freshConfig, onRedis, serversOf, spawnUser, startUser } from "./user.ts";

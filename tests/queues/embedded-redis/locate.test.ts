@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { isAtLeast } from "../../../queues/connection/index.ts";
-import { redisFolderOf } from "../../../queues/embedded/folder.ts";
-import { installHint } from "../../../queues/embedded/index.ts";
-import { locateServer } from "../../../queues/embedded/locate.ts";
+import { redisFolderOf } from "../../../queues/embedded-redis/folder.ts";
+import { installHint } from "../../../queues/embedded-redis/index.ts";
+import { locateServer } from "../../../queues/embedded-redis/locate.ts";
 
 let root = "";
 
