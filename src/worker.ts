@@ -37,8 +37,14 @@ export interface TuttiWorker extends AsyncDisposable {
  */
 export async function startWorker(options: StartWorkerOptions): Promise<TuttiWorker> {
   const running = new RunningWorker(options);
-  await running.start();
-  return running;
+  try {
+    await running.start();
+    return running;
+  } catch (thrown) {
+    // Who could not start leaves nothing behind that would keep the process.
+    await running.close();
+    throw thrown;
+  }
 }
 
 class RunningWorker implements TuttiWorker {

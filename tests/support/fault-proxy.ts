@@ -42,6 +42,7 @@ export class FaultProxy implements AsyncDisposable {
   #isMeant: ((request: string) => boolean) | undefined;
   #isSwallowed: ((request: string) => boolean) | undefined;
   #blackUntil = 0;
+  #isClosed = false;
 
   private constructor(server: Server, target: URL, random: () => number) {
     this.#server = server;
@@ -135,12 +136,17 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#server.close();
     for (const link of this.#links) reset(link);
     await once(this.#server, "close");
   }
 
   #link(client: Socket, { hostname, port }: URL): void {
+    if (this.#isClosed) {
+      client.destroy();
+      return;
+    }
     const server = connect({
       port: Number(port || DEFAULT_PORT),
       host: hostname,
@@ -186,6 +192,9 @@ export class FaultProxy implements AsyncDisposable {
 }
 
 function reset({ client, server }: Link): void {
-  client.resetAndDestroy();
-  server.resetAndDestroy();
+  for (const socket of [client, server]) {
+    // By itself it waits until it is connected, and until all that was written has left, which may be never.
+    if (!socket.connecting) socket.resetAndDestroy();
+    socket.destroy();
+  }
 }

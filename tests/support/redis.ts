@@ -14,7 +14,8 @@ interface RedisFixtures {
   redis: Redis;
 }
 
-async function deleteKeys(redis: Redis, prefix: string): Promise<void> {
+/** Deletes all that stands under a prefix. */
+export async function deleteKeys(redis: Redis, prefix: string): Promise<void> {
   // Braces mean nothing to MATCH; the prefix holds no other special letters.
   const pattern = `${prefix}*`;
   for await (const keys of redis.scanStream({ match: pattern, count: 1_000 }) as AsyncIterable<

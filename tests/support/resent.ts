@@ -10,6 +10,7 @@ import { startWorker } from "../../src/worker.ts";
 import { eventually } from "./eventually.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { randomFrom } from "./random.ts";
+import { deleteKeys } from "./redis.ts";
 import { SOON } from "./workflows.ts";
 
 /** Answers of one script that are lost in one story. */
@@ -113,6 +114,9 @@ export async function tellResent(
   return proxy.done.swallowed;
 }
 
+/** Prefix of the deployment that scripts are read off. */
+const LEARNED_AT = "{learn}";
+
 /** Filled by {@link learnScripts}: texts as the product sends them. */
 const knownScripts = new Map<string, string>();
 
@@ -126,7 +130,7 @@ export async function learnScripts(redisUrl: string): Promise<readonly string[]>
     return define.call(this, name, script);
   };
   try {
-    const options = { redisUrl, prefix: "{learn}", registry };
+    const options = { redisUrl, prefix: LEARNED_AT, registry };
     const tutti = new Tutti(options);
     const worker = await startWorker({
       ...options,
@@ -145,6 +149,9 @@ export async function learnScripts(redisUrl: string): Promise<readonly string[]>
   } finally {
     Redis.prototype.defineCommand = define;
   }
+  const redis = new Redis(redisUrl);
+  await deleteKeys(redis, LEARNED_AT);
+  redis.disconnect();
   return [...knownScripts.keys()].toSorted();
 }
 

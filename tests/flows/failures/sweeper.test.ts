@@ -166,14 +166,13 @@ describe("the sweeper", () => {
       expect(await forks.getWaitingCount()).toBe(1);
     });
     await first.close();
-    const idle = new Worker("tutti.fork", async () => {}, {
-      connection: redis.duplicate(),
-      prefix,
-    });
+    const connection = redis.duplicate();
+    const idle = new Worker("tutti.fork", async () => {}, { connection, prefix });
     idle.on("error", () => {});
     await forks.resume();
     await eventually(async () => expect(await forks.getCompletedCount()).toBe(1));
     await idle.close();
+    connection.disconnect();
     await work({ probe: () => 1 });
     const released: string[] = [];
     await eventually(async () => {

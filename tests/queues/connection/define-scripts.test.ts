@@ -43,8 +43,12 @@ test("one that does its work once does it once when its call is sent twice", asy
   const { addOnce } = defineScripts(redis, prefix, SCRIPTS);
   // The text goes with the first call.
   expect(await addOnce(`${prefix}.other`, 1)).toBe(1);
-  const watcher = await new Redis(redisUrl).monitor();
-  onTestFinished(() => watcher.disconnect());
+  const asking = new Redis(redisUrl);
+  const watcher = await asking.monitor();
+  onTestFinished(() => {
+    asking.disconnect();
+    watcher.disconnect();
+  });
   const sent = new Promise<string[]>((resolve) => {
     watcher.on("monitor", (_: string, words: string[]) => {
       if (/^evalsha$/i.test(words[0]!) && words.includes(`${prefix}.sum`)) resolve(words);

@@ -7,7 +7,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 
 import { describe, expect, inject, onTestFinished, test } from "vitest";
@@ -288,9 +288,13 @@ describe("REDIS_URL", () => {
   });
 
   test("where somebody listens who is silent", async () => {
-    const server = createServer(() => {}).listen(0, "127.0.0.1");
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
     await eventually(() => expect(server.listening).toBe(true));
-    onTestFinished(() => void server.close());
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
     const { port } = server.address() as AddressInfo;
     await using lag = new Lag();
     const started = performance.now();
