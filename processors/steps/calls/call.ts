@@ -11,10 +11,10 @@ import type { Ending } from "../../../queues/worker.ts";
 import type { CancelSource } from "../../cancellation.ts";
 import { Redactor } from "../../tools/calling/secrets.ts";
 import { postconditionError } from "../decisions/conditions.ts";
-import { consequencesOf } from "../decisions/policy.ts";
 import { endOfFailure } from "../decisions/upstream.ts";
 import { editedOf, fieldsOf, ownCopy, sortOut, type Found } from "../inputs.ts";
 import type { Candidate } from "../pipeline/candidate.ts";
+import { failure } from "../pipeline/failure.ts";
 import { keepResult, recall } from "./recall.ts";
 
 /** The call of a tool that a job stands for: that of its step, or the one that undoes it. */
@@ -49,7 +49,7 @@ export function callOf(candidate: Candidate, signal: CancelSource): ToolCall {
 }
 
 function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
-  const { engine, job, step, workflow, address } = candidate;
+  const { engine, job, step } = candidate;
   const { definition } = step;
   const { runId, stepId, item, alt } = job.data;
   const other = alt === undefined ? undefined : definition.fallback?.tools[alt.n - 1];
@@ -86,17 +86,8 @@ function stepCall(candidate: Candidate, signal: CancelSource): ToolCall {
       }
       const error = postconditionError(step, found, output);
       const stored = await engine.values.draft(runId, FIELDS.output(stepId, item), output);
-      if (error !== null) {
-        const consequences = consequencesOf(workflow.definition, address.stepId, "invalid");
-        return {
-          outcome: "failed",
-          attempts: attempt,
-          error,
-          output: stored,
-          dead: true,
-          ...consequences,
-        };
-      }
+      if (error !== null)
+        return { ...failure(candidate, error, { attempts: attempt }), output: stored };
       if (other === undefined) await keepResult(candidate, input, output);
       return {
         outcome: "completed",
@@ -153,7 +144,8 @@ function undoingCall(candidate: Candidate, signal: CancelSource): ToolCall {
   };
 }
 
-const unknownEffect = (tool: string, known: string): TuttiError =>
+/** What is said of a call that may have had its effect. `known`: what is known of its worker. */
+export const unknownEffect = (tool: string, known: string): TuttiError =>
   new TuttiError(
     "effect_unknown",
     `no result of the call of ${tool} has come: ${known}; the tool is not idempotent, so it is not called again`,

@@ -2,14 +2,14 @@ import { MAX_WORKER_LOSSES } from "../../../config/index.ts";
 import type { Abort, StepRecord } from "../../../queues/index.ts";
 import type { Begun as Marked, Ending } from "../../../queues/worker.ts";
 import { RunAborted } from "../active-calls.ts";
-import type { ToolCall } from "../calls/call.ts";
+import { unknownEffect, type ToolCall } from "../calls/call.ts";
 import { lateResult } from "../calls/late-result.ts";
 import { pauseMs } from "../decisions/retry.ts";
-import { begin as beginJob } from "../pipeline/begin.ts";
+import { enter } from "../pipeline/begin.ts";
 import type { Candidate } from "../pipeline/candidate.ts";
 import { putBack } from "../pipeline/decide.ts";
 import { ended, type Exit } from "../pipeline/exit.ts";
-import { failure } from "../pipeline/failure.ts";
+import { failure, stepError } from "../pipeline/failure.ts";
 import { callGranted } from "../pipeline/granted.ts";
 import { isJobLost } from "../pipeline/lost-job.ts";
 import { isExit } from "../pipeline/pipeline.ts";
@@ -33,7 +33,7 @@ export interface Begun {
 export async function begin(work: Work): Promise<Begun | Ending | Exit> {
   const { job, call } = work;
   const undoes = job.data.undo === true;
-  const begun = await beginJob(work, () => mark(work, undoes));
+  const begun = await enter(work, () => mark(work, undoes));
   if (isExit(begun)) return begun;
   const { record, values, abort } = begun;
   const { attempts } = record;
@@ -57,6 +57,11 @@ export async function begin(work: Work): Promise<Begun | Ending | Exit> {
   if (late.record.state === "retrying" && late.record.error !== undefined) {
     const { error } = late.record;
     return { kind: "retry", error, pauseMs: pauseMs(call.retry, attempts, 0, Math.random) };
+  }
+  // What is read and bound for a step may be what kills its workers: nothing more is done for it.
+  if (isLost) {
+    const error = stepError(unknownEffect(call.tool, late.known));
+    return failure(work, error, { attempts, kind: "unknown" });
   }
   return { record, values, unknown: late.known };
 }

@@ -49,4 +49,26 @@ describe("whatever worker dies, and whenever", () => {
       await eventually(() => expect(fleet.deaths).toBe(3));
     },
   );
+
+  test(
+    "a step whose input kills its worker ends after three of them, also when its tool is called once only",
+    { timeout: 120_000 },
+    async ({ orchestra: { tutti, redisUrl, prefix }, redis }) => {
+      await using fleet = crashFleet(2, redisUrl, prefix, 0);
+      const input = { key: "${{ secrets.KEY }}" };
+      const { runId } = await tutti.submit(
+        workflow([
+          { id: "again", with: input },
+          { id: "once", tool: "effect", with: input },
+        ]),
+      );
+      const { steps } = await tutti.result(runId, { timeoutMs: 110_000 });
+      expect(steps).toMatchObject({
+        again: { state: "failed", error: { code: "worker_lost" } },
+        once: { state: "failed", error: { code: "effect_unknown" } },
+      });
+      expect(await redis.llen(`${prefix}.test:effects`)).toBe(0);
+      expect(fleet.deaths).toBeGreaterThanOrEqual(3);
+    },
+  );
 });

@@ -43,6 +43,8 @@ await startWorker({
   prefix,
   registry,
   handlers: { probe: act, effect: act, one: die },
+  // Whoever binds a secret dies of it.
+  secret: () => process.kill(process.pid, "SIGKILL"),
   lockDurationMs: 1_000,
   controlLockDurationMs: 1_000,
 });
