@@ -12,7 +12,7 @@ import { Redis } from "ioredis";
 import { loadConfig } from "../config/index.ts";
 import { type Sample } from "../queues/client.ts";
 import { openRedis } from "../queues/embedded-redis/index.ts";
-import { Durations, Gate, Keys, Samples } from "../queues/index.ts";
+import { Durations, Gate, Keys, Presence, Samples } from "../queues/index.ts";
 import { type ToolReading } from "../queues/worker.ts";
 import type { Shape, Shapes } from "../src/optimizer/findings/shape.ts";
 import { NOTHING_KNOWN, think, type OptimizerState } from "../src/optimizer/think.ts";
@@ -32,7 +32,7 @@ const server = await openRedis(loadConfig({}, { home }));
 const redis = new Redis(server.url);
 const keys = new Keys("{sampling}");
 const gate = new Gate(redis, keys);
-const samples = new Samples(redis, keys, gate);
+const samples = new Samples(redis, keys, { gate, presence: new Presence(redis, keys) });
 const names = Array.from({ length: TOOLS }, (_, n) => `tool${n}`);
 
 /** What a process says of a tool that ended so many calls. */

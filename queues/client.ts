@@ -22,6 +22,7 @@ export {
   guardMsOf,
   importanceUnits,
   type ToolLimits,
+  type Layer,
 } from "./gate/stored/limits.ts";
 export { type Drain, type MachineState, roomOf } from "./gate/stored/machines.ts";
 export { LEVELS, RAMP_MS } from "./gate/scripts/constants.ts";
@@ -86,4 +87,3 @@ export {
   type WorkflowVersion,
 } from "./starting/workflows/workflows.ts";
 export { Backpressure } from "./tools/backpressure.ts";
-export type { Layer } from "./gate/stored/limits.ts";

@@ -8,7 +8,10 @@ import type { Durability } from "../queues/index.ts";
 export interface Deadlines {
   /** No longer than it is told to. */
   readonly soon: <T>(work: Promise<T>) => Promise<T>;
-  /** The same for what somebody is told is done: until it is kept. */
+  /**
+   * The same for what somebody is told is done: until it is kept. That it can be kept at all is asked first, so a deployment
+   * that cannot is told before what is wrong with a form.
+   */
   readonly kept: <T>(work: () => Promise<T>) => Promise<T>;
 }
 

@@ -1,8 +1,13 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { loadCatalogue, MAX_RUNNING_RUNS, type Json, type ToolRegistry } from "../config/index.ts";
-import type { Flows } from "../queues/client.ts";
+import {
+  DEFAULT_PREFIX,
+  loadCatalogue,
+  MAX_RUNNING_RUNS,
+  type Json,
+  type ToolRegistry,
+} from "../config/index.ts";
 import {
   Backpressure,
   DeadLetters,
@@ -13,14 +18,7 @@ import {
   type Submitted,
   type WorkerInfo,
 } from "../queues/client.ts";
-import type { Keys, Presence, ToolQueues } from "../queues/index.ts";
-import {
-  CONTROL_QUEUES,
-  Durability,
-  DutyStates,
-  type RunState,
-  type StartParts,
-} from "../queues/index.ts";
+import { CONTROL_QUEUES, Durability, DutyStates, Keys, type RunState } from "../queues/index.ts";
 import { deadlinesOf, type Deadlines } from "./deadlines.ts";
 import type { GateDoor } from "./gate/limits/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
@@ -48,7 +46,7 @@ import { neededTools } from "./starting/needed-tools.ts";
 import type { ScheduleDoor } from "./starting/schedules.ts";
 import type { EventDoor, TriggerDoor } from "./starting/triggers.ts";
 import type { Workflows } from "./starting/workflows.ts";
-import { openStores } from "./stores.ts";
+import { openStores, type Stores } from "./stores.ts";
 import type { TuttiOptions } from "./tutti-options.ts";
 import type { Plan } from "./workflow/plan/plan.ts";
 import { treeOf } from "./workflow/plan/tree.ts";
@@ -89,54 +87,40 @@ export class Tutti implements AsyncDisposable {
   readonly #control: RunControl;
   readonly #deadlines: Deadlines;
   readonly #starter: RunStarter;
-  readonly #redis: Redis;
+  readonly #stores: Stores;
   readonly #durability: Durability;
-  readonly #keys: Keys;
   readonly #subscriber: Redis;
   readonly #reader: RunReader;
-  readonly #flows: Flows;
-  readonly #queues: ToolQueues;
   readonly #events: RunEvents;
-  readonly #presence: Presence;
-  readonly #parts: StartParts;
 
   constructor(options: TuttiOptions) {
     this.registry = options.registry ?? loadCatalogue();
-    this.#redis = openImpatient(options.redisUrl);
-    const stores = openStores(this.#redis, options.prefix);
-    const { keys, runs, values, queues, flows, presence, samples } = stores;
-    this.#keys = keys;
-    this.#durability = new Durability(this.#redis, options.redisUrl, keys.kept, options);
+    // What is wrong with the options is told before a connection is there that nobody would close.
+    const keys = new Keys(options.prefix ?? DEFAULT_PREFIX);
+    const redis = openImpatient(options.redisUrl);
+    const stores = openStores(redis, keys);
+    const { runs, values, items, queues, samples } = stores;
+    this.#stores = stores;
+    this.#durability = new Durability(redis, options.redisUrl, keys.kept, options);
     this.#subscriber = openPatient(options.redisUrl);
-    this.#queues = queues;
-    this.#flows = flows;
-    this.#presence = presence;
-    const deadlines = deadlinesOf(this.#redis, this.#durability, options.redisDeadlineMs);
+    const deadlines = deadlinesOf(redis, this.#durability, options.redisDeadlineMs);
     this.#deadlines = deadlines;
     this.#reader = openReader(new RunReader(runs, values, queues, samples), deadlines);
     this.#events = new RunEvents(this.#subscriber, keys);
-    this.#parts = { ...stores, treeOf, maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS };
-    const tools = this.registry;
-    const shared = { redis: this.#redis, keys, queues, tools, deadlines };
-    const doors = openDoors({ ...shared, start: this.#parts });
+    const parts = { ...stores, treeOf, maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS };
+    const doors = openDoors(stores, parts, this.registry, deadlines);
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;
     this.triggers = doors.triggers;
     this.events = doors.events;
-    const { gate, why } = openGate({ ...shared, run: this.#parts, presence });
+    const { gate, why } = openGate(stores, this.registry, deadlines);
     this.gate = gate;
     this.#why = why;
-    this.optimizer = openOptimizer({ ...shared, gate: this.#parts.gate });
-    const backpressure = new Backpressure(queues, this.registry);
-    this.#starter = new RunStarter(this.#parts, backpressure, deadlines);
-    this.#control = openControl(this.#parts, this.registry, deadlines);
-    const letters = {
-      run: this.#parts,
-      values,
-      items: stores.items,
-      letters: new DeadLetters(this.#redis, keys),
-    };
-    this.deadLetters = openDeadLetters(letters, deadlines);
+    this.optimizer = openOptimizer(stores, this.registry, deadlines);
+    this.#starter = new RunStarter(parts, new Backpressure(queues, this.registry), deadlines);
+    this.#control = openControl(parts, this.registry, deadlines);
+    const letters = new DeadLetters(redis, keys);
+    this.deadLetters = openDeadLetters({ run: parts, values, items, letters }, deadlines);
   }
 
   /**
@@ -317,13 +301,13 @@ export class Tutti implements AsyncDisposable {
    */
   async toolsOf(runId: string): Promise<string[]> {
     const needed = async () =>
-      neededTools(await this.#reader.definition(runId), this.#parts.registry);
+      neededTools(await this.#reader.definition(runId), this.#stores.registry);
     return this.#deadlines.soon(needed());
   }
 
   /** Worker processes that are alive. */
   async workers(): Promise<WorkerInfo[]> {
-    return this.#deadlines.soon(this.#presence.alive());
+    return this.#deadlines.soon(this.#stores.presence.alive());
   }
 
   /**
@@ -332,32 +316,34 @@ export class Tutti implements AsyncDisposable {
    * @throws TuttiError `redis_unavailable`, with what it lacks.
    */
   async ping(): Promise<void> {
-    await this.#deadlines.kept(() => this.#redis.set(this.#keys.probe, "1", "PX", PROBE_MS));
+    await this.#deadlines.kept(() =>
+      this.#stores.redis.set(this.#stores.keys.probe, "1", "PX", PROBE_MS),
+    );
   }
 
   /** The background duties of the workers: how each went last, and how late it is. */
   async duties(): Promise<DutyView[]> {
-    return this.#deadlines.soon(new DutyStates(this.#redis, this.#keys).all());
+    return this.#deadlines.soon(new DutyStates(this.#stores.redis, this.#stores.keys).all());
   }
 
   /** The queues of all tools and of the control jobs, for Bull Board. */
   get queues(): readonly Queue[] {
     return [...Object.values(CONTROL_QUEUES), ...this.registry.ids()].map((name) =>
-      this.#queues.get(name),
+      this.#stores.queues.get(name),
     );
   }
 
   /** The same, and the lanes of tools with limits per key that were used last, 100 at most. */
   async shownQueues(): Promise<readonly Queue[]> {
-    const lanes = await this.#deadlines.soon(this.#queues.lanes.all(MAX_SHOWN_LANES));
-    return [...this.queues, ...lanes.map((lane) => this.#queues.get(lane))];
+    const lanes = await this.#deadlines.soon(this.#stores.queues.lanes.all(MAX_SHOWN_LANES));
+    return [...this.queues, ...lanes.map((lane) => this.#stores.queues.get(lane))];
   }
 
   async close(): Promise<void> {
     this.#durability.close();
-    await this.#flows.close();
-    await this.#queues.close();
-    this.#redis.disconnect();
+    await this.#stores.flows.close();
+    await this.#stores.queues.close();
+    this.#stores.redis.disconnect();
     this.#subscriber.disconnect();
   }
 

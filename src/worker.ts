@@ -3,7 +3,7 @@ import { declaredLimits, Periodic, type BoundTools, type Engine } from "../proce
 import { HEARTBEAT_MS } from "../queues/client.ts";
 import { settlesWithin, type Declaration } from "../queues/index.ts";
 import { listenForAborts } from "./worker/aborts.ts";
-import { openEngine, openGround, openTools, type Ground } from "./worker/engine.ts";
+import { closeGround, openEngine, openGround, openTools, type Ground } from "./worker/engine.ts";
 import type { StartWorkerOptions } from "./worker/options.ts";
 import { openServices, type Services } from "./worker/services.ts";
 
@@ -36,13 +36,16 @@ export interface TuttiWorker extends AsyncDisposable {
  * ```
  */
 export async function startWorker(options: StartWorkerOptions): Promise<TuttiWorker> {
-  const running = new RunningWorker(options);
+  const ground = openGround(options);
+  let running: RunningWorker | undefined;
   try {
+    running = new RunningWorker(options, ground);
     await running.start();
     return running;
   } catch (thrown) {
     // Who could not start leaves nothing behind that would keep the process.
-    await running.close();
+    if (running === undefined) closeGround(ground);
+    else await running.close();
     throw thrown;
   }
 }
@@ -58,9 +61,9 @@ class RunningWorker implements TuttiWorker {
   #heartbeat: Periodic | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: StartWorkerOptions) {
+  constructor(options: StartWorkerOptions, ground: Ground) {
     this.#options = options;
-    this.#ground = openGround(options);
+    this.#ground = ground;
     this.id = this.#ground.id;
     this.#bound = openTools(options, this.#ground);
     const served = this.#ground.registry
@@ -116,8 +119,7 @@ class RunningWorker implements TuttiWorker {
     await settlesWithin(queues.close(), LEAVE_MS);
     troubles.close();
     durability.close();
-    this.#ground.stores.redis.disconnect();
-    this.#ground.subscriber.disconnect();
+    closeGround(this.#ground);
   }
 
   async #announce(): Promise<void> {

@@ -2,7 +2,12 @@ import type { Job } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { CONTROL_LOCK_DURATION_MS } from "../../config/index.ts";
-import { CONTROL_QUEUES, Schedules, Triggers, type FireParts } from "../../queues/index.ts";
+import {
+  CONTROL_QUEUES,
+  type FireParts,
+  type Schedules,
+  type Triggers,
+} from "../../queues/index.ts";
 import {
   controlBackoffMs,
   fireDue,
@@ -28,6 +33,8 @@ const REPORTS_KEPT = 20;
 interface StartersOptions {
   readonly connection: Redis;
   readonly prefix: string;
+  readonly schedules: Schedules;
+  readonly triggers: Triggers;
   /** A worker that is silent this long loses its jobs to another. Milliseconds. Default: 15,000. */
   readonly lockDurationMs?: number;
 }
@@ -42,13 +49,8 @@ export class Starters {
   constructor(engine: Engine, options: StartersOptions) {
     this.#engine = engine;
     this.#options = options;
-    const { connection } = options;
-    const { keys } = engine;
-    this.#parts = {
-      ...engine,
-      schedules: new Schedules(connection, keys),
-      triggers: new Triggers(connection, keys),
-    };
+    const { schedules, triggers } = options;
+    this.#parts = { ...engine, schedules, triggers };
   }
 
   async start(): Promise<void> {

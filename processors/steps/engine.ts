@@ -24,7 +24,7 @@ import type { ActiveCalls } from "./active-calls.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Suspects } from "./suspects.ts";
 
-/** Calls tools; see bindings/tools.ts. */
+/** Calls tools; see tools/bound-tools.ts. */
 interface ToolCaller {
   call(
     toolId: string,

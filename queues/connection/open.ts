@@ -77,8 +77,6 @@ function open(
     (redis as unknown as Cluster).on("+node", (node: Redis) => listen(redis, node));
   const define = redis.defineCommand.bind(redis);
   redis.defineCommand = (name, script) => {
-    // One without may be sent to any node of a cluster, and all our keys are on one.
-    if (script.numberOfKeys === 0) throw new Error(`expected ${name} to have a key`);
     define(name, { ...script, lua: wholeOrNothing(byRedisClock(name, script.lua)) });
   };
   return redis;

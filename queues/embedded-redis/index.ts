@@ -1,4 +1,4 @@
-/** The door of queues/redis/: a Redis to work on, whether one was given or not. */
+/** The door of queues/embedded-redis/: a Redis to work on, whether one was given or not. */
 import { messageOf, shownRedisAddress, TuttiError, type Config } from "../../config/index.ts";
 import { askRedis } from "./connection-check.ts";
 import { fetchServer } from "./fetch.ts";

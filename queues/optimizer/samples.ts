@@ -4,7 +4,7 @@ import { readJson } from "../../config/index.ts";
 import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Keys } from "../names.ts";
-import { Presence } from "../presence.ts";
+import type { Presence } from "../presence.ts";
 import { composeSample, remember } from "./compose.ts";
 import { SAMPLE_MS, type Reading, type Remembered, type Sample } from "./sample.ts";
 import { APPEND_SAMPLE, LEAD } from "./scripts/generated.ts";
@@ -45,6 +45,13 @@ export interface KeptSample {
   readonly sample: Sample;
 }
 
+interface SamplesParts {
+  readonly gate: Gate;
+  readonly presence: Presence;
+  /** How often a sample is taken. Milliseconds. Default: {@link SAMPLE_MS}. */
+  readonly intervalMs?: number | undefined;
+}
+
 /** The samples of a deployment: a stream with an end, written by one process at a time. */
 export class Samples {
   readonly #redis: Redis;
@@ -54,13 +61,12 @@ export class Samples {
   readonly #scripts: Commands<typeof SCRIPTS>;
   readonly #intervalMs: number;
 
-  /** `intervalMs`: how often a sample is taken. */
-  constructor(redis: Redis, keys: Keys, gate: Gate, intervalMs = SAMPLE_MS) {
+  constructor(redis: Redis, keys: Keys, { gate, presence, intervalMs = SAMPLE_MS }: SamplesParts) {
     this.#intervalMs = intervalMs;
     this.#redis = redis;
     this.#keys = keys;
     this.#gate = gate;
-    this.#presence = new Presence(redis, keys);
+    this.#presence = presence;
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 

@@ -1,16 +1,7 @@
-import type { Redis } from "ioredis";
-
 import type { ToolRegistry } from "../../config/index.ts";
 import { Turns } from "../../queues/client.ts";
-import {
-  Gate,
-  showLimits,
-  type Keys,
-  type Presence,
-  type StartParts,
-  type ToolQueues,
-} from "../../queues/index.ts";
 import { withDeadlines, type Deadlines } from "../deadlines.ts";
+import type { Stores } from "../stores.ts";
 import { GateDoor } from "./limits/door.ts";
 import { answerWhy, type WhyQuestion } from "./why/answer.ts";
 import type { Why } from "./why/why.ts";
@@ -22,20 +13,9 @@ export interface GateDoors {
 }
 
 /** Opens the doors of a client. */
-export function openGate(client: {
-  readonly redis: Redis;
-  readonly keys: Keys;
-  readonly run: Pick<StartParts, "runs" | "waits">;
-  readonly queues: ToolQueues;
-  readonly tools: ToolRegistry;
-  readonly presence: Presence;
-  readonly deadlines: Deadlines;
-}): GateDoors {
-  const { redis, keys, run, queues, tools: registry, presence, deadlines } = client;
-  const gate = new Gate(redis, keys);
-  const show = (ids: readonly string[]) => showLimits(redis, keys, queues, ids);
-  const turns = new Turns(redis, keys);
-  const parts = { gate, presence, runs: run.runs, waits: run.waits, turns, registry };
+export function openGate(stores: Stores, registry: ToolRegistry, deadlines: Deadlines): GateDoors {
+  const { redis, keys, gate, presence, runs, waits, show } = stores;
+  const parts = { gate, presence, runs, waits, turns: new Turns(redis, keys), registry };
   return {
     gate: withDeadlines(new GateDoor({ gate, show, registry }), deadlines, {
       show: "soon",

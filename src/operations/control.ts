@@ -51,7 +51,7 @@ const resume = operation({
   name: "runs.resume",
   summary: "Let a paused run go on, or do what failed of one that has ended again.",
   scope: "steer",
-  errors: ["run_not_found", "resume_refused", "unknown_step", "input_invalid", "payload_too_large"],
+  errors: ["run_not_found", "resume_refused", "unknown_step", "input_invalid"],
   input: resumeForm.extend({ id: runId }),
   run: async ({ tutti }, { id, ...what }) => ({ runId: id, ...(await tutti.resume(id, what)) }),
   http: { method: "post", path: "/v1/runs/:id/resume", status: 202 },
@@ -96,7 +96,7 @@ const decisions = (
     name: `runs.${verb}`,
     summary,
     scope: "steer",
-    errors: ["run_not_found", "unknown_step", "decision_late", "payload_too_large"],
+    errors: ["run_not_found", "unknown_step", "decision_late"],
     input: decisionForm.extend({ id: runId, step: stepId }),
     run: async ({ tutti }, { id, step, ...decision }) => ({
       runId: id,
@@ -128,7 +128,7 @@ const signal = operation({
   name: "runs.signal",
   summary: "Hand an event to the steps of a run that wait for it, or will.",
   scope: "steer",
-  errors: ["run_not_found", "decision_late", "payload_too_large"],
+  errors: ["run_not_found", "decision_late"],
   input: byForm.extend({
     id: runId,
     event: name.describe("Name of the event."),

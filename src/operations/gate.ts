@@ -24,18 +24,12 @@ const show = operation({
 const limitsText = (view: Parameters<typeof toolText>[0] | Parameters<typeof budgetText>[0]) =>
   "tool" in view ? toolText(view) : budgetText(view);
 
-/** Of a form that says in one field what is changed, and how in the others. */
-const changing = [
-  (value: object) => Object.keys(value).length > 1,
-  { error: "expected something to change" },
-] as const;
-
 const setTool = clientOperation({
   name: "gate.set_tool",
   summary: "Change limits of a tool at once, for calls that wait too; what is left out stays.",
   scope: "admin",
   errors: ["tool_not_found"],
-  input: z.strictObject({ ...toolChange.shape, id: toolId }).refine(...changing),
+  input: z.strictObject({ ...toolChange.shape, id: toolId }),
   run: ({ tutti }, { id, ...change }) => tutti.gate.set({ ...change, tool: id }),
   http: { method: "patch", path: "/v1/gate/tools/:id" },
   printed: { text: limitsText },
@@ -46,7 +40,7 @@ const setBudget = clientOperation({
   summary: "Change a budget at once; what is left out stays.",
   scope: "admin",
   errors: ["budget_not_found"],
-  input: z.strictObject({ ...budgetChange.shape, name: budgetName }).refine(...changing),
+  input: z.strictObject({ ...budgetChange.shape, name: budgetName }),
   run: ({ tutti }, { name, ...change }) => tutti.gate.set({ ...change, budget: name }),
   http: { method: "patch", path: "/v1/gate/budgets/:name" },
   printed: { text: limitsText },

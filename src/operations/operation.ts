@@ -10,6 +10,7 @@ export const SCOPES = ["read", "submit", "steer", "admin"] as const;
 /** What any operation may end with besides its own errors. */
 export const COMMON_ERRORS: readonly ErrorCode[] = [
   "request_invalid",
+  "payload_too_large",
   "redis_unavailable",
   "config_invalid",
   "internal_error",

@@ -27,7 +27,6 @@ const START_ERRORS = [
   "not_supported",
   "step_exceeds_capacity",
   "input_invalid",
-  "payload_too_large",
   "run_conflict",
   "queue_full",
 ] as const;

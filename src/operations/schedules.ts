@@ -18,7 +18,7 @@ export const addSchedule = clientOperation({
   name: "schedules.add",
   summary: "Add a schedule, or replace the one of this id.",
   scope: "admin",
-  errors: ["workflow_not_found", "input_invalid", "payload_too_large"],
+  errors: ["workflow_not_found", "input_invalid"],
   input: scheduleForm,
   run: ({ tutti }, form) => tutti.schedules.add(form),
   http: {

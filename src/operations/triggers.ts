@@ -12,7 +12,7 @@ const add = clientOperation({
   name: "triggers.add",
   summary: "Start a workflow at every event of a name, which it gets as input.event.",
   scope: "admin",
-  errors: ["workflow_not_found", "input_invalid", "payload_too_large"],
+  errors: ["workflow_not_found", "input_invalid"],
   input: triggerForm,
   run: ({ tutti }, form) => tutti.triggers.add(form),
   http: {
@@ -87,7 +87,6 @@ const emit = operation({
   name: "events.emit",
   summary: "Emit an event: all triggers of this name hear it.",
   scope: "submit",
-  errors: ["payload_too_large"],
   input: z.strictObject({
     name: z.string().describe("Name of the event."),
     data: json.optional().describe("What the runs get as `input.event.data`. Default: null."),

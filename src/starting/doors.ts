@@ -1,14 +1,7 @@
-import type { Redis } from "ioredis";
-
 import type { ToolRegistry } from "../../config/index.ts";
-import {
-  Schedules,
-  Triggers,
-  type Keys,
-  type StartParts,
-  type ToolQueues,
-} from "../../queues/index.ts";
+import type { StartParts } from "../../queues/index.ts";
 import { withDeadlines, type Deadlines } from "../deadlines.ts";
+import type { Stores } from "../stores.ts";
 import { ScheduleDoor } from "./schedules.ts";
 import { EventDoor, TriggerDoor } from "./triggers.ts";
 import { Workflows } from "./workflows.ts";
@@ -22,18 +15,15 @@ export interface Doors {
 }
 
 /** Opens the doors of a client. */
-export function openDoors(client: {
-  readonly redis: Redis;
-  readonly keys: Keys;
-  readonly start: StartParts;
-  readonly queues: ToolQueues;
-  readonly tools: ToolRegistry;
-  readonly deadlines: Deadlines;
-}): Doors {
-  const { redis, keys, start, queues, tools, deadlines } = client;
-  const { registry } = start;
-  const fire = { ...start, schedules: new Schedules(redis, keys) };
-  const emit = { ...start, triggers: new Triggers(redis, keys), queues };
+export function openDoors(
+  stores: Stores,
+  start: StartParts,
+  tools: ToolRegistry,
+  deadlines: Deadlines,
+): Doors {
+  const { registry, queues } = stores;
+  const fire = { ...start, schedules: stores.schedules };
+  const emit = { ...start, triggers: stores.triggers, queues };
   const schedules = new ScheduleDoor({ fire, queues });
   const triggers = new TriggerDoor({ emit, registry });
   const workflows = new Workflows({

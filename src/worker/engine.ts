@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import { pino, type Logger } from "pino";
 
 import {
+  DEFAULT_PREFIX,
   DEFAULT_STRATEGY,
   loadCatalogue,
   LOCK_DURATION_MS,
@@ -30,7 +31,7 @@ import {
   type Engine,
 } from "../../processors/index.ts";
 import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
-import { Durability, Ledger, RedisClock, Results } from "../../queues/index.ts";
+import { Durability, Keys, Ledger, RedisClock, Results } from "../../queues/index.ts";
 import { openStores, type Stores } from "../stores.ts";
 import { treeOf } from "../workflow/plan/tree.ts";
 import type { StartWorkerOptions } from "./options.ts";
@@ -52,6 +53,9 @@ export interface Ground {
 /** Opens the connections of a worker process and what it keeps in Redis. */
 export function openGround(options: StartWorkerOptions): Ground {
   const machine = options.machine ?? hostname();
+  // What is wrong with the options is told before a connection is there that nobody would close.
+  const keys = new Keys(options.prefix ?? DEFAULT_PREFIX);
+  const registry = options.registry ?? loadCatalogue();
   const log = options.log ?? pino({ level: options.logLevel ?? "warn" }, pino.destination(2));
   const redis = openPatient(options.redisUrl, {
     refused: (trouble) =>
@@ -62,12 +66,18 @@ export function openGround(options: StartWorkerOptions): Ground {
   return {
     id: `${machine}-${process.pid}-${randomBytes(3).toString("hex")}`,
     machine,
-    registry: options.registry ?? loadCatalogue(),
+    registry,
     log,
-    stores: openStores(redis, options.prefix, options.sampleIntervalMs),
+    stores: openStores(redis, keys, options.sampleIntervalMs),
     subscriber: openPatient(options.redisUrl),
     learning: options.learning ?? true,
   };
+}
+
+/** Ends the connections of a worker process. */
+export function closeGround({ stores, subscriber }: Ground): void {
+  stores.redis.disconnect();
+  subscriber.disconnect();
 }
 
 /** The tools that a worker process can call. */

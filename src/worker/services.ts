@@ -16,7 +16,7 @@ import {
   type Engine,
 } from "../../processors/index.ts";
 import { SAMPLE_MS } from "../../queues/client.ts";
-import { Canaries, DutyStates, showLimits, Triggers } from "../../queues/index.ts";
+import { Canaries, DutyStates } from "../../queues/index.ts";
 import { announceAlerts } from "../optimizer/service/announce.ts";
 import { Optimizer } from "../optimizer/service/optimizer.ts";
 import type { Ground } from "./engine.ts";
@@ -39,19 +39,15 @@ export function openServices(
   served: readonly ToolSpec[],
 ): Services {
   const { id, machine, log, stores, subscriber } = ground;
-  const { redis, keys, gate, samples, queues } = stores;
+  const { redis, keys, gate, samples } = stores;
   const { lockDurationMs, controlLockDurationMs } = options;
   const at = { connection: redis, prefix: keys.prefix };
   const optimizeIntervalMs = options.optimizeIntervalMs ?? PASS_MS;
   const locks = lockDurationMs === undefined ? {} : { lockDurationMs };
   const optimizer = new Optimizer({
-    redis,
-    keys,
-    samples,
-    gate,
+    ...stores,
     intervalMs: optimizeIntervalMs,
-    show: (ids) => showLimits(redis, keys, queues, ids),
-    announce: announceAlerts({ ...engine, triggers: new Triggers(redis, keys) }, engine.log),
+    announce: announceAlerts({ ...engine, triggers: stores.triggers }, engine.log),
   });
   return {
     optimizer,
@@ -72,6 +68,8 @@ export function openServices(
     }),
     starters: new Starters(engine, {
       ...at,
+      schedules: stores.schedules,
+      triggers: stores.triggers,
       ...given({ lockDurationMs: controlLockDurationMs }),
     }),
     duties: new Duties(engine, {

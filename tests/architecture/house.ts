@@ -23,8 +23,9 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     index.ts`),
   src: listed(`
     deadlines.ts forms.ts version.ts tutti-options.ts
+    stores.ts
     tools workflow runs gate optimizer starting
-    stores.ts worker tutti.ts operations worker.ts doctor.ts server cli
+    worker tutti.ts operations worker.ts doctor.ts server cli
     index.ts`),
 };
 

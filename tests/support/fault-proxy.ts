@@ -193,8 +193,8 @@ export class FaultProxy implements AsyncDisposable {
 
 function reset({ client, server }: Link): void {
   for (const socket of [client, server]) {
-    // By itself it waits until it is connected, and until all that was written has left, which may be never.
-    if (!socket.connecting) socket.resetAndDestroy();
-    socket.destroy();
+    // Node waits with a reset until a socket is connected, which may be never, and loses one that is being shut down.
+    if (socket.connecting || socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

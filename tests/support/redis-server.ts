@@ -45,11 +45,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (redisUrl !== undefined && isTuttiError(error) && error.code === "redis_not_found") return;
     throw error;
   });
+  const url = redisUrl ?? embedded?.url ?? "";
+  await withRedis(url, (redis) => redis.del(KEPT));
   project.provide("builtFolder", BUILT);
   project.provide("canEmbed", embedded !== undefined);
-  project.provide("redisUrl", redisUrl ?? embedded?.url ?? "");
+  project.provide("redisUrl", url);
   return async () => {
-    const url = redisUrl ?? embedded?.url ?? "";
     // A server of somebody's own may hold what is not ours.
     const { kept, left } = await keysOf(url);
     if (process.env["KEEP"] === "1" && kept.length > 0) {
@@ -64,9 +65,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** The namespaces of failed tests, and the keys that no test has deleted though it should have. */
-async function keysOf(url: string): Promise<{ readonly kept: string[]; readonly left: string[] }> {
-  const redis = new Redis(url);
-  try {
+function keysOf(url: string): Promise<{ readonly kept: string[]; readonly left: string[] }> {
+  return withRedis(url, async (redis) => {
     const kept = await redis.smembers(KEPT);
     const left: string[] = [];
     for await (const keys of redis.scanStream({ count: 1_000 }) as AsyncIterable<string[]>)
@@ -74,6 +74,13 @@ async function keysOf(url: string): Promise<{ readonly kept: string[]; readonly 
         ...keys.filter((key) => key !== KEPT && !kept.some((prefix) => key.startsWith(prefix))),
       );
     return { kept, left };
+  });
+}
+
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
   } finally {
     redis.disconnect();
   }

@@ -1,5 +1,6 @@
 import type { Ending } from "../../../queues/worker.ts";
 import type { Found } from "../inputs.ts";
+import { isAdmitted } from "../pipeline/candidate.ts";
 import { putBack, resting } from "../pipeline/decide.ts";
 import type { Exit } from "../pipeline/exit.ts";
 import { failure } from "../pipeline/failure.ts";
@@ -17,9 +18,7 @@ export async function letThrough(
 ): Promise<Ending | Exit | HandOver | null> {
   const { engine, call, job, step, token } = work;
   if (!engine.keeper.cameFree({ id: job.id, token })) return null;
-  const { item, undo, alt } = job.data;
-  const rest =
-    item !== undefined || undo === true || alt !== undefined ? null : await resting(work);
+  const rest = isAdmitted(job.data) ? null : await resting(work);
   if (rest !== null) return rest;
   if (step.definition.fallback === undefined || job.data.falls !== true) return putBack(work);
   const message = `${call.tool} cannot be called: it is down, or asked to be left alone`;

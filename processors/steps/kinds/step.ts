@@ -9,7 +9,7 @@ import { callOf } from "../calls/call.ts";
 import { isLimited } from "../decisions/upstream.ts";
 import type { Engine } from "../engine.ts";
 import type { Found } from "../inputs.ts";
-import { open } from "../pipeline/candidate.ts";
+import { isAdmitted, open } from "../pipeline/candidate.ts";
 import { decide } from "../pipeline/decide.ts";
 import { GONE, leave, type Exit, type Finished } from "../pipeline/exit.ts";
 import { isJobLost } from "../pipeline/lost-job.ts";
@@ -144,10 +144,6 @@ function waitedMs({ job, workflow }: Work, record: StepRecord, found: Found): nu
   const isReleased = job.data.item === undefined && ends.length > 0;
   return Math.max(0, startedAtMs - (isReleased ? Math.max(...ends) : job.timestamp));
 }
-
-/** The items of a forEach and the alternatives of a step were admitted with it, and what undoes a call has nothing to ask. */
-const isAdmitted = ({ item, undo, alt }: StepJob): boolean =>
-  item !== undefined || undo === true || alt !== undefined;
 
 /** The end of an item makes room for the next one of its forEach, whenever it comes. */
 async function fed(work: Work, exit: Exit): Promise<Exit> {

@@ -6,7 +6,7 @@ import { ended, type Exit } from "./exit.ts";
 export type Started = Extract<Begun, { readonly status: "go" | "unknown" }>;
 
 /** Marks that a step begins; where this start ends, when it may not go on. */
-export async function begin(
+export async function enter(
   candidate: Candidate,
   mark: () => Promise<Begun>,
 ): Promise<Started | Exit> {
@@ -33,7 +33,7 @@ export function beginQuietly(
   fields: readonly string[],
 ): Promise<Started | Exit> {
   const { engine, address } = candidate;
-  return begin(candidate, () =>
+  return enter(candidate, () =>
     engine.ledger.begin(address, { once: false, calls: false, fields }),
   );
 }

@@ -50,3 +50,10 @@ function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
     ...given({ group }),
   };
 }
+
+/**
+ * Whether a job's step was admitted before: the items of a forEach and the alternatives of a step with it, and what
+ * undoes a call has nothing to ask.
+ */
+export const isAdmitted = ({ item, undo, alt }: StepJob): boolean =>
+  item !== undefined || undo === true || alt !== undefined;

@@ -1248,7 +1248,7 @@ function operations.amend(op)
   local permit = permitOf(id)
   if not permit then return { 'refused' } end
   giveBack(id, permit, { class = 'none', unused = true })
-  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying or nil }
+  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying }
   if limits then
     local take = takeOf(limits, head.take)
     if #decide(permit.t, limits, take, machine) == 0 then

@@ -24,6 +24,6 @@ export const TARGET_LAGS = Object.fromEntries(
 /** The turn of no run is further ahead of the number of runs that have begun. */
 export const MAX_LAG = (TARGETS.length - 1) * TARGET_LEAD_RUNS;
 /** The rank of who has none. */
-export const LAST_RANK = FIRST_RANK + TENANTS * LEVELS * RANKS_PER_LEVEL - 1;
+export const LAST_RANK = FIRST_RANK + TENANTS * RANKS_PER_TENANT - 1;
 /** BullMQ's priority of jobs that were picked. */
 export const PICKED = 2;

@@ -6,7 +6,7 @@ import { partName } from "./part-names.ts";
 /** A step, or an item, that failed in the end and that nobody has looked after yet. */
 export interface DeadLetter {
   readonly runId: string;
-  /** See `slotOf`. */
+  /** See `partOf`. */
   readonly slot: string;
   /** When it failed. Redis' clock. */
   readonly atMs: number;

@@ -255,13 +255,13 @@ export class Ledger {
    *
    * @param holder only when it is this one's.
    */
-  async undo(step: StepAddress, holder = ""): Promise<readonly string[]> {
+  async undo(step: StepAddress, holder?: string): Promise<readonly string[]> {
     const { start } = step;
     const [, ...granted] = await this.#do(step.runId, {
       op: "undo",
       slot: partName(step.stepId, step.item, step.undo),
       start,
-      ...(holder === "" ? {} : { holder }),
+      ...given({ holder }),
     });
     return granted.filter((slot) => slot !== false);
   }

@@ -227,7 +227,7 @@ end
 
 const WIDTH_PART = `local WAVE, MAX_WIDTH, SLOW, BAD, KEPT = 5, 256, 1.5, 0.1, 50
 local function placesOf(key)
-  local prefix, run = string.match(key, '^(.-)%.run:(.*)$')
+  local prefix, run = partsOf(key)
   return prefix .. '.width:' .. run
 end
 local function takePlace(key, slot, width)

@@ -61,8 +61,8 @@ export class GateModel {
   }
 
   /** What keeps a call from starting on a machine; nothing: it may start. */
-  refusals(call: ModelCall, machine: MachineModel, front?: Front): Reason[] {
-    const reasons = this.#lacking(call, front);
+  refusals(call: ModelCall, machine: MachineModel): Reason[] {
+    const reasons = this.#lacking(call);
     machine.refuse(call.tool, call.needs, this.nowMs, (reason) => reasons.push(reason));
     return reasons;
   }

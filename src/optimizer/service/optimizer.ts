@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 import { PASS_MS, TuttiError } from "../../../config/index.ts";
-import { OptimizerStore, Runs } from "../../../queues/client.ts";
+import { OptimizerStore, type Runs } from "../../../queues/client.ts";
 import { Canaries, type Gate, type Keys, type Samples } from "../../../queues/index.ts";
 import type { Alert } from "../metrics/alerts.ts";
 import { canaryOf } from "../metrics/canary.ts";
@@ -44,6 +44,7 @@ interface OptimizerParts {
   readonly keys: Keys;
   readonly samples: Samples;
   readonly gate: Gate;
+  readonly runs: Runs;
   /** How often passes come. Milliseconds; default: as shipped. */
   readonly intervalMs?: number;
   /** Lets Bull Board, and workers without a gate, go by the limits of tools as they are now. */
@@ -68,7 +69,7 @@ export class Optimizer {
   readonly #store: OptimizerStore<OptimizerState, OptimizerReport, AuditEvent>;
 
   constructor(parts: OptimizerParts) {
-    const { redis, keys, samples, gate, show, announce, intervalMs = PASS_MS } = parts;
+    const { redis, keys, samples, gate, runs, show, announce, intervalMs = PASS_MS } = parts;
     this.#intervalMs = intervalMs;
     this.#show = show;
     this.#announce = announce;
@@ -77,8 +78,8 @@ export class Optimizer {
     this.#samples = samples;
     this.#gate = gate;
     this.#recorder = new Recorder(samples, gate);
-    this.#runs = new Runs(redis, keys);
-    this.#shapes = new ShapeReader(this.#runs);
+    this.#runs = runs;
+    this.#shapes = new ShapeReader(runs);
     this.#canaries = new Canaries(redis, keys);
     this.#store = new OptimizerStore(redis, keys);
   }

@@ -263,7 +263,7 @@ class Meaning {
     if (typeof step.waitMs === "string") this.#condition(step.waitMs, [...path, "waitMs"], on);
   }
 
-  /** Conditions by name: a step waits for whoever establishes what it requires (R34, R35). */
+  /** Conditions by name: a step waits for whoever establishes what it requires. */
   #conditions(
     step: Step,
     path: Path,

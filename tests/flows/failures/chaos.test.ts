@@ -1,15 +1,9 @@
 import { describe, expect, inject } from "vitest";
 
 import { storm } from "../../support/chaos/storm.ts";
-import { excuse } from "../../support/leaks.ts";
 import { test } from "../../support/redis.ts";
 
 const SEED = 77;
-
-excuse(
-  "TCPSocketWrap",
-  "two sockets of the proxy to a Redis that was killed stay; what keeps them is not known",
-);
 
 describe.runIf(inject("canEmbed"))("whatever dies", () => {
   test(

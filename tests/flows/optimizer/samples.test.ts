@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 import { type Sample } from "../../../queues/client.ts";
-import { Durations, Gate, Samples } from "../../../queues/index.ts";
+import { Durations, Gate, Presence, Samples } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/gatehouse.ts";
 import { Turnstile } from "../../support/turnstile.ts";
@@ -20,7 +20,7 @@ test("samples say what came, what waited and why, and what was done, on which ma
       throw new Error("no");
     },
   });
-  const samples = new Samples(redis, keys, gate);
+  const samples = new Samples(redis, keys, { gate, presence: new Presence(redis, keys) });
   const all = async (): Promise<Sample[]> =>
     (await samples.after(null, 1_000)).map(({ sample }) => sample);
   await eventually(async () => expect(await all()).not.toHaveLength(0));
@@ -67,7 +67,7 @@ test("runs are counted when they are admitted, at once or out of the line, by th
   redis,
 }) => {
   await work({ plain: () => null });
-  const samples = new Samples(redis, keys, gate);
+  const samples = new Samples(redis, keys, { gate, presence: new Presence(redis, keys) });
   const all = async (): Promise<Sample[]> =>
     (await samples.after(null, 1_000)).map(({ sample }) => sample);
   await eventually(async () => expect(await all()).not.toHaveLength(0));
@@ -92,7 +92,7 @@ test("one process samples; when it leaves another one does", async ({
       if (id === null) throw new Error("nobody leads");
       return id;
     });
-  const samples = new Samples(redis, keys, gate);
+  const samples = new Samples(redis, keys, { gate, presence: new Presence(redis, keys) });
   const first = await eventually(async () => {
     const id = await leader();
     expect(workers.map((worker) => worker.id)).toContain(id);
@@ -111,7 +111,10 @@ test("there are never more than a thousand; then the older half goes", async ({
   redis,
 }) => {
   let now = 1_000_000;
-  const samples = new Samples(redis, keys, new Gate(redis, keys, () => (now += 1_000)));
+  const samples = new Samples(redis, keys, {
+    gate: new Gate(redis, keys, () => (now += 1_000)),
+    presence: new Presence(redis, keys),
+  });
   for (let n = 0; n < 1_002; n++) await samples.take("me");
   expect(await redis.xlen(keys.samples)).toBe(500);
   await samples.take("me");

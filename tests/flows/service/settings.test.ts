@@ -3,6 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { expect } from "vitest";
 
 import { Tutti } from "../../../src/index.ts";
+import { startWorker } from "../../../src/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 
@@ -35,4 +36,12 @@ test("a client gives up on a Redis that does not answer after its deadline", asy
   for (const socket of sockets) socket.destroy();
   await tutti.close();
   silent.close();
+});
+
+test("who gets a prefix that does not do is told", async ({ redisUrl }) => {
+  const options = { redisUrl, prefix: "{a}.run:b" };
+  const wrong = { code: "config_invalid" };
+  expect(() => new Tutti(options)).toThrow(expect.objectContaining(wrong));
+  await expect(startWorker(options)).rejects.toMatchObject(wrong);
+  // After the file it is seen whether a connection was left.
 });

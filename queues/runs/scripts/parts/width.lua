@@ -6,11 +6,12 @@
 -- Fields of the record: `width`, `busy` (calls underway), `g:<slot>` (who holds a place), `G:<slot>` (who
 -- got the place that this one gave back), `aimd` (the
 -- wave so far, and what was decided). Who finds no place stands in `<prefix>.width:<run>`.
+--- @include "runs"
 
 local WAVE, MAX_WIDTH, SLOW, BAD, KEPT = 5, 256, 1.5, 0.1, 50
 
 local function placesOf(key)
-  local prefix, run = string.match(key, '^(.-)%.run:(.*)$')
+  local prefix, run = partsOf(key)
   return prefix .. '.width:' .. run
 end
 

@@ -1,11 +1,12 @@
 import { expect } from "vitest";
 
 import { OptimizerStore } from "../../../../queues/client.ts";
-import { Gate, Keys, ownBudget, Samples } from "../../../../queues/index.ts";
+import { Gate, Keys, ownBudget } from "../../../../queues/index.ts";
 import type { AuditEvent } from "../../../../src/optimizer/service/audit.ts";
 import { Optimizer } from "../../../../src/optimizer/service/optimizer.ts";
 import { NOTHING_KNOWN, type OptimizerState } from "../../../../src/optimizer/think.ts";
 import type { Adjustment } from "../../../../src/optimizer/tuning/adjustment.ts";
+import { openStores } from "../../../../src/stores.ts";
 import { test } from "../../../support/redis.ts";
 
 test("what was taken back already is not taken back again, also when another one came to the same number", async ({
@@ -38,12 +39,8 @@ test("what was taken back already is not taken back again, also when another one
   // A pass that read the state before finds that another one was faster.
   expect(await store.keep("0", NOTHING_KNOWN, [])).toBe(false);
   const shown: string[] = [];
-  const samples = new Samples(redis, keys, gate);
   const optimizer = new Optimizer({
-    redis,
-    keys,
-    samples,
-    gate,
+    ...openStores(redis, keys),
     show: async (tools) => {
       shown.push(...tools);
     },
@@ -83,8 +80,7 @@ test("a cap that the learner moved is taken back, and the optimizer that is turn
   expect(await store.keep("0", state, [{ event: "learned", by: "learner", adjustment }])).toBe(
     true,
   );
-  const samples = new Samples(redis, keys, gate);
-  const optimizer = new Optimizer({ redis, keys, samples, gate, show: async () => {} });
+  const optimizer = new Optimizer({ ...openStores(redis, keys), show: async () => {} });
   const cap = async () => (await gate.show()).tools.get("ask")?.limits.cap;
   expect(await cap()).toBe(10);
   expect(await optimizer.rollBack(1, "ada")).toMatchObject({ what: "cap", from: 40 });

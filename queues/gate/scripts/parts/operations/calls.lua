@@ -73,7 +73,7 @@ function operations.acquire(op)
   return { 'refused', math.max(0, claim.u - now), claim.k }
 end
 
--- permit, call, next: { tool, machine, process } or false -> granted, permit, what its job says | done | gone.
+-- permit, call, next: { tool, machine, process } -> granted, permit, what its job says | done | gone.
 -- The end of a call; its place may go to the next job of the same tool.
 function operations.swap(op)
   local id, call = op.permit, op.call
@@ -114,7 +114,7 @@ function operations.amend(op)
   local permit = permitOf(id)
   if not permit then return { 'refused' } end
   giveBack(id, permit, { class = 'none', unused = true })
-  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying or nil }
+  local limits, machine, head = toolOf(permit.t), machineOf(permit.m), { job = permit.j, take = saying }
   if limits then
     local take = takeOf(limits, head.take)
     if #decide(permit.t, limits, take, machine) == 0 then
@@ -124,7 +124,7 @@ function operations.amend(op)
   return { 'refused' }
 end
 
--- permit, job -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
+-- permit -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
 function operations.stamp(op)
   local permit = permitOf(op.permit)
   if not permit then return 0 end
