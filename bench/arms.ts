@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import { FlowProducer, Queue, Worker, type FlowJob } from "bullmq";
+import { FlowProducer, Worker, type FlowJob } from "bullmq";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 
 import { parseCatalogue, ToolRegistry } from "../config/index.ts";
-import { CONTROL_QUEUES, jobIds, Keys, type ForkJob, type TreeNode } from "../queues/index.ts";
+import { CONTROL_QUEUES, Keys, type TreeNode } from "../queues/index.ts";
 import { prepare, Tutti } from "../src/index.ts";
 import { startWorker } from "../src/worker.ts";
 import { compile } from "../src/workflow/plan/compile.ts";
@@ -115,11 +115,10 @@ function nest(tree: readonly TreeNode[]): FlowJob {
   const flows: FlowJob[] = tree.map((node) => ({
     name: node.name,
     queueName: node.queue,
-    data: node.queue === CONTROL_QUEUES.fork ? node.data : {},
+    data: {},
     opts: {
       jobId: node.jobId,
       ...(node.parent === -1 ? {} : { ignoreDependencyOnFailure: true }),
-      ...(node.held === true ? { delay: 315_360_000_000 } : {}),
     },
     children: [],
   }));
@@ -128,7 +127,7 @@ function nest(tree: readonly TreeNode[]): FlowJob {
   return flows[0]!;
 }
 
-/** The compiled tree with processors that do nothing (forks release their edges), and nothing else of ours. */
+/** The compiled tree with processors that do nothing, links left out as in the bare one, and nothing else of ours. */
 export async function floorArm(
   redisUrl: string,
   shape: Shape,
@@ -137,26 +136,13 @@ export async function floorArm(
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const prefix = `{floor${sequence++}}`;
   const producer = new FlowProducer({ connection, prefix });
-  const edges = new Queue(CONTROL_QUEUES.edge, { connection, prefix });
   const ends = new Countdown();
   const noop = () => Promise.resolve({ state: "completed" });
   const processors = {
     "bench.noop": noop,
-    [CONTROL_QUEUES.edge]: noop,
     [CONTROL_QUEUES.run]: () => {
       ends.hit();
       return noop();
-    },
-    [CONTROL_QUEUES.fork]: async ({ data }: { data: ForkJob }) => {
-      await Promise.all(
-        data.releases.map((to) =>
-          edges
-            .getBackend()
-            .promote(jobIds.edge(data, data.stepId, to))
-            .catch(() => {}),
-        ),
-      );
-      return { state: "completed" };
     },
   };
   const workers = Object.entries(processors).map(
@@ -186,7 +172,6 @@ export async function floorArm(
     },
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
-      await edges.close();
       await producer.close();
       await wipe(connection, prefix);
       connection.disconnect();

@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   redis_not_found: { family: "terminal", status: 500 },
   address_refused: { family: "terminal", status: 500 },
   payload_version: { family: "terminal", status: 500 },
+  version_mismatch: { family: "terminal", status: 500 },
   timed_out: { family: "retryable", status: 504 },
   request_invalid: { family: "terminal", status: 400 },
   not_found: { family: "terminal", status: 404 },

@@ -1,7 +1,7 @@
 import type { Json, Target } from "../config/index.ts";
 
 /** Version of {@link RunDefinition} and of the payloads; a worker refuses what it does not know. */
-export const PAYLOAD_VERSION = 2;
+export const PAYLOAD_VERSION = 3;
 
 /** When a step may start, seen from the outcomes of its dependencies. */
 type Join = "all" | "settled" | "any";
@@ -181,4 +181,12 @@ export interface RunDefinition {
   readonly parks?: boolean;
   /** Some step has a `key`; what they yield stands in the record. */
   readonly keyed?: boolean;
+}
+
+/**
+ * Whether a step starts with the first of its dependencies that completes, instead of when all have ended. Where steps run one
+ * after another, it comes behind all of them anyway.
+ */
+export function startsEarly({ steps, sequence }: RunDefinition, stepId: string): boolean {
+  return sequence === undefined && steps[stepId]?.join === "any";
 }

@@ -3,13 +3,14 @@ export { Results } from "./cache/results.ts";
 export { RedisClock } from "./connection/clock.ts";
 export { settlesWithin } from "./connection/deadline.ts";
 export { Durability } from "./connection/durability.ts";
-export type {
-  Condition,
-  RetryPolicy,
-  RunDefinition,
-  StepDefinition,
-  ToolTerms,
-  Wait,
+export {
+  type Condition,
+  type RetryPolicy,
+  type RunDefinition,
+  startsEarly,
+  type StepDefinition,
+  type ToolTerms,
+  type Wait,
 } from "./definition.ts";
 export { DutyStates } from "./duties/duties.ts";
 export { ownBudget } from "./gate/stored/budget-names.ts";
@@ -30,7 +31,7 @@ export {
 } from "./gate/stored/limits.ts";
 export { fitting, wholeMachine } from "./gate/stored/machines.ts";
 export { showLimits } from "./gate/shown.ts";
-export type { EdgeJob, ForkJob, RunJob, StepError, StepJob } from "./jobs.ts";
+export type { RunJob, StepError, StepJob } from "./jobs.ts";
 export { CONTROL_QUEUES, jobIds, Keys, toolOfQueue } from "./names.ts";
 export { Canaries, type CanaryRecord, type CanaryResult } from "./optimizer/canary.ts";
 export { Durations } from "./optimizer/durations.ts";
@@ -63,6 +64,7 @@ export {
 } from "./runs/record/run-record.ts";
 export { partName } from "./runs/record/part-names.ts";
 export { silenceText, type TakeOver, takeOversOf } from "./runs/record/take-overs.ts";
+export { upgradePayloads } from "./runs/upgrade.ts";
 export { Values } from "./runs/record/values.ts";
 export type { WaitDecision } from "./runs/record/waits.ts";
 export type { FireParts } from "./starting/schedules/fire.ts";

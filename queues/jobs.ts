@@ -13,12 +13,14 @@ export interface Identity {
 export interface RunJob extends Identity, RunAddress {
   readonly v: typeof PAYLOAD_VERSION;
   /** Content hash of the run's definition. */
-  readonly definition: string;
+  readonly hash: string;
 }
 
 /** One call of a tool. */
 export interface StepJob extends RunJob {
   readonly stepId: string;
+  /** Who waits for it beside the parent of its job. */
+  readonly links?: StepLinks;
   /** Position in a forEach. */
   readonly item?: number;
   /** What its call takes instead of what its tool says; the gate reads it. */
@@ -35,6 +37,12 @@ export interface StepJob extends RunJob {
   readonly undo?: boolean;
 }
 
+/** The links of a step: the queue of its own job, and the steps that wait for it, each with its queue. */
+export interface StepLinks {
+  readonly from: string;
+  readonly to: readonly (readonly [stepId: string, queue: string])[];
+}
+
 /** What a call that failed for good hands on to the next alternative. */
 export interface HandedOn {
   /** The alternative, counted from 1. */
@@ -49,20 +57,6 @@ export interface UndoingJob extends RunJob {
   readonly undoing: true;
 }
 
-/** A fork or a join: releases the edges to the steps in `releases`. */
-export interface ForkJob extends RunJob {
-  readonly stepId: string;
-  readonly releases: readonly string[];
-  /** `any` steps that may start now. */
-  readonly wakes?: readonly string[];
-}
-
-/** An edge that waits until the step `from` has ended. */
-export interface EdgeJob extends RunJob {
-  /** The step whose end releases the edge; null when it is a join, whose fork knows. */
-  readonly from: string | null;
-}
-
 /**
  * Refuses a payload of another version: a new field may change what the old ones mean.
  *
@@ -72,7 +66,7 @@ export function assertPayload(job: { readonly v?: unknown }): void {
   if (job.v !== PAYLOAD_VERSION) {
     throw new TuttiError(
       "payload_version",
-      `expected a payload of version ${PAYLOAD_VERSION}, got: ${JSON.stringify(job.v)}; update the workers before the submitters`,
+      `expected a payload of version ${PAYLOAD_VERSION}, got: ${JSON.stringify(job.v)}; see "Upgrades" in docs/operations.md`,
     );
   }
 }

@@ -8,14 +8,10 @@ import { TuttiError } from "../config/index.ts";
  * of a deployment on one shard.
  */
 
-/** Queues of the jobs that join, fork and count. They have no limits and are never paused. */
+/** Queues of the jobs that call no tool. They have no limits and are never paused. */
 export const CONTROL_QUEUES = {
   /** One job per run: the root of its tree. */
   run: "tutti.run",
-  /** Forks and joins: they release the steps that a tree cannot hold as parents. */
-  fork: "tutti.fork",
-  /** One delayed job per edge that is not an edge of the tree. */
-  edge: "tutti.edge",
   /** One job per forEach step: it feeds its items to the tool's queue. */
   each: "tutti.each",
   /** Steps that wait for somebody outside: approvals, times, events. */
@@ -81,7 +77,7 @@ const base = (run: RunAddress): string => `${run.workflowId}.${run.runId}.${run.
 export const jobIds = {
   /** The root job of a run. */
   run: (run: RunAddress): string => base(run),
-  /** A step, a fork behind it (in another queue), or a join. */
+  /** A step. */
   step: (run: RunAddress, stepId: string): string => `${base(run)}.${stepId}`,
   /** An item of a forEach step. */
   item: (run: RunAddress, stepId: string, index: number): string =>
@@ -90,12 +86,8 @@ export const jobIds = {
   undo: (run: RunAddress, slot: string): string => `${base(run)}.${slot}.undo`,
   /** The call of the n-th alternative of a step or item, counted from 1. */
   alternative: (run: RunAddress, slot: string, n: number): string => `${base(run)}.${slot}.alt${n}`,
-  /** What an `any` step waits for. */
-  token: (run: RunAddress, stepId: string): string => `${base(run)}.${stepId}.any.token`,
   /** The root of what undoes a run. */
   undoing: (run: RunAddress): string => `${base(run)}.undo`,
-  /** The edge from one step to another. */
-  edge: (run: RunAddress, from: string, to: string): string => `${base(run)}.${from}.${to}`,
 };
 
 /** The keys of one deployment. */
@@ -172,6 +164,10 @@ export class Keys {
   /** Admitted runs whose jobs are not known to be there, scored by when whoever adds them counts as gone. */
   get adding(): string {
     return `${this.prefix}.adding`;
+  }
+  /** Version of the payloads of all jobs that are there: see runs/upgrade.ts. */
+  get payloads(): string {
+    return `${this.prefix}.payloads`;
   }
   /** Who has the turn among the runs that go one after another: a hash by their word. */
   get serial(): string {

@@ -25,9 +25,10 @@ export { childOptions, controlBackoffMs } from "./runs/flows.ts";
 export { abortedState, forgetRun, hurry, resumeCancel } from "./runs/lifecycle/cancel.ts";
 export { conclude, concludeUndone, enqueueUndo } from "./runs/lifecycle/conclude.ts";
 export { parkAgain, parkIfIdle } from "./runs/lifecycle/park.ts";
-export { isControlStep, jobsOf, treeOfRun } from "./runs/lifecycle/parts.ts";
+export { isControlStep, jobsOf, linksOfLost, treeOfRun } from "./runs/lifecycle/parts.ts";
 export { counts, policyOf } from "./runs/lifecycle/policy.ts";
 export { enqueueFound, enqueueRun, enqueueRuns } from "./runs/lifecycle/start.ts";
+export { linksOf } from "./runs/record/links.ts";
 export {
   type Aside,
   type Begun,

@@ -1,7 +1,7 @@
 import { GRACE_MS, type ToolRegistry } from "../config/index.ts";
 import { declaredLimits, Periodic, type BoundTools, type Engine } from "../processors/index.ts";
 import { HEARTBEAT_MS } from "../queues/client.ts";
-import { settlesWithin, type Declaration } from "../queues/index.ts";
+import { settlesWithin, upgradePayloads, type Declaration } from "../queues/index.ts";
 import { listenForAborts } from "./worker/aborts.ts";
 import { closeGround, openEngine, openGround, openTools, type Ground } from "./worker/engine.ts";
 import type { StartWorkerOptions } from "./worker/options.ts";
@@ -82,6 +82,7 @@ class RunningWorker implements TuttiWorker {
     const { registry, learning, stores, subscriber } = this.#ground;
     await clock.measure(stores.redis);
     await durability.check();
+    await upgradePayloads(stores.redis, stores.keys, stores.queues);
     await listenForAborts(this.#engine, subscriber);
     await keeper.start(declaredOf(registry, learning));
     await workers.start();

@@ -11,7 +11,7 @@ import {
   type StepRecord,
   type TreeNode,
 } from "../../queues/index.ts";
-import { enqueueUndo, jobsOf, parkAgain, treeOfRun } from "../../queues/worker.ts";
+import { enqueueUndo, jobsOf, linksOfLost, parkAgain, treeOfRun } from "../../queues/worker.ts";
 import { LAST_START } from "../steps/pipeline/lost.ts";
 
 /** What repairing needs. */
@@ -33,7 +33,7 @@ const STATES_AT_ONCE = 100;
 type Job = { readonly queue: string; readonly jobId: string };
 
 /**
- * Repairs an open run in which something could go on and does not: an edge whose step has ended, a wait
+ * Repairs an open run in which something could go on and does not: a step whose dependencies have ended, a wait
  * that was decided, a place that was given, a pause that is over, a job that is gone, a root without
  * anything below it. All of it is harmless when nothing is wrong.
  */
@@ -173,12 +173,14 @@ async function repairStep(
       error: { code: "internal_error", message: "its job was removed before it ended" },
       dead: true,
     } as const;
-    await parts.ledger.commit({ runId, epoch, stepId, start: LAST_START }, ending);
+    const links = linksOfLost(parts, run, stepId);
+    await parts.ledger.commit({ runId, epoch, stepId, start: LAST_START, links }, ending);
     repairs.lost.push(stepId);
     return;
   }
   if (state === "waiting-children" && record.state === "pending") {
-    await release(parts, heldUnder(treeOfRun(parts, run), job), stepId, repairs);
+    await parts.flows.releaseLinked(treeOfRun(parts, run), job.jobId);
+    repairs.released.push(stepId);
     return;
   }
   if (isFinished(state)) await callFinished(parts, run, step, repairs);
@@ -232,8 +234,8 @@ async function repairRoot(
     await parts.flows.add([root], async () => {});
     repairs.released.push("the run");
   } else if (state === "waiting-children") {
-    const held = tree.filter((node) => node.held === true);
-    await release(parts, held, "the run", repairs);
+    await parts.flows.releaseLinked(tree);
+    repairs.released.push("the run");
   }
 }
 
@@ -245,10 +247,4 @@ async function release(
 ): Promise<void> {
   await parts.flows.promote(jobs);
   repairs.released.push(name);
-}
-
-/** The edges and tokens directly under a job. */
-function heldUnder(tree: readonly TreeNode[], job: Job): TreeNode[] {
-  const at = tree.findIndex(({ queue, jobId }) => queue === job.queue && jobId === job.jobId);
-  return tree.filter((node) => node.parent === at && node.held === true);
 }

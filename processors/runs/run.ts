@@ -44,7 +44,7 @@ export function runProcessor(
     const { data } = bullJob;
     assertPayload(data);
     if ("undoing" in data) return { state: (await concludeUndone(engine, data.runId)) ?? "gone" };
-    const workflow = await engine.definitions.get(data.definition);
+    const workflow = await engine.definitions.get(data.hash);
     if (workflow === undefined) return { state: "gone" };
     const { definition } = workflow;
     const ids = Object.keys(definition.steps);

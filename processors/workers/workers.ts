@@ -18,7 +18,6 @@ import {
   wholeMachine,
 } from "../../queues/index.ts";
 import { controlBackoffMs } from "../../queues/worker.ts";
-import { edgeProcessor, forkProcessor } from "../runs/fork.ts";
 import { runProcessor } from "../runs/run.ts";
 import type { Engine } from "../steps/engine.ts";
 import { EACH } from "../steps/kinds/each.ts";
@@ -88,8 +87,6 @@ export class Workers {
     const control = { concurrency: CONTROL_CONCURRENCY, lockDurationMs: controlLockDurationMs };
     this.#workers.push(
       this.#serve(CONTROL_QUEUES.run, runProcessor(this.#engine), control),
-      this.#serve(CONTROL_QUEUES.fork, forkProcessor(this.#engine), control),
-      this.#serve(CONTROL_QUEUES.edge, edgeProcessor, control),
       this.#serve(CONTROL_QUEUES.each, processorOf(this.#engine, EACH), control),
       this.#serve(CONTROL_QUEUES.wait, processorOf(this.#engine, WAIT), control),
       this.#serve(CONTROL_QUEUES.sub, processorOf(this.#engine, SUB), control),

@@ -1,27 +1,61 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 import { createRedisBackend, QueueKeys, RedisQueueBackend, type BackendFactory } from "bullmq";
 import type { Redis } from "ioredis";
 
-import { defineScripts, script } from "../connection/index.ts";
+import {
+  bullFunction,
+  defineScripts,
+  keysOfBullScript,
+  script,
+  type Commands,
+} from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import { ADD_FLOW, REMOVE_JOBS } from "./scripts/generated.ts";
 
-/** The scripts of BullMQ that add a flow, as they are named without their version. */
-const ADDING: ReadonlySet<string> = new Set([
+/** The scripts of BullMQ that add a flow. */
+const ADDING = [
   "addStandardJob",
   "addPrioritizedJob",
   "addDelayedJob",
   "addParentJob",
   "releaseParentIfNoPendingDependencies",
-]);
+];
 
-/** A script as ioredis knows it. */
-interface KnownScript {
-  readonly lua: string;
-  readonly numberOfKeys: number;
+type Given = string | number | Buffer;
+
+const functions = ADDING.map((name) => `scripts[#scripts + 1] = ${bullFunction(name)}`);
+
+const SCRIPTS = {
+  /** Answers null when the flow was there. */
+  addFlow: script<
+    [firstJob: string, linkedJobs: number, ...linksAndCalls: Given[]],
+    unknown[] | null
+  >("tuttiAddFlow", `local scripts = {}\n${functions.join("\n")}\n${ADD_FLOW}`, { keys: 1 }),
+  removeJobs: script<[free: string, ...prefixesAndJobs: string[]], number>(
+    "tuttiRemoveJobs",
+    `local remove = ${bullFunction("removeJob")}\n${REMOVE_JOBS}`,
+    { keys: 1 },
+  ),
+};
+
+/** The commands of each connection. */
+const defined = new WeakMap<object, Commands<typeof SCRIPTS>>();
+
+function commandsOf(client: object, prefix: string): Commands<typeof SCRIPTS> {
+  const commands = defined.get(client) ?? defineScripts(client as Redis, prefix, SCRIPTS);
+  defined.set(client, commands);
+  return commands;
 }
 
-/** A client as ioredis makes it: it keeps what `defineCommand` was given. */
-type Client = Redis & { readonly scriptsSet: Readonly<Record<string, KnownScript>> };
+/** What jobs wait for beside their children: keys of jobs, by the key of the one that waits. */
+export type JobLinks = ReadonlyMap<string, readonly string[]>;
+
+const adding = new AsyncLocalStorage<JobLinks>();
+
+/** Adds flows whose jobs have links, which reach the backend by the way of this call: a flow has no place for them. */
+export const addingLinks = <T>(links: JobLinks, add: () => Promise<T>): Promise<T> =>
+  adding.run(links, add);
 
 type Call = readonly [script: string, args: readonly unknown[]];
 
@@ -31,23 +65,37 @@ type Call = readonly [script: string, args: readonly unknown[]];
  * A transaction names its scripts by their hashes. When Redis has lost its scripts (SCRIPT FLUSH, a failover
  * to a fresh replica, a restart), such a transaction fails at some of its commands and does the others, and
  * ioredis, which sends the text of a script again when one is missing, does not see it. One script is sent
- * again as a whole, it is there or it is not, and it costs one command. The texts are BullMQ's own, as this
- * connection has them.
+ * again as a whole, it is there or it is not, and it costs one command.
  *
  * A flow of which the first job is there is left as it is: somebody added it, this very command perhaps, whose
  * answer was lost. Its jobs may have ended by now, and a parent must not wait for them again.
  */
-export const flowBackend: BackendFactory<RedisQueueBackend> = (...args) => {
-  const backend = createRedisBackend(...args);
+export const flowBackend: BackendFactory<RedisQueueBackend> = (...options) => {
+  const backend = createRedisBackend(...options);
   backend.addFlow = async (entries) => {
-    const client = (await backend.client) as unknown as Client;
-    const calls: Call[] = [];
+    const client = await backend.client;
+    const links = adding.getStore();
+    const args: Given[] = [];
+    let linkedJobs = 0;
+    const linked = entries.map((entry) => {
+      const key = new QueueKeys(entry.prefix).toKey(entry.queueName, entry.jobId);
+      const waitsFor = links?.get(key);
+      if (waitsFor === undefined) return entry;
+      linkedJobs++;
+      args.push(`${key}:dependencies`, waitsFor.length, ...waitsFor);
+      return { ...entry, parentKeyOpts: { ...entry.parentKeyOpts, addToWaitingChildren: true } };
+    });
     const recorder = {
-      runCommand: (name: string, given: readonly unknown[]) => calls.push([name, given]),
+      runCommand: (...[name, given]: Call) => {
+        // BullMQ names a script with the version that it belongs to.
+        const adds = name.split(":")[0]!;
+        args.push(ADDING.indexOf(adds) + 1, keysOfBullScript(adds), given.length);
+        args.push(...(given as Given[]));
+      },
       exec: async () => {
         const { prefix, queueName, jobId } = entries[0]!;
         const first = new QueueKeys(prefix).toKey(queueName, jobId);
-        const answers = await callTogether(client, prefix, first, calls);
+        const answers = await commandsOf(client, prefix).addFlow(first, linkedJobs, ...args);
         return (answers ?? entries.map((entry) => entry.jobId)).map((answer) => [null, answer]);
       },
     };
@@ -56,56 +104,10 @@ export const flowBackend: BackendFactory<RedisQueueBackend> = (...args) => {
       client: { value: Promise.resolve({ multi: () => recorder }) },
     });
     const recording: RedisQueueBackend = Object.create(backend, { queue: { value: queue } });
-    return RedisQueueBackend.prototype.addFlow.call(recording, entries);
+    return RedisQueueBackend.prototype.addFlow.call(recording, linked);
   };
   return backend;
 };
-
-type Given = string | number | Buffer;
-
-async function callTogether(
-  client: Client,
-  prefix: string,
-  first: string,
-  calls: readonly Call[],
-): Promise<unknown[] | null> {
-  const { names, addFlow } = adding.get(client) ?? defineAdding(client, prefix);
-  const args: Given[] = [];
-  for (const [name, given] of calls) {
-    const keys = client.scriptsSet[name]!.numberOfKeys;
-    args.push(names.indexOf(name) + 1, keys, given.length, ...(given as Given[]));
-  }
-  return addFlow(first, ...args);
-}
-
-/** What adds flows by a connection: its texts are put together once. */
-const adding = new WeakMap<Client, ReturnType<typeof defineAdding>>();
-
-function defineAdding(client: Client, prefix: string) {
-  // BullMQ names a script with the version that it belongs to.
-  const names = Object.keys(client.scriptsSet).filter((name) => ADDING.has(name.split(":")[0]!));
-  const lua = together(names.map((name) => client.scriptsSet[name]!.lua));
-  const commands = defineScripts(client, prefix, {
-    /** Answers null when the flow was there. */
-    addFlow: script<[firstJob: string, ...calls: Given[]], unknown[] | null>("tuttiAddFlow", lua, {
-      keys: 1,
-    }),
-  });
-  const defined = { names, ...commands };
-  adding.set(client, defined);
-  return defined;
-}
-
-/** Scripts of BullMQ as the functions that add-flow.lua calls. */
-function together(texts: readonly string[]): string {
-  const functions = texts.map(
-    (text) => `scripts[#scripts + 1] = function(KEYS, ARGV)\n${text}\nend`,
-  );
-  return `local scripts = {}\n${functions.join("\n")}\n${ADD_FLOW}`;
-}
-
-/** The script of BullMQ that removes a job, as it is named without its version. */
-const REMOVING = "removeJob";
 
 /**
  * Removes jobs with one script, in the order given, each by itself. False when some are locked by a worker. Jobs that are
@@ -119,24 +121,6 @@ export async function removeTogether(
   { prefix, free }: Keys,
   jobs: readonly { readonly prefix: string; readonly jobId: string }[],
 ): Promise<boolean> {
-  const client = connection as Client;
-  const { removeJobs } = removing.get(client) ?? defineRemoving(client, prefix);
   const args = jobs.flatMap((job) => [job.prefix, job.jobId]);
-  return (await removeJobs(free, ...args)) === 0;
-}
-
-const removing = new WeakMap<Client, ReturnType<typeof defineRemoving>>();
-
-function defineRemoving(client: Client, prefix: string) {
-  const name = Object.keys(client.scriptsSet).find((one) => one.split(":")[0] === REMOVING);
-  const one = `local remove = function(KEYS, ARGV)\n${client.scriptsSet[name!]!.lua}\nend\n`;
-  const commands = defineScripts(client, prefix, {
-    removeJobs: script<[free: string, ...prefixesAndJobs: string[]], number>(
-      "tuttiRemoveJobs",
-      `${one}${REMOVE_JOBS}`,
-      { keys: 1 },
-    ),
-  });
-  removing.set(client, commands);
-  return commands;
+  return (await commandsOf(connection, prefix).removeJobs(free, ...args)) === 0;
 }

@@ -2,10 +2,13 @@ import { FlowProducer, type FlowJob } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS, given } from "../../config/index.ts";
-import type { EdgeJob, RunJob } from "../jobs.ts";
-import { CONTROL_QUEUES, Keys } from "../names.ts";
+import { bullFunction, defineScripts, script, type Commands } from "../connection/index.ts";
+import type { RunJob, StepLinks } from "../jobs.ts";
+import { jobIds, Keys } from "../names.ts";
 import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
-import { flowBackend, removeTogether } from "./flow-script.ts";
+import { addingLinks, flowBackend, removeTogether } from "./flow-script.ts";
+import type { JobPlace } from "./record/links.ts";
+import { LET_GO } from "./scripts/generated.ts";
 
 /** A job of a compiled tree. */
 export interface TreeNode {
@@ -13,11 +16,9 @@ export interface TreeNode {
   readonly jobId: string;
   /** What Bull Board shows. */
   readonly name: string;
-  readonly data: RunJob;
+  readonly data: RunJob & { readonly stepId?: string; readonly links?: StepLinks };
   /** Position of the parent in the tree; -1 for the root, which comes first. Parents come before their children. */
   readonly parent: number;
-  /** Waits until it is promoted. */
-  readonly held?: boolean;
   /** BullMQ's priority; the smallest is taken first. Control jobs have none. */
   readonly priority?: number;
   /** The job of another tree that waits for this root. */
@@ -73,12 +74,21 @@ function toFlow(node: TreeNode, held: boolean, children: FlowJob[], prefix: stri
   };
 }
 
+const SCRIPTS = {
+  letGo: script<[job: string, queue: string, jobId: string, ...waitsFor: string[]], number>(
+    "tuttiLetGo",
+    `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LET_GO}`,
+    { keys: 1 },
+  ),
+};
+
 /** Adds compiled trees to Redis. */
 export class Flows {
   readonly #producer: FlowProducer;
   readonly #queues: ToolQueues;
   readonly #prefix: string;
   readonly #keys: Keys;
+  readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(connection: Redis, queues: ToolQueues, prefix: string) {
     this.#producer = new FlowProducer({ connection, prefix }, flowBackend);
@@ -87,6 +97,7 @@ export class Flows {
     this.#queues = queues;
     this.#prefix = prefix;
     this.#keys = new Keys(prefix);
+    this.#scripts = defineScripts(connection, prefix, SCRIPTS);
   }
 
   /**
@@ -100,27 +111,32 @@ export class Flows {
   }
 
   async #add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    const links = this.#linksOf(tree);
     if (tree.length <= ENQUEUE_BATCH_JOBS) {
-      await this.#producer.add(this.#build(tree, 0, tree.length, () => false)[0]!.flow);
+      const { flow } = this.#build(tree, 0, tree.length, () => false)[0]!;
+      await addingLinks(links, () => this.#producer.add(flow));
       return;
+    }
+    for (const index of holdsOf(tree)) {
+      const key = this.#keyOf(tree[index]!);
+      links.set(key, [...(links.get(key) ?? []), holdOf(key)]);
     }
     const sources = sourcesOf(tree);
     for (let from = 0; from < tree.length; from += ENQUEUE_BATCH_JOBS) {
       const to = Math.min(from + ENQUEUE_BATCH_JOBS, tree.length);
       const roots = this.#build(tree, from, to, (index) => sources.has(index));
-      await this.#producer.addBulk(
-        roots.map(({ flow, parent }) => {
-          const above = parent === -1 ? undefined : tree[parent];
-          if (above === undefined) return flow;
-          return {
-            ...flow,
-            opts: {
-              ...flow.opts,
-              parent: { id: above.jobId, queue: `${this.#prefix}:${above.queue}` },
-            },
-          };
-        }),
-      );
+      const flows = roots.map(({ flow, parent }) => {
+        const above = parent === -1 ? undefined : tree[parent];
+        if (above === undefined) return flow;
+        return {
+          ...flow,
+          opts: {
+            ...flow.opts,
+            parent: { id: above.jobId, queue: this.#queues.qualified(above.queue) },
+          },
+        };
+      });
+      await addingLinks(links, () => this.#producer.addBulk(flows));
     }
     await added();
     await this.release(tree);
@@ -132,9 +148,7 @@ export class Flows {
   }
 
   /** Lets jobs go that wait for their time. Harmless when they do not (any more). */
-  async promote(
-    jobs: readonly { readonly queue: string; readonly jobId: string }[],
-  ): Promise<void> {
+  async promote(jobs: readonly JobPlace[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += CHUNK) {
       await Promise.all(
         jobs
@@ -145,10 +159,7 @@ export class Flows {
   }
 
   /** Gives jobs another priority. Harmless for those that have begun, or are gone. */
-  async reprioritize(
-    jobs: readonly { readonly queue: string; readonly jobId: string }[],
-    priority: number,
-  ): Promise<void> {
+  async reprioritize(jobs: readonly JobPlace[], priority: number): Promise<void> {
     for (let from = 0; from < jobs.length; from += CHUNK) {
       await Promise.all(
         jobs
@@ -168,10 +179,7 @@ export class Flows {
   }
 
   /** Lets a job that has finished be entered once more. False when it has not, or is gone. */
-  async again(
-    { queue, jobId }: { readonly queue: string; readonly jobId: string },
-    state: "completed" | "failed",
-  ): Promise<boolean> {
+  async again({ queue, jobId }: JobPlace, state: "completed" | "failed"): Promise<boolean> {
     const job = await this.#queues.get(queue).getJob(jobId);
     if (job === undefined) return false;
     try {
@@ -187,16 +195,51 @@ export class Flows {
 
   /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
   async release(tree: readonly TreeNode[]): Promise<void> {
-    const held = [...sourcesOf(tree)]
-      .map((index) => tree[index]!)
-      .filter((node) => node.held !== true);
-    await this.promote([...held, ...holdJobs(tree)]);
+    await this.promote([...sourcesOf(tree)].map((index) => tree[index]!));
+    for (const index of holdsOf(tree)) {
+      const node = tree[index]!;
+      await this.#letGo(node, [holdOf(this.#keyOf(node))]);
+    }
+  }
+
+  /**
+   * Lets jobs of a tree go on whose links lead from steps that have all ended: one of them, by its id, or all. Harmless when
+   * they do not wait for these.
+   */
+  async releaseLinked(tree: readonly TreeNode[], jobId?: string): Promise<void> {
+    const links = this.#linksOf(tree);
+    for (const node of tree) {
+      const waitsFor = links.get(this.#keyOf(node));
+      if (waitsFor !== undefined && (jobId ?? node.jobId) === node.jobId)
+        await this.#letGo(node, waitsFor);
+    }
+  }
+
+  async #letGo({ queue, jobId }: JobPlace, waitsFor: readonly string[]): Promise<void> {
+    const qualified = this.#queues.qualified(queue);
+    await this.#scripts.letGo(`${qualified}:${jobId}`, qualified, jobId, ...waitsFor);
+  }
+
+  #keyOf({ queue, jobId }: JobPlace): string {
+    return `${this.#queues.qualified(queue)}:${jobId}`;
+  }
+
+  /** What jobs wait for beside their children. */
+  #linksOf(tree: readonly TreeNode[]): Map<string, string[]> {
+    const links = new Map<string, string[]>();
+    for (const node of tree) {
+      for (const [stepId, queue] of node.data.links?.to ?? []) {
+        const waiting = this.#keyOf({ queue, jobId: jobIds.step(node.data, stepId) });
+        const linked = links.get(waiting);
+        if (linked === undefined) links.set(waiting, [this.#keyOf(node)]);
+        else linked.push(this.#keyOf(node));
+      }
+    }
+    return links;
   }
 
   /** Removes jobs in the order given, each by itself. False when some are locked by a worker. */
-  async remove(
-    jobs: readonly { readonly queue: string; readonly jobId: string }[],
-  ): Promise<boolean> {
+  async remove(jobs: readonly JobPlace[]): Promise<boolean> {
     if (jobs.length === 0) return true;
     const { client } = this.#queues.get(jobs[0]!.queue).getBackend();
     let all = true;
@@ -229,9 +272,7 @@ export class Flows {
     for (let index = to - 1; index >= from; index--) {
       const node = tree[index]!;
       const below = children[index - from]!.toReversed();
-      if (index === to - 1 && to < tree.length && tree[to]!.parent === index)
-        below.push(holdFlow(node));
-      const flow = toFlow(node, node.held === true || isHeld(index), below, this.#prefix);
+      const flow = toFlow(node, isHeld(index), below, this.#prefix);
       if (node.parent >= from) children[node.parent - from]!.push(flow);
       else roots.push({ flow, parent: node.parent });
     }
@@ -243,16 +284,22 @@ export class Flows {
   }
 }
 
-/** Nodes without children: where a run begins. */
+/** Nodes that wait for nothing: where a run begins. */
 function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
   const sources = new Set(tree.keys());
-  for (const node of tree) sources.delete(node.parent);
+  const linked = new Set<string | undefined>();
+  for (const { parent, data } of tree) {
+    sources.delete(parent);
+    for (const [stepId] of data.links?.to ?? []) linked.add(stepId);
+  }
+  for (const [index, { data }] of tree.entries())
+    if (data.stepId !== undefined && linked.has(data.stepId)) sources.delete(index);
   return sources;
 }
 
 /**
- * Nodes whose first child comes with the next batch. In preorder that is the last node of a batch at
- * most; without a child of its own it would be free to run, so it gets one that is held.
+ * Nodes whose first child comes with the next batch. In preorder that is the last node of a batch at most. Without a
+ * child of its own it would be free to run, so it waits for something else until all is there.
  */
 function holdsOf(tree: readonly TreeNode[]): number[] {
   const holds: number[] = [];
@@ -262,28 +309,5 @@ function holdsOf(tree: readonly TreeNode[]): number[] {
   return holds;
 }
 
-/** The jobs beside a large tree that held it together while it was added. */
-export function holdJobs(tree: readonly TreeNode[]): { queue: string; jobId: string }[] {
-  return holdsOf(tree).map((index) => ({
-    queue: CONTROL_QUEUES.edge,
-    jobId: holdId(tree[index]!),
-  }));
-}
-
-const holdId = (node: TreeNode): string => `${node.jobId}.hold.hold`;
-
-function holdFlow(node: TreeNode): FlowJob {
-  const data: EdgeJob = { ...node.data, from: null };
-  return toFlow(
-    {
-      queue: CONTROL_QUEUES.edge,
-      jobId: holdId(node),
-      name: "hold",
-      data,
-      parent: 0,
-    },
-    true,
-    [],
-    "",
-  );
-}
+/** What a job waits for until all jobs of its tree are there. */
+const holdOf = (key: string): string => `${key}.hold`;

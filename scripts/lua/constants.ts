@@ -1,4 +1,5 @@
 import { DEFAULT_TARGET } from "../../config/index.ts";
+import { PAYLOAD_VERSION } from "../../queues/definition.ts";
 import * as gate from "../../queues/gate/scripts/constants.ts";
 import {
   FIRST_RANK,
@@ -44,6 +45,7 @@ export const CONSTANTS = {
   MOST_BESIDE: gate.MOST_BESIDE,
   OFFER_MS: gate.OFFER_MS,
   PASS_MS: gate.PASS_MS,
+  PAYLOAD_VERSION,
   PICKED,
   RAMP_MS: gate.RAMP_MS,
   RANKS_PER_LEVEL,

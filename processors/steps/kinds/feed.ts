@@ -44,6 +44,7 @@ export function plainData({
   falls: _falls,
   handed: _handed,
   alt: _alt,
+  links: _links,
   ...data
 }: StepJob): StepJob {
   return data;

@@ -2,7 +2,7 @@ import type { Job } from "bullmq";
 
 import { given } from "../../../config/index.ts";
 import type { StepJob } from "../../../queues/index.ts";
-import { assertPayload, type StepAddress } from "../../../queues/worker.ts";
+import { assertPayload, linksOf, type StepAddress } from "../../../queues/worker.ts";
 import type { CompiledDefinition, CompiledStep } from "../definitions.ts";
 import type { Engine } from "../engine.ts";
 
@@ -27,17 +27,17 @@ export async function open(
   token: string | undefined,
 ): Promise<Candidate | null> {
   assertPayload(job.data);
-  const workflow = await engine.definitions.get(job.data.definition);
+  const workflow = await engine.definitions.get(job.data.hash);
   const step = workflow?.step(job.data.stepId);
   if (workflow === undefined || step === undefined) return null;
-  return { engine, job, workflow, step, address: addressOf(job, step.definition.group), token };
+  return { engine, job, workflow, step, address: addressOf(workflow, job), token };
 }
 
 /** More than a job is ever started. */
 const ALTERNATIVE_STARTS = 1_000_000;
 
 /** How the ledger addresses the step of a job. */
-function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
+function addressOf({ definition }: CompiledDefinition, job: Job<StepJob>): StepAddress {
   const { runId, epoch, stepId, item, undo, alt } = job.data;
   return {
     runId,
@@ -47,7 +47,8 @@ function addressOf(job: Job<StepJob>, group: string | undefined): StepAddress {
     start: (alt?.n ?? 0) * ALTERNATIVE_STARTS + job.attemptsStarted,
     ...given({ item }),
     ...(undo === true ? { undo } : {}),
-    ...given({ group }),
+    ...given({ group: definition.steps[stepId]?.group }),
+    links: linksOf(definition, job.data),
   };
 }
 

@@ -6,9 +6,11 @@ import {
   jobOf,
   parseStepRecord,
   placesOf,
+  runOf,
   type StepError,
   type StepJob,
 } from "../../../queues/index.ts";
+import { linksOfLost } from "../../../queues/worker.ts";
 import type { CompiledDefinition } from "../definitions.ts";
 import type { Engine } from "../engine.ts";
 
@@ -41,11 +43,13 @@ export async function endLost(
   const places = await placesOf(engine, workflow.definition, job);
   const { queue, jobId } = jobOf(places, { stepId });
   if (await engine.flows.has(queue, jobId)) return false;
+  const run = await runOf(engine, job.runId);
+  const links = run === null ? null : linksOfLost(engine, run, stepId);
   const field = FIELDS.record(stepId);
   const [text] = await engine.ledger.read(job.runId, [field]);
   const { attempts } = parseStepRecord(text);
   await engine.ledger.commit(
-    { runId: job.runId, epoch: job.epoch, stepId, start: LAST_START },
+    { runId: job.runId, epoch: job.epoch, stepId, start: LAST_START, links },
     {
       outcome: "failed",
       attempts,

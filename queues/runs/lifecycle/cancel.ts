@@ -1,5 +1,4 @@
 import { CONTROL_PREFIX, CONTROL_QUEUES, jobIds } from "../../names.ts";
-import { holdJobs } from "../flows.ts";
 import { partName, partOf } from "../record/part-names.ts";
 import {
   FIELDS,
@@ -192,7 +191,7 @@ async function removeJobs(
   const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
   const kept = new Set((options.except ?? []).flatMap((step) => jobsOfStep(run, step).map(name)));
-  const all = [...nodes, ...holdJobs(tree), ...ours];
+  const all = [...nodes, ...ours];
   return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
 }
 

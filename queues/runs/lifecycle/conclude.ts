@@ -83,7 +83,7 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   const base = {
     v: PAYLOAD_VERSION,
     ...run.address,
-    definition: run.hash,
+    hash: run.hash,
     ...run.identity,
   } as const;
   const data: UndoingJob = { ...base, undoing: true };

@@ -5,6 +5,7 @@ import type { Identity } from "../../jobs.ts";
 import { CONTROL_QUEUES, jobIds, type RunAddress } from "../../names.ts";
 import { queueOfCall, readKeys, type RunKeys } from "../../tools/lane-keys.ts";
 import type { Flows, TreeNode } from "../flows.ts";
+import { linksOf, type Links } from "../record/links.ts";
 import { partName, partOf } from "../record/part-names.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "../record/run-record.ts";
 import type { Runs } from "../record/runs.ts";
@@ -115,6 +116,12 @@ function reopenedOf(text: string): ReopenedSteps {
 /** The jobs of the current epoch of a run. */
 export function treeOfRun({ treeOf }: RunParts, run: FoundRun): readonly TreeNode[] {
   return treeOf(run.definition, run.hash, run);
+}
+
+/** The links of a step whose job is gone. */
+export function linksOfLost(parts: RunParts, run: FoundRun, stepId: string): Links | null {
+  const node = treeOfRun(parts, run).find(({ data }) => data.stepId === stepId);
+  return node === undefined ? null : linksOf(run.definition, { ...node.data, stepId });
 }
 
 /** A step, or one item of it. */

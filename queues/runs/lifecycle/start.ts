@@ -76,7 +76,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     runId,
     ...identity,
     definition,
-    definitionHash: hash,
+    hash,
     input: stored,
     ...given({ largeInput: large }),
     inputHash,
@@ -102,8 +102,8 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     };
     return { runId, created: true, added: add().catch(() => {}) };
   }
-  if (existing.definitionHash !== hash || existing.inputHash !== inputHash) {
-    const other = existing.definitionHash === hash ? "input" : "workflow";
+  if (existing.hash !== hash || existing.inputHash !== inputHash) {
+    const other = existing.hash === hash ? "input" : "workflow";
     throw new TuttiError("run_conflict", `run ${runId} exists with another ${other}`);
   }
   // Who started it may have died before the jobs were added.

@@ -36,6 +36,7 @@ interface Commit extends Speaker {
   readonly call?: EndedCall;
   readonly undoable?: true;
   readonly dead?: true;
+  readonly links?: LinksOut;
 }
 
 interface Retry extends Speaker {
@@ -64,6 +65,24 @@ interface Undo {
 interface Read {
   readonly op: "read";
   readonly fields: readonly string[];
+}
+
+/** Who waits for a step by links: see scripts/parts/links.lua. */
+export interface LinksOut {
+  /** The key of the step's job. */
+  readonly job: string;
+  /** What BullMQ shows of how it ended. */
+  readonly told: string;
+  readonly to: readonly LinkedJob[];
+}
+
+/** A job that a link leads to. */
+interface LinkedJob {
+  /** How the keys of its queue begin. */
+  readonly queue: string;
+  readonly job: string;
+  /** It starts with the first of its dependencies that completes. */
+  readonly any?: true;
 }
 
 export interface AbortEntry {

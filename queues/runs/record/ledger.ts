@@ -2,11 +2,12 @@ import type { Redis } from "ioredis";
 
 import { readJson, given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
-import { defineScripts, script } from "../../connection/index.ts";
+import { bullFunction, defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
-import type { AbortEntry, EndedCall, LedgerOperation } from "./ledger-operations.ts";
+import type { AbortEntry, EndedCall, LedgerOperation, LinksOut } from "./ledger-operations.ts";
+import type { Links } from "./links.ts";
 import { partName } from "./part-names.ts";
 import {
   FIELDS,
@@ -30,6 +31,8 @@ export interface StepAddress {
   readonly group?: string;
   /** Which start of its BullMQ job is speaking; later starts fence earlier ones. */
   readonly start: number;
+  /** Who waits for its end beside its parent in the tree. */
+  readonly links?: Links | null;
 }
 
 /**
@@ -131,9 +134,11 @@ const MAX_BATCH = 64;
 
 const SCRIPTS = {
   /** Its keys are the records of the operations, which come behind them as one JSON. */
-  ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>("tuttiLedger", LEDGER, {
-    keys: "counted",
-  }),
+  ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>(
+    "tuttiLedger",
+    `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LEDGER}`,
+    { keys: "counted" },
+  ),
 };
 
 /**
@@ -201,6 +206,7 @@ export class Ledger {
       ...(detail === "" ? {} : { detail }),
       ...given({ output: ending.output }),
       ...consequencesOf(ending),
+      ...given({ links: this.#linksOut(step, ending) }),
     });
     if (status === "ok" || status === "done") {
       return {
@@ -272,10 +278,33 @@ export class Ledger {
     return (await this.#do(runId, { op: "read", fields })).map(orNull);
   }
 
+  #linksOut({ links }: StepAddress, ending: Ending): LinksOut | undefined {
+    if (!links) return undefined;
+    const qualified = (queue: string): string => `${this.#keys.prefix}:${queue}`;
+    const { from, to } = links;
+    return {
+      job: `${qualified(from.queue)}:${from.jobId}`,
+      told: toldOf(ending),
+      to: to.map(({ queue, jobId, any }) => ({
+        queue: qualified(queue),
+        job: jobId,
+        ...(any ? { any } : {}),
+      })),
+    };
+  }
+
   #do(runId: string, operation: LedgerOperation): Promise<Answer> {
     return this.#operations.add({ key: this.#keys.run(runId), operation });
   }
 }
+
+/** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */
+const toldOf = ({ outcome, error }: Ending): string =>
+  wellFormed(
+    outcome === "failed" && error !== undefined
+      ? `${error.code}: ${error.message}`
+      : JSON.stringify({ state: outcome }),
+  );
 
 /** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
 const wellFormed = (text: string): string => Buffer.from(text).toString();

@@ -205,6 +205,8 @@ export const FIELDS = {
   version: "version",
   /** When its turn came; its time counts from here. */
   admittedAt: "admittedAt",
+  /** Version of the payloads of its jobs. */
+  payloads: "payloads",
   /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
   added: "added",
   /** The run that gave its place among those at work: this one, or the one that it works for. */

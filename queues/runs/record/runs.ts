@@ -16,7 +16,7 @@ import { Tending } from "./tending.ts";
 export interface NewRun extends Identity {
   readonly runId: string;
   readonly definition: RunDefinition;
-  readonly definitionHash: string;
+  readonly hash: string;
   /** What stands in the record: JSON or a reference. */
   readonly input: string;
   /** What `input` refers to, when it is too large for the record. */
@@ -44,7 +44,7 @@ export interface RunEnding {
 
 /** What was found under the id of a run that was submitted before. */
 export interface ExistingRun {
-  readonly definitionHash: string;
+  readonly hash: string;
   readonly inputHash: string;
   readonly state: RunState;
   readonly epoch: number;
@@ -98,7 +98,7 @@ export class Runs {
   }> {
     const { tenant, actor, correlationId, definition, parent, lanes } = run;
     const facts = {
-      hash: run.definitionHash,
+      hash: run.hash,
       workflowId: definition.workflow.id,
       identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
       tenant,
@@ -118,7 +118,7 @@ export class Runs {
     const send = (text: string) =>
       this.#scripts.create(
         this.#keys.run(run.runId),
-        this.#keys.definition(run.definitionHash),
+        this.#keys.definition(run.hash),
         JSON.stringify(facts),
         text,
         run.input,
@@ -130,8 +130,8 @@ export class Runs {
       const [, rank, ...admitted] = answer;
       return { existing: null, rank: rank ? Number(rank) : null, admitted };
     }
-    const [, definitionHash = "", inputHash = "", state = "", epoch = "0"] = answer;
-    const existing = { definitionHash, inputHash, state: state as RunState, epoch: Number(epoch) };
+    const [, hash = "", inputHash = "", state = "", epoch = "0"] = answer;
+    const existing = { hash, inputHash, state: state as RunState, epoch: Number(epoch) };
     return { existing, rank: null, admitted: [] };
   }
 

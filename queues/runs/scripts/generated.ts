@@ -18,6 +18,15 @@ end
 local function untend(prefix, runId) redis.call('ZREM', prefix .. '.tended', runId) end
 `;
 
+const LINKS_PART = `local function unlink(queue, job, child)
+  return redis.call('SREM', queue .. ':' .. job .. ':dependencies', child) == 1
+end
+local function goOn(queue, job, stamp)
+  local key = queue .. ':' .. job
+  releaseParent({ key, key .. ':dependencies' }, { queue, job, stamp })
+end
+`;
+
 const STEP_RECORD_PART = `local now = clock()
 local stamp = digits(now)
 local MAX_TAKE_OVERS = 500
@@ -83,7 +92,7 @@ end
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
-  redis.call('HSET', key, 'admittedAt', digits(now))
+  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', 3)
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
@@ -390,7 +399,12 @@ return running
 
 export const ADD_FLOW = `if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 local answers = {}
-local at = 1
+local at = 2
+for _ = 1, tonumber(ARGV[1]) do
+  local waitsFor, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])
+  for from = at + 2, last, 1000 do redis.call('SADD', waitsFor, unpack(ARGV, from, math.min(from + 999, last))) end
+  at = last + 1
+end
 while at <= #ARGV do
   local script, numberOfKeys, given = scripts[tonumber(ARGV[at])], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local keys, args = {}, {}
@@ -404,6 +418,12 @@ end
 return answers
 `;
 
+export const LET_GO = `${CLOCK_PART}${LINKS_PART}local queue, job = ARGV[1], ARGV[2]
+for at = 3, #ARGV do unlink(queue, job, ARGV[at]) end
+goOn(queue, job, digits(clock()))
+return 1
+`;
+
 export const REMOVE_JOBS = `local locked = 0
 for at = 1, #ARGV, 2 do
   local prefix, job = ARGV[at], ARGV[at + 1]
@@ -415,7 +435,7 @@ end
 return locked
 `;
 
-export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}local operations = {}
+export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${LINKS_PART}local operations = {}
 local function addFields(answer, key, fields)
   for from = 1, #fields, 1000 do
     local to = math.min(from + 999, #fields)
@@ -489,6 +509,16 @@ function operations.begin(key, op)
   if parks then redis.call('HINCRBY', key, 'version', 1) end
   return addFields({ status, text, abort }, key, op.fields)
 end
+local function follow(links, letter)
+  for _, to in ipairs(links.to) do
+    local key = to.queue .. ':' .. to.job
+    if unlink(to.queue, to.job, links.job) then
+      redis.call('HSET', key .. (letter == 'F' and ':failed' or ':processed'), links.job, links.told)
+      if to.any and letter == 'C' then redis.call('DEL', key .. ':dependencies') end
+      goOn(to.queue, to.job, stamp)
+    end
+  end
+end
 function operations.commit(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
@@ -543,6 +573,7 @@ function operations.commit(key, op)
     granted = leavePlace(key, slot)
   end
   if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  if op.links then follow(op.links, op.letter) end
   return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
 end
 function operations.retry(key, op)
@@ -664,7 +695,7 @@ for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width
   end
 end
 if atOnce then
-  for _, word in ipairs({ 'admittedAt', digits(now) }) do fields[#fields + 1] = word end
+  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', 3 }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)

@@ -9,6 +9,7 @@
 --- @include "parts/admission"
 --- @include "parts/run-clock"
 --- @include "parts/width"
+--- @include "parts/links"
 
 local operations = {}
 
@@ -95,6 +96,18 @@ function operations.begin(key, op)
   return addFields({ status, text, abort }, key, op.fields)
 end
 
+-- Tells those that a step's end was a link to. One that starts with the first of its dependencies waits for no other then.
+local function follow(links, letter)
+  for _, to in ipairs(links.to) do
+    local key = to.queue .. ':' .. to.job
+    if unlink(to.queue, to.job, links.job) then
+      redis.call('HSET', key .. (letter == 'F' and ':failed' or ':processed'), links.job, links.told)
+      if to.any and letter == 'C' then redis.call('DEL', key .. ':dependencies') end
+      goOn(to.queue, to.job, stamp)
+    end
+  end
+end
+
 -- -> status, record, running steps left of a run that is being stopped, version when it may be parked now, slots that got
 -- a place
 function operations.commit(key, op)
@@ -154,6 +167,7 @@ function operations.commit(key, op)
     granted = leavePlace(key, slot)
   end
   if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  if op.links then follow(op.links, op.letter) end
   return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
 end
 

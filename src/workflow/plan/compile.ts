@@ -4,8 +4,6 @@ import {
   CONTROL_QUEUES,
   jobIds,
   jobOf,
-  type EdgeJob,
-  type ForkJob,
   type RunDefinition,
   type RunJob,
   type RunPlaces,
@@ -29,7 +27,7 @@ export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] 
     workflowId: address.workflowId,
     runId: address.runId,
     epoch: address.epoch,
-    definition: workflow.hash,
+    hash: workflow.hash,
     tenant: identity.tenant,
     actor: identity.actor,
     correlationId: identity.correlationId,
@@ -54,61 +52,21 @@ export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] 
 }
 
 function toNode(
-  job: Exclude<LaidJob, { kind: "run" }>,
+  { stepId, parent, links }: Exclude<LaidJob, { kind: "run" }>,
   places: RunPlaces,
   base: RunJob,
   priority: number,
 ): TreeNode {
-  const { parent } = job;
-  const { address: run, definition } = places;
-  switch (job.kind) {
-    case "step": {
-      const { limits: take, optional = false, fallback } = definition.steps[job.stepId] ?? {};
-      const data: StepJob = {
-        ...base,
-        stepId: job.stepId,
-        ...given({ take }),
-        ...(optional ? { spare: true } : {}),
-        ...(fallback === undefined ? {} : { falls: true }),
-      };
-      return { ...jobOf(places, job), name: job.stepId, data, parent, priority };
-    }
-    case "fork": {
-      const data: ForkJob = {
-        ...base,
-        stepId: job.label,
-        releases: job.releases,
-        ...(job.wakes.length === 0 ? {} : { wakes: job.wakes }),
-      };
-      return {
-        queue: CONTROL_QUEUES.fork,
-        jobId: jobIds.step(run, job.label),
-        name: `after ${job.label}`,
-        data,
-        parent,
-      };
-    }
-    case "token": {
-      const data: EdgeJob = { ...base, from: null };
-      return {
-        queue: CONTROL_QUEUES.edge,
-        jobId: jobIds.token(run, job.stepId),
-        name: `any -> ${job.stepId}`,
-        data,
-        parent,
-        held: true,
-      };
-    }
-    case "edge": {
-      const data: EdgeJob = { ...base, from: job.from };
-      return {
-        queue: CONTROL_QUEUES.edge,
-        jobId: jobIds.edge(run, job.from, job.to),
-        name: `${job.from} -> ${job.to}`,
-        data,
-        parent,
-        held: true,
-      };
-    }
-  }
+  const { limits: take, optional = false, fallback } = places.definition.steps[stepId] ?? {};
+  const own = jobOf(places, { stepId });
+  const to = links.map((id) => [id, jobOf(places, { stepId: id }).queue] as const);
+  const data: StepJob = {
+    ...base,
+    stepId,
+    ...(to.length === 0 ? {} : { links: { from: own.queue, to } }),
+    ...given({ take }),
+    ...(optional ? { spare: true } : {}),
+    ...(fallback === undefined ? {} : { falls: true }),
+  };
+  return { ...own, name: stepId, data, parent, priority };
 }

@@ -41,6 +41,7 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiKeepResult" },
   { script: "tuttiLead" },
   { script: "tuttiLeaveDuty" },
+  { script: "tuttiLetGo", not: "no tree is so large, and no link is lost" },
   ...["begin", "commit", "retry", "park", "read"].map((operation) => ({
     script: "tuttiLedger",
     with: `"${operation}"`,

@@ -20,7 +20,7 @@ async function leftovers(redis: Redis, prefix: string): Promise<string[]> {
   return keys
     .filter(
       (key) =>
-        !/:(meta(:gated)?|events|stalled-check|marker|id)$|\.tenants$|\.duties$|\.duty:|\.sent:|tutti\.(duty|schedule|trigger):|\.workers$|\.worker-info$|\.samples(\.\w+)?$|\.optimizer(\.\w+)?$|\.admissions$|\.gate$|\.fair$|\.gate\.(tools|budgets|layers:\w+|machines?(:.*)?|processe?s(-info)?|process-info|busy:.*|marks:.*|service|outcomes|blocked|failures:.*|samples|learned|usage|counted|audit)$/.test(
+        !/:(meta(:gated)?|events|stalled-check|marker|id)$|\.tenants$|\.duties$|\.duty:|\.sent:|tutti\.(duty|schedule|trigger):|\.workers$|\.worker-info$|\.samples(\.\w+)?$|\.optimizer(\.\w+)?$|\.admissions$|\.gate$|\.fair$|\.payloads$|\.gate\.(tools|budgets|layers:\w+|machines?(:.*)?|processe?s(-info)?|process-info|busy:.*|marks:.*|service|outcomes|blocked|failures:.*|samples|learned|usage|counted|audit)$/.test(
           key,
         ),
     )

@@ -9,6 +9,7 @@
 --- @include "../parts/tended"
 --- @include "../parts/admission"
 --- @include "../../../gate/scripts/parts/demand"
+--- @constant PAYLOAD_VERSION
 
 local record, definition = KEYS[1], KEYS[2]
 local facts, definitionJson, input, largeInput = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -47,7 +48,7 @@ for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width
   end
 end
 if atOnce then
-  for _, word in ipairs({ 'admittedAt', digits(now) }) do fields[#fields + 1] = word end
+  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)

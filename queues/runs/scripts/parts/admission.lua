@@ -8,6 +8,7 @@
 --- @include "../../../gate/scripts/parts/ranks"
 --- @constant ADDING_MS
 --- @constant AGE_MS
+--- @constant PAYLOAD_VERSION
 --- @constant TENANTS
 
 -- Whoever admits a run adds its jobs. When they are not there after ADDING_MS, somebody else does.
@@ -38,7 +39,7 @@ end
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
-  redis.call('HSET', key, 'admittedAt', digits(now))
+  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION)
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)

@@ -2,13 +2,14 @@ import { assert, boolean, integer, property, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { loadCatalogue } from "../../../../config/index.ts";
+import { PAYLOAD_VERSION } from "../../../../queues/client.ts";
 import type { RunDefinition } from "../../../../queues/index.ts";
-import { layOut, type LaidJob, type Layout } from "../../../../src/workflow/plan/layout.ts";
+import { layOut, type Layout } from "../../../../src/workflow/plan/layout.ts";
 import { prepare } from "../../../../src/workflow/prepare.ts";
 import { randomDag, SHAPES, workflowOf, type Dag } from "../../../support/dags.ts";
 
 /** A step that could be any; only what the layout looks at matters. */
-const step = (needs: string[], join: "all" | "settled", each: boolean) => ({
+const step = (needs: string[], join: "all" | "settled" | "any", each: boolean) => ({
   tool: "core.echo",
   with: {},
   needs,
@@ -29,7 +30,7 @@ const step = (needs: string[], join: "all" | "settled", each: boolean) => ({
 function define(dag: Dag, seed = 0, sequential = false): RunDefinition {
   const ids = dag.map((_, node) => `s${node}`);
   return {
-    version: 2,
+    version: PAYLOAD_VERSION,
     workflow: { id: "wf", name: "wf" },
     ...(sequential ? { sequence: ids } : {}),
     onError: "resilient",
@@ -40,7 +41,7 @@ function define(dag: Dag, seed = 0, sequential = false): RunDefinition {
         ids[node]!,
         step(
           on.map((before) => ids[before]!),
-          ((seed + node) * 7) % 5 === 0 ? "settled" : "all",
+          (["settled", "any"] as const)[((seed + node) * 7) % 5] ?? "all",
           ((seed + node) * 5) % 7 === 0,
         ),
       ]),
@@ -48,42 +49,35 @@ function define(dag: Dag, seed = 0, sequential = false): RunDefinition {
   };
 }
 
-const labelOf = (job: LaidJob): string =>
-  job.kind === "step" ? job.stepId : job.kind === "fork" ? job.label : "";
+const stepsOf = (layout: Layout) => layout.filter((job) => job.kind === "step");
 
-/**
- * For each step and join the nodes that must have ended before its job may start, as BullMQ sees it: a
- * job starts when all its children have ended, an edge ends when its fork has released it.
- */
-function waitsFor(layout: Layout): Map<string, Set<string>> {
-  const children = layout.map(() => [] as number[]);
-  for (const [index, job] of layout.entries())
-    if (job.parent >= 0) children[job.parent]!.push(index);
-  const direct = new Map<string, string[]>();
-  for (const [index, job] of layout.entries()) {
-    const isJoin = job.kind === "fork" && job.label.startsWith("join.");
-    if (job.kind !== "step" && !isJoin) continue;
-    direct.set(
-      labelOf(job),
-      children[index]!.map((child) => {
-        const below = layout[child]!;
-        return below.kind === "edge" ? below.from : labelOf(below);
-      }),
-    );
+/** For each step those that its job waits for as BullMQ sees it: its children, and who is linked to it. */
+function directly(layout: Layout): Map<string, string[]> {
+  const found = new Map(stepsOf(layout).map(({ stepId }) => [stepId, [] as string[]]));
+  for (const { stepId, parent, links } of stepsOf(layout)) {
+    const above = layout[parent]!;
+    if (above.kind === "step") found.get(above.stepId)!.push(stepId);
+    for (const to of links) found.get(to)!.push(stepId);
   }
+  return found;
+}
+
+/** The same with what follows from it: what has ended before a step may start, whatever happens. */
+function waitsFor(layout: Layout, isAny: (stepId: string) => boolean): Map<string, Set<string>> {
+  const direct = directly(layout);
   const all = new Map<string, Set<string>>();
-  const visit = (label: string): Set<string> => {
-    const known = all.get(label);
+  const visit = (stepId: string): Set<string> => {
+    const known = all.get(stepId);
     if (known !== undefined) return known;
     const found = new Set<string>();
-    for (const before of direct.get(label) ?? []) {
-      found.add(before);
-      for (const further of visit(before)) found.add(further);
-    }
-    all.set(label, found);
+    all.set(stepId, found);
+    // The first of its dependencies lets an `any` step start; nothing is certain of the others.
+    if (!isAny(stepId))
+      for (const before of direct.get(stepId)!)
+        for (const one of [before, ...visit(before)]) found.add(one);
     return found;
   };
-  for (const label of direct.keys()) visit(label);
+  for (const stepId of direct.keys()) visit(stepId);
   return all;
 }
 
@@ -93,37 +87,50 @@ function expectRight(definition: RunDefinition): Layout {
   for (const [index, job] of layout.slice(1).entries())
     expect(job.parent).toBeLessThanOrEqual(index);
   // Every step is there once, as what it is.
-  const steps = layout.filter((job) => job.kind === "step");
-  expect(steps.map(labelOf).toSorted()).toEqual(Object.keys(definition.steps).toSorted());
-  for (const job of steps)
-    expect(job.queue === "tutti.each").toBe(definition.steps[labelOf(job)]!.forEach !== undefined);
-  // Nothing starts before what it was declared to wait for.
-  const before = waitsFor(layout);
-  for (const [id, { needs }] of Object.entries(definition.steps))
-    for (const need of needs) expect(before.get(id), `${id} waits for ${need}`).toContain(need);
-  // And for nothing else but what follows from that.
-  const declared = (id: string, found = new Set<string>()): Set<string> => {
-    for (const need of definition.steps[id]!.needs) {
-      if (!found.has(need)) {
-        found.add(need);
-        declared(need, found);
-      }
-    }
-    return found;
-  };
-  for (const id of definition.sequence === undefined ? Object.keys(definition.steps) : []) {
-    const waits = [...before.get(id)!].filter((label) => !label.startsWith("join."));
-    expect(new Set(waits)).toEqual(declared(id));
-  }
-  // Every edge is released, once, by a fork of its source.
-  const edges = layout.filter((job) => job.kind === "edge").map((job) => `${job.from} ${job.to}`);
-  const released = layout.flatMap((job) =>
-    job.kind === "fork" ? job.releases.map((to) => `${job.label} ${to}`) : [],
+  const steps = stepsOf(layout);
+  expect(layout).toHaveLength(1 + steps.length);
+  expect(steps.map(({ stepId }) => stepId).toSorted()).toEqual(
+    Object.keys(definition.steps).toSorted(),
   );
-  expect(new Set(edges).size).toBe(edges.length);
-  expect(released.toSorted()).toEqual(edges.toSorted());
-  const forks = layout.filter((job) => job.kind === "fork");
-  expect(layout).toHaveLength(1 + steps.length + forks.length + edges.length);
+  for (const { stepId, queue } of steps)
+    expect(queue === "tutti.each").toBe(definition.steps[stepId]!.forEach !== undefined);
+  const isAny = (stepId: string): boolean =>
+    definition.sequence === undefined && definition.steps[stepId]!.join === "any";
+  const direct = directly(layout);
+  const before = waitsFor(layout, isAny);
+  for (const [id, { needs }] of Object.entries(definition.steps)) {
+    // Nothing is named twice.
+    expect(new Set(direct.get(id)).size).toBe(direct.get(id)!.length);
+    // An `any` step is told of each of its dependencies, and has no children that it would have to wait for.
+    if (isAny(id)) {
+      expect(direct.get(id)!.toSorted()).toEqual([...needs].toSorted());
+      expect(
+        steps.filter(
+          ({ parent }) =>
+            layout[parent] === layout.find((job) => job.kind === "step" && job.stepId === id),
+        ),
+      ).toEqual([]);
+      continue;
+    }
+    // Nothing starts before what it was declared to wait for.
+    for (const need of needs) expect(before.get(id), `${id} waits for ${need}`).toContain(need);
+    if (definition.sequence !== undefined) continue;
+    // And for nothing else but what follows from that.
+    const declared = new Set<string>();
+    const visit = (one: string): void => {
+      for (const need of isAny(one) ? [] : definition.steps[one]!.needs) {
+        if (declared.has(need)) continue;
+        declared.add(need);
+        visit(need);
+      }
+    };
+    visit(id);
+    expect(before.get(id)).toEqual(declared);
+    // Nor twice: what another of them waits for is not named.
+    const implied = (one: string): boolean =>
+      direct.get(id)!.some((other) => other !== one && before.get(other)!.has(one));
+    expect(direct.get(id)!.filter(implied)).toEqual([]);
+  }
   return layout;
 }
 
@@ -147,36 +154,17 @@ describe("a layout", () => {
 
   it("sequential: each step waits for the one before", () => {
     const layout = layOut(define([[], [], [], []], 1, true));
-    const before = waitsFor(layout);
+    const before = waitsFor(layout, () => false);
     expect([...before.get("s3")!].toSorted()).toEqual(["s0", "s1", "s2"]);
     expect(layout).toHaveLength(5);
   });
 
-  it("costs m + k edges where k steps wait for the same m, not m * k", () => {
-    const bipartite: Dag = [
-      ...Array.from({ length: 30 }, () => []),
-      ...Array.from({ length: 30 }, () => Array.from({ length: 30 }, (_, node) => node)),
-    ];
-    const layout = expectRight(allJoins(bipartite));
-    expect(layout.filter((job) => job.kind === "edge").length).toBeLessThan(60);
-  });
-
-  it("does not put steps of different joins behind one join", () => {
-    const dag: Dag = [[], [], [0, 1], [0, 1], [0, 1], [0, 1]];
-    const definition = allJoins(dag);
-    const mixed = {
-      ...definition,
-      steps: Object.fromEntries(
-        Object.entries(definition.steps).map(([id, one]) => [
-          id,
-          id === "s4" || id === "s5" ? { ...one, join: "settled" as const } : one,
-        ]),
-      ),
-    };
-    const joins = expectRight(mixed).filter(
-      (job) => job.kind === "fork" && job.label.startsWith("join."),
-    );
-    expect(joins).toHaveLength(2);
+  it("names for each of a step's dependents beside its parent one link, and no more", () => {
+    const diamond: Dag = [[], [0], [0], [1, 2], [0, 3]];
+    const links = stepsOf(expectRight(allJoins(diamond))).map((one) => [one.stepId, one.links]);
+    // s1 and s2 stand under s3, and s0 under one of them: it is linked to the other.
+    expect(Object.fromEntries(links)).toMatchObject({ s1: [], s2: [], s3: [], s4: [] });
+    expect(links.flatMap(([, to]) => to)).toHaveLength(1);
   });
 
   it("of a chain of 10,000 steps does not run out of stack, nor does its plan", () => {
