@@ -61,6 +61,12 @@ function byOwnClock(backend: RedisQueueBackend, clock: RedisClock): RedisQueueBa
 /** How far Redis' clock is ahead of this process's. */
 export class RedisClock {
   #aheadMs = 0;
+  readonly #base: BackendFactory<RedisQueueBackend>;
+
+  /** @param base how workers' backends are made. Default: by BullMQ. */
+  constructor(base: BackendFactory<RedisQueueBackend> = createRedisBackend) {
+    this.#base = base;
+  }
 
   /** Milliseconds; negative when it is behind. */
   get aheadMs(): number {
@@ -69,7 +75,7 @@ export class RedisClock {
 
   /** Backends of workers whose clock this is. */
   readonly backend: BackendFactory<RedisQueueBackend> = (name, options, more) =>
-    byOwnClock(createRedisBackend(name, options, more), this);
+    byOwnClock(this.#base(name, options, more), this);
 
   /** Asks Redis. What the way there and back may explain is no difference. */
   async measure(redis: Redis): Promise<void> {

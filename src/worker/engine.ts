@@ -31,7 +31,7 @@ import {
   type Engine,
 } from "../../processors/index.ts";
 import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
-import { Durability, Keys, Ledger, RedisClock, Results } from "../../queues/index.ts";
+import { Durability, Keys, Ledger, movesBy, RedisClock, Results } from "../../queues/index.ts";
 import { openStores, type Stores } from "../stores.ts";
 import { treeOf } from "../workflow/plan/tree.ts";
 import type { StartWorkerOptions } from "./options.ts";
@@ -109,10 +109,11 @@ export function openEngine(
   const { id, machine, registry, log, stores, subscriber } = ground;
   const { redis, keys, gate, runs } = stores;
   const lockDurationMs = options.lockDurationMs ?? LOCK_DURATION_MS;
-  const clock = new RedisClock();
+  const ledger = new Ledger(redis, keys);
+  const clock = new RedisClock(movesBy(ledger));
   return {
     ...stores,
-    ledger: new Ledger(redis, keys),
+    ledger,
     durability: new Durability(redis, options.redisUrl, keys.kept, options),
     results: new Results(redis, keys),
     definitions: new Definitions((hash) => runs.definition(hash)),

@@ -2,7 +2,7 @@
  * What the ledger's script (scripts/ledger.lua) is asked for, as it travels: JSON, so that what is not said is left out
  * and is nil in Lua. Both sides read fields by these names.
  */
-export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read;
+export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving;
 
 /** Which start of which step speaks. */
 interface Speaker {
@@ -84,6 +84,17 @@ interface LinkedJob {
   /** It starts with the first of its dependencies that completes. */
   readonly any?: true;
 }
+
+interface Moving {
+  readonly op: "move";
+  /** One of BullMQ's scripts, with what it takes. */
+  readonly script: Move;
+  readonly keys: readonly string[];
+  readonly args: readonly unknown[];
+}
+
+/** BullMQ's scripts by which a worker takes a job and ends it. */
+export type Move = "moveToActive" | "moveToFinished";
 
 export interface AbortEntry {
   readonly field: string;

@@ -6,7 +6,13 @@ import { bullFunction, defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
-import type { AbortEntry, EndedCall, LedgerOperation, LinksOut } from "./ledger-operations.ts";
+import type {
+  AbortEntry,
+  EndedCall,
+  LedgerOperation,
+  LinksOut,
+  Move,
+} from "./ledger-operations.ts";
 import type { Links } from "./links.ts";
 import { partName } from "./part-names.ts";
 import {
@@ -132,11 +138,22 @@ type Answer = readonly (string | false)[];
 /** Operations of one script call; keeps Redis free for others in between. */
 const MAX_BATCH = 64;
 
+const MOVES: readonly Move[] = ["moveToActive", "moveToFinished"];
+
+/** What BullMQ packs for its scripts comes unpacked to those of them that this one calls. */
+const MOVING = `local moves = {}
+do
+  local packed = cmsgpack
+  local function unpacked(value) return type(value) == 'table' and value or packed.unpack(value) end
+  local cmsgpack = { pack = packed.pack, unpack = unpacked }
+${MOVES.map((name) => `moves.${name} = ${bullFunction(name)}`).join("\n")}
+end`;
+
 const SCRIPTS = {
   /** Its keys are the records of the operations, which come behind them as one JSON. */
   ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>(
     "tuttiLedger",
-    `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LEDGER}`,
+    `${MOVING}\nlocal releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LEDGER}`,
     { keys: "counted" },
   ),
 };
@@ -276,6 +293,18 @@ export class Ledger {
   async read(runId: string, fields: readonly string[]): Promise<Values> {
     if (fields.length === 0) return [];
     return (await this.#do(runId, { op: "read", fields })).map(orNull);
+  }
+
+  /**
+   * Takes a job, or ends one, as BullMQ's worker does.
+   *
+   * @param keys of BullMQ's script, and its arguments: texts, and what BullMQ packs, unpacked.
+   */
+  async move(script: Move, keys: readonly string[], args: readonly unknown[]): Promise<unknown> {
+    const operation = { op: "move", script, keys, args } as const;
+    const [answer, failure] = await this.#operations.add({ key: keys[0]!, operation });
+    if (failure !== undefined) throw new Error(String(failure));
+    return answer === false ? null : answer;
   }
 
   #linksOut({ links }: StepAddress, ending: Ending): LinksOut | undefined {

@@ -630,6 +630,12 @@ end
 function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
+function operations.move(_, op)
+  op.args[2] = stamp
+  local done, answer = pcall(moves[op.script], op.keys, op.args)
+  if done then return { answer or false } end
+  return { false, type(answer) == 'table' and answer.err or tostring(answer) }
+end
 local answers = {}
 for index, op in ipairs(cjson.decode(ARGV[1])) do answers[index] = operations[op.op](KEYS[index], op) end
 return cjson.encode(answers)

@@ -1,7 +1,7 @@
--- The one script that every step passes twice: before its tool is called and when it ended. It takes
--- many operations at once, because the steps of a process share its calls.
+-- The one script that every step passes: before its tool is called and when it has ended, when its job is taken and when that
+-- ends. It takes many operations at once, because the steps of a process share its calls.
 --
--- KEYS: the run record of each operation. ARGV: JSON of the operations, each { op, ... } as record/ledger-operations.ts has them;
+-- KEYS: the run record of each operation, or a key of the job's queue. ARGV: JSON of the operations, each { op, ... } as record/ledger-operations.ts has them;
 -- what is not said is nil.
 -- Returns JSON: one list per operation, false for what does not exist. One text each way costs a
 -- client a fraction of what hundreds of arguments and replies do.
@@ -10,6 +10,7 @@
 --- @include "parts/run-clock"
 --- @include "parts/width"
 --- @include "parts/links"
+--- @given moves
 
 local operations = {}
 
@@ -235,6 +236,15 @@ end
 -- -> the fields
 function operations.read(key, op)
   return addFields({}, key, op.fields)
+end
+
+-- -> what BullMQ answers, or false and why it failed: the others of the call go on.
+function operations.move(_, op)
+  -- Where both scripts expect the time.
+  op.args[2] = stamp
+  local done, answer = pcall(moves[op.script], op.keys, op.args)
+  if done then return { answer or false } end
+  return { false, type(answer) == 'table' and answer.err or tostring(answer) }
 end
 
 local answers = {}
