@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import { FlowProducer, Worker, type FlowJob } from "bullmq";
+import { FlowProducer, Worker, type FlowJob, type Job } from "bullmq";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 
@@ -137,16 +137,13 @@ export async function floorArm(
   const prefix = `{floor${sequence++}}`;
   const producer = new FlowProducer({ connection, prefix });
   const ends = new Countdown();
-  const noop = () => Promise.resolve({ state: "completed" });
-  const processors = {
-    "bench.noop": noop,
-    [CONTROL_QUEUES.run]: () => {
-      ends.hit();
-      return noop();
-    },
+  const process = ({ parentKey }: Job) => {
+    // The job above all others: the run's, or that of its last step.
+    if (parentKey === undefined) ends.hit();
+    return Promise.resolve({ state: "completed" });
   };
-  const workers = Object.entries(processors).map(
-    ([name, processor]) => new Worker(name, processor, { connection, prefix, concurrency }),
+  const workers = ["bench.noop", CONTROL_QUEUES.run].map(
+    (name) => new Worker(name, process, { connection, prefix, concurrency }),
   );
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   const plan = prepare(documentOf(shape), registryFor(concurrency));

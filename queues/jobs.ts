@@ -21,6 +21,8 @@ export interface StepJob extends RunJob {
   readonly stepId: string;
   /** Who waits for it beside the parent of its job. */
   readonly links?: StepLinks;
+  /** Its run ends with it: there is no job of the run. */
+  readonly last?: true;
   /** Position in a forEach. */
   readonly item?: number;
   /** What its call takes instead of what its tool says; the gate reads it. */

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-import { ENDINGS, stateOf } from "../processors/runs/endings.ts";
+import { ENDINGS, stateOf } from "../processors/steps/decisions/endings.ts";
 import { consequencesOf, ERROR_CLASSES } from "../processors/steps/decisions/policy.ts";
 import type { RunDefinition } from "../queues/index.ts";
 import type { OnError } from "../queues/worker.ts";

@@ -1,4 +1,5 @@
 import {
+  CONTROL_QUEUES,
   FIELDS,
   jobOf,
   parseStepRecord,
@@ -9,9 +10,9 @@ import {
   type RunParts,
   type StepOrItem,
   type StepRecord,
-  type TreeNode,
 } from "../../queues/index.ts";
 import { enqueueUndo, jobsOf, linksOfLost, parkAgain, treeOfRun } from "../../queues/worker.ts";
+import { endRun } from "../steps/pipeline/end-run.ts";
 import { LAST_START } from "../steps/pipeline/lost.ts";
 
 /** What repairing needs. */
@@ -85,7 +86,7 @@ export async function repairRun(
       else if (isFinished(state)) await callFinished(parts, run, step, repairs);
     }
   }
-  if (open.length === 0) await repairRoot(parts, treeOfRun(parts, run), repairs);
+  if (open.length === 0) await repairRoot(parts, run, repairs);
   else if (run.state === "running" && repairs.released.length + repairs.lost.length === 0)
     await parkAgain(parts, run.definition, runId);
   return repairs;
@@ -223,12 +224,14 @@ async function callFinished(
 }
 
 /** Lets a root go on below which nothing is left to do; one that is gone is added anew. */
-async function repairRoot(
-  parts: RepairParts,
-  tree: readonly TreeNode[],
-  repairs: Repairs,
-): Promise<void> {
+async function repairRoot(parts: RepairParts, run: FoundRun, repairs: Repairs): Promise<void> {
+  const tree = treeOfRun(parts, run);
   const root = tree[0]!;
+  if (root.queue !== CONTROL_QUEUES.run) {
+    await endRun(parts, run.definition, run.address);
+    repairs.released.push("the run");
+    return;
+  }
   const state = await parts.flows.stateOf(root.queue, root.jobId);
   if (state === "unknown") {
     await parts.flows.add([root], async () => {});

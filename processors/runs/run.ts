@@ -5,15 +5,12 @@ import {
   compileCondition,
   compileTemplate,
   messageOf,
-  readJson,
   type Json,
   type Template,
   given,
 } from "../../config/index.ts";
 import {
   FIELDS,
-  parseStepRecord,
-  type Abort,
   type RunDefinition,
   type RunJob,
   type RunState,
@@ -22,16 +19,16 @@ import {
 } from "../../queues/index.ts";
 import {
   assertPayload,
-  conclude,
   concludeUndone,
   type RunEnding,
   type UndoingJob,
 } from "../../queues/worker.ts";
+import { factsOf, stateOf } from "../steps/decisions/endings.ts";
 import type { Engine } from "../steps/engine.ts";
 import { view } from "../steps/inputs.ts";
+import { endRun, type Course } from "../steps/pipeline/end-run.ts";
 import { stepError } from "../steps/pipeline/failure.ts";
 import { lossesOf } from "../steps/pipeline/lost.ts";
-import { factsOf, stateOf } from "./endings.ts";
 
 /**
  * The root job of a run: entered when every step has ended, it decides how the run ended and computes
@@ -46,26 +43,11 @@ export function runProcessor(
     if ("undoing" in data) return { state: (await concludeUndone(engine, data.runId)) ?? "gone" };
     const workflow = await engine.definitions.get(data.hash);
     if (workflow === undefined) return { state: "gone" };
-    const { definition } = workflow;
-    const ids = Object.keys(definition.steps);
-    const [state, epoch, abortText, ...texts] = await engine.ledger.read(data.runId, [
-      "state",
-      "epoch",
-      FIELDS.abort,
-      ...ids.map((id) => FIELDS.record(id)),
-    ]);
-    if (state === null || state === undefined) return { state: "gone" };
-    // An epoch that is over has no say.
-    if (Number(epoch) !== data.epoch) return { state: "gone" };
-    // Somebody stops the run: whoever ends its last running step ends it too.
-    if (state === "cancelling" || state === "compensating") return { state };
-    const records = new Map(ids.map((id, index) => [id, parseStepRecord(texts[index])]));
-    const abort = abortText ? readJson<Abort>(abortText) : null;
     const lost = lossesOf(bullJob, "computed the output of this run");
-    const ending = await endingOf(engine, data, definition, records, { abort, lost });
-    return {
-      state: (await conclude(engine, { address: data, definition, abort }, ending)) ?? "gone",
-    };
+    const state = await endRun(engine, workflow.definition, data, (course) =>
+      endingOf(engine, data, workflow.definition, course, lost),
+    );
+    return { state };
   };
 }
 
@@ -73,8 +55,8 @@ async function endingOf(
   engine: Engine,
   job: RunJob,
   definition: RunDefinition,
-  records: ReadonlyMap<string, StepRecord>,
-  { abort, lost }: { readonly abort: Abort | null; readonly lost: StepError | null },
+  { records, abort }: Course,
+  lost: StepError | null,
 ): Promise<RunEnding> {
   const { facts, error } = factsOf(definition, records, abort);
   const results = new Results(engine, job, records);

@@ -31,7 +31,7 @@ function split(name: Move, given: readonly unknown[]): [keys: string[], args: un
 /** An argument as a script gets it: a text, or what BullMQ has packed, unpacked. */
 function plain(arg: unknown): unknown {
   if (Buffer.isBuffer(arg)) return withoutNulls(unpack(arg));
-  return arg === undefined || arg === null ? "" : String(arg);
+  return typeof arg === "number" ? String(arg) : (arg ?? "");
 }
 
 /** Lua has no null inside a table. */

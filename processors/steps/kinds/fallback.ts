@@ -109,7 +109,7 @@ function dataOf({ job, step }: Candidate, { n, attempts }: HandedOn): StepJob {
   const { tools = [], cache = false } = step.definition.fallback ?? {};
   return {
     ...plainData(job.data),
-    ...given({ links: job.data.links }),
+    ...given({ links: job.data.links, last: job.data.last }),
     alt: { n, before: attempts },
     // The last way of all waits for its tool like any other call.
     ...(n < tools.length || cache ? { falls: true } : {}),

@@ -45,6 +45,7 @@ export function plainData({
   handed: _handed,
   alt: _alt,
   links: _links,
+  last: _last,
   ...data
 }: StepJob): StepJob {
   return data;

@@ -1,5 +1,6 @@
 import { FAR_MS, type Aside, type Begun } from "../../../queues/worker.ts";
 import type { Candidate } from "./candidate.ts";
+import { endRun } from "./end-run.ts";
 import { ended, type Exit } from "./exit.ts";
 
 /** A start that is marked, and has the say about its step, or may get it. */
@@ -20,6 +21,7 @@ export async function enter(
     case "away":
       return aside(candidate, begun.status);
     case "done":
+      await endAgain(candidate);
       return ended(begun.record);
     case "go":
     case "unknown":
@@ -52,4 +54,9 @@ function aside({ engine, job, address }: Candidate, status: Aside): Exit {
         await engine.flows.promote([{ queue: job.queueName, jobId: job.id! }]);
     },
   };
+}
+
+/** Ends the run that ends with a step, should who wrote the step's end have died before. */
+async function endAgain({ engine, job, workflow, address }: Candidate): Promise<void> {
+  if (address.ends !== undefined) await endRun(engine, workflow.definition, job.data);
 }

@@ -30,15 +30,19 @@ export async function open(
   const workflow = await engine.definitions.get(job.data.hash);
   const step = workflow?.step(job.data.stepId);
   if (workflow === undefined || step === undefined) return null;
-  return { engine, job, workflow, step, address: addressOf(workflow, job), token };
+  return { engine, job, workflow, step, address: addressOf(engine, workflow, job), token };
 }
 
 /** More than a job is ever started. */
 const ALTERNATIVE_STARTS = 1_000_000;
 
 /** How the ledger addresses the step of a job. */
-function addressOf({ definition }: CompiledDefinition, job: Job<StepJob>): StepAddress {
-  const { runId, epoch, stepId, item, undo, alt } = job.data;
+function addressOf(
+  { maxRunning }: Engine,
+  { definition }: CompiledDefinition,
+  job: Job<StepJob>,
+): StepAddress {
+  const { runId, epoch, stepId, item, undo, alt, last } = job.data;
   return {
     runId,
     epoch,
@@ -49,6 +53,7 @@ function addressOf({ definition }: CompiledDefinition, job: Job<StepJob>): StepA
     ...(undo === true ? { undo } : {}),
     ...given({ group: definition.steps[stepId]?.group }),
     links: linksOf(definition, job.data),
+    ...(last === true ? { ends: { maxRunning } } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { readJson } from "../../../config/index.ts";
 import { FIELDS, placesOf, type Abort } from "../../../queues/index.ts";
 import {
+  enqueueRuns,
   hurry,
   parkIfIdle,
   type Committed,
@@ -11,6 +12,7 @@ import type { Engine } from "../engine.ts";
 import type { Candidate } from "./candidate.ts";
 import { doomedBy } from "./doomed.ts";
 import { endAborted } from "./end-aborted.ts";
+import { endRun } from "./end-run.ts";
 import { ended, GONE, type Exit } from "./exit.ts";
 import { callGranted } from "./granted.ts";
 
@@ -66,9 +68,17 @@ async function abortsOf(engine: Engine, runId: string, ending: Ending): Promise<
 /** Calls who waited for the place of the step, and ends or parks a run in which nothing else is left to do. */
 async function goOn(
   { engine, job, workflow: { definition } }: Candidate,
-  { granted, lastOfAborted, version }: Extract<Committed, { readonly granted: unknown }>,
+  {
+    granted,
+    lastOfAborted,
+    version,
+    endsRun,
+    admitted,
+  }: Extract<Committed, { readonly granted: unknown }>,
 ): Promise<void> {
   await callGranted(engine, definition, job.data, granted);
   if (lastOfAborted) await endAborted(engine, definition, job.data);
+  else if (endsRun) await endRun(engine, definition, job.data);
   else if (version !== undefined) await parkIfIdle(engine, definition, job.data, version);
+  await enqueueRuns(engine, admitted);
 }

@@ -8,7 +8,6 @@ import {
 } from "../../../config/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity } from "../../jobs.ts";
-import { CONTROL_QUEUES, jobIds } from "../../names.ts";
 import type { Backpressure } from "../../tools/backpressure.ts";
 import { keysOfSteps, type RunKeys } from "../../tools/lane-keys.ts";
 import type { TreeNode } from "../flows.ts";
@@ -152,10 +151,7 @@ export async function enqueueFound(parts: RunParts, run: FoundRun): Promise<bool
     return true;
   }
   // A tree of one batch is there or it is not.
-  if (
-    parts.flows.fitsOneBatch(tree) &&
-    (await parts.flows.has(CONTROL_QUEUES.run, jobIds.run(run.address)))
-  )
+  if (parts.flows.fitsOneBatch(tree) && (await parts.flows.has(tree[0]!.queue, tree[0]!.jobId)))
     return false;
   await addJobs(parts, runId, tree);
   return true;

@@ -37,6 +37,8 @@ interface Commit extends Speaker {
   readonly undoable?: true;
   readonly dead?: true;
   readonly links?: LinksOut;
+  /** The run ends with the step; so many of a tenant may be at work. */
+  readonly ends?: number;
 }
 
 interface Retry extends Speaker {

@@ -39,6 +39,8 @@ export interface StepAddress {
   readonly start: number;
   /** Who waits for its end beside its parent in the tree. */
   readonly links?: Links | null;
+  /** The run ends with it, and the next of its tenant begins if so many are at work at most. */
+  readonly ends?: { readonly maxRunning: number };
 }
 
 /**
@@ -117,6 +119,10 @@ export type Committed =
       readonly version?: string;
       /** Steps that may call now, because this one is done. */
       readonly granted: readonly string[];
+      /** The run ends with this step, and what its end is is not written yet. */
+      readonly endsRun: boolean;
+      /** Runs that began because this one has ended. */
+      readonly admitted: readonly string[];
     }
   | { readonly status: "gone" }
   | { readonly status: "fenced" };
@@ -134,6 +140,20 @@ interface Operation {
 
 /** What the script answers to one operation; false for what does not exist. */
 type Answer = readonly (string | false)[];
+
+/** What follows from an ending. */
+interface AfterCommit {
+  /** Running steps that are left of a run that is being stopped. */
+  readonly left?: number;
+  readonly version?: string;
+  readonly granted?: unknown;
+  /** Of a run that ends with the step: whether somebody has to say how. */
+  readonly run?: "open" | "ended";
+  readonly admitted?: unknown;
+}
+
+/** An empty table of a script is no list. */
+const listed = (list: unknown): readonly string[] => (Array.isArray(list) ? list : []);
 
 /** Operations of one script call; keeps Redis free for others in between. */
 const MAX_BATCH = 64;
@@ -215,7 +235,7 @@ export class Ledger {
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
     const told = ending.error ?? ending.source;
     const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
-    const [status, text, left, version, ...granted] = await this.#do(step.runId, {
+    const [status, text, after] = await this.#do(step.runId, {
       op: "commit",
       ...speakerOf(step),
       letter: letterOf(ending.outcome),
@@ -223,15 +243,18 @@ export class Ledger {
       ...(detail === "" ? {} : { detail }),
       ...given({ output: ending.output }),
       ...consequencesOf(ending),
-      ...given({ links: this.#linksOut(step, ending) }),
+      ...given({ links: this.#linksOut(step, ending), ends: step.ends?.maxRunning }),
     });
     if (status === "ok" || status === "done") {
+      const { left, version, granted, run, admitted } = after as AfterCommit;
       return {
         status,
-        record: parseStepRecord(text || null),
-        lastOfAborted: left === "0",
-        ...(version ? { version } : {}),
-        granted: granted.filter((slot) => slot !== false),
+        record: parseStepRecord(String(text)),
+        lastOfAborted: left === 0,
+        ...given({ version }),
+        granted: listed(granted),
+        endsRun: run === "open",
+        admitted: listed(admitted),
       };
     }
     return status === "fenced" ? { status } : { status: "gone" };
@@ -300,8 +323,8 @@ export class Ledger {
    *
    * @param keys of BullMQ's script, and its arguments: texts, and what BullMQ packs, unpacked.
    */
-  async move(script: Move, keys: readonly string[], args: readonly unknown[]): Promise<unknown> {
-    const operation = { op: "move", script, keys, args } as const;
+  async move(name: Move, keys: readonly string[], args: readonly unknown[]): Promise<unknown> {
+    const operation = { op: "move", script: name, keys, args } as const;
     const [answer, failure] = await this.#operations.add({ key: keys[0]!, operation });
     if (failure !== undefined) throw new Error(String(failure));
     return answer === false ? null : answer;

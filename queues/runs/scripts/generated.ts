@@ -307,6 +307,44 @@ local function learn(key, call, now)
 end
 `;
 
+const FINISH_PART = `local function finish(record, state, kept, cap, now, more)
+  local prefix, runId = partsOf(record)
+  local tenant, serial, listens = unpack(redis.call('HMGET', record, 'tenant', 'serial', 'listens'))
+  local fields = { 'state', state, 'finishedAt', digits(now) }
+  for field, value in pairs(more) do
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  redis.call('HSET', record, unpack(fields))
+  redis.call('ZREM', prefix .. '.open', runId)
+  redis.call('ZREM', prefix .. '.adding', runId)
+  untend(prefix, runId)
+  if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then
+    redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
+  end
+  redis.call('ZADD', prefix .. '.' .. kept .. ':' .. tenant, digits(now), runId)
+  for _, event in ipairs(listens and cjson.decode(listens) or {}) do
+    redis.call('SREM', prefix .. '.listeners:' .. event, runId)
+  end
+  if serial then
+    local holder, line = prefix .. '.serial', prefix .. '.serial:' .. serial
+    if redis.call('HGET', holder, serial) == runId then
+      local follower = redis.call('LPOP', line)
+      if follower then
+        redis.call('HSET', holder, serial, follower)
+        if redis.call('HGET', prefix .. '.run:' .. follower, 'state') == 'queued' then await(prefix, follower, now) end
+      else
+        redis.call('HDEL', holder, serial)
+      end
+    else
+      redis.call('LREM', line, 1, runId)
+    end
+  end
+  redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. state)
+  return pump(prefix, tenant, cap, now)
+end
+`;
+
 const DEMAND_PART = `local function demandOf(prefix, calls)
   local demand = 0
   for _, call in ipairs(calls) do
@@ -435,7 +473,7 @@ end
 return locked
 `;
 
-export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${LINKS_PART}local operations = {}
+export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${LINKS_PART}local operations = {}
 local function addFields(answer, key, fields)
   for from = 1, #fields, 1000 do
     local to = math.min(from + 999, #fields)
@@ -519,6 +557,12 @@ local function follow(links, letter)
     end
   end
 end
+local function endRun(key, state, cap)
+  if ENDED[state] then return nil end
+  local stopped, failed = unpack(redis.call('HMGET', key, 'abort', 'failed'))
+  if stopped or failed or state == 'cancelling' or state == 'compensating' then return 'open' end
+  return 'ended', finish(key, 'completed', 'done', cap, now, {})
+end
 function operations.commit(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
@@ -530,8 +574,13 @@ function operations.commit(key, op)
   local startedAt = stamp
   if before then
     if OVER[before.letter] then
-      local own = before.start == start
-      return { 'done', text, own and left or '', own and parks and version or '', unpack(own and width and grantedBy(key, slot) or {}) }
+      local after = {}
+      if before.start == start then
+        after.left, after.version = tonumber(left), parks and version or nil
+        after.granted = width and grantedBy(key, slot) or nil
+        if op.ends and not ENDED[state] then after.run = 'open' end
+      end
+      return { 'done', text, after }
     end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
@@ -564,17 +613,18 @@ function operations.commit(key, op)
     if count >= 3 then redis.call('HSETNX', key, one.field, one.abort) end
   end
   if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
-  local leftNow, versionNow, granted = '', '', {}
-  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then
-    leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
-  end
+  if op.letter == 'F' then redis.call('HSET', key, 'failed', '1') end
+  local after = {}
+  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then after.left = redis.call('HINCRBY', key, 'left', -1) end
   if width then
     if op.call then learn(key, op.call, now) end
-    granted = leavePlace(key, slot)
+    after.granted = leavePlace(key, slot)
   end
-  if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  if parks then after.version = tostring(redis.call('HINCRBY', key, 'version', 1)) end
   if op.links then follow(op.links, op.letter) end
-  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
+  text = write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or '')
+  if op.ends then after.run, after.admitted = endRun(key, state, op.ends) end
+  return { 'ok', text, after }
 end
 function operations.retry(key, op)
   local slot = op.slot
@@ -784,47 +834,13 @@ end
 return found
 `;
 
-export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}local record, endingJson = KEYS[1], ARGV[1]
-local state, epoch, tenant, serial, listens = unpack(redis.call('HMGET', record, 'state', 'epoch', 'tenant', 'serial', 'listens'))
+export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${FINISH_PART}local record, endingJson = KEYS[1], ARGV[1]
+local state, epoch = unpack(redis.call('HMGET', record, 'state', 'epoch'))
 if not state then return nil end
 local ending = cjson.decode(endingJson)
 if ENDED[state] or epoch ~= tostring(ending.epoch) then return cjson.encode({ state = state }) end
-local prefix, runId = partsOf(record)
-local now = clock()
-local fields = { 'state', ending.state, 'finishedAt', digits(now) }
-for _, field in ipairs({ 'output', 'error', 'unmet' }) do
-  if ending[field] then
-    fields[#fields + 1] = field
-    fields[#fields + 1] = ending[field]
-  end
-end
-redis.call('HSET', record, unpack(fields))
-redis.call('ZREM', prefix .. '.open', runId)
-redis.call('ZREM', prefix .. '.adding', runId)
-untend(prefix, runId)
-if redis.call('SREM', prefix .. '.admitted:' .. tenant, runId) == 0 then
-  redis.call('ZREM', prefix .. '.waiting:' .. tenant, runId)
-end
-redis.call('ZADD', prefix .. '.' .. ending.kept .. ':' .. tenant, digits(now), runId)
-for _, event in ipairs(listens and cjson.decode(listens) or {}) do
-  redis.call('SREM', prefix .. '.listeners:' .. event, runId)
-end
-if serial then
-  local holder, line = prefix .. '.serial', prefix .. '.serial:' .. serial
-  if redis.call('HGET', holder, serial) == runId then
-    local follower = redis.call('LPOP', line)
-    if follower then
-      redis.call('HSET', holder, serial, follower)
-      if redis.call('HGET', prefix .. '.run:' .. follower, 'state') == 'queued' then await(prefix, follower, now) end
-    else
-      redis.call('HDEL', holder, serial)
-    end
-  else
-    redis.call('LREM', line, 1, runId)
-  end
-end
-redis.call('PUBLISH', prefix .. '.events:' .. runId, 'r\\n' .. ending.state)
-return cjson.encode({ state = ending.state, admitted = pump(prefix, tenant, ending.cap, now) })
+local more = { output = ending.output, error = ending.error, unmet = ending.unmet }
+return cjson.encode({ state = ending.state, admitted = finish(record, ending.state, ending.kept, ending.cap, clock(), more) })
 `;
 
 export const FORGET_RUN = `${RUNS_PART}local record, definition = KEYS[1], KEYS[2]
@@ -872,7 +888,7 @@ for from = 1, #gone, 1000 do redis.call('HDEL', record, unpack(gone, from, math.
 redis.call('DEL', prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)
 local epochs = cjson.decode(epochsJson or '[]')
 epochs[#epochs + 1] = { epoch = asked.epoch, state = state, finishedAtMs = tonumber(finishedAt), resumedBy = asked.actor, resumedAtMs = now, steps = asked.count }
-redis.call('HSET', record, 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs))
+redis.call('HSET', record, 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs), 'failed', '1')
 if asked.input then redis.call('HSET', record, 'input', asked.input, 'inputHash', asked.inputHash) end
 for _, edit in ipairs(asked.edits) do redis.call('HSET', record, edit[1], edit[2]) end
 redis.call('ZREM', prefix .. '.done:' .. tenant, runId)

@@ -9,6 +9,7 @@
 --- @include "parts/admission"
 --- @include "parts/run-clock"
 --- @include "parts/width"
+--- @include "parts/finish"
 --- @include "parts/links"
 --- @given moves
 
@@ -109,8 +110,17 @@ local function follow(links, letter)
   end
 end
 
--- -> status, record, running steps left of a run that is being stopped, version when it may be parked now, slots that got
--- a place
+-- The end of the run that ends with a step that has: `ended`, and who was admitted; `open` when it takes more than a look at
+-- the record to say what it is; nil when it has ended.
+local function endRun(key, state, cap)
+  if ENDED[state] then return nil end
+  local stopped, failed = unpack(redis.call('HMGET', key, 'abort', 'failed'))
+  if stopped or failed or state == 'cancelling' or state == 'compensating' then return 'open' end
+  return 'ended', finish(key, 'completed', 'done', cap, now, {})
+end
+
+-- -> status, record, what follows: { left: running steps of a run that is being stopped, version: when it may be parked now,
+-- granted: slots that got a place, run and admitted: see endRun }
 function operations.commit(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
@@ -122,9 +132,14 @@ function operations.commit(key, op)
   local startedAt = stamp
   if before then
     if OVER[before.letter] then
+      local after = {}
       -- This very ending, sent again because its answer was lost, is answered as it was then.
-      local own = before.start == start
-      return { 'done', text, own and left or '', own and parks and version or '', unpack(own and width and grantedBy(key, slot) or {}) }
+      if before.start == start then
+        after.left, after.version = tonumber(left), parks and version or nil
+        after.granted = width and grantedBy(key, slot) or nil
+        if op.ends and not ENDED[state] then after.run = 'open' end
+      end
+      return { 'done', text, after }
     end
     if before.start > start then return { 'fenced' } end
     startedAt = before.startedAt
@@ -158,18 +173,19 @@ function operations.commit(key, op)
     if count >= 3 then redis.call('HSETNX', key, one.field, one.abort) end
   end
   if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
-  local leftNow, versionNow, granted = '', '', {}
+  if op.letter == 'F' then redis.call('HSET', key, 'failed', '1') end
+  local after = {}
   -- Only a step that the canceller counted is taken off again.
-  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then
-    leftNow = tostring(redis.call('HINCRBY', key, 'left', -1))
-  end
+  if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then after.left = redis.call('HINCRBY', key, 'left', -1) end
   if width then
     if op.call then learn(key, op.call, now) end
-    granted = leavePlace(key, slot)
+    after.granted = leavePlace(key, slot)
   end
-  if parks then versionNow = tostring(redis.call('HINCRBY', key, 'version', 1)) end
+  if parks then after.version = tostring(redis.call('HINCRBY', key, 'version', 1)) end
   if op.links then follow(op.links, op.letter) end
-  return { 'ok', write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or ''), leftNow, versionNow, unpack(granted) }
+  text = write(key, field, op.letter, start, startedAt, stamp, op.attempts, op.detail or '')
+  if op.ends then after.run, after.admitted = endRun(key, state, op.ends) end
+  return { 'ok', text, after }
 end
 
 -- -> status, slots that got a place

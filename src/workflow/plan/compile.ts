@@ -47,7 +47,10 @@ export function compile(workflow: Compilable, request: TreeRequest): TreeNode[] 
           parent: job.parent,
           ...under,
         }
-      : toNode(job, { definition: workflow.definition, ...request }, base, priority),
+      : {
+          ...toNode(job, { definition: workflow.definition, ...request }, base, priority),
+          ...(job.parent === -1 ? under : {}),
+        },
   );
 }
 
@@ -64,6 +67,7 @@ function toNode(
     ...base,
     stepId,
     ...(to.length === 0 ? {} : { links: { from: own.queue, to } }),
+    ...(parent === -1 ? { last: true } : {}),
     ...given({ take }),
     ...(optional ? { spare: true } : {}),
     ...(fallback === undefined ? {} : { falls: true }),

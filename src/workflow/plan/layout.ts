@@ -11,7 +11,8 @@ import {
 /**
  * A job of the tree, without the ids of a run. BullMQ's flows are trees, a workflow is any DAG, so: every step is a
  * child of one of its dependents, and linked to the others, which wait for it as they do for their children. A step that
- * starts with the first of its dependencies (`any`) has no children, only links. What nobody needs stands under the run.
+ * starts with the first of its dependencies (`any`) has no children, only links. What nobody needs stands under the run,
+ * which has a job where there are several of these, or where its end takes more than the ends of its steps.
  */
 export type LaidJob = { readonly parent: number } & (
   | { readonly kind: "run" }
@@ -82,7 +83,9 @@ export function layOut(definition: RunDefinition, reopened?: ReopenedSteps): Lay
   const order = topologicalOrder(ordered)!;
   const dependencies = transitiveReduction(ordered, order);
   const dependents = dependentsOf(dependencies);
-  return emit(graph, dependencies, dependents, chooseParents(dependents, order));
+  const parents = chooseParents(dependents, order);
+  const computes = definition.output !== undefined || definition.success.length > 0;
+  return emit(graph, dependencies, dependents, parents, computes);
 }
 
 /** For each step the dependent it becomes a child of, -1 for the root: the one that keeps the tree shallow. */
@@ -109,12 +112,15 @@ function emit(
   dependencies: Dependencies,
   dependents: readonly (readonly number[])[],
   parents: readonly number[],
+  computes: boolean,
 ): Layout {
-  const layout: LaidJob[] = [{ kind: "run", parent: -1 }];
+  const tops = parents.filter((parent) => parent === -1).length;
+  const layout: LaidJob[] = tops === 1 && !computes ? [] : [{ kind: "run", parent: -1 }];
+  const root = layout.length - 1;
   // A stack instead of recursion: a chain of ten thousand steps is as deep.
   const stack: { node: number; parent: number }[] = [];
   for (let node = ids.length - 1; node >= 0; node--)
-    if (parents[node] === -1) stack.push({ node, parent: 0 });
+    if (parents[node] === -1) stack.push({ node, parent: root });
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { node, parent } = next;
     const linked = dependents[node]!.filter((dependent) => dependent !== parents[node]);

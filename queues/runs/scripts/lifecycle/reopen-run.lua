@@ -32,7 +32,7 @@ for from = 1, #gone, 1000 do redis.call('HDEL', record, unpack(gone, from, math.
 redis.call('DEL', prefix .. '.parked:' .. runId, prefix .. '.width:' .. runId)
 local epochs = cjson.decode(epochsJson or '[]')
 epochs[#epochs + 1] = { epoch = asked.epoch, state = state, finishedAtMs = tonumber(finishedAt), resumedBy = asked.actor, resumedAtMs = now, steps = asked.count }
-redis.call('HSET', record, 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs))
+redis.call('HSET', record, 'epoch', digits(asked.epoch + 1), 'state', 'queued', 'reopened', asked.reopened, 'epochs', cjson.encode(epochs), 'failed', '1')
 if asked.input then redis.call('HSET', record, 'input', asked.input, 'inputHash', asked.inputHash) end
 for _, edit in ipairs(asked.edits) do redis.call('HSET', record, edit[1], edit[2]) end
 redis.call('ZREM', prefix .. '.done:' .. tenant, runId)

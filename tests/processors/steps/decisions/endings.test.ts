@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { factsOf, stateOf } from "../../../processors/runs/endings.ts";
-import { parseStepRecord, type Abort, type RunDefinition } from "../../../queues/index.ts";
+import { factsOf, stateOf } from "../../../../processors/steps/decisions/endings.ts";
+import { parseStepRecord, type Abort, type RunDefinition } from "../../../../queues/index.ts";
 
 const record = (letter: string) =>
   parseStepRecord(

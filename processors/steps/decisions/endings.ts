@@ -1,12 +1,12 @@
-import { given } from "../../config/index.ts";
+import { given } from "../../../config/index.ts";
 import {
   type Abort,
   type RunDefinition,
   type RunState,
   type StepError,
   type StepRecord,
-} from "../../queues/index.ts";
-import { abortedState, counts } from "../../queues/worker.ts";
+} from "../../../queues/index.ts";
+import { abortedState, counts } from "../../../queues/worker.ts";
 
 /** What the state of a run is decided by, when every step of it has ended. */
 export interface Facts {
