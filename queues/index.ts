@@ -1,6 +1,7 @@
 /** The door of queues/ for everybody: what submitters and workers share. */
 export { Results } from "./cache/results.ts";
 export { RedisClock } from "./connection/clock.ts";
+export { untestedBullScripts } from "./connection/bull-scripts.ts";
 export { settlesWithin } from "./connection/deadline.ts";
 export { Durability } from "./connection/durability.ts";
 export {

@@ -12,7 +12,7 @@ import {
   openRedis,
   type RedisInspection,
 } from "../queues/embedded-redis/index.ts";
-import { unsettled } from "../queues/index.ts";
+import { unsettled, untestedBullScripts } from "../queues/index.ts";
 import { Tutti } from "./tutti.ts";
 
 /** Oldest Node that everything is tested on. */
@@ -25,6 +25,7 @@ export const CHECKS = [
   "node",
   "config",
   "home",
+  "bullmq",
   "redis_server",
   "redis",
   "redis_version",
@@ -74,6 +75,17 @@ function checkNode(version: string): Finding {
   const ok = isAtLeast(version, MIN_NODE_VERSION);
   const detail = `Node ${version}`;
   return ok ? { ok, detail } : { ok, detail, fix: `install Node ${MIN_NODE_VERSION} or later` };
+}
+
+function checkBull(): Finding {
+  const untested = untestedBullScripts();
+  return untested.length === 0
+    ? { ok: true, detail: "BullMQ has the scripts that were tested" }
+    : {
+        ok: null,
+        detail: `BullMQ has other scripts than those that were tested: ${untested.join(", ")}; every job costs more commands`,
+        fix: "install the version of bullmq that this package names",
+      };
 }
 
 async function checkHome({ home }: Config): Promise<Finding> {
@@ -270,6 +282,7 @@ export async function doctor(load: () => Config, options: DoctorOptions): Promis
   const [catalogue, bindings] = checkCatalogue(options);
   const always = {
     node: checkNode(options.nodeVersion ?? process.versions.node),
+    bullmq: checkBull(),
     catalogue,
     bindings,
   };

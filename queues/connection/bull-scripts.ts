@@ -1,4 +1,19 @@
+import { createHash } from "node:crypto";
+
 import { RedisConnection } from "bullmq";
+
+/** SHA-256 of the scripts that ours call, as they were tested: of BullMQ 6.7.0. */
+const TESTED: Readonly<Record<string, string>> = {
+  addDelayedJob: "e47c0db3c46bd84afab98fae90bba3b98cf6554e74df840801c39baccc627c4c",
+  addParentJob: "19780e843859d4d8f0ceade1aec912bb0a5594bb9756a11791617671b6198bf8",
+  addPrioritizedJob: "d4652d1be004a3d7bfed76efdc706f2017f8dfd0080c51ab1f05457eeb1c3c77",
+  addStandardJob: "2eee45c9ffc54d24681b737f926016a7f7464f0d32a5f87f623bffa2fc55413c",
+  moveToActive: "7d35069db0b831af1bd1b2d5eb8d524e86fc7d3280b8c684a96b6614bad7d79a",
+  moveToFinished: "8e744ec5d65dbe9e7ffb6e39a96c0268bba65e4f0b1d04e2d2a42ccb71b45a6d",
+  releaseParentIfNoPendingDependencies:
+    "a7f55f8eafeb764ef85faa87db2112b2d09640979a3dc669bf23c648066aa8a2",
+  removeJob: "f2acb16fda20ccac200abd5289a8910e48870d454c1577b19bd375ab809bb4b6",
+};
 
 /** A script of BullMQ's own. */
 interface BullScript {
@@ -25,6 +40,14 @@ function collected(): ReadonlyMap<string, BullScript> {
   });
   RedisConnection.prototype["loadCommands"].call(connection as RedisConnection, "");
   return found;
+}
+
+/** Scripts of the installed BullMQ that are not those that this version was tested with. */
+export function untestedBullScripts(): string[] {
+  return Object.keys(TESTED).filter((name) => {
+    const text = texts.get(name)?.lua;
+    return text === undefined || createHash("sha256").update(text).digest("hex") !== TESTED[name];
+  });
 }
 
 /** How many keys a script of BullMQ takes; they come before its arguments. */

@@ -1,5 +1,5 @@
 /** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
-export { bullFunction, keysOfBullScript } from "./bull-scripts.ts";
+export { bullFunction, keysOfBullScript, untestedBullScripts } from "./bull-scripts.ts";
 export { withinDeadline } from "./deadline.ts";
 export { factsFrom, type DurabilityFacts } from "./durability-facts.ts";
 export { defineScripts, script, type Commands } from "./define-scripts.ts";

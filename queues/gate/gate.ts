@@ -21,7 +21,7 @@ import {
 } from "./level.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GateReader } from "./reader.ts";
-import { GATE } from "./scripts/generated.ts";
+import { CALLS, GATE } from "./scripts/generated.ts";
 import { decodeExplained, type Explained, type ExplainedAnswer } from "./stored/explained.ts";
 import { listed } from "./stored/limits.ts";
 import { encodeMachine } from "./stored/machines.ts";
@@ -60,13 +60,23 @@ const MAX_OPERATIONS = 100;
 /** Jobs that one operation marks at most. */
 const MAX_PASSED = 200;
 
+type Asked = [gate: string, prefix: string, operations: string, nowMs: number];
+
 const SCRIPTS = {
-  gate: script<[gate: string, prefix: string, operations: string, nowMs: number], string>(
-    "tuttiGate",
-    GATE,
-    { keys: 1 },
-  ),
+  gate: script<Asked, string>("tuttiGate", GATE, { keys: 1 }),
+  /** Null when the whole gate has to be asked. */
+  calls: script<Asked, string | null>("tuttiCalls", CALLS, { keys: 1 }),
 };
+
+/** What calls ask for: see scripts/calls.lua. */
+const OF_CALLS: ReadonlySet<GateOperation["op"]> = new Set<GateOperation["op"]>([
+  "acquire",
+  "swap",
+  "amend",
+  "stamp",
+  "report",
+  "arrange",
+]);
 
 /** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
 export class Gate extends GateReader {
@@ -75,10 +85,13 @@ export class Gate extends GateReader {
   /** `now`: the clock of tests; by default Redis' own. */
   constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
     super(redis, keys);
-    const { gate } = defineScripts(redis, keys.prefix, SCRIPTS);
-    this.#gather = new Gather(MAX_OPERATIONS, async (operations) =>
-      readJson<unknown[]>(await gate(keys.gate, keys.prefix, JSON.stringify(operations), now())),
-    );
+    const { gate, calls } = defineScripts(redis, keys.prefix, SCRIPTS);
+    this.#gather = new Gather(MAX_OPERATIONS, async (operations) => {
+      const asked: Asked = [keys.gate, keys.prefix, JSON.stringify(operations), now()];
+      const isOfCalls = operations.every(({ op }) => OF_CALLS.has(op));
+      const answer = isOfCalls ? await calls(...asked) : null;
+      return readJson<unknown[]>(answer ?? (await gate(...asked)));
+    });
   }
 
   /** Asks for a permit for the next job of a tool's queue. Refused, the caller stands in line. */

@@ -31,7 +31,15 @@ import {
   type Engine,
 } from "../../processors/index.ts";
 import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
-import { Durability, Keys, Ledger, movesBy, RedisClock, Results } from "../../queues/index.ts";
+import {
+  Durability,
+  Keys,
+  Ledger,
+  movesBy,
+  RedisClock,
+  Results,
+  untestedBullScripts,
+} from "../../queues/index.ts";
 import { openStores, type Stores } from "../stores.ts";
 import { treeOf } from "../workflow/plan/tree.ts";
 import type { StartWorkerOptions } from "./options.ts";
@@ -110,7 +118,14 @@ export function openEngine(
   const { redis, keys, gate, runs } = stores;
   const lockDurationMs = options.lockDurationMs ?? LOCK_DURATION_MS;
   const ledger = new Ledger(redis, keys);
-  const clock = new RedisClock(movesBy(ledger));
+  const untested = untestedBullScripts();
+  if (untested.length > 0)
+    log.warn(
+      { scripts: untested },
+      "BullMQ is not the tested one: jobs are moved by its own commands",
+    );
+  const isShared = options.sharedMoves ?? untested.length === 0;
+  const clock = new RedisClock(isShared ? movesBy(ledger) : undefined);
   return {
     ...stores,
     ledger,

@@ -57,6 +57,11 @@ export interface StartWorkerOptions {
    * same for all workers of a deployment. Milliseconds. Default: 30,000.
    */
   readonly sweepIntervalMs?: number;
+  /**
+   * Jobs are taken and ended in the calls that steps make anyway, by scripts that call BullMQ's own. Default: true where those
+   * of the installed BullMQ are the tested ones; else by one command of BullMQ each, which costs more.
+   */
+  readonly sharedMoves?: boolean;
   /** How long `close` waits for running steps. Milliseconds. Default: 30,000. */
   readonly graceMs?: number;
   /** The longest pause that a service may ask for with `Retry-After`. Milliseconds. Default: an hour. */

@@ -12,19 +12,15 @@
 --- @include "parts/operations/samples"
 --- @include "parts/operations/explain"
 --- @include "parts/operations/level"
+--- @include "parts/answer"
 
-local left, dead = sweep()
-for _, one in ipairs(dead) do
-  for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
-  declaring.undeclare(one.process)
-end
-declaring.forgetSilent()
-serveFreed()
-for tool in pairs(left) do wakeFor(tool) end
-local answers = {}
-for index, op in ipairs(cjson.decode(ARGV[2])) do
-  answers[index] = operations[op.op](op)
+return answer(function()
+  local left, dead = sweep()
+  for _, one in ipairs(dead) do
+    for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
+    declaring.undeclare(one.process)
+  end
+  declaring.forgetSilent()
   serveFreed()
-  if #settled > 0 then serveAll() end
-end
-return cjson.encode(answers)
+  for tool in pairs(left) do wakeFor(tool) end
+end)

@@ -7,12 +7,61 @@ end
 local function digits(number) return string.format('%.0f', number) end
 `;
 
+const OWED_PART = `local owed, sums, samples = {}, {}, { key = false }
+local function owe(key, field, was, value, stays)
+  local fields = owed[key]
+  if not fields then
+    fields = {}
+    owed[key] = fields
+  end
+  local one = fields[field]
+  if not one then
+    one = { was = was, stays = stays }
+    fields[field] = one
+  end
+  one.value = value
+end
+local function add(key, field, by)
+  local fields = sums[key]
+  if not fields then
+    fields = {}
+    sums[key] = fields
+  end
+  fields[field] = (fields[field] or 0) + by
+end
+local function settle()
+  for key, fields in pairs(owed) do
+    local set, gone = {}, {}
+    for field, one in pairs(fields) do
+      if one.value ~= one.was then
+        if one.value == 0 and not one.stays then
+          gone[#gone + 1] = field
+        else
+          set[#set + 1] = field
+          set[#set + 1] = type(one.value) == 'number' and digits(one.value) or one.value
+        end
+      end
+    end
+    for from = 1, #set, 1000 do redis.call('HSET', key, unpack(set, from, math.min(from + 999, #set))) end
+    for from = 1, #gone, 1000 do redis.call('HDEL', key, unpack(gone, from, math.min(from + 999, #gone))) end
+  end
+  for key, fields in pairs(sums) do
+    for field, by in pairs(fields) do redis.call('HINCRBY', key, field, by) end
+  end
+  if #samples > 0 then
+    for from = 1, #samples, 1000 do redis.call('RPUSH', samples.key, unpack(samples, from, math.min(from + 999, #samples))) end
+    redis.call('LTRIM', samples.key, -5000, -1)
+  end
+  owed, sums, samples = {}, {}, { key = samples.key }
+end
+`;
+
 const STATE_PART = `local P = ARGV[1]
 local G = P .. '.gate'
 local now = tonumber(ARGV[3])
 if now == 0 then now = clock() end
 local stamp = digits(now)
-local tools, budgets, machines, heads, used, troubles = {}, {}, {}, {}, {}, {}
+local tools, budgets, machines, heads, used, running, troubles = {}, {}, {}, {}, {}, {}, {}
 local function baseOf(queue) return string.match(queue, '^[^@]*') end
 local function isLane(queue) return string.find(queue, '@', 1, true) ~= nil end
 local function toolOf(queue)
@@ -65,6 +114,15 @@ local function machineOf(name)
   end
   return found
 end
+local function hold(machine, field, amount)
+  local was = machine[field] or 0
+  machine[field] = was + amount
+  owe(G .. '.machine:' .. machine.name, field, was, was + amount, true)
+end
+local function readAgain(name)
+  settle()
+  machines[name] = nil
+end
 local function roomOf(machine, r)
   local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
   local share = r == 'memory' and 0.1 or 0.5
@@ -84,8 +142,23 @@ local function usedOf(field)
   return found
 end
 local function use(field, amount)
-  used[field] = redis.call('HINCRBY', G .. '.used', field, amount)
-  if used[field] == 0 then redis.call('HDEL', G .. '.used', field) end
+  local was = usedOf(field)
+  used[field] = was + amount
+  owe(G .. '.used', field, was, was + amount)
+end
+local function runningOf(field)
+  local found = running[field]
+  if found == nil then
+    found = tonumber(redis.call('HGET', G .. '.running', field) or '0')
+    running[field] = found
+  end
+  return found
+end
+local function run(field, by)
+  local was = runningOf(field)
+  running[field] = math.max(0, was + by)
+  owe(G .. '.running', field, was, running[field])
+  return running[field]
 end
 local function isTake(say)
   if type(say) ~= 'table' or type(say.needs or {}) ~= 'table' or type(say.budgets or {}) ~= 'table' then return false end
@@ -484,7 +557,6 @@ local function setTrouble(field, trouble)
   end
 end
 local function rampEnds(upstream) return math.max(upstream.at, upstream.until_) + 30000 end
-local function runningOf(field) return tonumber(redis.call('HGET', G .. '.running', field) or '0') end
 local function troubled(tool, limits, no)
   local level = tonumber(redis.call('HGET', G, 'level') or '0')
   if (limits.importance or 1) > 2 - level then no({ kind = 'degraded', level = level }) end
@@ -520,10 +592,11 @@ end
 local function countFailure(tool, machine, failed)
   local key = G .. '.failures:' .. tool
   if not failed then
-    redis.call('HSET', key, 't:' .. machine, stamp)
-    redis.call('HDEL', key, 'f:' .. machine)
+    owe(key, 't:' .. machine, nil, stamp)
+    owe(key, 'f:' .. machine, nil, 0)
     return
   end
+  settle()
   redis.call('HSET', key, 't:' .. machine, stamp)
   local failures = breakerOf(tool)
   if redis.call('HINCRBY', key, 'f:' .. machine, 1) < failures then return end
@@ -564,6 +637,7 @@ local function learnTrouble(tool, upstream, machine, call)
       breaker.ok = breaker.ok + 1
       local _, _, probes = breakerOf(tool)
       if breaker.ok >= probes then
+        settle()
         redis.call('DEL', G .. '.failures:' .. tool)
         setTrouble('b:' .. tool, false)
         if not troubleOf('u:' .. upstream) then
@@ -650,22 +724,34 @@ end
 
 const PERMITS_PART = `local learns = redis.call('HEXISTS', G, 'learns') == 1
 local freedLines, freedMachines = {}, {}
-local function countOffer(tool, by)
-  if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
-end
-local function callMs(base, running, by)
-  return redis.call('HINCRBY', G .. '.call-ms', base, by) + running * now
+local function countOffer(tool, by) run('o:' .. tool, by) end
+local sumsOfMs = {}
+local function callMs(base, underway, by)
+  local was = sumsOfMs[base] or tonumber(redis.call('HGET', G .. '.call-ms', base) or '0')
+  sumsOfMs[base] = was + by
+  owe(G .. '.call-ms', base, was, was + by)
+  return was + by + underway * now
 end
 local function besideOf(permit, endedMs, running)
   local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
   if mean and mean >= 1 and mean <= 100000 then return mean end
   return math.max(1, running)
 end
+local fence
 local function nextId()
-  local last = tonumber(redis.call('HGET', G, 'fence') or '0')
-  local id = digits(math.max(last + 1, now * 1000))
-  redis.call('HSET', G, 'fence', id)
-  return id
+  fence = math.max((fence or tonumber(redis.call('HGET', G, 'fence') or '0')) + 1, now * 1000)
+  owe(G, 'fence', nil, fence)
+  return digits(fence)
+end
+local services = {}
+local function serviceOf(base)
+  local found = services[base]
+  if not found then
+    local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
+    found = { mean = tonumber(mean), count = tonumber(count) }
+    services[base] = found
+  end
+  return found
 end
 local function countTurns(take, machine, head)
   local tenant = head.priority and tenantOf(head.priority) or -1
@@ -677,20 +763,19 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   local id = nextId()
   pick(tool, head)
   countTurns(take, machine, head)
-  local key = G .. '.machine:' .. machine.name
   for r, amount in pairs(take.n) do
-    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
+    if amount > 0 then hold(machine, 'u:' .. r, amount) end
   end
-  machine.n = redis.call('HINCRBY', key, 'n', 1)
+  hold(machine, 'n', 1)
   local base = baseOf(tool)
-  local running = redis.call('HINCRBY', G .. '.running', base, 1)
-  redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
+  local underway = run(base, 1)
+  run('u:' .. limits.upstream, 1)
   for _, one in ipairs(take.b) do
     if one[2] > 0 then use(one[1], one[2]) end
   end
   if not underwayMs then takePlaces(id, take) end
   local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take }
-  local beganMs = callMs(base, running, -now)
+  local beganMs = callMs(base, underway, -now)
   if not underwayMs then permit.a = beganMs end
   if not underwayMs and isProbe(base) then permit.x = 1 end
   if offered then
@@ -716,18 +801,18 @@ local function giveBack(id, permit, call)
   call = call or { class = 'none' }
   local base = baseOf(permit.t)
   local machine = machineOf(permit.m)
-  local key = G .. '.machine:' .. permit.m
   for r, amount in pairs(permit.n) do
-    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, -amount) end
+    if amount > 0 then hold(machine, 'u:' .. r, -amount) end
   end
-  machine.n = redis.call('HINCRBY', key, 'n', -1)
+  hold(machine, 'n', -1)
   freedMachines[permit.m] = true
   local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(base)
   local endedMs = callMs(base, runningBefore - 1, now)
-  if runningBefore <= 1 then redis.call('HDEL', G .. '.call-ms', base) end
-  for _, field in ipairs({ base, 'u:' .. permit.u }) do
-    if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
+  if runningBefore <= 1 then
+    owe(G .. '.call-ms', base, sumsOfMs[base], 0)
+    sumsOfMs[base] = 0
   end
+  for _, field in ipairs({ base, 'u:' .. permit.u }) do run(field, -1) end
   for _, one in ipairs(permit.b) do
     if one[2] > 0 then use(one[1], -one[2]) end
     freedLines[one[1]] = true
@@ -751,20 +836,20 @@ local function giveBack(id, permit, call)
       redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
     end
   elseif not call.unused then
-    redis.call('HINCRBY', G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
+    add(G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
     if call.class == 'ok' then
-      local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
-      mean, count = tonumber(mean), tonumber(count) + 1
-      mean = mean + (math.max(0, now - permit.s) - mean) / math.min(count, 20)
-      redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
+      local service = serviceOf(base)
+      service.count = service.count + 1
+      service.mean = service.mean + (math.max(0, now - permit.s) - service.mean) / math.min(service.count, 20)
+      owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
     end
     local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
     if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
       local beside = besideOf(permit, endedMs, runningBefore)
-      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 }))
-      redis.call('LTRIM', G .. '.samples', -5000, -1)
+      samples.key = G .. '.samples'
+      samples[#samples + 1] = cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 })
     end
-    redis.call('HINCRBY', G .. '.outcomes', base .. '\\n' .. call.class, 1)
+    add(G .. '.outcomes', base .. '\\n' .. call.class, 1)
   end
   learnTrouble(base, permit.u, permit.m, {
     class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
@@ -785,6 +870,7 @@ local function stillFits(permit)
 end
 local dropClaims
 local function forgetMachine(name)
+  settle()
   for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
   dropClaims(name)
   redis.call('SREM', G .. '.machines', name)
@@ -793,6 +879,7 @@ local function forgetMachine(name)
   for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do
     redis.call('HDEL', G .. '.failures:' .. tool, 't:' .. name, 'f:' .. name)
   end
+  settle()
   if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end
   machines[name] = nil
 end
@@ -963,7 +1050,7 @@ end
 local function unclaimed(tool)
   local queue = P .. ':' .. tool .. ':'
   local jobs = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
-  return math.max(1, jobs) - tonumber(redis.call('HGET', G .. '.running', 'o:' .. tool) or '0')
+  return math.max(1, jobs) - runningOf('o:' .. tool)
 end
 local own
 local function serveClaim(machineName, tool, claim)
@@ -1266,12 +1353,30 @@ end
 function operations.report(op)
   local tool, call = baseOf(op.tool), op.call
   local limits = toolOf(tool)
-  redis.call('HINCRBY', G .. '.outcomes', tool .. '\\n' .. call.class, call.count or 1)
+  add(G .. '.outcomes', tool .. '\\n' .. call.class, call.count or 1)
   learnTrouble(tool, limits and limits.upstream or tool, op.machine, {
     class = call.class, retryAfterMs = call.retryAfterMs, since = now,
     underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))
   })
   return 0
+end
+`;
+
+const ANSWER_PART = `local SPARING = { acquire = true, swap = true, amend = true, stamp = true, report = true, arrange = true }
+local function answer(first)
+  local answers = {}
+  local done, failure = pcall(function()
+    first()
+    for index, op in ipairs(cjson.decode(ARGV[2])) do
+      if not SPARING[op.op] then settle() end
+      answers[index] = operations[op.op](op)
+      serveFreed()
+      if #settled > 0 then serveAll() end
+    end
+  end)
+  settle()
+  if not done then error(failure) end
+  return cjson.encode(answers)
 end
 `;
 
@@ -1281,7 +1386,7 @@ const PROCESSES_PART = `function operations.register(op)
   redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), process)
   redis.call('HSET', G .. '.process-info', process, name)
   for r, amount in pairs(op.capacity) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
-  machines[name] = nil
+  readAgain(name)
   serveMachine(name)
   return 0
 end
@@ -1378,7 +1483,7 @@ local function forgetLearned()
     for _, field in ipairs(redis.call('HKEYS', G .. '.machine:' .. name)) do
       if string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
     end
-    machines[name] = nil
+    readAgain(name)
   end
   redis.call('HDEL', G, 'learns')
   redis.call('DEL', G .. '.samples')
@@ -1756,7 +1861,7 @@ const CONFIGURE_PART = `function operations.configure(op)
   end
   for name, fields in pairs(changes.machines or {}) do
     for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
-    machines[name] = nil
+    readAgain(name)
   end
   tools, budgets, walked = {}, {}, {}
   if changes.level then operations.fix({ level = changes.level, by = changes.levelBy }) end
@@ -2019,19 +2124,38 @@ function operations.explain(op)
 end
 `;
 
-export const GATE = `${CLOCK_PART}${STATE_PART}${RANKS_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${PROCESSES_PART}${LAYERS_PART}${STRICTEST_PART}${DECLARED_PART}${LEVEL_PART}${CONFIGURE_PART}${PASSING_PART}${SHOW_PART}${SAMPLES_PART}${EXPLAIN_PART}local left, dead = sweep()
-for _, one in ipairs(dead) do
-  for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
-  declaring.undeclare(one.process)
+export const CALLS = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${ANSWER_PART}function declaring.comesBack() end
+local function isHeard(process)
+  return redis.call('ZSCORE', G .. '.layers:heard', process) or redis.call('HEXISTS', G .. '.layers:catalogues', process) == 0
 end
-declaring.forgetSilent()
-serveFreed()
-for tool in pairs(left) do wakeFor(tool) end
-local answers = {}
-for index, op in ipairs(cjson.decode(ARGV[2])) do
-  answers[index] = operations[op.op](op)
+local function hasMoreToDo()
+  if #redis.call('ZRANGEBYSCORE', G .. '.processes', '-inf', stamp, 'LIMIT', 0, 1) > 0 then return true end
+  if redis.call('ZCOUNT', G .. '.layers:heard', '-inf', stamp) > 0 then return true end
+  local heard = {}
+  for _, op in ipairs(cjson.decode(ARGV[2])) do
+    local process = op.process or (op.next and op.next.process)
+    if process and not heard[process] then
+      if not isHeard(process) then return true end
+      heard[process] = true
+    end
+  end
+  return false
+end
+if hasMoreToDo() then return false end
+return answer(function()
+  sweep()
   serveFreed()
-  if #settled > 0 then serveAll() end
-end
-return cjson.encode(answers)
+end)
+`;
+
+export const GATE = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${PROCESSES_PART}${LAYERS_PART}${STRICTEST_PART}${DECLARED_PART}${LEVEL_PART}${CONFIGURE_PART}${PASSING_PART}${SHOW_PART}${SAMPLES_PART}${EXPLAIN_PART}${ANSWER_PART}return answer(function()
+  local left, dead = sweep()
+  for _, one in ipairs(dead) do
+    for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end
+    declaring.undeclare(one.process)
+  end
+  declaring.forgetSilent()
+  serveFreed()
+  for tool in pairs(left) do wakeFor(tool) end
+end)
 `;

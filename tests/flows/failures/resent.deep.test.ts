@@ -30,7 +30,8 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiFindOpen", not: "only the sweeper asks" },
   { script: "tuttiFinishRun" },
   { script: "tuttiForgetRun", not: "retention is a duty of every minute" },
-  ...["acquire", "swap", "pass", "renew", "configure", "declare", "leave"].map((operation) => ({
+  ...["acquire", "swap"].map((operation) => ({ script: "tuttiCalls", with: `"${operation}"` })),
+  ...["pass", "renew", "configure", "declare", "leave"].map((operation) => ({
     script: "tuttiGate",
     with: `"${operation}"`,
   })),

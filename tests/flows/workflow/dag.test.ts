@@ -17,4 +17,16 @@ describe("a DAG runs every step once, none before all its dependencies have ende
   test(`${RUNS} random DAGs of up to 60 steps`, { timeout: 180_000 }, ({ orchestra }) =>
     expectRandomRight(orchestra, RUNS),
   );
+
+  test(
+    "by BullMQ's own commands too, where its scripts are not the tested ones",
+    {
+      timeout: 60_000,
+    },
+    async ({ orchestra }) => {
+      const work: typeof orchestra.work = (handlers, options) =>
+        orchestra.work(handlers, { ...options, sharedMoves: false });
+      await expectRandomRight({ ...orchestra, work }, RUNS / 4);
+    },
+  );
 });

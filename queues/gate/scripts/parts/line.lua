@@ -170,7 +170,7 @@ end
 local function unclaimed(tool)
   local queue = P .. ':' .. tool .. ':'
   local jobs = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
-  return math.max(1, jobs) - tonumber(redis.call('HGET', G .. '.running', 'o:' .. tool) or '0')
+  return math.max(1, jobs) - runningOf('o:' .. tool)
 end
 
 -- A call that has just ended, and whose place its own tool may take again when it is its turn:

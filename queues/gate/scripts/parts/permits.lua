@@ -6,7 +6,6 @@
 --- @include "decide"
 --- @constant MOST_BESIDE
 --- @constant OFFER_MS
---- @constant SAMPLES_KEPT
 --- @constant SERVICE_WINDOW
 
 -- Whether anybody learns from how calls went.
@@ -16,14 +15,16 @@ local learns = redis.call('HEXISTS', G, 'learns') == 1
 local freedLines, freedMachines = {}, {}
 
 -- Offers that are out for a tool: each will take a job of its queue.
-local function countOffer(tool, by)
-  if redis.call('HINCRBY', G .. '.running', 'o:' .. tool, by) <= 0 then redis.call('HDEL', G .. '.running', 'o:' .. tool) end
-end
+local function countOffer(tool, by) run('o:' .. tool, by) end
 
 -- Milliseconds that calls of a tool took up to now, those underway included: what that grows by in a time, over that time,
 -- is how many were underway on average. Kept as what ended less when the others began: nobody has to tell it of time.
-local function callMs(base, running, by)
-  return redis.call('HINCRBY', G .. '.call-ms', base, by) + running * now
+local sumsOfMs = {}
+local function callMs(base, underway, by)
+  local was = sumsOfMs[base] or tonumber(redis.call('HGET', G .. '.call-ms', base) or '0')
+  sumsOfMs[base] = was + by
+  owe(G .. '.call-ms', base, was, was + by)
+  return was + by + underway * now
 end
 
 -- Mean number of calls of the tool while this one was underway, itself included; those of its end where the sums say
@@ -35,11 +36,23 @@ local function besideOf(permit, endedMs, running)
 end
 
 -- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
+local fence
 local function nextId()
-  local last = tonumber(redis.call('HGET', G, 'fence') or '0')
-  local id = digits(math.max(last + 1, now * 1000))
-  redis.call('HSET', G, 'fence', id)
-  return id
+  fence = math.max((fence or tonumber(redis.call('HGET', G, 'fence') or '0')) + 1, now * 1000)
+  owe(G, 'fence', nil, fence)
+  return digits(fence)
+end
+
+local services = {}
+-- How long calls of a tool take: the mean, over so many. Milliseconds.
+local function serviceOf(base)
+  local found = services[base]
+  if not found then
+    local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
+    found = { mean = tonumber(mean), count = tonumber(count) }
+    services[base] = found
+  end
+  return found
 end
 
 -- A call counts as its tenant's turn wherever others wait as well.
@@ -55,21 +68,20 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   local id = nextId()
   pick(tool, head)
   countTurns(take, machine, head)
-  local key = G .. '.machine:' .. machine.name
   for r, amount in pairs(take.n) do
-    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, amount) end
+    if amount > 0 then hold(machine, 'u:' .. r, amount) end
   end
-  machine.n = redis.call('HINCRBY', key, 'n', 1)
+  hold(machine, 'n', 1)
   local base = baseOf(tool)
-  local running = redis.call('HINCRBY', G .. '.running', base, 1)
-  redis.call('HINCRBY', G .. '.running', 'u:' .. limits.upstream, 1)
+  local underway = run(base, 1)
+  run('u:' .. limits.upstream, 1)
   for _, one in ipairs(take.b) do
     -- Counted even where no slots are declared: they may be while it is held.
     if one[2] > 0 then use(one[1], one[2]) end
   end
   if not underwayMs then takePlaces(id, take) end
   local permit = { t = tool, m = machine.name, p = process, n = take.n, b = take.b, u = limits.upstream, s = now - (underwayMs or 0), j = head.job, w = head.take }
-  local beganMs = callMs(base, running, -now)
+  local beganMs = callMs(base, underway, -now)
   if not underwayMs then permit.a = beganMs end
   if not underwayMs and isProbe(base) then permit.x = 1 end
   if offered then
@@ -99,18 +111,18 @@ local function giveBack(id, permit, call)
   call = call or { class = 'none' }
   local base = baseOf(permit.t)
   local machine = machineOf(permit.m)
-  local key = G .. '.machine:' .. permit.m
   for r, amount in pairs(permit.n) do
-    if amount > 0 then machine['u:' .. r] = redis.call('HINCRBY', key, 'u:' .. r, -amount) end
+    if amount > 0 then hold(machine, 'u:' .. r, -amount) end
   end
-  machine.n = redis.call('HINCRBY', key, 'n', -1)
+  hold(machine, 'n', -1)
   freedMachines[permit.m] = true
   local underway, runningBefore = runningOf('u:' .. permit.u), runningOf(base)
   local endedMs = callMs(base, runningBefore - 1, now)
-  if runningBefore <= 1 then redis.call('HDEL', G .. '.call-ms', base) end
-  for _, field in ipairs({ base, 'u:' .. permit.u }) do
-    if redis.call('HINCRBY', G .. '.running', field, -1) <= 0 then redis.call('HDEL', G .. '.running', field) end
+  if runningBefore <= 1 then
+    owe(G .. '.call-ms', base, sumsOfMs[base], 0)
+    sumsOfMs[base] = 0
   end
+  for _, field in ipairs({ base, 'u:' .. permit.u }) do run(field, -1) end
   for _, one in ipairs(permit.b) do
     if one[2] > 0 then use(one[1], -one[2]) end
     freedLines[one[1]] = true
@@ -134,23 +146,23 @@ local function giveBack(id, permit, call)
       redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
     end
   elseif not call.unused then
-    redis.call('HINCRBY', G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
+    add(G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
     if call.class == 'ok' then
-      local mean, count = string.match(redis.call('HGET', G .. '.service', base) or '0 0', '^(%S+) (%d+)')
-      mean, count = tonumber(mean), tonumber(count) + 1
+      local service = serviceOf(base)
+      service.count = service.count + 1
       -- The clock of Redis may have been put back meanwhile.
-      mean = mean + (math.max(0, now - permit.s) - mean) / math.min(count, SERVICE_WINDOW)
-      redis.call('HSET', G .. '.service', base, string.format('%.3f %d', mean, count))
+      service.mean = service.mean + (math.max(0, now - permit.s) - service.mean) / math.min(service.count, SERVICE_WINDOW)
+      owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
     end
     -- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
     -- nothing of how much it carries.
     local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
     if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
       local beside = besideOf(permit, endedMs, runningBefore)
-      redis.call('RPUSH', G .. '.samples', cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 }))
-      redis.call('LTRIM', G .. '.samples', -SAMPLES_KEPT, -1)
+      samples.key = G .. '.samples'
+      samples[#samples + 1] = cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 })
     end
-    redis.call('HINCRBY', G .. '.outcomes', base .. '\n' .. call.class, 1)
+    add(G .. '.outcomes', base .. '\n' .. call.class, 1)
   end
   learnTrouble(base, permit.u, permit.m, {
     class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
@@ -175,6 +187,7 @@ end
 local dropClaims
 -- A machine without processes is no machine any more, and nobody waits there.
 local function forgetMachine(name)
+  settle()
   for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
   dropClaims(name)
   redis.call('SREM', G .. '.machines', name)
@@ -183,6 +196,7 @@ local function forgetMachine(name)
   for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do
     redis.call('HDEL', G .. '.failures:' .. tool, 't:' .. name, 'f:' .. name)
   end
+  settle()
   if (machineOf(name).n or 0) <= 0 then redis.call('DEL', G .. '.machine:' .. name, G .. '.busy:' .. name) end
   machines[name] = nil
 end

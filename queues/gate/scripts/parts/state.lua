@@ -4,6 +4,7 @@
 -- ARGV[1] = prefix of the deployment, ARGV[2] = JSON list of operations, ARGV[3] = the time for tests
 -- with a clock of their own, 0 otherwise. Milliseconds.
 --- @include "../../../connection/scripts/parts/clock"
+--- @include "owed"
 --- @constant FLOOR_SHARE
 --- @constant GUARD_MAX_MS
 --- @constant GUARD_MIN_MS
@@ -16,7 +17,7 @@ local now = tonumber(ARGV[3])
 if now == 0 then now = clock() end
 local stamp = digits(now)
 
-local tools, budgets, machines, heads, used, troubles = {}, {}, {}, {}, {}, {}
+local tools, budgets, machines, heads, used, running, troubles = {}, {}, {}, {}, {}, {}, {}
 
 -- Jobs wait in queues: that of their tool, or a lane of it, 'tool@key'. Queues have heads, claims, lines and
 -- offers; all else is about the tool behind them.
@@ -80,6 +81,19 @@ local function machineOf(name)
   return found
 end
 
+-- Permits of a machine hold more of it, or less.
+local function hold(machine, field, amount)
+  local was = machine[field] or 0
+  machine[field] = was + amount
+  owe(G .. '.machine:' .. machine.name, field, was, was + amount, true)
+end
+
+-- Something else was written of a machine.
+local function readAgain(name)
+  settle()
+  machines[name] = nil
+end
+
 -- What calls may hold of a resource of a machine, beside its neighbors.
 local function roomOf(machine, r)
   local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
@@ -103,8 +117,26 @@ local function usedOf(field)
 end
 
 local function use(field, amount)
-  used[field] = redis.call('HINCRBY', G .. '.used', field, amount)
-  if used[field] == 0 then redis.call('HDEL', G .. '.used', field) end
+  local was = usedOf(field)
+  used[field] = was + amount
+  owe(G .. '.used', field, was, was + amount)
+end
+
+-- How many calls are underway: of a tool, `u:` of an upstream; `o:` how many offers are out for a tool.
+local function runningOf(field)
+  local found = running[field]
+  if found == nil then
+    found = tonumber(redis.call('HGET', G .. '.running', field) or '0')
+    running[field] = found
+  end
+  return found
+end
+
+local function run(field, by)
+  local was = runningOf(field)
+  running[field] = math.max(0, was + by)
+  owe(G .. '.running', field, was, running[field])
+  return running[field]
 end
 
 -- Anybody who can reach Redis can add a job. One that says nonsense must not keep the others from being served.

@@ -44,8 +44,6 @@ end
 -- A call that hangs since before the pause must not keep all others for ever: a ramp ends by itself.
 local function rampEnds(upstream) return math.max(upstream.at, upstream.until_) + RAMP_MS end
 
-local function runningOf(field) return tonumber(redis.call('HGET', G .. '.running', field) or '0') end
-
 -- Hands every reason why a tool must not be called now to 'no'.
 local function troubled(tool, limits, no)
   local level = tonumber(redis.call('HGET', G, 'level') or '0')
@@ -88,10 +86,11 @@ end
 local function countFailure(tool, machine, failed)
   local key = G .. '.failures:' .. tool
   if not failed then
-    redis.call('HSET', key, 't:' .. machine, stamp)
-    redis.call('HDEL', key, 'f:' .. machine)
+    owe(key, 't:' .. machine, nil, stamp)
+    owe(key, 'f:' .. machine, nil, 0)
     return
   end
+  settle()
   redis.call('HSET', key, 't:' .. machine, stamp)
   local failures = breakerOf(tool)
   if redis.call('HINCRBY', key, 'f:' .. machine, 1) < failures then return end
@@ -137,6 +136,7 @@ local function learnTrouble(tool, upstream, machine, call)
       breaker.ok = breaker.ok + 1
       local _, _, probes = breakerOf(tool)
       if breaker.ok >= probes then
+        settle()
         redis.call('DEL', G .. '.failures:' .. tool)
         setTrouble('b:' .. tool, false)
         -- Many have waited: they come back in growing waves.

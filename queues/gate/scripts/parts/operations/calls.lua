@@ -136,7 +136,7 @@ end
 function operations.report(op)
   local tool, call = baseOf(op.tool), op.call
   local limits = toolOf(tool)
-  redis.call('HINCRBY', G .. '.outcomes', tool .. '\n' .. call.class, call.count or 1)
+  add(G .. '.outcomes', tool .. '\n' .. call.class, call.count or 1)
   learnTrouble(tool, limits and limits.upstream or tool, op.machine, {
     class = call.class, retryAfterMs = call.retryAfterMs, since = now,
     underway = (call.underway or 1) * math.max(1, redis.call('ZCARD', G .. '.processes'))

@@ -25,7 +25,7 @@ function operations.configure(op)
   end
   for name, fields in pairs(changes.machines or {}) do
     for field, value in pairs(fields) do redis.call('HSET', G .. '.machine:' .. name, field, digits(value)) end
-    machines[name] = nil
+    readAgain(name)
   end
   tools, budgets, walked = {}, {}, {}
   if changes.level then operations.fix({ level = changes.level, by = changes.levelBy }) end

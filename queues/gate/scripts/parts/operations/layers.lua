@@ -50,7 +50,7 @@ local function forgetLearned()
     for _, field in ipairs(redis.call('HKEYS', G .. '.machine:' .. name)) do
       if string.sub(field, 1, 2) == 'b:' then redis.call('HDEL', G .. '.machine:' .. name, field) end
     end
-    machines[name] = nil
+    readAgain(name)
   end
   redis.call('HDEL', G, 'learns')
   redis.call('DEL', G .. '.samples')

@@ -8,7 +8,7 @@ function operations.register(op)
   redis.call('ZADD', G .. '.processes', digits(now + op.leaseMs), process)
   redis.call('HSET', G .. '.process-info', process, name)
   for r, amount in pairs(op.capacity) do redis.call('HSET', G .. '.machine:' .. name, 'c:' .. r, amount) end
-  machines[name] = nil
+  readAgain(name)
   serveMachine(name)
   return 0
 end

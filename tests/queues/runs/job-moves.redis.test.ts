@@ -1,0 +1,68 @@
+import { Queue, Worker } from "bullmq";
+import { expect } from "vitest";
+
+import { Keys, Ledger, movesBy } from "../../../queues/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { test } from "../../support/redis.ts";
+
+const keysOf = (queue: string, names: readonly string[]) => names.map((name) => `${queue}:${name}`);
+const TAKING = "wait active prioritized events stalled limiter delayed paused meta pc marker".split(
+  " ",
+);
+
+test("a move that fails leaves the others of its call alone", async ({ redis, prefix }) => {
+  const ledger = new Ledger(redis, new Keys(prefix));
+  const [bad, good] = [`${prefix}:bad`, `${prefix}:good`];
+  // A list where BullMQ has a hash.
+  await redis.lpush(`${bad}:meta`, "nonsense");
+  await redis.lpush(`${good}:wait`, "1");
+  await redis.hset(`${good}:1`, "data", "{}");
+  const take = (queue: string) =>
+    ledger.move("moveToActive", keysOf(queue, TAKING), [
+      `${queue}:`,
+      "0",
+      { token: "t", lockDuration: 1_000 },
+    ]);
+  const [failed, taken] = await Promise.allSettled([take(bad), take(good)]);
+  expect(failed).toMatchObject({
+    status: "rejected",
+    reason: { message: expect.stringContaining("WRONGTYPE") },
+  });
+  expect(taken).toMatchObject({ status: "fulfilled", value: [expect.anything(), "1", 0, 0] });
+});
+
+test("a worker takes and ends jobs by them as by BullMQ's own commands", async ({
+  redis,
+  prefix,
+}) => {
+  const queue = new Queue("q", { connection: redis, prefix });
+  const seen: unknown[] = [];
+  const text = 'ä "\\\u0000 \u{1f600}';
+  await queue.add("well", { text }, { jobId: "well" });
+  await queue.add("bad", { text }, { jobId: "bad" });
+  const connection = redis.duplicate({ maxRetriesPerRequest: null });
+  const worker = new Worker(
+    "q",
+    async ({ name, data }: { name: string; data: unknown }) => {
+      seen.push(data);
+      if (name === "bad") throw new Error(`no ${text}`);
+      return { text };
+    },
+    { connection, prefix },
+    movesBy(new Ledger(redis, new Keys(prefix))),
+  );
+  worker.on("error", () => {});
+  await eventually(async () => {
+    expect(await queue.getJobCounts("completed", "failed", "active")).toEqual({
+      completed: 1,
+      failed: 1,
+      active: 0,
+    });
+  });
+  expect(seen).toEqual([{ text }, { text }]);
+  expect((await queue.getJob("well"))?.returnvalue).toEqual({ text });
+  expect((await queue.getJob("bad"))?.failedReason).toBe(`no ${text}`);
+  await worker.close();
+  await queue.close();
+  connection.disconnect();
+});
