@@ -1,6 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-
-import { createRedisBackend, QueueKeys, RedisQueueBackend, type BackendFactory } from "bullmq";
+import { QueueKeys, RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
@@ -51,16 +49,13 @@ function commandsOf(client: object, prefix: string): Commands<typeof SCRIPTS> {
 /** What jobs wait for beside their children: keys of jobs, by the key of the one that waits. */
 export type JobLinks = ReadonlyMap<string, readonly string[]>;
 
-const adding = new AsyncLocalStorage<JobLinks>();
-
-/** Adds flows whose jobs have links, which reach the backend by the way of this call: a flow has no place for them. */
-export const addingLinks = <T>(links: JobLinks, add: () => Promise<T>): Promise<T> =>
-  adding.run(links, add);
+/** Jobs of a flow as FlowProducer gives them to its backend: each with its queue and its parent, parents first. */
+export type FlowEntries = Parameters<RedisQueueBackend["addFlow"]>[0];
 
 type Call = readonly [script: string, args: readonly unknown[]];
 
 /**
- * The backend of a FlowProducer that adds a flow with one script instead of a transaction of many.
+ * Adds a flow, or a part of one, with one script instead of a transaction of many.
  *
  * A transaction names its scripts by their hashes. When Redis has lost its scripts (SCRIPT FLUSH, a failover
  * to a fresh replica, a restart), such a transaction fails at some of its commands and does the others, and
@@ -70,44 +65,43 @@ type Call = readonly [script: string, args: readonly unknown[]];
  * A flow of which the first job is there is left as it is: somebody added it, this very command perhaps, whose
  * answer was lost. Its jobs may have ended by now, and a parent must not wait for them again.
  */
-export const flowBackend: BackendFactory<RedisQueueBackend> = (...options) => {
-  const backend = createRedisBackend(...options);
-  backend.addFlow = async (entries) => {
-    const client = await backend.client;
-    const links = adding.getStore();
-    const args: Given[] = [];
-    let linkedJobs = 0;
-    const linked = entries.map((entry) => {
-      const key = new QueueKeys(entry.prefix).toKey(entry.queueName, entry.jobId);
-      const waitsFor = links?.get(key);
-      if (waitsFor === undefined) return entry;
-      linkedJobs++;
-      args.push(`${key}:dependencies`, waitsFor.length, ...waitsFor);
-      return { ...entry, parentKeyOpts: { ...entry.parentKeyOpts, addToWaitingChildren: true } };
-    });
-    const recorder = {
-      runCommand: (...[name, given]: Call) => {
-        // BullMQ names a script with the version that it belongs to.
-        const adds = name.split(":")[0]!;
-        args.push(ADDING.indexOf(adds) + 1, keysOfBullScript(adds), given.length);
-        args.push(...(given as Given[]));
-      },
-      exec: async () => {
-        const { prefix, queueName, jobId } = entries[0]!;
-        const first = new QueueKeys(prefix).toKey(queueName, jobId);
-        const answers = await commandsOf(client, prefix).addFlow(first, linkedJobs, ...args);
-        return (answers ?? entries.map((entry) => entry.jobId)).map((answer) => [null, answer]);
-      },
-    };
-    const { queue: own } = backend as unknown as { readonly queue: object };
-    const queue: unknown = Object.create(own, {
-      client: { value: Promise.resolve({ multi: () => recorder }) },
-    });
-    const recording: RedisQueueBackend = Object.create(backend, { queue: { value: queue } });
-    return RedisQueueBackend.prototype.addFlow.call(recording, linked);
+export async function addTogether(
+  backend: RedisQueueBackend,
+  entries: FlowEntries,
+  links: JobLinks,
+): Promise<void> {
+  const client = await backend.client;
+  const args: Given[] = [];
+  let linkedJobs = 0;
+  for (const { prefix, queueName, jobId } of entries) {
+    const key = new QueueKeys(prefix).toKey(queueName, jobId);
+    const waitsFor = links.get(key);
+    if (waitsFor === undefined) continue;
+    linkedJobs++;
+    args.push(`${key}:dependencies`, waitsFor.length, ...waitsFor);
+  }
+  const recorder = {
+    runCommand: (...[name, given]: Call) => {
+      // BullMQ names a script with the version that it belongs to.
+      const adds = name.split(":")[0]!;
+      args.push(ADDING.indexOf(adds) + 1, keysOfBullScript(adds), given.length);
+      args.push(...(given as Given[]));
+    },
+    exec: async () => {
+      const { prefix, queueName, jobId } = entries[0]!;
+      const first = new QueueKeys(prefix).toKey(queueName, jobId);
+      const answers = await commandsOf(client, prefix).addFlow(first, linkedJobs, ...args);
+      return (answers ?? entries.map((entry) => entry.jobId)).map((answer) => [null, answer]);
+    },
   };
-  return backend;
-};
+  // BullMQ says what is to be called, by its own code.
+  const { queue: own } = backend as unknown as { readonly queue: object };
+  const queue: unknown = Object.create(own, {
+    client: { value: Promise.resolve({ multi: () => recorder }) },
+  });
+  const recording: RedisQueueBackend = Object.create(backend, { queue: { value: queue } });
+  await RedisQueueBackend.prototype.addFlow.call(recording, entries);
+}
 
 /**
  * Removes jobs with one script, in the order given, each by itself. False when some are locked by a worker. Jobs that are

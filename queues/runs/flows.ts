@@ -1,4 +1,4 @@
-import { FlowProducer, type FlowJob } from "bullmq";
+import { FlowProducer } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS, given } from "../../config/index.ts";
@@ -6,7 +6,7 @@ import { bullFunction, defineScripts, script, type Commands } from "../connectio
 import type { RunJob, StepLinks } from "../jobs.ts";
 import { jobIds, Keys } from "../names.ts";
 import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
-import { addingLinks, flowBackend, removeTogether } from "./flow-script.ts";
+import { addTogether, removeTogether, type FlowEntries } from "./flow-script.ts";
 import type { JobPlace } from "./record/links.ts";
 import { LET_GO } from "./scripts/generated.ts";
 
@@ -54,26 +54,6 @@ export const childOptions = (jobId: string) => ({
   ignoreDependencyOnFailure: true,
 });
 
-function toFlow(node: TreeNode, held: boolean, children: FlowJob[], prefix: string): FlowJob {
-  const { under } = node;
-  return {
-    name: node.name,
-    queueName: node.queue,
-    data: node.data,
-    opts: {
-      ...(node.parent === -1 && under === undefined
-        ? jobOptions(node.jobId)
-        : childOptions(node.jobId)),
-      ...given({ priority: node.priority }),
-      ...(under === undefined
-        ? {}
-        : { parent: { id: under.jobId, queue: `${prefix}:${under.queue}` } }),
-      ...(held ? { delay: FAR_MS } : {}),
-    },
-    ...(children.length > 0 ? { children } : {}),
-  };
-}
-
 const SCRIPTS = {
   letGo: script<[job: string, queue: string, jobId: string, ...waitsFor: string[]], number>(
     "tuttiLetGo",
@@ -91,7 +71,7 @@ export class Flows {
   readonly #scripts: Commands<typeof SCRIPTS>;
 
   constructor(connection: Redis, queues: ToolQueues, prefix: string) {
-    this.#producer = new FlowProducer({ connection, prefix }, flowBackend);
+    this.#producer = new FlowProducer({ connection, prefix });
     // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
     this.#producer.on("error", () => {});
     this.#queues = queues;
@@ -111,35 +91,59 @@ export class Flows {
   }
 
   async #add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
+    const backend = this.#producer.getBackend();
     const links = this.#linksOf(tree);
-    if (tree.length <= ENQUEUE_BATCH_JOBS) {
-      const { flow } = this.#build(tree, 0, tree.length, () => false)[0]!;
-      await addingLinks(links, () => this.#producer.add(flow));
-      return;
-    }
-    for (const index of holdsOf(tree)) {
-      const key = this.#keyOf(tree[index]!);
-      links.set(key, [...(links.get(key) ?? []), holdOf(key)]);
-    }
-    const sources = sourcesOf(tree);
-    for (let from = 0; from < tree.length; from += ENQUEUE_BATCH_JOBS) {
-      const to = Math.min(from + ENQUEUE_BATCH_JOBS, tree.length);
-      const roots = this.#build(tree, from, to, (index) => sources.has(index));
-      const flows = roots.map(({ flow, parent }) => {
-        const above = parent === -1 ? undefined : tree[parent];
-        if (above === undefined) return flow;
-        return {
-          ...flow,
-          opts: {
-            ...flow.opts,
-            parent: { id: above.jobId, queue: this.#queues.qualified(above.queue) },
-          },
-        };
-      });
-      await addingLinks(links, () => this.#producer.addBulk(flows));
-    }
+    const isLarge = !this.fitsOneBatch(tree);
+    const held = isLarge ? sourcesOf(tree) : NONE;
+    const parents = new Set(tree.map(({ parent }) => parent));
+    const entries = tree.map((node, index) => {
+      const waits = parents.has(index) || links.has(this.#keyOf(node));
+      return this.#entryOf(tree, node, { waits, isHeld: held.has(index) });
+    });
+    for (let from = 0; from < entries.length; from += ENQUEUE_BATCH_JOBS)
+      await addTogether(backend, entries.slice(from, from + ENQUEUE_BATCH_JOBS), links);
+    if (!isLarge) return;
     await added();
     await this.release(tree);
+  }
+
+  /** A job as FlowProducer would give it to its backend; `waits`: for others, be they here or come later. */
+  #entryOf(
+    tree: readonly TreeNode[],
+    { queue, jobId, name, data, parent, priority, under }: TreeNode,
+    { waits, isHeld }: { readonly waits: boolean; readonly isHeld: boolean },
+  ): FlowEntries[number] {
+    const above = under ?? tree[parent];
+    const parentQueue = above === undefined ? "" : this.#queues.qualified(above.queue);
+    const parentKey = above === undefined ? "" : `${parentQueue}:${above.jobId}`;
+    const jobData = {
+      id: jobId,
+      name,
+      data: JSON.stringify(data),
+      opts: {
+        ...(above === undefined ? jobOptions(jobId) : childOptions(jobId)),
+        ...given({ priority }),
+        ...(isHeld ? { delay: FAR_MS } : {}),
+        ...(above === undefined ? {} : { parent: { id: above.jobId, queue: parentQueue } }),
+      },
+      ...(above === undefined
+        ? {}
+        : { parent: { id: above.jobId, queueKey: parentQueue, idof: true }, parentKey }),
+      progress: 0,
+      attemptsMade: 0,
+      attemptsStarted: 0,
+      stalledCounter: 0,
+      timestamp: Date.now(),
+      stacktrace: "null",
+      returnvalue: "null",
+    } as FlowEntries[number]["jobData"];
+    const parentKeyOpts = {
+      ...(above === undefined
+        ? {}
+        : { parentKey, parentDependenciesKey: `${parentKey}:dependencies` }),
+      ...(waits ? { addToWaitingChildren: true } : {}),
+    };
+    return { jobData, jobId, parentKeyOpts, prefix: this.#prefix, queueName: queue };
   }
 
   /** Whether a tree is added all at once. */
@@ -196,10 +200,6 @@ export class Flows {
   /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
   async release(tree: readonly TreeNode[]): Promise<void> {
     await this.promote([...sourcesOf(tree)].map((index) => tree[index]!));
-    for (const index of holdsOf(tree)) {
-      const node = tree[index]!;
-      await this.#letGo(node, [holdOf(this.#keyOf(node))]);
-    }
   }
 
   /**
@@ -259,30 +259,12 @@ export class Flows {
     await this.#queues.lanes.keep(queues);
   }
 
-  /** The subtrees of tree[from, to), each with the position of the parent it hangs under. */
-  #build(
-    tree: readonly TreeNode[],
-    from: number,
-    to: number,
-    isHeld: (index: number) => boolean,
-  ): { flow: FlowJob; parent: number }[] {
-    const children: FlowJob[][] = Array.from({ length: to - from }, () => []);
-    const roots: { flow: FlowJob; parent: number }[] = [];
-    // Parents come first, so going backwards every child is built before its parent.
-    for (let index = to - 1; index >= from; index--) {
-      const node = tree[index]!;
-      const below = children[index - from]!.toReversed();
-      const flow = toFlow(node, isHeld(index), below, this.#prefix);
-      if (node.parent >= from) children[node.parent - from]!.push(flow);
-      else roots.push({ flow, parent: node.parent });
-    }
-    return roots.toReversed();
-  }
-
   async close(): Promise<void> {
     await this.#producer.close();
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** Nodes that wait for nothing: where a run begins. */
 function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
@@ -296,18 +278,3 @@ function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
     if (data.stepId !== undefined && linked.has(data.stepId)) sources.delete(index);
   return sources;
 }
-
-/**
- * Nodes whose first child comes with the next batch. In preorder that is the last node of a batch at most. Without a
- * child of its own it would be free to run, so it waits for something else until all is there.
- */
-function holdsOf(tree: readonly TreeNode[]): number[] {
-  const holds: number[] = [];
-  for (let next = ENQUEUE_BATCH_JOBS; next < tree.length; next += ENQUEUE_BATCH_JOBS) {
-    if (tree[next]!.parent === next - 1) holds.push(next - 1);
-  }
-  return holds;
-}
-
-/** What a job waits for until all jobs of its tree are there. */
-const holdOf = (key: string): string => `${key}.hold`;

@@ -1,0 +1,121 @@
+import { FlowProducer, type FlowJob } from "bullmq";
+import type { Redis } from "ioredis";
+import { expect } from "vitest";
+
+import { loadCatalogue } from "../../../config/index.ts";
+import { Flows } from "../../../queues/client.ts";
+import { ToolQueues, type TreeNode } from "../../../queues/index.ts";
+import { childOptions } from "../../../queues/worker.ts";
+import { compile } from "../../../src/workflow/plan/compile.ts";
+import { prepare } from "../../../src/workflow/prepare.ts";
+import { SHAPES, workflowOf, type Dag } from "../../support/dags.ts";
+import { test } from "../../support/redis.ts";
+
+function treeOf(dag: Dag): TreeNode[] {
+  const { definition, workflow, layout } = prepare(workflowOf(dag, "core.echo"), loadCatalogue());
+  return compile(
+    { definition, hash: workflow.hash, layout },
+    {
+      address: { workflowId: "wf", runId: "r", epoch: 0 },
+      identity: { tenant: "t", actor: "a", correlationId: "c" },
+      keys: { tenant: "t", steps: {} },
+      priority: 1_200,
+    },
+  );
+}
+
+/** The same tree, as FlowProducer is given one. */
+function nested(tree: readonly TreeNode[]): FlowJob {
+  const flows: FlowJob[] = tree.map(({ queue, jobId, name, data, parent, priority }) => {
+    const { ignoreDependencyOnFailure, ...own } = childOptions(jobId);
+    return {
+      name,
+      queueName: queue,
+      data,
+      opts: {
+        ...own,
+        ...(parent === -1 ? {} : { ignoreDependencyOnFailure }),
+        ...(priority === undefined ? {} : { priority }),
+      },
+      children: [],
+    };
+  });
+  for (const [index, { parent }] of tree.entries())
+    if (parent >= 0) flows[parent]!.children!.push(flows[index]!);
+  return flows[0]!;
+}
+
+const jobOf = (fields: object): object => ({
+  ...fields,
+  timestamp: "then",
+  opts: JSON.parse((fields as { readonly opts: string }).opts),
+});
+
+/**
+ * All that is kept under a prefix, without times, which differ, without what a queue's object writes when it is opened, and
+ * without the order of what one script adds.
+ */
+async function keptUnder(redis: Redis, prefix: string): Promise<Record<string, unknown>> {
+  const kept: Record<string, unknown> = {};
+  for (const key of (await redis.keys(`${prefix}:*`)).toSorted()) {
+    const read: Readonly<Record<string, () => Promise<unknown>>> = {
+      hash: () => redis.hgetall(key),
+      set: async () => (await redis.smembers(key)).toSorted(),
+      list: () => redis.lrange(key, 0, -1),
+      zset: async () => (await redis.zrange(key, "0", "-1")).toSorted(),
+      stream: async () =>
+        (await redis.xrange(key, "-", "+")).map(([, fields]) => fields.join(" ")).toSorted(),
+      string: () => redis.get(key),
+    };
+    const value = await read[await redis.type(key)]!();
+    const text = JSON.stringify(value).replaceAll(prefix, "P");
+    const plain: unknown = JSON.parse(text);
+    const isJob = typeof plain === "object" && plain !== null && "timestamp" in plain;
+    if (!key.endsWith(":meta")) kept[key.slice(prefix.length)] = isJob ? jobOf(plain) : plain;
+  }
+  return kept;
+}
+
+const links = (tree: readonly TreeNode[]): number =>
+  tree.reduce((sum, { data }) => sum + (data.links?.to.length ?? 0), 0);
+
+test.for(Object.entries(SHAPES))(
+  "a tree stands in Redis as FlowProducer would have added it: %s",
+  async ([, dag], { redis, prefix }) => {
+    const tree = treeOf(dag);
+    const queues = new ToolQueues(redis, prefix);
+    const flows = new Flows(redis, queues, prefix);
+    await flows.add(tree, async () => {});
+    const other = `${prefix}-other`;
+    const producer = new FlowProducer({ connection: redis, prefix: other });
+    await producer.add(nested(tree));
+    const [ours, theirs] = [await keptUnder(redis, prefix), await keptUnder(redis, other)];
+    if (links(tree) === 0) expect(ours).toEqual(theirs);
+    // A link is one more member of a set; what waits for links alone waits, where it would have begun.
+    const jobs = (kept: Record<string, unknown>) =>
+      Object.entries(kept).filter(([, value]) => (value as { opts?: unknown }).opts !== undefined);
+    expect(jobs(ours)).toEqual(jobs(theirs));
+    await producer.close();
+    await flows.close();
+    await queues.close();
+  },
+);
+
+test("a step that several others need is shown under each of them", async ({ redis, prefix }) => {
+  const tree = treeOf([[], [0], [0], [1, 2]]);
+  expect(links(tree)).toBe(1);
+  const queues = new ToolQueues(redis, prefix);
+  const flows = new Flows(redis, queues, prefix);
+  await flows.add(tree, async () => {});
+  const producer = new FlowProducer({ connection: redis, prefix });
+  const { queue: queueName, jobId: id } = tree[0]!;
+  const flow = await producer.getFlow({ queueName, id });
+  const shown = (node: typeof flow): string =>
+    `${node.job.name}(${(node.children ?? []).map((child) => shown(child)).join(" ")})`;
+  expect(shown(flow)).toMatch(
+    /^s3\(s1\(s0\(\)\) s2\(s0\(\)\)\)$|^s3\(s2\(s0\(\)\) s1\(s0\(\)\)\)$/,
+  );
+  await producer.close();
+  await flows.close();
+  await queues.close();
+});
