@@ -208,7 +208,7 @@ export const FIELDS = {
   /** Version of the payloads of its jobs. */
   payloads: "payloads",
   /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
-  added: "added",
+  added: "jobs",
   /** The run that gave its place among those at work: this one, or the one that it works for. */
   away: "away",
   /** It has a place again, and steps that stand aside for it have to be called. */

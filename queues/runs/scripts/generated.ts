@@ -92,7 +92,7 @@ end
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
-  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', 3)
+  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', 3, 'added', '2')
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
@@ -489,7 +489,7 @@ function operations.begin(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
-    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'jobs', 'away'))
   local abort = ofRun or ofGroup
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
@@ -751,7 +751,7 @@ for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width
   end
 end
 if atOnce then
-  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', 3 }) do fields[#fields + 1] = word end
+  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', 3, 'added', '2' }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
@@ -874,7 +874,7 @@ if not ENDED[state] or epoch ~= tostring(asked.epoch) then
 end
 local prefix, runId = partsOf(record)
 local now = clock()
-local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'added', 'admittedAt',
+local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'jobs', 'admittedAt',
   'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away', 'returned' }
 for _, field in ipairs(asked.fields) do gone[#gone + 1] = field end
 for _, slot in ipairs(asked.steps) do

@@ -34,7 +34,7 @@ function operations.begin(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
   local state, epoch, ofRun, ofGroup, text, width, parks, added, away = unpack(redis.call('HMGET', key,
-    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'added', 'away'))
+    'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width', 'parks', 'jobs', 'away'))
   local abort = ofRun or ofGroup
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end

@@ -76,7 +76,7 @@ describe("the sweeper", () => {
       const { tutti, work, parts } = orchestra;
       const tree = await recordOnly(orchestra, tutti.prepare(wide(1_500)), "r");
       const died = parts.flows.add(tree, async () => {
-        await parts.runs.note("r", "added", "1");
+        await parts.runs.note("r", "jobs", "1");
         await parts.flows.promote([{ queue: "probe", jobId: "wf.r.0.s7" }]);
         throw new Error("died");
       });

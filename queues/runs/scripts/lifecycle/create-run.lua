@@ -48,7 +48,7 @@ for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width
   end
 end
 if atOnce then
-  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION }) do fields[#fields + 1] = word end
+  for _, word in ipairs({ 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION, 'added', '2' }) do fields[#fields + 1] = word end
   redis.call('HINCRBY', prefix .. '.admissions', run.hash, 1)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)

@@ -18,7 +18,7 @@ if not ENDED[state] or epoch ~= tostring(asked.epoch) then
 end
 local prefix, runId = partsOf(record)
 local now = clock()
-local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'added', 'admittedAt',
+local gone = { 'abort', 'left', 'output', 'error', 'unmet', 'finishedAt', 'startedAt', 'jobs', 'admittedAt',
   'ending', 'undoing', 'compensation', 'remainingMs', 'busy', 'aimd', 'away', 'returned' }
 for _, field in ipairs(asked.fields) do gone[#gone + 1] = field end
 for _, slot in ipairs(asked.steps) do

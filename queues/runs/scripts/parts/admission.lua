@@ -39,7 +39,8 @@ end
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
-  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION)
+  -- 'added' tells workers with payloads of version 2 that the jobs are there: they would add their own.
+  redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION, 'added', '2')
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
