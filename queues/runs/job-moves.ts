@@ -3,7 +3,7 @@ import { unpack } from "msgpackr";
 
 import { keysOfBullScript } from "../connection/index.ts";
 import type { Move } from "./record/ledger-operations.ts";
-import type { Ledger } from "./record/ledger.ts";
+import { wellFormed, type Ledger } from "./record/ledger.ts";
 
 const isMove = (name: string): name is Move => name === "moveToActive" || name === "moveToFinished";
 
@@ -31,6 +31,8 @@ function split(name: Move, given: readonly unknown[]): [keys: string[], args: un
 /** An argument as a script gets it: a text, or what BullMQ has packed, unpacked. */
 function plain(arg: unknown): unknown {
   if (Buffer.isBuffer(arg)) return withoutNulls(unpack(arg));
+  // Half a surrogate pair, as in the message of an error, would be refused by the script's JSON parser, with all of its call.
+  if (typeof arg === "string") return wellFormed(arg);
   return typeof arg === "number" ? String(arg) : (arg ?? "");
 }
 

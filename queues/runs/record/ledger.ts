@@ -359,7 +359,7 @@ const toldOf = ({ outcome, error }: Ending): string =>
   );
 
 /** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
-const wellFormed = (text: string): string => Buffer.from(text).toString();
+export const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 const speakerOf = ({ stepId, item, undo, start, epoch }: StepAddress) => ({
   slot: partName(stepId, item, undo),

@@ -45,7 +45,7 @@ test("a worker takes and ends jobs by them as by BullMQ's own commands", async (
     "q",
     async ({ name, data }: { name: string; data: unknown }) => {
       seen.push(data);
-      if (name === "bad") throw new Error(`no ${text}`);
+      if (name === "bad") throw new Error(`no ${text}\ud800`);
       return { text };
     },
     { connection, prefix },
@@ -61,7 +61,7 @@ test("a worker takes and ends jobs by them as by BullMQ's own commands", async (
   });
   expect(seen).toEqual([{ text }, { text }]);
   expect((await queue.getJob("well"))?.returnvalue).toEqual({ text });
-  expect((await queue.getJob("bad"))?.failedReason).toBe(`no ${text}`);
+  expect((await queue.getJob("bad"))?.failedReason).toBe(`no ${text}\ufffd`);
   await worker.close();
   await queue.close();
   connection.disconnect();
