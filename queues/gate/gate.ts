@@ -21,6 +21,7 @@ import {
 } from "./level.ts";
 import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
 import { GateReader } from "./reader.ts";
+import { OF_CALLS } from "./scripts/constants.ts";
 import { CALLS, GATE } from "./scripts/generated.ts";
 import { decodeExplained, type Explained, type ExplainedAnswer } from "./stored/explained.ts";
 import { listed } from "./stored/limits.ts";
@@ -68,16 +69,6 @@ const SCRIPTS = {
   calls: script<Asked, string | null>("tuttiCalls", CALLS, { keys: 1 }),
 };
 
-/** What calls ask for: see scripts/calls.lua. */
-const OF_CALLS: ReadonlySet<GateOperation["op"]> = new Set<GateOperation["op"]>([
-  "acquire",
-  "swap",
-  "amend",
-  "stamp",
-  "report",
-  "arrange",
-]);
-
 /** The state of the gate, shared by all processes of a deployment. Every operation is atomic. */
 export class Gate extends GateReader {
   readonly #gather: Gather<GateOperation, unknown>;
@@ -88,7 +79,7 @@ export class Gate extends GateReader {
     const { gate, calls } = defineScripts(redis, keys.prefix, SCRIPTS);
     this.#gather = new Gather(MAX_OPERATIONS, async (operations) => {
       const asked: Asked = [keys.gate, keys.prefix, JSON.stringify(operations), now()];
-      const isOfCalls = operations.every(({ op }) => OF_CALLS.has(op));
+      const isOfCalls = operations.every(({ op }) => op in OF_CALLS);
       const answer = isOfCalls ? await calls(...asked) : null;
       return readJson<unknown[]>(answer ?? (await gate(...asked)));
     });

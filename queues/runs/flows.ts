@@ -2,12 +2,12 @@ import { FlowProducer } from "bullmq";
 import type { Redis } from "ioredis";
 
 import { ENQUEUE_BATCH_JOBS, RETRY_MAX_DELAY_MS, given } from "../../config/index.ts";
-import { bullFunction, defineScripts, script, type Commands } from "../connection/index.ts";
+import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { RunJob, StepLinks } from "../jobs.ts";
 import { jobIds, Keys } from "../names.ts";
 import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
 import { addTogether, removeTogether, type FlowEntries } from "./flow-script.ts";
-import type { JobPlace } from "./record/links.ts";
+import { withLinks, type JobPlace } from "./record/links.ts";
 import { LET_GO } from "./scripts/generated.ts";
 
 /** A job of a compiled tree. */
@@ -57,7 +57,7 @@ export const childOptions = (jobId: string) => ({
 const SCRIPTS = {
   letGo: script<[job: string, queue: string, jobId: string, ...waitsFor: string[]], number>(
     "tuttiLetGo",
-    `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LET_GO}`,
+    withLinks(LET_GO),
     { keys: 1 },
   ),
 };

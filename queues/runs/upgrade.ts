@@ -25,7 +25,7 @@ export async function upgradePayloads(redis: Redis, keys: Keys, queues: ToolQueu
   if (former !== null)
     throw new TuttiError(
       "version_mismatch",
-      `run ${former} was begun by an older version of Tutti. Let workers of that version end such runs, or cancel them (tutti cancel ${former}), then start this one: see "Upgrades" in docs/operations.md`,
+      `run ${former} was begun by an older version of Tutti. Let workers of that version end such runs, or cancel them (tutti runs cancel ${former}), then start this one: see "Upgrades" in docs/operations.md`,
     );
   for (const name of FORMER_QUEUES) {
     const isThere = (await redis.exists(`${queues.qualified(name)}:meta`)) === 1;

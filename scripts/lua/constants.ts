@@ -44,6 +44,7 @@ export const CONSTANTS = {
   MIN_SHARE: gate.MIN_SHARE,
   MOST_BESIDE: gate.MOST_BESIDE,
   OFFER_MS: gate.OFFER_MS,
+  OF_CALLS: gate.OF_CALLS,
   PASS_MS: gate.PASS_MS,
   PAYLOAD_VERSION,
   PICKED,

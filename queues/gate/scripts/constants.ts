@@ -88,3 +88,6 @@ export const AUDIT_KEPT = 1_000;
 export const LEVELS = ["normal", "reduced", "minimal"] as const;
 /** Jobs of a queue that are looked at for those that need not wait, whenever its tool is refused. */
 export const YIELD_SCAN = 500;
+
+/** What calls ask of the gate: operations that read and change single numbers only, and have a script of their own (calls.lua). */
+export const OF_CALLS = { acquire: 1, swap: 1, amend: 1, stamp: 1, report: 1, arrange: 1 } as const;

@@ -1362,13 +1362,13 @@ function operations.report(op)
 end
 `;
 
-const ANSWER_PART = `local SPARING = { acquire = true, swap = true, amend = true, stamp = true, report = true, arrange = true }
+const ANSWER_PART = `local ofCalls = { acquire = 1, swap = 1, amend = 1, stamp = 1, report = 1, arrange = 1 }
 local function answer(first)
   local answers = {}
   local done, failure = pcall(function()
     first()
     for index, op in ipairs(cjson.decode(ARGV[2])) do
-      if not SPARING[op.op] then settle() end
+      if not ofCalls[op.op] then settle() end
       answers[index] = operations[op.op](op)
       serveFreed()
       if #settled > 0 then serveAll() end

@@ -191,7 +191,9 @@ async function removeJobs(
   const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
   const kept = new Set((options.except ?? []).flatMap((step) => jobsOfStep(run, step).map(name)));
-  const all = [...nodes, ...ours];
+  // Older versions gave one to every run.
+  const root = { queue: CONTROL_QUEUES.run, jobId: jobIds.run(run.address) };
+  const all = [...(options.root ? [root] : []), ...nodes, ...ours];
   return parts.flows.remove(all.filter((job) => !kept.has(name(job))));
 }
 

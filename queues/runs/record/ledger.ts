@@ -13,7 +13,7 @@ import type {
   LinksOut,
   Move,
 } from "./ledger-operations.ts";
-import type { Links } from "./links.ts";
+import { withLinks, type Links } from "./links.ts";
 import { partName } from "./part-names.ts";
 import {
   FIELDS,
@@ -173,7 +173,7 @@ const SCRIPTS = {
   /** Its keys are the records of the operations, which come behind them as one JSON. */
   ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>(
     "tuttiLedger",
-    `${MOVING}\nlocal releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${LEDGER}`,
+    `${MOVING}\n${withLinks(LEDGER)}`,
     { keys: "counted" },
   ),
 };

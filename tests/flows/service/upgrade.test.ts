@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { MAX_RUNNING_RUNS } from "../../../config/index.ts";
+import { forgetRun } from "../../../queues/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { workflow } from "../../support/workflows.ts";
@@ -17,7 +18,7 @@ test("a worker does not begin while runs with jobs of an older version are open,
   await edges.add("a -> b", {}, { jobId: `wf.${runId}.0.a.b`, delay: 1_000_000 });
   await expect(work()).rejects.toMatchObject({
     code: "version_mismatch",
-    message: expect.stringContaining(`tutti cancel ${runId}`),
+    message: expect.stringContaining(`tutti runs cancel ${runId}`),
   });
   await tutti.cancel(runId, { reason: "from before" });
   await work({ probe: () => 1 });
@@ -37,4 +38,17 @@ test("a run that waited for its turn has no jobs yet, and begins with those of t
   await work({ probe: () => 1 });
   expect((await tutti.result(runId, { timeoutMs: 20_000 })).state).toBe("completed");
   expect(await redis.hget(`${prefix}.run:${runId}`, "payloads")).not.toBeNull();
+});
+
+test("a run that ended with an older version is forgotten with the job that this version would not give it", async ({
+  orchestra: { tutti, work, parts, queues },
+}) => {
+  await work({ probe: () => 1 });
+  const { runId } = await tutti.submit(workflow([{ id: "a" }]));
+  await tutti.result(runId, { timeoutMs: 20_000 });
+  const root = { queue: "tutti.run", jobId: `wf.${runId}.0` };
+  expect(await parts.flows.has(root.queue, root.jobId)).toBe(false);
+  await queues.get(root.queue).add("wf", {}, { jobId: root.jobId, delay: 1_000_000 });
+  await eventually(async () => expect(await forgetRun(parts, runId)).toBe(true));
+  expect(await parts.flows.has(root.queue, root.jobId)).toBe(false);
 });

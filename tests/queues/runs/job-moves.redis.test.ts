@@ -3,7 +3,8 @@ import { expect } from "vitest";
 
 import { Keys, Ledger, movesBy } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/redis.ts";
+import { test } from "../../support/orchestra.ts";
+import { workflow } from "../../support/workflows.ts";
 
 const keysOf = (queue: string, names: readonly string[]) => names.map((name) => `${queue}:${name}`);
 const TAKING = "wait active prioritized events stalled limiter delayed paused meta pc marker".split(
@@ -64,5 +65,28 @@ test("a worker takes and ends jobs by them as by BullMQ's own commands", async (
   expect((await queue.getJob("bad"))?.failedReason).toBe(`no ${text}\ufffd`);
   await worker.close();
   await queue.close();
+  connection.disconnect();
+});
+
+test.for([
+  { sharedMoves: true, what: "in the calls that steps make" },
+  { sharedMoves: false, what: "by commands of BullMQ's own" },
+])("a worker moves jobs $what", async ({ sharedMoves }, { orchestra, redis, prefix }) => {
+  const connection = redis.duplicate();
+  const monitor = await connection.monitor();
+  const sent: string[] = [];
+  monitor.on("monitor", (_time: string, args: string[]) => {
+    if (args[0]?.startsWith("eval") === true && args.join(" ").includes(`${prefix}:probe:wait`))
+      sent.push(args.join(" "));
+  });
+  await orchestra.work({ probe: () => 1 }, { sharedMoves });
+  const { runId } = await orchestra.tutti.submit(workflow([{ id: "a" }]));
+  await orchestra.tutti.result(runId, { timeoutMs: 20_000 });
+  await eventually(() => {
+    const shared = sent.filter((text) => text.includes('"op":"move"'));
+    const own = sent.filter((text) => text.includes(`14 ${prefix}:probe:wait`));
+    expect([shared.length > 0, own.length > 0]).toEqual([sharedMoves, !sharedMoves]);
+  });
+  monitor.disconnect();
   connection.disconnect();
 });

@@ -1,15 +1,16 @@
 -- What is asked is done, one after another, and all of it is answered.
 --- @include "operations"
+--- @constant OF_CALLS
 
--- Those that read and change single numbers only; before all others what is owed is written.
-local SPARING = { acquire = true, swap = true, amend = true, stamp = true, report = true, arrange = true }
+local ofCalls = OF_CALLS
 
 local function answer(first)
   local answers = {}
   local done, failure = pcall(function()
     first()
     for index, op in ipairs(cjson.decode(ARGV[2])) do
-      if not SPARING[op.op] then settle() end
+      -- Others read more than single numbers.
+      if not ofCalls[op.op] then settle() end
       answers[index] = operations[op.op](op)
       serveFreed()
       if #settled > 0 then serveAll() end
