@@ -15,7 +15,7 @@ export type { ToolLayers } from "./gate/stored/snapshot.ts";
 export type { MachineChange } from "./gate/stored/machines.ts";
 export { closedMessage, TroubleNames } from "./gate/stored/troubles.ts";
 export type { OpenTools } from "./gate/reader.ts";
-export type { Acquired, CallEnd, Caller, Grant } from "./gate/permit.ts";
+export type { Acquired, CallEnd, Caller, CallSum, EndedWell, Grant } from "./gate/permit.ts";
 export { DECLARED_MESSAGE, SIGN_OF_LIFE_MS } from "./gate/scripts/constants.ts";
 export { LAST_RANK } from "./gate/scripts/ranks.ts";
 export { assertPayload, type HandedOn, type UndoingJob } from "./jobs.ts";

@@ -20,6 +20,7 @@ import {
 import type { CancelSource } from "../cancellation.ts";
 import { patiently } from "../patiently.ts";
 import { Declarer } from "./declarer.ts";
+import { HandingOn } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
@@ -62,6 +63,8 @@ interface Held {
   grant: Grant | null;
   /** When it was given, by this process' clock. Milliseconds. */
   readonly atMs: number;
+  /** It was handed on to this job, and not given to it by the gate. */
+  readonly handed: boolean;
   end?: CallEnd;
   /** It was let through because it need not call its tool. */
   readonly free?: boolean;
@@ -78,6 +81,7 @@ export class Doorkeeper implements Gatekeeper {
   readonly #room = new WaitingRoom();
   readonly #held = new Map<string, Held>();
   readonly #holdings = new Holdings();
+  readonly #handing: HandingOn;
   readonly #reporter: Reporter;
   readonly #usage: UsageLog | undefined;
   #declarer: Declarer | undefined;
@@ -89,6 +93,9 @@ export class Doorkeeper implements Gatekeeper {
     this.#options = options;
     this.gate = options.gate;
     this.#openness = new Openness(options.gate);
+    this.#handing = new HandingOn(options.gate, options.machine, (telling) => {
+      void this.#patiently(telling, "calls were not told to the gate");
+    });
     const usage = options.usage === undefined ? undefined : new UsageLog(options.usage);
     this.#usage = usage;
     this.#reporter = new Reporter(usage === undefined ? options : { ...options, usage });
@@ -127,6 +134,7 @@ export class Doorkeeper implements Gatekeeper {
     this.#reporter.stop();
     this.#usage?.stop();
     this.#room.close();
+    this.#handing.close();
     await this.gate.leave(this.#options);
   }
 
@@ -145,7 +153,7 @@ export class Doorkeeper implements Gatekeeper {
     const key = `${token} ${id}`;
     const held = this.#held.get(key);
     if (held !== undefined) held.end = end;
-    else this.#held.set(key, { grant: null, atMs: 0, end });
+    else this.#held.set(key, { grant: null, atMs: 0, handed: false, end });
   }
 
   /**
@@ -193,13 +201,17 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   async release(permit: string, end: CallEnd): Promise<void> {
+    const holding = this.#holdings.get(permit);
+    this.#handing.over(permit);
+    if (holding !== undefined) this.#handing.rests(holding.tool);
     this.#holdings.drop(permit);
-    await this.gate.release(permit, end);
+    await this.gate.release(permit, holding?.handed === true ? { ...end, ms: 0 } : end);
   }
 
   async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
     const holding = this.#holdings.get(permit);
     const askedMs = performance.now();
+    this.#handing.over(permit);
     this.#holdings.drop(permit);
     const grant = await this.gate.amend(permit, take);
     if (grant !== null && holding !== undefined)
@@ -208,7 +220,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   passed(jobId: string, token: string): Promise<void> {
-    this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, free: true });
+    this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, handed: false, free: true });
     return this.#patiently(this.gate.passed([jobId]), "a job that passed keeps its mark");
   }
 
@@ -218,8 +230,9 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   hold(jobId: string, token: string, grant: Grant): void {
-    const atMs = this.#holdings.get(grant.permit)?.askedMs ?? performance.now();
-    this.#held.set(`${token} ${jobId}`, { grant, atMs });
+    const { askedMs = performance.now(), handed = false } = this.#holdings.get(grant.permit) ?? {};
+    this.#held.set(`${token} ${jobId}`, { grant, atMs: askedMs, handed });
+    if (handed) this.#handing.holds(grant.permit, jobId, askedMs);
   }
 
   /** Waits until a tool may have room here, no longer than `waitMs` when that says something, or a second. */
@@ -254,15 +267,31 @@ export class Doorkeeper implements Gatekeeper {
       if (leaving.open !== null) await this.#endOpen(tool, end, leaving.open);
       return null;
     }
+    const { grant } = held;
+    const nowMs = performance.now();
+    if (leaving.wants && (await this.#handing.may(tool, grant, end))) {
+      if (end.class === "ok")
+        this.#handing.ended(tool, grant.permit, {
+          ms: nowMs - held.atMs,
+          own: end.own === true,
+        });
+      this.#holdings.handOn(grant.permit, nowMs);
+      return grant;
+    }
     const { machine, process } = this.#options;
-    const wanted = leaving.wants ? { tool, machine, process } : undefined;
-    this.#holdings.drop(held.grant.permit);
-    const askedMs = performance.now();
+    const wanted = leaving.wants
+      ? { tool, machine, process, arrange: this.#handing.wanted(tool) }
+      : undefined;
+    this.#handing.over(grant.permit);
+    this.#holdings.drop(grant.permit);
+    const told = held.handed ? { ...end, ms: Math.round(nowMs - held.atMs) } : end;
     try {
-      const next = await this.gate.release(held.grant.permit, end, wanted);
-      if (next !== null) this.#holdings.add(next.permit, tool, askedMs);
+      const next = await this.gate.release(grant.permit, told, wanted);
+      this.#handing.heard(tool, next);
+      if (next !== null) this.#holdings.add(next.permit, tool, nowMs);
       return next;
     } catch (thrown) {
+      this.#handing.heard(tool, null);
       // The job has to leave all the same; what is still in our name is found when the lease is renewed.
       this.#options.log.warn({ error: messageOf(thrown) }, "a permit was not given back");
       return null;
@@ -281,6 +310,7 @@ export class Doorkeeper implements Gatekeeper {
   /** This process serves a lane no more. */
   async part(lane: string): Promise<void> {
     this.#room.forget(lane);
+    this.#handing.forget(lane);
     await this.gate.part(lane, this.#options);
   }
 
@@ -322,7 +352,10 @@ export class Doorkeeper implements Gatekeeper {
     else await this.#declarer?.declareChanges();
     const there = new Set(permits);
     const lost = new Set(running.filter((permit) => permit !== undefined && !there.has(permit)));
-    if (lost.size > 0) await this.#countAgain(lost);
+    if (lost.size > 0) {
+      this.#handing.ask();
+      await this.#countAgain(lost);
+    }
     const leaked = this.#holdings.leaked(permits);
     if (leaked.length > 0)
       this.#options.log.warn({ permits: leaked.length }, "answers of the gate were lost");
@@ -331,6 +364,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   async #comeBack(): Promise<void> {
+    this.#handing.ask();
     this.#options.log.warn("the gate took this process for dead");
     await this.#register();
   }
@@ -357,6 +391,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   #hear(message: string): void {
+    this.#handing.ask();
     if (message !== DECLARED_MESSAGE) this.#openness.hear(message, () => this.#refresh());
     else if (this.#options.onLimits !== undefined && !this.#closed)
       void this.#patiently(this.#options.onLimits(), "limits were not shown");

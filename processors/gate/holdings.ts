@@ -1,8 +1,10 @@
 /** A permit as its process knows it. */
 interface Holding {
   readonly tool: string;
-  /** When it was asked for, by this process' clock; it was given after that. Milliseconds. */
+  /** When it was asked for, or handed on, by this process' clock; it was given after that. Milliseconds. */
   readonly askedMs: number;
+  /** It went from one call to the next without the gate. */
+  readonly handed?: true;
 }
 
 /**
@@ -17,6 +19,12 @@ export class Holdings {
 
   add(permit: string, tool: string, askedMs: number): void {
     this.#known.set(permit, { tool, askedMs });
+  }
+
+  /** It stays for another call, from now on. */
+  handOn(permit: string, nowMs: number): void {
+    const known = this.#known.get(permit);
+    if (known !== undefined) this.#known.set(permit, { ...known, askedMs: nowMs, handed: true });
   }
 
   get(permit: string): Holding | undefined {

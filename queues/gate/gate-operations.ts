@@ -1,6 +1,6 @@
 import type { StepLimits } from "../definition.ts";
 import type { GateChanges } from "./changes.ts";
-import type { CallEnd } from "./permit.ts";
+import type { CallEnd, CallSum } from "./permit.ts";
 
 interface Process {
   readonly process: string;
@@ -21,7 +21,17 @@ interface OfPermit {
  */
 interface Operations {
   acquire: OfTool & Process;
-  swap: OfPermit & { readonly call: CallEnd; readonly next?: OfTool & Process };
+  swap: OfPermit & {
+    readonly call: CallEnd;
+    readonly next?: OfTool & Process & { readonly arrange?: number };
+  };
+  ended: {
+    readonly queue: string;
+    readonly machine: string;
+    readonly times: readonly (readonly [ms: number, isOwn: 0 | 1])[];
+    readonly before?: CallSum;
+  };
+  handed: OfPermit & { readonly job: string; readonly ms: number };
   arrange: { readonly queue: string; readonly count: number };
   /** `take`: what the job says instead of its tool. */
   amend: OfPermit & { readonly take?: StepLimits };

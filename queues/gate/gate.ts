@@ -19,7 +19,7 @@ import {
   type LevelTexts,
   type LevelView,
 } from "./level.ts";
-import type { Acquired, CallEnd, Caller, Grant, Renewed } from "./permit.ts";
+import type { Acquired, CallEnd, Caller, CallSum, EndedWell, Grant, Renewed } from "./permit.ts";
 import { GateReader } from "./reader.ts";
 import { OF_CALLS } from "./scripts/constants.ts";
 import { CALLS, GATE } from "./scripts/generated.ts";
@@ -37,7 +37,13 @@ import {
 } from "./stored/observed.ts";
 import { decodeSnapshot, type GateSnapshot, type SnapshotTexts } from "./stored/snapshot.ts";
 
-type GrantAnswer = ["granted", id: string, take: StepLimits | false, guardMs: number];
+type GrantAnswer = [
+  "granted",
+  id: string,
+  take: StepLimits | false,
+  guardMs: number,
+  handOns?: number,
+];
 type AcquireAnswer =
   | GrantAnswer
   | ["free", job: string]
@@ -47,10 +53,11 @@ type AcquireAnswer =
   | ["paused"]
   | ["unknown"];
 
-const grantOf = ([, permit, take, guardMs]: GrantAnswer): Grant => ({
+const grantOf = ([, permit, take, guardMs, handOns = 0]: GrantAnswer): Grant => ({
   permit,
   take: take === false ? null : take,
   guardMs,
+  ...(handOns === 0 ? {} : { handOns: handOns < 0 ? Infinity : handOns }),
 });
 
 const takeOf = (take: StepLimits | null) => (take === null ? {} : { take });
@@ -105,13 +112,14 @@ export class Gate extends GateReader {
   }
 
   /**
-   * Gives a permit back, and with `next` asks for one for the next job of the same queue. `null`: it is not
-   * this tool's turn, or there was no such permit any more.
+   * Gives a permit back, and with `next` asks for one for the next job of the same queue, and for so many jobs at
+   * most (`arrange`) to be put in fair order behind it. `null`: it is not this tool's turn, or there was no such permit
+   * any more.
    */
   async release(
     permit: string,
     end: CallEnd,
-    next?: Caller & { readonly tool: string },
+    next?: Caller & { readonly tool: string; readonly arrange?: number },
   ): Promise<Grant | null> {
     const answer = await this.#do<GrantAnswer | ["done"] | ["gone"]>({
       op: "swap",
@@ -120,6 +128,26 @@ export class Gate extends GateReader {
       ...given({ next }),
     });
     return answer[0] === "granted" ? grantOf(answer) : null;
+  }
+
+  /**
+   * Says of calls that they went well, and that their permits were handed on.
+   *
+   * @param before what was returned for the calls before these, to tell how many were underway meanwhile.
+   */
+  async ended(
+    queue: string,
+    machine: string,
+    calls: readonly EndedWell[],
+    before?: CallSum,
+  ): Promise<CallSum> {
+    const times = calls.map(({ ms, own }) => [Math.round(ms), own ? 1 : 0] as const);
+    return this.#do({ op: "ended", queue, machine, times, ...given({ before }) });
+  }
+
+  /** Says which job holds a permit that was handed on, and for how long. */
+  async handed(permit: string, job: string, ms: number): Promise<void> {
+    await this.#do({ op: "handed", permit, job, ms: Math.round(ms) });
   }
 
   /** Puts the next jobs of a queue in fair order; says how many were put there, 0 when they stand so by themselves. */

@@ -22,7 +22,19 @@ export interface CallEnd {
   readonly own?: boolean;
   /** The call was not made: what it took of rates is given back. */
   readonly unused?: boolean;
+  /** How long it took, when its permit was handed on to it. Milliseconds. */
+  readonly ms?: number;
 }
+
+/** A call that went well and whose permit was handed on. */
+export interface EndedWell {
+  readonly ms: number;
+  /** Its machine was full. */
+  readonly own: boolean;
+}
+
+/** The milliseconds that calls of a tool took up to a moment; what that grows by tells how many were underway. */
+export type CallSum = readonly [atMs: number, ms: number];
 
 /** A process on a machine, as the gate knows it. */
 export interface Caller {
@@ -37,6 +49,11 @@ export interface Grant {
   readonly take: StepLimits | null;
   /** A call that goes out later than this after the grant may break a rate; 0: it takes of none. Milliseconds. */
   readonly guardMs: number;
+  /**
+   * For how many calls after its own it may be handed on for a moment, as nobody else waits for anything that it holds: that
+   * many jobs stand in fair order. Missing: for none.
+   */
+  readonly handOns?: number;
 }
 
 /** What came of asking for a permit. */

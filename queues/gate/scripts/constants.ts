@@ -90,4 +90,13 @@ export const LEVELS = ["normal", "reduced", "minimal"] as const;
 export const YIELD_SCAN = 500;
 
 /** What calls ask of the gate: operations that read and change single numbers only, and have a script of their own (calls.lua). */
-export const OF_CALLS = { acquire: 1, swap: 1, amend: 1, stamp: 1, report: 1, arrange: 1 } as const;
+export const OF_CALLS = {
+  acquire: 1,
+  swap: 1,
+  ended: 1,
+  handed: 1,
+  amend: 1,
+  stamp: 1,
+  report: 1,
+  arrange: 1,
+} as const;

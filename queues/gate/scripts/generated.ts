@@ -211,6 +211,7 @@ local function levelOfRank(rank) return math.floor((rank - FIRST) % PER_TENANT /
 `;
 
 const ORDER_PART = `local PRIORITY = 4294967296
+local PICKS_PER_MS = 16
 local turns, met = {}, {}
 local function startOf(place, tenant)
   local at = turns[place]
@@ -353,7 +354,8 @@ local function nextIn(queue)
   if not first then return nil end
   local promised
   if first.priority == 2 then
-    if (now * 16 + 15 - first.count) % PRIORITY > 16 * 1000 then
+    local picksSince = (now * PICKS_PER_MS - first.count) % PRIORITY
+    if picksSince > PICKS_PER_MS * 1000 and picksSince < PRIORITY / 2 then
       first.pick, first.own = true, true
       return first
     end
@@ -413,7 +415,7 @@ local function pick(tool, head)
   if head.place then countTurn(head.place, tenantOf(head.priority)) end
   if not head.pick then return end
   picks = picks + 1
-  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(2 * PRIORITY + (now * 16 + math.min(picks, 15)) % PRIORITY), head.job)
+  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(2 * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), head.job)
   heads[tool] = nil
 end
 `;
@@ -732,8 +734,8 @@ local function callMs(base, underway, by)
   owe(G .. '.call-ms', base, was, was + by)
   return was + by + underway * now
 end
-local function besideOf(permit, endedMs, running)
-  local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
+local function besideOf(sinceMs, before, after, running)
+  local mean = before and now > sinceMs and (after - before) / (now - sinceMs)
   if mean and mean >= 1 and mean <= 100000 then return mean end
   return math.max(1, running)
 end
@@ -797,9 +799,21 @@ local function permitOf(id)
   local text = redis.call('HGET', G .. '.permits', id)
   return text and cjson.decode(text)
 end
+local function serve(base, ms)
+  local service = serviceOf(base)
+  service.count = service.count + 1
+  service.mean = service.mean + (ms - service.mean) / math.min(service.count, 20)
+  owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
+end
+local function sample(queue, ms, beside, class, own)
+  samples.key = G .. '.samples'
+  samples[#samples + 1] = cjson.encode({ baseOf(queue), ms, beside, headOf(queue) and 1 or 0, class, now, own and 1 or 0 })
+end
+local function isTried(base, upstream) return troubleOf('u:' .. upstream) or troubleOf('b:' .. base) end
 local function giveBack(id, permit, call)
   call = call or { class = 'none' }
   local base = baseOf(permit.t)
+  local ms = call.ms or math.max(0, now - permit.s)
   local machine = machineOf(permit.m)
   for r, amount in pairs(permit.n) do
     if amount > 0 then hold(machine, 'u:' .. r, -amount) end
@@ -835,24 +849,18 @@ local function giveBack(id, permit, call)
     if redis.call('HGET', G .. '.offered:' .. permit.p, permit.t) == id then
       redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
     end
-  elseif not call.unused then
+  elseif call.ms or not call.unused then
     add(G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
-    if call.class == 'ok' then
-      local service = serviceOf(base)
-      service.count = service.count + 1
-      service.mean = service.mean + (math.max(0, now - permit.s) - service.mean) / math.min(service.count, 20)
-      owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
-    end
-    local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
-    if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
-      local beside = besideOf(permit, endedMs, runningBefore)
-      samples.key = G .. '.samples'
-      samples[#samples + 1] = cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 })
+  end
+  if not permit.o and not call.unused then
+    if call.class == 'ok' then serve(base, ms) end
+    if learns and not isTried(base, permit.u) and (call.class == 'ok' or call.class == 'limited') then
+      sample(permit.t, ms, besideOf(permit.s, permit.a, endedMs, runningBefore), call.class, call.own)
     end
     add(G .. '.outcomes', base .. '\\n' .. call.class, 1)
   end
   learnTrouble(base, permit.u, permit.m, {
-    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
+    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = now - ms, underway = underway
   })
 end
 local function stillFits(permit)
@@ -1053,6 +1061,18 @@ local function unclaimed(tool)
   return math.max(1, jobs) - runningOf('o:' .. tool)
 end
 local own
+local others = {}
+local function isAlone(tool, limits, take, machine)
+  local base = baseOf(tool)
+  if machine.drain or isTried(base, limits.upstream) then return false end
+  for other in pairs(claimsOf(machine.name)) do if other ~= tool then return false end end
+  local lines = { 'k:' .. base, 'u:' .. limits.upstream }
+  for _, one in ipairs(take.b) do lines[#lines + 1] = one[1] end
+  for _, line in ipairs(lines) do
+    if (others[line] or redis.call('SCARD', G .. '.line:' .. line)) > 0 then return false end
+  end
+  return true
+end
 local function serveClaim(machineName, tool, claim)
   local limits, machine = toolOf(tool), machineOf(machineName)
   while true do
@@ -1076,6 +1096,8 @@ local function serveClaim(machineName, tool, claim)
     end
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
+      own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
+      own.picked = head.pick
       if not claim.s then return {} end
       claim.s = now
     else
@@ -1119,12 +1141,14 @@ local function serveLine(name)
   if walked[name] then return end
   walked[name] = true
   first[name] = nil
+  others[name] = 0
   local line, counted = {}, false
   for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. name)) do
     local machine, tool = string.match(member, '^(.*)\\n(.*)$')
     local claim = claimOf(machine, tool)
     if claim then
       line[#line + 1] = ranked({ machine = machine, tool = tool, since = claim.s })
+      if not own or tool ~= own.tool then others[name] = others[name] + 1 end
       if isOwn(machine, tool) then counted = true end
     else
       redis.call('SREM', G .. '.line:' .. name, member)
@@ -1303,6 +1327,21 @@ const CALLS_PART = `function operations.acquire(op)
   redis.call('ZADD', queue .. 'marker', 0, '0')
   return { 'refused', math.max(0, claim.u - now), claim.k }
 end
+local function arrange(queue, most)
+  local count = 0
+  while count < most do
+    local head = headOf(queue)
+    if not head or not head.pick then break end
+    pick(queue, head)
+    count = count + 1
+  end
+  return count
+end
+local function handOns(asks)
+  if not own.alone then return 0 end
+  if not own.picked then return -1 end
+  return arrange(asks.tool, asks.arrange or 0)
+end
 function operations.swap(op)
   local id, call = op.permit, op.call
   local permit = permitOf(id)
@@ -1316,20 +1355,38 @@ function operations.swap(op)
   serveFreed()
   local granted = own and own.granted
   if not granted then wakeFor(permit.t) end
-  local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
+  local answer = granted and { 'granted', granted, own.take or false, own.guard, handOns(asks) } or { 'done' }
   own = nil
   return answer
 end
-function operations.arrange(op)
-  local count = 0
-  while count < op.count do
-    local head = headOf(op.queue)
-    if not head or not head.pick then break end
-    pick(op.queue, head)
-    count = count + 1
+function operations.ended(op)
+  local base, times, before = baseOf(op.queue), op.times, op.before
+  local limits = toolOf(op.queue)
+  local upstream = limits and limits.upstream or base
+  local underway = runningOf(base)
+  local sum = callMs(base, underway, 0)
+  local since, sumSince = unpack(before or {})
+  local beside = besideOf(since or now, sumSince, sum, underway)
+  local teaches = learns and not isTried(base, upstream)
+  for _, one in ipairs(times) do
+    serve(base, one[1])
+    if teaches then sample(op.queue, one[1], beside, 'ok', one[2] == 1) end
   end
-  return count
+  add(G .. '.outcomes', base .. '\\nok', #times)
+  learnTrouble(base, upstream, op.machine, { class = 'ok', since = now - times[#times][1], underway = underway })
+  return { now, sum }
 end
+function operations.handed(op)
+  local permit = permitOf(op.permit)
+  if permit then
+    local since = now - op.ms
+    add(G .. '.busy:' .. permit.m, baseOf(permit.t), math.max(0, since - permit.s))
+    permit.j, permit.s, permit.a = op.job, since, nil
+    redis.call('HSET', G .. '.permits', op.permit, cjson.encode(permit))
+  end
+  return 0
+end
+function operations.arrange(op) return arrange(op.queue, op.count) end
 function operations.amend(op)
   local id, saying = op.permit, op.take
   local permit = permitOf(id)
@@ -1362,7 +1419,7 @@ function operations.report(op)
 end
 `;
 
-const ANSWER_PART = `local ofCalls = { acquire = 1, swap = 1, amend = 1, stamp = 1, report = 1, arrange = 1 }
+const ANSWER_PART = `local ofCalls = { acquire = 1, swap = 1, ended = 1, handed = 1, amend = 1, stamp = 1, report = 1, arrange = 1 }
 local function answer(first)
   local answers = {}
   local done, failure = pcall(function()

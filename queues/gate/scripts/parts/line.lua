@@ -177,6 +177,22 @@ end
 -- { tool, machine, process }; gets 'granted' and 'take'.
 local own
 
+-- How many others than a tool stand in each line that was gone through.
+local others = {}
+
+-- Whether nobody else waits for anything that a call of a tool holds, and nothing keeps its tool.
+local function isAlone(tool, limits, take, machine)
+  local base = baseOf(tool)
+  if machine.drain or isTried(base, limits.upstream) then return false end
+  for other in pairs(claimsOf(machine.name)) do if other ~= tool then return false end end
+  local lines = { 'k:' .. base, 'u:' .. limits.upstream }
+  for _, one in ipairs(take.b) do lines[#lines + 1] = one[1] end
+  for _, line in ipairs(lines) do
+    if (others[line] or redis.call('SCARD', G .. '.line:' .. line)) > 0 then return false end
+  end
+  return true
+end
+
 -- Offers a claim what it fits: one offer for each process that waits. Returns what keeps the rest.
 local function serveClaim(machineName, tool, claim)
   local limits, machine = toolOf(tool), machineOf(machineName)
@@ -202,6 +218,8 @@ local function serveClaim(machineName, tool, claim)
     end
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
+      own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
+      own.picked = head.pick
       if not claim.s then return {} end
       claim.s = now
     else
@@ -252,12 +270,14 @@ local function serveLine(name)
   if walked[name] then return end
   walked[name] = true
   first[name] = nil
+  others[name] = 0
   local line, counted = {}, false
   for _, member in ipairs(redis.call('SMEMBERS', G .. '.line:' .. name)) do
     local machine, tool = string.match(member, '^(.*)\n(.*)$')
     local claim = claimOf(machine, tool)
     if claim then
       line[#line + 1] = ranked({ machine = machine, tool = tool, since = claim.s })
+      if not own or tool ~= own.tool then others[name] = others[name] + 1 end
       if isOwn(machine, tool) then counted = true end
     else
       redis.call('SREM', G .. '.line:' .. name, member)

@@ -16,6 +16,8 @@
 
 -- Bull's priority of a job has its place in the order in the low half of its score.
 local PRIORITY = 4294967296
+-- Jobs that were picked come in the order in which that was done.
+local PICKS_PER_MS = 16
 
 -- Virtual times of tenants at a place: { v, [tenant] }.
 local turns, met = {}, {}
@@ -189,7 +191,9 @@ local function nextIn(queue)
   local promised
   if first.priority == PICKED then
     -- Whoever was let through comes for it soon; if not, the next call gets it.
-    if (now * 16 + 15 - first.count) % PRIORITY > 16 * OFFER_MS then
+    local picksSince = (now * PICKS_PER_MS - first.count) % PRIORITY
+    -- Of many that were picked in one call the last count as picked a little later.
+    if picksSince > PICKS_PER_MS * OFFER_MS and picksSince < PRIORITY / 2 then
       first.pick, first.own = true, true
       return first
     end
@@ -253,6 +257,6 @@ local function pick(tool, head)
   if head.place then countTurn(head.place, tenantOf(head.priority)) end
   if not head.pick then return end
   picks = picks + 1
-  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(PICKED * PRIORITY + (now * 16 + math.min(picks, 15)) % PRIORITY), head.job)
+  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(PICKED * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), head.job)
   heads[tool] = nil
 end

@@ -3,6 +3,7 @@
 --
 -- A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
 -- w: what the job says instead of its tool, a: call-milliseconds of the tool at its start, o: offered, x: probe }
+-- A process may hand one on from call to call: then since and job are those of the call that it told of last.
 --- @include "decide"
 --- @constant MOST_BESIDE
 --- @constant OFFER_MS
@@ -27,10 +28,10 @@ local function callMs(base, underway, by)
   return was + by + underway * now
 end
 
--- Mean number of calls of the tool while this one was underway, itself included; those of its end where the sums say
--- nonsense: the clock of Redis may have been set, or a permit be older than they are.
-local function besideOf(permit, endedMs, running)
-  local mean = permit.a and now > permit.s and (endedMs - permit.a) / (now - permit.s)
+-- Mean number of calls of a tool that were underway in a time, out of their milliseconds before and after it; those of its end where
+-- the sums say nonsense: the clock of Redis may have been set, or a permit be older than they are.
+local function besideOf(sinceMs, before, after, running)
+  local mean = before and now > sinceMs and (after - before) / (now - sinceMs)
   if mean and mean >= 1 and mean <= MOST_BESIDE then return mean end
   return math.max(1, running)
 end
@@ -106,10 +107,31 @@ local function permitOf(id)
   return text and cjson.decode(text)
 end
 
--- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused } or nothing.
+-- A call of a tool went well: counts in the mean of its times. Milliseconds.
+local function serve(base, ms)
+  local service = serviceOf(base)
+  service.count = service.count + 1
+  service.mean = service.mean + (ms - service.mean) / math.min(service.count, SERVICE_WINDOW)
+  owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
+end
+
+-- What a call says to those who learn from it. `beside`: mean number of calls underway, itself included; own: its machine was full.
+local function sample(queue, ms, beside, class, own)
+  samples.key = G .. '.samples'
+  samples[#samples + 1] = cjson.encode({ baseOf(queue), ms, beside, headOf(queue) and 1 or 0, class, now, own and 1 or 0 })
+end
+
+-- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
+-- nothing of how much it carries.
+local function isTried(base, upstream) return troubleOf('u:' .. upstream) or troubleOf('b:' .. base) end
+
+-- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused, ms: how long it took, when the permit was
+-- handed on to it } or nothing.
 local function giveBack(id, permit, call)
   call = call or { class = 'none' }
   local base = baseOf(permit.t)
+  -- The clock of Redis may have been put back meanwhile.
+  local ms = call.ms or math.max(0, now - permit.s)
   local machine = machineOf(permit.m)
   for r, amount in pairs(permit.n) do
     if amount > 0 then hold(machine, 'u:' .. r, -amount) end
@@ -145,27 +167,18 @@ local function giveBack(id, permit, call)
     if redis.call('HGET', G .. '.offered:' .. permit.p, permit.t) == id then
       redis.call('HDEL', G .. '.offered:' .. permit.p, permit.t)
     end
-  elseif not call.unused then
+  elseif call.ms or not call.unused then
     add(G .. '.busy:' .. permit.m, base, math.max(0, now - permit.s))
-    if call.class == 'ok' then
-      local service = serviceOf(base)
-      service.count = service.count + 1
-      -- The clock of Redis may have been put back meanwhile.
-      service.mean = service.mean + (math.max(0, now - permit.s) - service.mean) / math.min(service.count, SERVICE_WINDOW)
-      owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
-    end
-    -- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
-    -- nothing of how much it carries.
-    local isTried = troubleOf('u:' .. permit.u) or troubleOf('b:' .. base)
-    if learns and not isTried and (call.class == 'ok' or call.class == 'limited') then
-      local beside = besideOf(permit, endedMs, runningBefore)
-      samples.key = G .. '.samples'
-      samples[#samples + 1] = cjson.encode({ base, math.max(0, now - permit.s), beside, headOf(permit.t) and 1 or 0, call.class, now, call.own and 1 or 0 })
+  end
+  if not permit.o and not call.unused then
+    if call.class == 'ok' then serve(base, ms) end
+    if learns and not isTried(base, permit.u) and (call.class == 'ok' or call.class == 'limited') then
+      sample(permit.t, ms, besideOf(permit.s, permit.a, endedMs, runningBefore), call.class, call.own)
     end
     add(G .. '.outcomes', base .. '\n' .. call.class, 1)
   end
   learnTrouble(base, permit.u, permit.m, {
-    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = permit.s, underway = underway
+    class = call.class, retryAfterMs = call.retryAfterMs, probe = permit.x, since = now - ms, underway = underway
   })
 end
 

@@ -73,7 +73,27 @@ function operations.acquire(op)
   return { 'refused', math.max(0, claim.u - now), claim.k }
 end
 
--- permit, call, next: { tool, machine, process } -> granted, permit, what its job says | done | gone.
+-- Puts so many of the next jobs of a queue in fair order at most; says how many were put there, 0 when they stand in it.
+local function arrange(queue, most)
+  local count = 0
+  while count < most do
+    local head = headOf(queue)
+    if not head or not head.pick then break end
+    pick(queue, head)
+    count = count + 1
+  end
+  return count
+end
+
+-- For how many more calls a permit may be handed on: -1 for any number, as jobs stand in fair order by themselves.
+local function handOns(asks)
+  if not own.alone then return 0 end
+  if not own.picked then return -1 end
+  return arrange(asks.tool, asks.arrange or 0)
+end
+
+-- permit, call, next: { tool, machine, process, arrange: jobs to put in order at most } -> granted, permit, what its job says, guard
+-- ms, for how many more calls its process may hand it on, as nobody else waits for what it holds (-1: any number) | done | gone.
 -- The end of a call; its place may go to the next job of the same tool.
 function operations.swap(op)
   local id, call = op.permit, op.call
@@ -89,23 +109,46 @@ function operations.swap(op)
   local granted = own and own.granted
   -- Whose place went to somebody else does not stand in line yet.
   if not granted then wakeFor(permit.t) end
-  local answer = granted and { 'granted', granted, own.take or false, own.guard } or { 'done' }
+  local answer = granted and { 'granted', granted, own.take or false, own.guard, handOns(asks) } or { 'done' }
   own = nil
   return answer
 end
 
+-- queue, machine, times: { ms, 1 when its machine was full } of each call, before: as this answers -> when, and the call-milliseconds
+-- of the tool until then. What the ends of calls say that went well and whose permits were handed on.
+function operations.ended(op)
+  local base, times, before = baseOf(op.queue), op.times, op.before
+  local limits = toolOf(op.queue)
+  local upstream = limits and limits.upstream or base
+  local underway = runningOf(base)
+  local sum = callMs(base, underway, 0)
+  local since, sumSince = unpack(before or {})
+  local beside = besideOf(since or now, sumSince, sum, underway)
+  local teaches = learns and not isTried(base, upstream)
+  for _, one in ipairs(times) do
+    serve(base, one[1])
+    if teaches then sample(op.queue, one[1], beside, 'ok', one[2] == 1) end
+  end
+  add(G .. '.outcomes', base .. '\nok', #times)
+  learnTrouble(base, upstream, op.machine, { class = 'ok', since = now - times[#times][1], underway = underway })
+  return { now, sum }
+end
+
+-- permit, job, ms -> 0. The permit was handed on, so long ago, to the call of that job, and is held by it for longer than others are.
+function operations.handed(op)
+  local permit = permitOf(op.permit)
+  if permit then
+    local since = now - op.ms
+    add(G .. '.busy:' .. permit.m, baseOf(permit.t), math.max(0, since - permit.s))
+    permit.j, permit.s, permit.a = op.job, since, nil
+    redis.call('HSET', G .. '.permits', op.permit, cjson.encode(permit))
+  end
+  return 0
+end
+
 -- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
 -- no permits, whose worker takes one job after another.
-function operations.arrange(op)
-  local count = 0
-  while count < op.count do
-    local head = headOf(op.queue)
-    if not head or not head.pick then break end
-    pick(op.queue, head)
-    count = count + 1
-  end
-  return count
-end
+function operations.arrange(op) return arrange(op.queue, op.count) end
 
 -- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
 -- than the one that was expected.

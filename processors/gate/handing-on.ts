@@ -1,0 +1,213 @@
+import type { Gate } from "../../queues/index.ts";
+import type { CallEnd, CallSum, EndedWell, Grant } from "../../queues/worker.ts";
+
+/**
+ * For so long after the gate was asked permits of a queue are handed on without asking it again, if it said that nobody else
+ * waits for what they hold. Who begins to wait meanwhile waits this much longer at most. Milliseconds.
+ */
+export const SLICE_MS = 20;
+/** Jobs that are put in fair order at once, at most. */
+const MOST_ARRANGED = 64;
+/** What is to be told of permits that were handed on is told this often. Milliseconds. */
+const TELL_MS = 100;
+
+/** Who holds a permit is told this late at most, however short calls are. Milliseconds. */
+const TELL_ALL_MS = 1_000;
+
+/** What this needs of the gate. */
+type Told = Pick<Gate, "ended" | "handed">;
+
+/** The job that a permit was handed on to, as long as the gate takes another one for its holder. */
+interface Holder {
+  readonly job: string;
+  /** Since when, of a monotonic clock. Milliseconds. */
+  readonly atMs: number;
+}
+
+interface Asking {
+  readonly over: Promise<void>;
+  readonly end: () => void;
+}
+
+interface OfQueue {
+  /** Permits are handed on until then, of a monotonic clock. Milliseconds. */
+  untilMs: number;
+  /** How many more times. */
+  left: number;
+  /** What the gate said last lets permits be handed on. */
+  isAlone: boolean;
+  /** One call is asking the gate, so that the others need not. */
+  asking: Asking | undefined;
+  /** When the gate was asked last, and how many calls have ended since. */
+  askedMs: number;
+  ended: number;
+  /** What is not told yet. */
+  calls: EndedWell[];
+  told: Promise<CallSum | undefined>;
+}
+
+/**
+ * Permits stay in their process from one call to the next of the same queue while nobody else waits for what they
+ * hold: the gate counts the same before and after. It hears of those calls later, many at a time.
+ */
+export class HandingOn {
+  readonly #gate: Told;
+  readonly #machine: string;
+  readonly #onTold: (telling: Promise<unknown>) => void;
+  readonly #queues = new Map<string, OfQueue>();
+  readonly #holders = new Map<string, Holder>();
+  #timer: NodeJS.Timeout | undefined;
+  /** When all holders are told again, of a monotonic clock. Milliseconds. */
+  #allMs = 0;
+
+  /** `onTold` gets what is underway to the gate, and bears that it fails. */
+  constructor(gate: Told, machine: string, onTold: (telling: Promise<unknown>) => void) {
+    this.#gate = gate;
+    this.#machine = machine;
+    this.#onTold = onTold;
+  }
+
+  /**
+   * Whether the permit of a call that has ended stays here for the next one. Before a slice is over one call asks the
+   * gate, and the others go on; those that come too late for that wait for its answer, as they would for their own.
+   */
+  may(queue: string, { guardMs, take }: Grant, end: CallEnd): boolean | Promise<boolean> {
+    const found = this.#of(queue);
+    found.ended++;
+    if (end.class !== "ok" && end.unused !== true) return false;
+    // One that takes of a rate is counted anew for each call, and what a job says for itself is its own.
+    if (guardMs !== 0 || take !== null || !found.isAlone) return false;
+    if (found.asking === undefined) {
+      const restMs = found.untilMs - performance.now();
+      if (restMs > SLICE_MS / 2 && found.left > 1) return takeOne(found);
+      found.asking = asking();
+      return false;
+    }
+    return takeOne(found) || found.asking.over.then(() => takeOne(found));
+  }
+
+  /** The gate is about to be asked: how many jobs of a queue are to be put in fair order, as many as come in a slice. */
+  wanted(queue: string): number {
+    const found = this.#of(queue);
+    const nowMs = performance.now();
+    const inSlice = (SLICE_MS * found.ended) / Math.max(1, nowMs - found.askedMs);
+    found.askedMs = nowMs;
+    found.ended = 0;
+    return Math.min(MOST_ARRANGED, Math.floor(inSlice));
+  }
+
+  /** The gate was asked for the place of a call that had ended; this is what it has just said. */
+  heard(queue: string, next: Grant | null): void {
+    const found = this.#of(queue);
+    found.left = next?.handOns ?? 0;
+    found.isAlone = found.left > 0;
+    found.untilMs = performance.now() + SLICE_MS;
+    found.asking?.end();
+    found.asking = undefined;
+  }
+
+  /** A permit goes from a call that went well to the next. */
+  ended(queue: string, permit: string, call: EndedWell): void {
+    this.#holders.delete(permit);
+    this.#of(queue).calls.push(call);
+    this.#tellSoon();
+  }
+
+  /** The next call is that of this job. */
+  holds(permit: string, job: string, atMs: number): void {
+    this.#holders.set(permit, { job, atMs });
+    this.#tellSoon();
+  }
+
+  /** A permit goes back to the gate. */
+  over(permit: string): void {
+    this.#holders.delete(permit);
+  }
+
+  /** No call follows in a queue: what is to be told of it is told now. */
+  rests(queue: string): void {
+    this.#tell(queue);
+  }
+
+  /** The gate has something to say that may concern every queue: it is asked by the next call. */
+  ask(): void {
+    for (const found of this.#queues.values()) found.isAlone = false;
+  }
+
+  /** Tells all that is to be told. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const queue of this.#queues.keys()) this.#tell(queue);
+  }
+
+  forget(queue: string): void {
+    this.#tell(queue);
+    this.#queues.delete(queue);
+  }
+
+  #of(queue: string): OfQueue {
+    const known = this.#queues.get(queue);
+    if (known !== undefined) return known;
+    const found: OfQueue = {
+      untilMs: 0,
+      left: 0,
+      isAlone: false,
+      asking: undefined,
+      askedMs: 0,
+      ended: 0,
+      calls: [],
+      told: Promise.resolve(undefined),
+    };
+    this.#queues.set(queue, found);
+    return found;
+  }
+
+  #tellSoon(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      for (const queue of this.#queues.keys()) this.#tell(queue);
+      this.#tellHolders();
+    }, TELL_MS);
+    this.#timer.unref();
+  }
+
+  #tell(queue: string): void {
+    const found = this.#queues.get(queue);
+    if (found === undefined || found.calls.length === 0) return;
+    const { calls, told } = found;
+    found.calls = [];
+    found.told = told
+      .catch(() => undefined)
+      .then((before) => this.#gate.ended(queue, this.#machine, calls, before));
+    this.#onTold(found.told);
+  }
+
+  /** Why something waits names who holds what it waits for: those that take long at once, all others now and then. */
+  #tellHolders(): void {
+    const nowMs = performance.now();
+    const tellsAll = nowMs >= this.#allMs;
+    if (tellsAll) this.#allMs = nowMs + TELL_ALL_MS;
+    for (const [permit, { job, atMs }] of this.#holders) {
+      if (!tellsAll && nowMs - atMs < TELL_MS) continue;
+      this.#holders.delete(permit);
+      this.#onTold(this.#gate.handed(permit, job, nowMs - atMs));
+    }
+    if (this.#holders.size > 0) this.#tellSoon();
+  }
+}
+
+/** Uses one of the times that permits of a queue may be handed on; false when there is none, or the slice is over. */
+function takeOne(found: OfQueue): boolean {
+  if (!found.isAlone || found.left === 0 || found.untilMs <= performance.now()) return false;
+  found.left--;
+  return true;
+}
+
+function asking(): Asking {
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { over, end };
+}
