@@ -39,7 +39,7 @@ export { Durations } from "./optimizer/durations.ts";
 export { Samples } from "./optimizer/samples.ts";
 export { Presence } from "./presence.ts";
 export type { TreeNode } from "./runs/flows.ts";
-export { movesBy } from "./runs/job-moves.ts";
+export { JobMoves } from "./runs/job-moves.ts";
 export { cancelRun } from "./runs/lifecycle/cancel.ts";
 export {
   type FoundRun,

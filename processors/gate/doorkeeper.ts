@@ -24,7 +24,7 @@ import { HandingOn } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
-import { gated, UNUSED, type Gatekeeper } from "./seam.ts";
+import { gated, UNUSED, type Gatekeeper, type LeavingCall } from "./seam.ts";
 import { UsageLog } from "./usage-log.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -245,48 +245,49 @@ export class Doorkeeper implements Gatekeeper {
     this.#room.call(tool);
   }
 
-  /**
-   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
-   * then the answer is that job's. `open`: it came without a permit, as one of so many of the tool here. A
-   * job that tries to leave once more has neither, and nothing is said of it again.
-   */
-  async leave(
-    tool: string,
-    leaving: {
-      readonly jobId: string;
-      readonly token: string;
-      readonly wants: boolean;
-      readonly open: number | null;
-    },
-  ): Promise<Grant | null> {
+  leave(tool: string, leaving: LeavingCall): Grant | null | Promise<Grant | null> {
     const key = `${leaving.token} ${leaving.jobId}`;
     const held = this.#held.get(key);
     this.#held.delete(key);
     const end = this.#classified(held);
-    if (held === undefined || held.grant === null) {
-      if (leaving.open !== null) await this.#endOpen(tool, end, leaving.open);
-      return null;
-    }
-    const { grant } = held;
+    const grant = held?.grant ?? null;
+    if (held === undefined || grant === null)
+      return leaving.open === null ? null : this.#endOpen(tool, end, leaving.open);
+    const stays = leaving.wants && this.#handing.may(tool, grant, end);
+    const goOn = (isHandedOn: boolean) =>
+      isHandedOn
+        ? this.#handOn(tool, grant, end, held.atMs)
+        : this.#giveBack(tool, grant, end, held, leaving.wants);
+    return typeof stays === "boolean" ? goOn(stays) : stays.then(goOn);
+  }
+
+  /** The permit of a call stays for the next of its queue. */
+  #handOn(tool: string, grant: Grant, end: CallEnd, sinceMs: number): Grant {
     const nowMs = performance.now();
-    if (leaving.wants && (await this.#handing.may(tool, grant, end))) {
-      if (end.class === "ok")
-        this.#handing.ended(tool, grant.permit, {
-          ms: nowMs - held.atMs,
-          own: end.own === true,
-        });
-      this.#holdings.handOn(grant.permit, nowMs);
-      return grant;
-    }
+    if (end.class === "ok")
+      this.#handing.ended(tool, grant.permit, { ms: nowMs - sinceMs, own: end.own === true });
+    this.#holdings.handOn(grant.permit, nowMs);
+    return grant;
+  }
+
+  /** The permit of a call goes back, and may come again for the next of its queue. */
+  async #giveBack(
+    tool: string,
+    { permit }: Grant,
+    end: CallEnd,
+    { handed, atMs }: Held,
+    wants: boolean,
+  ): Promise<Grant | null> {
     const { machine, process } = this.#options;
-    const wanted = leaving.wants
+    const nowMs = performance.now();
+    const wanted = wants
       ? { tool, machine, process, arrange: this.#handing.wanted(tool) }
       : undefined;
-    this.#handing.over(grant.permit);
-    this.#holdings.drop(grant.permit);
-    const told = held.handed ? { ...end, ms: Math.round(nowMs - held.atMs) } : end;
+    this.#handing.over(permit);
+    this.#holdings.drop(permit);
+    const told = handed ? { ...end, ms: Math.round(nowMs - atMs) } : end;
     try {
-      const next = await this.gate.release(grant.permit, told, wanted);
+      const next = await this.gate.release(permit, told, wanted);
       this.#handing.heard(tool, next);
       if (next !== null) this.#holdings.add(next.permit, tool, nowMs);
       return next;
@@ -315,16 +316,16 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   /** Trouble is reported at once, success now and then: it costs a call, and says little. */
-  async #endOpen(queue: string, end: CallEnd, underway: number): Promise<void> {
+  #endOpen(queue: string, end: CallEnd, underway: number): null | Promise<null> {
     const tool = toolOfQueue(queue);
-    if (end.class === "none") return;
+    if (end.class === "none") return null;
     if (end.class === "ok" && !this.#openness.isWatched(tool)) {
       this.#reporter.wentWell(tool);
-      return;
+      return null;
     }
     this.#openness.watch(tool, end.class !== "ok");
     if (end.class === "limited") this.#openness.close(tool);
-    await this.gate.report(tool, this.#options.machine, { ...end, underway });
+    return this.gate.report(tool, this.#options.machine, { ...end, underway }).then(() => null);
   }
 
   async #register(): Promise<void> {

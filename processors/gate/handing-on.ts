@@ -5,7 +5,7 @@ import type { CallEnd, CallSum, EndedWell, Grant } from "../../queues/worker.ts"
  * For so long after the gate was asked permits of a queue are handed on without asking it again, if it said that nobody else
  * waits for what they hold. Who begins to wait meanwhile waits this much longer at most. Milliseconds.
  */
-export const SLICE_MS = 20;
+const SLICE_MS = 20;
 /** Jobs that are put in fair order at once, at most. */
 const MOST_ARRANGED = 64;
 /** What is to be told of permits that were handed on is told this often. Milliseconds. */

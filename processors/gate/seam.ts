@@ -19,6 +19,16 @@ const ARRANGE_MS = 100;
 /** How the call of a job ended that did not make it. */
 export const UNUSED: CallEnd = { class: "none", unused: true };
 
+/** A job that leaves its worker. */
+export interface LeavingCall {
+  readonly jobId: string;
+  readonly token: string;
+  /** The worker takes another one. */
+  readonly wants: boolean;
+  /** It came without a permit, as one of so many of the tool here; null when it came with one. */
+  readonly open: number | null;
+}
+
 /** What a worker's backend asks of the gate's side of its process. */
 export interface Gatekeeper {
   /** Whether the jobs of a tool need no permit at this moment. */
@@ -37,19 +47,11 @@ export interface Gatekeeper {
   /** Ends that waiting. */
   callOff(tool: string): void;
   /**
-   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn:
-   * then the answer is that job's. `open`: it came without a permit, as one of so many of the tool here. A
-   * job that tries to leave once more has neither, and nothing is said of it again.
+   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn: then the answer is
+   * that job's. It is there at once when nobody has to be asked for it. A job that tries to leave once more has nothing to
+   * give, and nothing is said of it again.
    */
-  leave(
-    tool: string,
-    leaving: {
-      readonly jobId: string;
-      readonly token: string;
-      readonly wants: boolean;
-      readonly open: number | null;
-    },
-  ): Promise<Grant | null>;
+  leave(tool: string, leaving: LeavingCall): Grant | null | Promise<Grant | null>;
 }
 
 /** Puts the gate in front of the worker that uses this backend. */
@@ -127,6 +129,8 @@ class Seam {
   /** Set by a refusal: how long the next wait for room lasts at most. Milliseconds. */
   #refusedMs: number | undefined;
   #stopping = false;
+  /** How the worker is named in the jobs it takes. */
+  #name: string | undefined;
   /** Jobs underway without a permit: `<token> <job>`. */
   readonly #open = new Set<string>();
 
@@ -180,6 +184,7 @@ class Seam {
   }
 
   async #fetch(token: string, name?: string): Promise<unknown[]> {
+    this.#name = name;
     if (this.#stopping) return NOTHING;
     if (this.#keeper.isOpen(this.#tool)) return this.#takeOpen(token, name);
     const got = await this.#keeper.acquire(this.#tool);
@@ -321,7 +326,10 @@ class Seam {
     const wants = fetchNext && !this.#stopping;
     const underway = this.#open.size;
     const open = this.#open.delete(`${token} ${jobId}`) ? underway : null;
-    const grant = await this.#keeper.leave(this.#tool, { jobId, token, wants, open });
+    const left = this.#keeper.leave(this.#tool, { jobId, token, wants, open });
+    // Who waits for the end of the job need not wait for the gate.
+    if (open === null && left instanceof Promise) return this.#leaveMeanwhile(left, token, move);
+    const grant = await left;
     if (grant === null) {
       const keep = wants && this.#keeper.isOpen(this.#tool);
       if (keep && this.#isFull) await this.#arrange();
@@ -336,6 +344,21 @@ class Seam {
     }
     const next = taken ?? NOTHING;
     return (await this.#bind(grant, next, token)) ? taken : this.#return(String(next[1]), token);
+  }
+
+  /** The job ends while the gate is asked for its place; the next one is fetched when there is an answer. */
+  async #leaveMeanwhile(
+    asked: Promise<Grant | null>,
+    token: string,
+    move: (moves: Moves, keep: boolean) => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer> {
+    const [moved, granted] = await Promise.allSettled([move(this.#gated, false), asked]);
+    const grant = granted.status === "fulfilled" ? granted.value : null;
+    if (moved.status === "rejected") {
+      if (grant !== null) await this.#keeper.release(grant.permit, UNUSED);
+      throw moved.reason;
+    }
+    return grant === null ? moved.value : this.#takeWith(grant, token, this.#name);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../../config/index.ts";
 import type {
   Durability,
   Items,
+  JobMoves,
   Keys,
   Ledger,
   Presence,
@@ -42,6 +43,8 @@ interface ToolCaller {
 export interface Engine extends StartParts {
   readonly keys: Keys;
   readonly ledger: Ledger;
+  /** Ends steps and their jobs by one script; not with a BullMQ that this was not tested with. */
+  readonly moves: JobMoves | undefined;
   /** Says when what was written survives the end of a Redis server. */
   readonly durability: Durability;
   readonly values: Values;

@@ -54,7 +54,8 @@ export class Durability {
   readonly #redis: Redis;
   readonly #url: string;
   readonly #mark: string;
-  readonly #strict: boolean;
+  /** Whether something is kept only when it was seen to be. */
+  readonly isStrict: boolean;
   #replicas: number;
   readonly #isFixed: boolean;
   #own: Redis | undefined;
@@ -71,7 +72,7 @@ export class Durability {
     this.#redis = redis;
     this.#url = url;
     this.#mark = `${mark}:${randomBytes(9).toString("base64url")}`;
-    this.#strict = options.durability === "strict";
+    this.isStrict = options.durability === "strict";
     const isWatched = parseRedisAddress(url)?.kind !== "server";
     this.#replicas = options.replicas ?? (isWatched ? 1 : 0);
     this.#isFixed = options.replicas !== undefined;
@@ -84,7 +85,7 @@ export class Durability {
    * Redis cannot keep it.
    */
   async keep<T>(work: () => Promise<T>, ms: number): Promise<T> {
-    if (!this.#strict) return work();
+    if (!this.isStrict) return work();
     // Nothing is done where it is known that it could not be kept.
     await this.check();
     const before = connectionOf(this.#redis);
@@ -122,7 +123,7 @@ export class Durability {
     for (let act = work; ; act = again) {
       const before = connectionOf(this.#redis);
       const result = await act();
-      if (!this.#strict || isOver(result)) return result;
+      if (!this.isStrict || isOver(result)) return result;
       const since = before ?? connectionOf(this.#redis);
       const kept = await this.#confirmed(since, (lack) => {
         onLack(lack);
@@ -140,7 +141,7 @@ export class Durability {
     const before = connectionOf(this.#redis);
     const result = await work();
     // What could not be done again is as if it had been lost, which its next start knows how to end.
-    if (this.#strict) void this.#follow(before ?? connectionOf(this.#redis), work).catch(() => {});
+    if (this.isStrict) void this.#follow(before ?? connectionOf(this.#redis), work).catch(() => {});
     return result;
   }
 
@@ -159,7 +160,7 @@ export class Durability {
    * @throws TuttiError `config_invalid`.
    */
   async check(): Promise<void> {
-    if (!this.#strict) return;
+    if (!this.isStrict) return;
     await this.#look().catch((thrown: unknown) => {
       if (thrown instanceof TuttiError) throw thrown;
     });

@@ -34,8 +34,8 @@ import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
 import {
   Durability,
   Keys,
+  JobMoves,
   Ledger,
-  movesBy,
   RedisClock,
   Results,
   untestedBullScripts,
@@ -125,10 +125,12 @@ export function openEngine(
       "BullMQ is not the tested one: jobs are moved by its own commands",
     );
   const isShared = options.sharedMoves ?? untested.length === 0;
-  const clock = new RedisClock(isShared ? movesBy(ledger) : undefined);
+  const moves = isShared ? new JobMoves(ledger) : undefined;
+  const clock = new RedisClock(moves?.backend);
   return {
     ...stores,
     ledger,
+    moves,
     durability: new Durability(redis, options.redisUrl, keys.kept, options),
     results: new Results(redis, keys),
     definitions: new Definitions((hash) => runs.definition(hash)),

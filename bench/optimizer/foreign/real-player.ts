@@ -8,8 +8,9 @@ import { chain, workTool } from "../world/workload.ts";
 import type { RealOrders } from "./real.ts";
 import { stagesOf, type Played, type Span } from "./service.ts";
 
-/** How often the cap is looked at, and how many calls more than may run are there for each. */
+/** How often the cap is looked at, and runs are started. Milliseconds. */
 const LOOK_MS = 1_000;
+/** How many times as many runs are there as calls that may run at once and end until then: the queue is never empty. */
 const AHEAD = 3;
 
 async function play({ redisUrl, course, learning }: RealOrders): Promise<Played> {
@@ -63,7 +64,9 @@ async function play({ redisUrl, course, learning }: RealOrders): Promise<Played>
       stage.times.set(ask.id, { seconds: baseMs / 1_000, spread: jitter });
       stage.machines.setKnee(ask.id, capacity, exponent);
     }
-    for (; started - ended < AHEAD * declaredLimit; started++) starts.push(tutti.start("w"));
+    const { baseMs: callMs } = phases[phase]!;
+    const ahead = AHEAD * declaredLimit * (1 + LOOK_MS / callMs);
+    for (; started - ended < ahead; started++) starts.push(tutti.start("w"));
     const [fromS, before] = [atS(), ended];
     const { tools } = await tutti.gate.show();
     await pause(LOOK_MS);

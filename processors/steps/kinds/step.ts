@@ -14,6 +14,7 @@ import { decide } from "../pipeline/decide.ts";
 import { GONE, leave, type Exit, type Finished } from "../pipeline/exit.ts";
 import { isJobLost } from "../pipeline/lost-job.ts";
 import { isExit, recorded } from "../pipeline/pipeline.ts";
+import { recordAtEnd } from "../pipeline/record.ts";
 import { SUSPECT_LOSSES } from "../suspects.ts";
 import { begin, type Begun, type Work } from "./begin.ts";
 import { afterFailure } from "./failed.ts";
@@ -61,10 +62,13 @@ async function perform(work: Work): Promise<Exit> {
   if (!("values" in begun)) return recorded(work, begun);
   const next = await attempt(work, begun);
   if ("handed" in next) return awaitAlternative(work, next.handed, next.call);
-  const write = (): Promise<Exit> => recorded(work, next);
+  if (isExit(next)) return next;
   // A server that forgets how the only call ended could not tell it from one whose worker died.
   const isOnly = !work.call.idempotent && begun.unknown === null;
-  return isOnly && !isExit(next) ? work.engine.durability.follow(write) : write();
+  const { durability } = work.engine;
+  return isOnly && durability.isStrict
+    ? durability.follow(() => recorded(work, next))
+    : recordAtEnd(work, next);
 }
 
 /** decide -> bind -> call. */

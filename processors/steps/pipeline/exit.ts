@@ -12,6 +12,8 @@ import type { StepError, StepJob, StepRecord } from "../../../queues/index.ts";
 export type Exit =
   /** Its step has ended; the record says how. */
   | { readonly kind: "ended"; readonly record: StepRecord }
+  /** Its step ends with its job: the record is written when BullMQ ends that. */
+  | { readonly kind: "ending"; readonly state: "completed" }
   /** This start has no say (any more): its run is gone, or a later start is at work. */
   | { readonly kind: "void"; readonly state: "gone" | "fenced" }
   /** The job stands aside for so long, or until it is called. `afterwards` looks once more at what it waits for. */
@@ -62,6 +64,7 @@ export async function leave(
   switch (exit.kind) {
     case "ended":
       return finish(exit.record);
+    case "ending":
     case "void":
       return { state: exit.state };
     case "delayed":

@@ -23,22 +23,36 @@ import { callGranted } from "./granted.ts";
 export async function record(candidate: Candidate, ending: Ending): Promise<Exit> {
   const { engine, address } = candidate;
   const committed = await engine.ledger.commit(address, ending);
-  switch (committed.status) {
-    case "gone":
-      return GONE;
-    case "fenced":
-      engine.log.warn(named(address), "a result came too late: its step was taken over");
-      return GONE;
-    case "done":
-      if (committed.record.start !== address.start)
-        engine.log.warn(named(address), "a result came too late: its step has ended");
-      break;
-    case "ok":
-      await stop(candidate, ending);
-      break;
-  }
+  if ("record" in committed && committed.status === "ok") await stop(candidate, ending);
+  await follow(candidate, committed);
+  return "record" in committed ? ended(committed.record) : GONE;
+}
+
+/**
+ * The same together with the end of its job, by one script, where nothing has to be done between them: a step that has
+ * completed stops nothing. What follows from it all the same is done before its job ends.
+ */
+export function recordAtEnd(candidate: Candidate, ending: Ending): Exit | Promise<Exit> {
+  const { engine, job, token, address } = candidate;
+  const { item, undo, alt } = job.data;
+  const isPlain = item === undefined && undo !== true && alt === undefined;
+  if (engine.moves === undefined || ending.outcome !== "completed" || !isPlain)
+    return record(candidate, ending);
+  engine.moves.endWith(
+    { id: job.id, token },
+    { step: address, ending, follow: (committed) => follow(candidate, committed) },
+  );
+  return { kind: "ending", state: "completed" };
+}
+
+async function follow(candidate: Candidate, committed: Committed): Promise<void> {
+  const { engine, address } = candidate;
+  if (committed.status === "fenced")
+    engine.log.warn(named(address), "a result came too late: its step was taken over");
+  if (!("record" in committed)) return;
+  if (committed.status === "done" && committed.record.start !== address.start)
+    engine.log.warn(named(address), "a result came too late: its step has ended");
   await goOn(candidate, committed);
-  return ended(committed.record);
 }
 
 const named = ({ runId, stepId, item }: StepAddress): object => ({ runId, stepId, item });

@@ -2,7 +2,7 @@
  * What the ledger's script (scripts/ledger.lua) is asked for, as it travels: JSON, so that what is not said is left out
  * and is nil in Lua. Both sides read fields by these names.
  */
-export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving;
+export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving | End;
 
 /** Which start of which step speaks. */
 interface Speaker {
@@ -23,7 +23,7 @@ interface Begin extends Speaker {
   readonly fields: readonly string[];
 }
 
-interface Commit extends Speaker {
+export interface Commit extends Speaker {
   readonly op: "commit";
   /** Of the outcome. */
   readonly letter: string;
@@ -87,12 +87,19 @@ interface LinkedJob {
   readonly any?: true;
 }
 
-interface Moving {
+export interface Moving {
   readonly op: "move";
   /** One of BullMQ's scripts, with what it takes. */
   readonly script: Move;
   readonly keys: readonly string[];
   readonly args: readonly unknown[];
+}
+
+/** The end of a step and of its job; only the first where something else has to be done between them. */
+interface End {
+  readonly op: "end";
+  readonly commit: Commit;
+  readonly move: Moving;
 }
 
 /** BullMQ's scripts by which a worker takes a job and ends it. */

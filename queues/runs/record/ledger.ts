@@ -8,10 +8,12 @@ import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
 import type {
   AbortEntry,
+  Commit,
   EndedCall,
   LedgerOperation,
   LinksOut,
   Move,
+  Moving,
 } from "./ledger-operations.ts";
 import { withLinks, type Links } from "./links.ts";
 import { partName } from "./part-names.ts";
@@ -233,31 +235,26 @@ export class Ledger {
 
   /** Writes how a step ended, unless that is written already. */
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
-    const told = ending.error ?? ending.source;
-    const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
-    const [status, text, after] = await this.#do(step.runId, {
-      op: "commit",
-      ...speakerOf(step),
-      letter: letterOf(ending.outcome),
-      attempts: ending.attempts,
-      ...(detail === "" ? {} : { detail }),
-      ...given({ output: ending.output }),
-      ...consequencesOf(ending),
-      ...given({ links: this.#linksOut(step, ending), ends: step.ends?.maxRunning }),
-    });
-    if (status === "ok" || status === "done") {
-      const { left, version, granted, run, admitted } = after as AfterCommit;
-      return {
-        status,
-        record: parseStepRecord(String(text)),
-        lastOfAborted: left === 0,
-        ...given({ version }),
-        granted: listed(granted),
-        endsRun: run === "open",
-        admitted: listed(admitted),
-      };
-    }
-    return status === "fenced" ? { status } : { status: "gone" };
+    return committedOf(await this.#do(step.runId, this.#commitOf(step, ending)));
+  }
+
+  /**
+   * The same together with the end of its job, as {@link move} does that. The job is not moved (`moved` is missing) when
+   * the ending stood there before, or when something follows from it that has to be done first.
+   */
+  async end(
+    step: StepAddress,
+    ending: Ending,
+    move: Omit<Moving, "op">,
+  ): Promise<{ readonly committed: Committed; readonly moved?: unknown }> {
+    const commit = this.#commitOf(step, ending);
+    const [text, moved] = (await this.#do(step.runId, {
+      op: "end",
+      commit,
+      move: { op: "move", ...move },
+    })) as unknown as [Answer, Answer?];
+    const committed = committedOf(text);
+    return moved === undefined ? { committed } : { committed, moved: movedOf(moved) };
   }
 
   /** Notes that an attempt failed and another will follow. `abort` = it must not. */
@@ -325,9 +322,22 @@ export class Ledger {
    */
   async move(name: Move, keys: readonly string[], args: readonly unknown[]): Promise<unknown> {
     const operation = { op: "move", script: name, keys, args } as const;
-    const [answer, failure] = await this.#operations.add({ key: keys[0]!, operation });
-    if (failure !== undefined) throw new Error(String(failure));
-    return answer === false ? null : answer;
+    return movedOf(await this.#operations.add({ key: keys[0]!, operation }));
+  }
+
+  #commitOf(step: StepAddress, ending: Ending): Commit {
+    const told = ending.error ?? ending.source;
+    const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
+    return {
+      op: "commit",
+      ...speakerOf(step),
+      letter: letterOf(ending.outcome),
+      attempts: ending.attempts,
+      ...(detail === "" ? {} : { detail }),
+      ...given({ output: ending.output }),
+      ...consequencesOf(ending),
+      ...given({ links: this.#linksOut(step, ending), ends: step.ends?.maxRunning }),
+    };
   }
 
   #linksOut({ links }: StepAddress, ending: Ending): LinksOut | undefined {
@@ -348,6 +358,27 @@ export class Ledger {
   #do(runId: string, operation: LedgerOperation): Promise<Answer> {
     return this.#operations.add({ key: this.#keys.run(runId), operation });
   }
+}
+
+function committedOf([status, text, after]: Answer): Committed {
+  if (status !== "ok" && status !== "done")
+    return status === "fenced" ? { status } : { status: "gone" };
+  const { left, version, granted, run, admitted } = after as AfterCommit;
+  return {
+    status,
+    record: parseStepRecord(String(text)),
+    lastOfAborted: left === 0,
+    ...given({ version }),
+    granted: listed(granted),
+    endsRun: run === "open",
+    admitted: listed(admitted),
+  };
+}
+
+/** What a script of BullMQ answered, or why it failed. */
+function movedOf([answer, failure]: Answer): unknown {
+  if (failure !== undefined) throw new Error(String(failure));
+  return answer === false ? null : answer;
 }
 
 /** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */

@@ -686,6 +686,15 @@ function operations.move(_, op)
   if done then return { answer or false } end
   return { false, type(answer) == 'table' and answer.err or tostring(answer) }
 end
+local function leavesWork(after)
+  return after.run == 'open' or after.left == 0 or after.version
+    or (after.granted and #after.granted > 0) or (after.admitted and #after.admitted > 0)
+end
+operations['end'] = function(key, op)
+  local committed = operations.commit(key, op.commit)
+  if committed[1] ~= 'ok' or leavesWork(committed[3]) then return { committed } end
+  return { committed, operations.move(key, op.move) }
+end
 local answers = {}
 for index, op in ipairs(cjson.decode(ARGV[1])) do answers[index] = operations[op.op](KEYS[index], op) end
 return cjson.encode(answers)

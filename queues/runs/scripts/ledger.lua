@@ -263,6 +263,19 @@ function operations.move(_, op)
   return { false, type(answer) == 'table' and answer.err or tostring(answer) }
 end
 
+-- Whether something follows from an ending that its process has to do before the job ends: should it die, the job starts again.
+local function leavesWork(after)
+  return after.run == 'open' or after.left == 0 or after.version
+    or (after.granted and #after.granted > 0) or (after.admitted and #after.admitted > 0)
+end
+
+-- -> what commit answers, and what BullMQ does when the job has ended with its step.
+operations['end'] = function(key, op)
+  local committed = operations.commit(key, op.commit)
+  if committed[1] ~= 'ok' or leavesWork(committed[3]) then return { committed } end
+  return { committed, operations.move(key, op.move) }
+end
+
 local answers = {}
 for index, op in ipairs(cjson.decode(ARGV[1])) do answers[index] = operations[op.op](KEYS[index], op) end
 return cjson.encode(answers)

@@ -31,6 +31,7 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiFinishRun" },
   { script: "tuttiForgetRun", not: "retention is a duty of every minute" },
   ...["acquire", "swap"].map((operation) => ({ script: "tuttiCalls", with: `"${operation}"` })),
+  { script: "tuttiCalls", with: '"ended"', not: "its calls are too few to be handed a permit" },
   ...["pass", "renew", "configure", "declare", "leave"].map((operation) => ({
     script: "tuttiGate",
     with: `"${operation}"`,
@@ -43,7 +44,7 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiLead" },
   { script: "tuttiLeaveDuty" },
   { script: "tuttiLetGo", not: "no tree is so large, and no link is lost" },
-  ...["begin", "commit", "retry", "park", "read"].map((operation) => ({
+  ...["begin", "commit", "end", "retry", "park", "read"].map((operation) => ({
     script: "tuttiLedger",
     with: `"${operation}"`,
   })),

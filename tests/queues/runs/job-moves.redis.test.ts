@@ -1,7 +1,7 @@
 import { Queue, Worker } from "bullmq";
 import { expect } from "vitest";
 
-import { Keys, Ledger, movesBy } from "../../../queues/index.ts";
+import { JobMoves, Keys, Ledger } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { test } from "../../support/orchestra.ts";
 import { workflow } from "../../support/workflows.ts";
@@ -50,7 +50,7 @@ test("a worker takes and ends jobs by them as by BullMQ's own commands", async (
       return { text };
     },
     { connection, prefix },
-    movesBy(new Ledger(redis, new Keys(prefix))),
+    new JobMoves(new Ledger(redis, new Keys(prefix))).backend,
   );
   worker.on("error", () => {});
   await eventually(async () => {
@@ -86,6 +86,39 @@ test.for([
     const shared = sent.filter((text) => text.includes('"op":"move"'));
     const own = sent.filter((text) => text.includes(`14 ${prefix}:probe:wait`));
     expect([shared.length > 0, own.length > 0]).toEqual([sharedMoves, !sharedMoves]);
+  });
+  monitor.disconnect();
+  connection.disconnect();
+});
+
+test("a step and its job end by one operation, unless its worker has something to do between them", async ({
+  orchestra,
+  redis,
+  prefix,
+}) => {
+  const connection = redis.duplicate();
+  const monitor = await connection.monitor();
+  let together = 0;
+  monitor.on("monitor", (_time: string, args: string[]) => {
+    const text = args.join(" ");
+    if (text.startsWith("eval") && text.includes(`${prefix}.run:`))
+      together += text.split('"op":"end"').length - 1;
+  });
+  const fail = () => {
+    throw new Error("no");
+  };
+  await orchestra.work({ probe: () => 1, effect: fail });
+  const { runId } = await orchestra.tutti.submit(
+    workflow([
+      { id: "a" },
+      { id: "bad", tool: "effect", optional: true },
+      { id: "last", needs: ["a", "bad"], join: "settled" },
+    ]),
+  );
+  await orchestra.tutti.result(runId, { timeoutMs: 20_000 });
+  await eventually(async () => {
+    expect(await orchestra.tutti.get(runId)).toMatchObject({ state: "completed" });
+    expect(together).toBe(2);
   });
   monitor.disconnect();
   connection.disconnect();
