@@ -24,7 +24,7 @@ import { HandingOn } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
-import { gated, UNUSED, type Gatekeeper, type LeavingCall } from "./seam.ts";
+import { gated, UNUSED, type Gatekeeper, type LeavingCall, type Left } from "./seam.ts";
 import { UsageLog } from "./usage-log.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -245,7 +245,7 @@ export class Doorkeeper implements Gatekeeper {
     this.#room.call(tool);
   }
 
-  leave(tool: string, leaving: LeavingCall): Grant | null | Promise<Grant | null> {
+  leave(tool: string, leaving: LeavingCall): Left {
     const key = `${leaving.token} ${leaving.jobId}`;
     const held = this.#held.get(key);
     this.#held.delete(key);
@@ -254,11 +254,11 @@ export class Doorkeeper implements Gatekeeper {
     if (held === undefined || grant === null)
       return leaving.open === null ? null : this.#endOpen(tool, end, leaving.open);
     const stays = leaving.wants && this.#handing.may(tool, grant, end);
-    const goOn = (isHandedOn: boolean) =>
-      isHandedOn
+    if (stays === true) return this.#handOn(tool, grant, end, held.atMs);
+    return async () =>
+      (await stays)
         ? this.#handOn(tool, grant, end, held.atMs)
         : this.#giveBack(tool, grant, end, held, leaving.wants);
-    return typeof stays === "boolean" ? goOn(stays) : stays.then(goOn);
   }
 
   /** The permit of a call stays for the next of its queue. */
@@ -316,7 +316,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   /** Trouble is reported at once, success now and then: it costs a call, and says little. */
-  #endOpen(queue: string, end: CallEnd, underway: number): null | Promise<null> {
+  #endOpen(queue: string, end: CallEnd, underway: number): Left {
     const tool = toolOfQueue(queue);
     if (end.class === "none") return null;
     if (end.class === "ok" && !this.#openness.isWatched(tool)) {
@@ -325,7 +325,10 @@ export class Doorkeeper implements Gatekeeper {
     }
     this.#openness.watch(tool, end.class !== "ok");
     if (end.class === "limited") this.#openness.close(tool);
-    return this.gate.report(tool, this.#options.machine, { ...end, underway }).then(() => null);
+    return async () => {
+      await this.gate.report(tool, this.#options.machine, { ...end, underway });
+      return null;
+    };
   }
 
   async #register(): Promise<void> {

@@ -5,14 +5,15 @@ import type { CallEnd, CallSum, EndedWell, Grant } from "../../queues/worker.ts"
  * For so long after the gate was asked permits of a queue are handed on without asking it again, if it said that nobody else
  * waits for what they hold. Who begins to wait meanwhile waits this much longer at most. Milliseconds.
  */
-const SLICE_MS = 20;
-/** Jobs that are put in fair order at once, at most. */
+const SLICE_MS = 50;
+/** One call asks the gate so long before a slice is over, for a busy Redis takes some time to answer. Milliseconds. */
+const AHEAD_MS = 30;
+/** Jobs that are put in fair order at once, at most: should calls take longer from now on, who comes waits for so many. */
 const MOST_ARRANGED = 64;
-/** What is to be told of permits that were handed on is told this often. Milliseconds. */
+/** How calls ended whose permits were handed on is told this often. Milliseconds. */
 const TELL_MS = 100;
-
-/** Who holds a permit is told this late at most, however short calls are. Milliseconds. */
-const TELL_ALL_MS = 1_000;
+/** Who holds a permit is told this often, unless it is for a shorter time. Milliseconds. */
+const TELL_HOLDERS_MS = 500;
 
 /** What this needs of the gate. */
 type Told = Pick<Gate, "ended" | "handed">;
@@ -24,6 +25,7 @@ interface Holder {
   readonly atMs: number;
 }
 
+/** The gate is being asked; its answer is for all calls of the queue. */
 interface Asking {
   readonly over: Promise<void>;
   readonly end: () => void;
@@ -57,8 +59,8 @@ export class HandingOn {
   readonly #queues = new Map<string, OfQueue>();
   readonly #holders = new Map<string, Holder>();
   #timer: NodeJS.Timeout | undefined;
-  /** When all holders are told again, of a monotonic clock. Milliseconds. */
-  #allMs = 0;
+  /** When holders were told last, of a monotonic clock. Milliseconds. */
+  #toldMs = 0;
 
   /** `onTold` gets what is underway to the gate, and bears that it fails. */
   constructor(gate: Told, machine: string, onTold: (telling: Promise<unknown>) => void) {
@@ -79,7 +81,7 @@ export class HandingOn {
     if (guardMs !== 0 || take !== null || !found.isAlone) return false;
     if (found.asking === undefined) {
       const restMs = found.untilMs - performance.now();
-      if (restMs > SLICE_MS / 2 && found.left > 1) return takeOne(found);
+      if (restMs > AHEAD_MS && found.left > 1) return takeOne(found);
       found.asking = asking();
       return false;
     }
@@ -183,15 +185,16 @@ export class HandingOn {
     this.#onTold(found.told);
   }
 
-  /** Why something waits names who holds what it waits for: those that take long at once, all others now and then. */
+  /** Why something waits names who holds what it waits for. */
   #tellHolders(): void {
     const nowMs = performance.now();
-    const tellsAll = nowMs >= this.#allMs;
-    if (tellsAll) this.#allMs = nowMs + TELL_ALL_MS;
-    for (const [permit, { job, atMs }] of this.#holders) {
-      if (!tellsAll && nowMs - atMs < TELL_MS) continue;
-      this.#holders.delete(permit);
-      this.#onTold(this.#gate.handed(permit, job, nowMs - atMs));
+    if (nowMs >= this.#toldMs + TELL_HOLDERS_MS) {
+      this.#toldMs = nowMs;
+      for (const [permit, { job, atMs }] of this.#holders) {
+        if (nowMs - atMs < TELL_HOLDERS_MS) continue;
+        this.#holders.delete(permit);
+        this.#onTold(this.#gate.handed(permit, job, nowMs - atMs));
+      }
     }
     if (this.#holders.size > 0) this.#tellSoon();
   }

@@ -29,6 +29,12 @@ export interface LeavingCall {
   readonly open: number | null;
 }
 
+/**
+ * What becomes of the place of a job that leaves: with `wants` it goes to the next job of the tool, when it is its turn, whose
+ * permit it is then. A function when the gate has to be asked or told.
+ */
+export type Left = Grant | null | (() => Promise<Grant | null>);
+
 /** What a worker's backend asks of the gate's side of its process. */
 export interface Gatekeeper {
   /** Whether the jobs of a tool need no permit at this moment. */
@@ -47,11 +53,9 @@ export interface Gatekeeper {
   /** Ends that waiting. */
   callOff(tool: string): void;
   /**
-   * A job leaves its worker. With `wants` its place goes to the next job of the tool when it is its turn: then the answer is
-   * that job's. It is there at once when nobody has to be asked for it. A job that tries to leave once more has nothing to
-   * give, and nothing is said of it again.
+   * A job leaves its worker. A job that tries to leave once more has nothing to give, and nothing is said of it again.
    */
-  leave(tool: string, leaving: LeavingCall): Grant | null | Promise<Grant | null>;
+  leave(tool: string, leaving: LeavingCall): Left;
 }
 
 /** Puts the gate in front of the worker that uses this backend. */
@@ -327,9 +331,8 @@ class Seam {
     const underway = this.#open.size;
     const open = this.#open.delete(`${token} ${jobId}`) ? underway : null;
     const left = this.#keeper.leave(this.#tool, { jobId, token, wants, open });
-    // Who waits for the end of the job need not wait for the gate.
-    if (open === null && left instanceof Promise) return this.#leaveMeanwhile(left, token, move);
-    const grant = await left;
+    if (open === null && typeof left === "function") return this.#leaveFirst(left, token, move);
+    const grant = typeof left === "function" ? await left() : left;
     if (grant === null) {
       const keep = wants && this.#keeper.isOpen(this.#tool);
       if (keep && this.#isFull) await this.#arrange();
@@ -346,19 +349,25 @@ class Seam {
     return (await this.#bind(grant, next, token)) ? taken : this.#return(String(next[1]), token);
   }
 
-  /** The job ends while the gate is asked for its place; the next one is fetched when there is an answer. */
-  async #leaveMeanwhile(
-    asked: Promise<Grant | null>,
+  /**
+   * The job ends before the gate is asked for its place: who waits for its end need not wait for the gate, and the gate
+   * sees who comes next because of it.
+   */
+  async #leaveFirst(
+    ask: () => Promise<Grant | null>,
     token: string,
     move: (moves: Moves, keep: boolean) => Promise<FetchAnswer>,
   ): Promise<FetchAnswer> {
-    const [moved, granted] = await Promise.allSettled([move(this.#gated, false), asked]);
-    const grant = granted.status === "fulfilled" ? granted.value : null;
-    if (moved.status === "rejected") {
-      if (grant !== null) await this.#keeper.release(grant.permit, UNUSED);
-      throw moved.reason;
+    let moved: FetchAnswer;
+    try {
+      moved = await move(this.#gated, false);
+    } catch (thrown) {
+      const unused = await ask();
+      if (unused !== null) await this.#keeper.release(unused.permit, UNUSED);
+      throw thrown;
     }
-    return grant === null ? moved.value : this.#takeWith(grant, token, this.#name);
+    const grant = await ask();
+    return grant === null ? moved : this.#takeWith(grant, token, this.#name);
   }
 }
 

@@ -1,3 +1,5 @@
+import { LRUCache } from "lru-cache";
+
 import type { Abort } from "../../queues/index.ts";
 import { Cancellation, type CancelSource } from "../cancellation.ts";
 
@@ -17,6 +19,9 @@ export class WorkerStops extends Error {
   override readonly name = "WorkerStops";
 }
 
+/** A step that began when its job was taken may come here so long after its run was stopped, and has to know. Milliseconds. */
+const REMEMBERED_MS = 10_000;
+
 interface Running {
   readonly cancellation: Cancellation;
   readonly groups: Map<string, Cancellation>;
@@ -29,12 +34,24 @@ interface Running {
  */
 export class ActiveCalls {
   readonly #runs = new Map<string, Running>();
+  /** Aborts that were told lately, of runs that had no call here. */
+  readonly #told = new LRUCache<string, readonly Abort[]>({ max: 10_000, ttl: REMEMBERED_MS });
   #opened = 0;
 
-  /** The signal for one call, the function to give it back with, and its number among all calls of this process. */
+  /** The number among all calls of this process that one will have whose step begins before {@link open}. */
+  reserve(): number {
+    return ++this.#opened;
+  }
+
+  /**
+   * The signal for one call, the function to give it back with, and its number among all calls of this process.
+   *
+   * @param number when it was reserved: the step has begun, and what was told since concerns it.
+   */
   open(
     runId: string,
     group?: string,
+    number?: number,
   ): { readonly signal: CancelSource; readonly number: number; readonly close: () => void } {
     let run = this.#runs.get(runId);
     if (run === undefined) {
@@ -50,9 +67,11 @@ export class ActiveCalls {
       // Who comes between the end of the run and its own has to know.
       if (run.cancellation.aborted) signal.abort(run.cancellation.reason);
     }
+    if (number !== undefined)
+      for (const abort of this.#told.get(runId) ?? []) this.abort(runId, abort);
     return {
       signal,
-      number: ++this.#opened,
+      number: number ?? this.reserve(),
       close: () => {
         if (--opened.calls === 0) this.#runs.delete(runId);
       },
@@ -62,7 +81,10 @@ export class ActiveCalls {
   /** Aborts all calls of a run, or of the group that the abort names. */
   abort(runId: string, abort: Abort): void {
     const run = this.#runs.get(runId);
-    if (run === undefined) return;
+    if (run === undefined) {
+      this.#told.set(runId, [...(this.#told.get(runId) ?? []), abort]);
+      return;
+    }
     if (abort.group === undefined) stop(run, new RunAborted(abort));
     else run.groups.get(abort.group)?.abort(new RunAborted(abort));
   }

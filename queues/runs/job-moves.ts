@@ -1,15 +1,23 @@
 import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
 import { unpack } from "msgpackr";
 
+import { given } from "../../config/index.ts";
 import { keysOfBullScript } from "../connection/index.ts";
+import type { StepJob } from "../jobs.ts";
 import type { Move } from "./record/ledger-operations.ts";
 import {
   wellFormed,
+  type Begun,
   type Committed,
   type Ending,
   type Ledger,
+  type Moved,
+  type MoveOf,
   type StepAddress,
 } from "./record/ledger.ts";
+
+/** BullMQ's script by which a job goes back to its queue. */
+const PUT_BACK = "moveJobFromActiveToWait";
 
 const isMove = (name: string): name is Move => name === "moveToActive" || name === "moveToFinished";
 
@@ -18,7 +26,22 @@ export interface JobEnd {
   readonly step: StepAddress;
   readonly ending: Ending;
   /** Does what follows from it, where something does; the job ends after that. */
-  follow(committed: Committed): Promise<void>;
+  readonly follow: (committed: Committed) => Promise<void>;
+}
+
+/** Who calls the tool of a job: its number among the calls of its process, and its name among all. */
+interface Caller {
+  readonly number: number;
+  readonly holder: string;
+}
+
+/** A job whose step began when it was taken. */
+interface BegunJob {
+  readonly begun: Begun;
+  /** Of the call. */
+  readonly number: number;
+  /** Fields and values of the job. */
+  readonly job: readonly string[];
 }
 
 /** A job on its way out of a worker. */
@@ -36,18 +59,28 @@ const nameOf = ({ id, token }: Leaving): string => `${token} ${id}`;
  */
 export class JobMoves {
   readonly #ledger: Ledger;
+  readonly #next: (() => Caller) | undefined;
   readonly #ends = new Map<string, JobEnd>();
+  readonly #begun = new Map<string, BegunJob>();
 
-  constructor(ledger: Ledger) {
+  /** @param next who calls the tool of the next job. Default: no step begins when its job is taken. */
+  constructor(ledger: Ledger, next?: () => Caller) {
     this.#ledger = ledger;
+    this.#next = next;
   }
 
   /** Backends of workers whose jobs move this way. */
   readonly backend: BackendFactory<RedisQueueBackend> = (...args) => {
     const backend = createRedisBackend(...args);
     const run = backend.execCommand.bind(backend);
-    backend.execCommand = (client, name, given) =>
-      isMove(name) ? this.#move(name, ...split(name, given)) : run(client, name, given);
+    backend.execCommand = async (client, name, asked) => {
+      if (isMove(name)) return this.#move(name, ...split(name, asked));
+      if (name === PUT_BACK) {
+        const [id, token] = asked.slice(keysOfBullScript(name)) as string[];
+        await this.#takeBack({ id, token });
+      }
+      return run(client, name, asked);
+    };
     return backend;
   };
 
@@ -56,37 +89,71 @@ export class JobMoves {
     this.#ends.set(nameOf(job), end);
   }
 
+  /** How the step of a job began when that was taken, and who will call its tool; only once. */
+  begunWith(job: Leaving): Pick<BegunJob, "begun" | "number"> | undefined {
+    const name = nameOf(job);
+    const found = this.#begun.get(name);
+    this.#begun.delete(name);
+    return found;
+  }
+
+  /** Says what a step reads when it begins: it begins when its job is taken from now on. */
+  learn(...about: Parameters<Ledger["learn"]>): Promise<void> | undefined {
+    return this.#next === undefined ? undefined : this.#ledger.learn(...about);
+  }
+
   async #move(name: Move, keys: string[], args: unknown[]): Promise<unknown> {
-    const leaving = name === "moveToFinished" ? leavingOf(args) : null;
-    const end = leaving === null ? undefined : this.#ends.get(leaving.name);
-    if (leaving === null || end === undefined) return this.#ledger.move(name, keys, args);
-    let moved: unknown;
-    if (leaving.completes) {
-      const move = { script: name, keys, args };
-      const answer = await this.#ledger.end(end.step, end.ending, move);
-      if ("moved" in answer) moved = answer.moved;
-      else {
-        await end.follow(answer.committed);
-        moved = await this.#ledger.move(name, keys, args);
-      }
-    } else moved = await this.#ledger.move(name, keys, args);
+    const caller = this.#next?.();
+    const move = { script: name, keys, args, ...given({ holder: caller?.holder }) };
+    const { answer, begun } = await this.#moved(move);
+    if (begun !== undefined && caller !== undefined) {
+      const [job, id] = answer as [readonly string[], string];
+      const { token } = optionsOf(move);
+      this.#begun.set(nameOf({ id, token }), { begun, number: caller.number, job });
+    }
+    return answer;
+  }
+
+  async #moved(move: MoveOf): Promise<Moved> {
+    const [id, , , , target] = move.args as string[];
+    const name = nameOf({ id, token: optionsOf(move).token });
+    const end = move.script === "moveToFinished" ? this.#ends.get(name) : undefined;
+    if (end === undefined) return this.#ledger.move(move);
+    const moved =
+      target === "completed" ? await this.#end(end, move) : await this.#ledger.move(move);
     // Until then BullMQ tries again.
-    this.#ends.delete(leaving.name);
+    this.#ends.delete(name);
     return moved;
+  }
+
+  async #end({ step, ending, follow }: JobEnd, move: MoveOf): Promise<Moved> {
+    const { committed, moved } = await this.#ledger.end(step, ending, move);
+    if (moved !== undefined) return moved;
+    await follow(committed);
+    return this.#ledger.move(move);
+  }
+
+  /** A job goes back to its queue before it came to its worker: its step has not begun. */
+  async #takeBack(leaving: Leaving): Promise<void> {
+    const job = this.#begun.get(nameOf(leaving))?.job;
+    if (job === undefined) return;
+    this.#begun.delete(nameOf(leaving));
+    const { data, ats } = Object.fromEntries(
+      job.flatMap((name, at) => (at % 2 === 0 ? [[name, job[at + 1]!]] : [])),
+    ) as { readonly data: string; readonly ats: string };
+    const { runId, epoch, stepId } = JSON.parse(data) as StepJob;
+    await this.#ledger.undo({ runId, epoch, stepId, start: Number(ats) });
   }
 }
 
-/** Which job a call of moveToFinished is about, and whether it completes. */
-function leavingOf(args: readonly unknown[]): { name: string; completes: boolean } {
-  const [id, , , , target, , , options] = args as [string, ...unknown[]];
-  const { token } = options as { token?: string };
-  return { name: nameOf({ id, token }), completes: target === "completed" };
-}
+/** What BullMQ packs for a move. */
+const optionsOf = ({ script: name, args }: MoveOf): { readonly token?: string } =>
+  args[name === "moveToActive" ? 2 : 7] as object;
 
 /** The keys and arguments of a script, as JSON can carry them. */
-function split(name: Move, given: readonly unknown[]): [keys: string[], args: unknown[]] {
+function split(name: Move, asked: readonly unknown[]): [keys: string[], args: unknown[]] {
   const count = keysOfBullScript(name);
-  return [given.slice(0, count).map(String), given.slice(count).map((arg) => plain(arg))];
+  return [asked.slice(0, count).map(String), asked.slice(count).map((arg) => plain(arg))];
 }
 
 /** An argument as a script gets it: a text, or what BullMQ has packed, unpacked. */

@@ -125,7 +125,14 @@ export function openEngine(
       "BullMQ is not the tested one: jobs are moved by its own commands",
     );
   const isShared = options.sharedMoves ?? untested.length === 0;
-  const moves = isShared ? new JobMoves(ledger) : undefined;
+  const active = new ActiveCalls();
+  const next = () => {
+    const number = active.reserve();
+    return { number, holder: `${id}#${number}` };
+  };
+  // In the strict profile a call is not made before its begin is kept, and a begin has no say before it is.
+  const begins = options.durability === "strict" ? undefined : next;
+  const moves = isShared ? new JobMoves(ledger, begins) : undefined;
   const clock = new RedisClock(moves?.backend);
   return {
     ...stores,
@@ -153,7 +160,7 @@ export function openEngine(
     settlement: new Settlement(registry),
     meter: new Meter(),
     repeats: new Repeats(),
-    active: new ActiveCalls(),
+    active,
     suspects: new Suspects(),
     treeOf,
     secret: options.secret ?? noSecrets,

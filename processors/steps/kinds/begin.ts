@@ -1,4 +1,4 @@
-import { MAX_WORKER_LOSSES } from "../../../config/index.ts";
+import { given, MAX_WORKER_LOSSES } from "../../../config/index.ts";
 import type { Abort, StepRecord } from "../../../queues/index.ts";
 import type { Begun as Marked, Ending } from "../../../queues/worker.ts";
 import { RunAborted } from "../active-calls.ts";
@@ -19,6 +19,8 @@ export interface Work extends Candidate {
   readonly call: ToolCall;
   /** How the ledger names this call among all. */
   readonly holder: string;
+  /** It began when its job was taken. */
+  readonly early?: Marked;
 }
 
 /** A step that has begun, and what was read of its run's record for it. */
@@ -33,7 +35,10 @@ export interface Begun {
 export async function begin(work: Work): Promise<Begun | Ending | Exit> {
   const { job, call } = work;
   const undoes = job.data.undo === true;
-  const begun = await enter(work, () => mark(work, undoes));
+  const { early } = work;
+  const begun = await enter(work, () =>
+    early === undefined ? mark(work, undoes) : Promise.resolve(early),
+  );
   if (isExit(begun)) return begun;
   const { record, values, abort } = begun;
   const { attempts } = record;
@@ -52,7 +57,10 @@ export async function begin(work: Work): Promise<Begun | Ending | Exit> {
   const late = await lateResult(work, call.signal, isLost ? 0 : call.timeoutMs);
   if (late.record.finishedAtMs !== null) return ended(late.record);
   // That start has taken its begin back: nothing was called.
-  if (late.record.state === "pending") return begin(work);
+  if (late.record.state === "pending") {
+    const { early: _, ...again } = work;
+    return begin(again);
+  }
   // That worker is back and has said that another attempt follows: it is up to this start now.
   if (late.record.state === "retrying" && late.record.error !== undefined) {
     const { error } = late.record;
@@ -73,6 +81,7 @@ export async function begin(work: Work): Promise<Begun | Ending | Exit> {
 async function mark(work: Work, undoes: boolean): Promise<Marked> {
   const { engine, address, call, job, holder } = work;
   const once = !call.idempotent;
+  if (!undoes) learn(work, once);
   const write = (): Promise<Marked> =>
     engine.ledger.begin(address, { once, calls: !undoes, holder, fields: call.fields });
   if (!once) return write();
@@ -87,6 +96,30 @@ async function mark(work: Work, undoes: boolean): Promise<Marked> {
   return engine.durability.repeat(write, again, isOver, ({ message }) => {
     engine.troubles.warn({ queue: job.queueName }, new Error(message), "calls wait to be kept");
   });
+}
+
+/** What is read at a begin is sent with each job that is taken; more than this is read by itself. */
+const MAX_FIELDS = 100;
+/** Not told again within this time; it may be lost with the last run of a definition. Milliseconds. */
+const TELL_MS = 1_000;
+/** When it was told of a step what it reads, of a monotonic clock. Milliseconds. */
+const told = new WeakMap<object, number>();
+
+/** From now on the step begins when its job is taken, where that is all there is to it. */
+function learn({ engine, job, step, workflow, address, call }: Work, once: boolean): void {
+  const { hash, stepId, item, alt, epoch } = job.data;
+  if (engine.moves === undefined || item !== undefined || alt !== undefined || epoch > 0) return;
+  // Places among the calls of a run are given back by who got them.
+  if (workflow.definition.width !== undefined || call.fields.length > MAX_FIELDS) return;
+  const nowMs = performance.now();
+  if (nowMs - (told.get(step) ?? -Infinity) < TELL_MS) return;
+  told.set(step, nowMs);
+  const { group } = address;
+  engine.moves
+    .learn(hash, stepId, { once, fields: call.fields, ...given({ group }) })
+    ?.catch((thrown: unknown) =>
+      engine.troubles.warn({ queue: job.queueName }, thrown, "what a step reads was not kept"),
+    );
 }
 
 /** Whether the job is still this worker's; its lock is prolonged then. */

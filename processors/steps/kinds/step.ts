@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 
+import { given } from "../../../config/index.ts";
 import { toolOfQueue, type StepJob, type StepRecord } from "../../../queues/index.ts";
 import type { Ending } from "../../../queues/worker.ts";
 import { UNUSED } from "../../gate/seam.ts";
@@ -34,10 +35,12 @@ export function stepProcessor(
     engine.meter.came(toolOfQueue(job.queueName));
     if (candidate === null) return leave(job, token, GONE);
     const { runId, undo } = job.data;
+    const early = engine.moves?.begunWith({ id: job.id, token });
     // Opened before the record is read: a run that is stopped from now on reaches this call.
     const active = engine.active.open(
       undo === true ? `${runId} undo` : runId,
       candidate.step.definition.group,
+      early?.number,
     );
     const endTurn =
       job.stalledCounter >= SUSPECT_LOSSES ? await engine.suspects.turn(active.signal) : undefined;
@@ -45,7 +48,8 @@ export function stepProcessor(
     engine.keeper.ended({ id: job.id, token }, UNUSED);
     try {
       const call = callOf(candidate, active.signal);
-      const work = { ...candidate, call, holder: `${engine.worker}#${active.number}` };
+      const holder = `${engine.worker}#${active.number}`;
+      const work = { ...candidate, call, holder, ...given({ early: early?.begun }) };
       return await leave(job, token, await fed(work, await perform(work)));
     } finally {
       endTurn?.();

@@ -2,7 +2,7 @@
  * What the ledger's script (scripts/ledger.lua) is asked for, as it travels: JSON, so that what is not said is left out
  * and is nil in Lua. Both sides read fields by these names.
  */
-export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving | End;
+export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving | End | Learn;
 
 /** Which start of which step speaks. */
 interface Speaker {
@@ -93,6 +93,23 @@ export interface Moving {
   readonly script: Move;
   readonly keys: readonly string[];
   readonly args: readonly unknown[];
+  /** The step of the job that is taken begins, if it is known what that reads. */
+  readonly begins?: Begins;
+}
+
+/** How the step of a job begins that is taken. */
+interface Begins {
+  readonly prefix: string;
+  /** How the fields of a definition begin that say what steps read. */
+  readonly field: string;
+  readonly holder: string;
+}
+
+interface Learn {
+  readonly op: "learn";
+  readonly field: string;
+  /** As JSON: what {@link Begin} says that is the same for every run. */
+  readonly begin: string;
 }
 
 /** The end of a step and of its job; only the first where something else has to be done between them. */

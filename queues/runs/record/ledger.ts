@@ -135,6 +135,24 @@ export type Parked =
   | { readonly status: "decided"; readonly decision: string }
   | { readonly status: "gone" | "fenced" };
 
+/** A job that is taken or ended: BullMQ's script with its keys and arguments, texts and what BullMQ packs, unpacked. */
+export interface MoveOf {
+  readonly script: Move;
+  readonly keys: readonly string[];
+  readonly args: readonly unknown[];
+  /** Who will call the tool of the job that is taken, as {@link Ledger.begin} has it. */
+  readonly holder?: string;
+}
+
+/** What BullMQ's script answered, and how the step began of the job that was taken, when it did. */
+export interface Moved {
+  readonly answer: unknown;
+  readonly begun?: Begun;
+}
+
+/** How the fields of a definition begin that say what steps read. Another number when what they say changes. */
+const BEGINS = "b1:";
+
 interface Operation {
   readonly key: string;
   readonly operation: LedgerOperation;
@@ -157,8 +175,11 @@ interface AfterCommit {
 /** An empty table of a script is no list. */
 const listed = (list: unknown): readonly string[] => (Array.isArray(list) ? list : []);
 
-/** Operations of one script call; keeps Redis free for others in between. */
-const MAX_BATCH = 64;
+/**
+ * Operations of one script call. Few enough that a busy process has several calls underway: all that one answers goes on at
+ * the same time, so with one for all of them Redis and the process would wait for each other in turns.
+ */
+const MAX_BATCH = 16;
 
 const MOVES: readonly Move[] = ["moveToActive", "moveToFinished"];
 
@@ -215,7 +236,7 @@ export class Ledger {
       readonly fields: readonly string[];
     },
   ): Promise<Begun> {
-    const [status, text, abort, ...values] = await this.#do(step.runId, {
+    const answer = await this.#do(step.runId, {
       op: "begin",
       ...speakerOf(step),
       ...(options.once ? { once: true } : {}),
@@ -224,13 +245,24 @@ export class Ledger {
       ...(options.holder ? { holder: options.holder } : {}),
       fields: options.fields,
     });
-    if (isBare(status)) return { status };
-    const begun = {
-      record: parseStepRecord(text || null),
-      values: values.map(orNull),
-      ...abortOf(abort),
-    };
-    return { status: status as "go" | "unknown" | "done", ...begun };
+    return begunOf(answer);
+  }
+
+  /**
+   * Says what a step reads when it begins, so that it begins with the script by which its job is taken (see
+   * {@link move}) from now on.
+   */
+  async learn(
+    hash: string,
+    stepId: string,
+    { once, group, fields }: { once: boolean; group?: string; fields: readonly string[] },
+  ): Promise<void> {
+    const begin = { calls: true, ...(once ? { once } : {}), ...given({ group }), fields };
+    const field = `${BEGINS}${partName(stepId)}`;
+    await this.#operations.add({
+      key: this.#keys.definition(hash),
+      operation: { op: "learn", field, begin: JSON.stringify(begin) },
+    });
   }
 
   /** Writes how a step ended, unless that is written already. */
@@ -245,13 +277,13 @@ export class Ledger {
   async end(
     step: StepAddress,
     ending: Ending,
-    move: Omit<Moving, "op">,
-  ): Promise<{ readonly committed: Committed; readonly moved?: unknown }> {
+    move: MoveOf,
+  ): Promise<{ readonly committed: Committed; readonly moved?: Moved }> {
     const commit = this.#commitOf(step, ending);
     const [text, moved] = (await this.#do(step.runId, {
       op: "end",
       commit,
-      move: { op: "move", ...move },
+      move: this.#moveOf(move),
     })) as unknown as [Answer, Answer?];
     const committed = committedOf(text);
     return moved === undefined ? { committed } : { committed, moved: movedOf(moved) };
@@ -315,14 +347,17 @@ export class Ledger {
     return (await this.#do(runId, { op: "read", fields })).map(orNull);
   }
 
-  /**
-   * Takes a job, or ends one, as BullMQ's worker does.
-   *
-   * @param keys of BullMQ's script, and its arguments: texts, and what BullMQ packs, unpacked.
-   */
-  async move(name: Move, keys: readonly string[], args: readonly unknown[]): Promise<unknown> {
-    const operation = { op: "move", script: name, keys, args } as const;
-    return movedOf(await this.#operations.add({ key: keys[0]!, operation }));
+  /** Takes a job, or ends one, as BullMQ's worker does. With a holder the step of the job begins that is taken, if it can. */
+  async move(move: MoveOf): Promise<Moved> {
+    return movedOf(
+      await this.#operations.add({ key: move.keys[0]!, operation: this.#moveOf(move) }),
+    );
+  }
+
+  #moveOf({ script: name, keys, args, holder }: MoveOf): Moving {
+    const { prefix } = this.#keys;
+    const begins = holder === undefined ? {} : { begins: { prefix, field: BEGINS, holder } };
+    return { op: "move", script: name, keys, args, ...begins };
   }
 
   #commitOf(step: StepAddress, ending: Ending): Commit {
@@ -375,10 +410,24 @@ function committedOf([status, text, after]: Answer): Committed {
   };
 }
 
-/** What a script of BullMQ answered, or why it failed. */
-function movedOf([answer, failure]: Answer): unknown {
-  if (failure !== undefined) throw new Error(String(failure));
-  return answer === false ? null : answer;
+function begunOf([status, text, abort, ...values]: Answer): Begun {
+  if (isBare(status)) return { status };
+  const begun = {
+    record: parseStepRecord(text || null),
+    values: values.map(orNull),
+    ...abortOf(abort),
+  };
+  return { status: status as "go" | "unknown" | "done", ...begun };
+}
+
+/** @throws Error why BullMQ's script failed. */
+function movedOf([answer, failure, begun]: Answer): Moved {
+  if (failure) throw new Error(failure);
+  const taken = begun as unknown as Answer | undefined;
+  return {
+    answer: answer === false ? null : answer,
+    ...(taken === undefined ? {} : { begun: begunOf(taken) }),
+  };
 }
 
 /** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */

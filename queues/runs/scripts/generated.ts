@@ -680,11 +680,34 @@ end
 function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
+function operations.learn(key, op)
+  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, op.field, op.begin) end
+  return {}
+end
+local function beginTaken(taken, asks)
+  local flat = taken[1]
+  if type(flat) ~= 'table' then return nil end
+  local facts = {}
+  for i = 1, #flat, 2 do facts[flat[i]] = flat[i + 1] end
+  if (facts.stc or '0') ~= '0' then return nil end
+  local job = cjson.decode(facts.data)
+  if job.v ~= 3 or job.epoch ~= 0 or not job.stepId then return nil end
+  if job.item or job.undo or job.alt or job.handed then return nil end
+  local known = redis.call('HGET', asks.prefix .. '.def:' .. job.hash, asks.field .. job.stepId)
+  if not known then return nil end
+  local op = cjson.decode(known)
+  op.slot, op.start, op.epoch, op.holder = job.stepId, tonumber(facts.ats), 0, asks.holder
+  return operations.begin(asks.prefix .. '.run:' .. job.runId, op)
+end
 function operations.move(_, op)
   op.args[2] = stamp
   local done, answer = pcall(moves[op.script], op.keys, op.args)
-  if done then return { answer or false } end
-  return { false, type(answer) == 'table' and answer.err or tostring(answer) }
+  if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
+  if op.begins and type(answer) == 'table' then
+    local fine, begun = pcall(beginTaken, answer, op.begins)
+    if fine and begun then return { answer, false, begun } end
+  end
+  return { answer or false }
 end
 local function leavesWork(after)
   return after.run == 'open' or after.left == 0 or after.version

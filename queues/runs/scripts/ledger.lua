@@ -12,6 +12,7 @@
 --- @include "parts/finish"
 --- @include "parts/links"
 --- @given moves
+--- @constant PAYLOAD_VERSION
 
 local operations = {}
 
@@ -254,13 +255,42 @@ function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
 
--- -> what BullMQ answers, or false and why it failed: the others of the call go on.
+-- What a step reads when it begins, as a worker has found out that began it: with its definition, as long as that is there.
+function operations.learn(key, op)
+  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, op.field, op.begin) end
+  return {}
+end
+
+-- A job that was just taken: its step begins, if it is known what that reads, and nothing about it is unusual.
+-- asks: { prefix, field: how those of a definition begin that say it, holder }. -> what begin answers, or nil.
+local function beginTaken(taken, asks)
+  local flat = taken[1]
+  if type(flat) ~= 'table' then return nil end
+  local facts = {}
+  for i = 1, #flat, 2 do facts[flat[i]] = flat[i + 1] end
+  if (facts.stc or '0') ~= '0' then return nil end
+  local job = cjson.decode(facts.data)
+  if job.v ~= PAYLOAD_VERSION or job.epoch ~= 0 or not job.stepId then return nil end
+  if job.item or job.undo or job.alt or job.handed then return nil end
+  local known = redis.call('HGET', asks.prefix .. '.def:' .. job.hash, asks.field .. job.stepId)
+  if not known then return nil end
+  local op = cjson.decode(known)
+  op.slot, op.start, op.epoch, op.holder = job.stepId, tonumber(facts.ats), 0, asks.holder
+  return operations.begin(asks.prefix .. '.run:' .. job.runId, op)
+end
+
+-- -> what BullMQ answers, or false and why it failed: the others of the call go on. Then how the step of the job began that
+-- was taken, when it did.
 function operations.move(_, op)
   -- Where both scripts expect the time.
   op.args[2] = stamp
   local done, answer = pcall(moves[op.script], op.keys, op.args)
-  if done then return { answer or false } end
-  return { false, type(answer) == 'table' and answer.err or tostring(answer) }
+  if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
+  if op.begins and type(answer) == 'table' then
+    local fine, begun = pcall(beginTaken, answer, op.begins)
+    if fine and begun then return { answer, false, begun } end
+  end
+  return { answer or false }
 end
 
 -- Whether something follows from an ending that its process has to do before the job ends: should it die, the job starts again.

@@ -1,5 +1,5 @@
 import { Queue, Worker } from "bullmq";
-import { expect } from "vitest";
+import { describe, expect } from "vitest";
 
 import { JobMoves, Keys, Ledger } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -19,17 +19,20 @@ test("a move that fails leaves the others of its call alone", async ({ redis, pr
   await redis.lpush(`${good}:wait`, "1");
   await redis.hset(`${good}:1`, "data", "{}");
   const take = (queue: string) =>
-    ledger.move("moveToActive", keysOf(queue, TAKING), [
-      `${queue}:`,
-      "0",
-      { token: "t", lockDuration: 1_000 },
-    ]);
+    ledger.move({
+      script: "moveToActive",
+      keys: keysOf(queue, TAKING),
+      args: [`${queue}:`, "0", { token: "t", lockDuration: 1_000 }],
+    });
   const [failed, taken] = await Promise.allSettled([take(bad), take(good)]);
   expect(failed).toMatchObject({
     status: "rejected",
     reason: { message: expect.stringContaining("WRONGTYPE") },
   });
-  expect(taken).toMatchObject({ status: "fulfilled", value: [expect.anything(), "1", 0, 0] });
+  expect(taken).toMatchObject({
+    status: "fulfilled",
+    value: { answer: [expect.anything(), "1", 0, 0] },
+  });
 });
 
 test("a worker takes and ends jobs by them as by BullMQ's own commands", async ({
@@ -122,4 +125,47 @@ test("a step and its job end by one operation, unless its worker has something t
   });
   monitor.disconnect();
   connection.disconnect();
+});
+
+describe("a step begins with the script that takes its job", () => {
+  const caller = { number: 7, holder: "w#7" };
+
+  test("when it is known what it reads, until the job is put back", async ({
+    orchestra,
+    redis,
+    prefix,
+  }) => {
+    const keys = new Keys(prefix);
+    const ledger = new Ledger(redis, keys);
+    const moves = new JobMoves(ledger, () => caller);
+    const { runId } = await orchestra.tutti.submit(workflow([{ id: "a", with: { n: 1 } }]));
+    const connection = redis.duplicate({ maxRetriesPerRequest: null });
+    const worker = new Worker("probe", null, { connection, prefix }, moves.backend);
+    worker.on("error", () => {});
+    const record = (): Promise<string | null> => redis.hget(keys.run(runId), "s:a");
+    const take = async (token: string) => {
+      const job = await worker.getNextJob(token);
+      return { job, begun: moves.begunWith({ id: job.id, token }) };
+    };
+    const first = await take("t1");
+    expect([first.begun, await record()]).toEqual([undefined, null]);
+    await moves.learn(first.job.data.hash as string, "a", { once: true, fields: ["submittedAt"] });
+    await first.job.moveToWait("t1");
+
+    const second = await worker.getNextJob("t2");
+    expect(await record()).toMatch(/^R2,.*@w#7$/);
+    await second.moveToWait("t2");
+    expect(await record()).toBeNull();
+
+    const third = await take("t3");
+    expect(third.begun).toMatchObject({
+      number: 7,
+      begun: { status: "go", values: [expect.any(String)], record: { start: 3 } },
+    });
+    await third.job.moveToWait("t3");
+    // That one is at work by now: its begin is its own business.
+    expect(await record()).toMatch(/^R3,/);
+    await worker.close();
+    connection.disconnect();
+  });
 });
