@@ -20,7 +20,7 @@ import {
 import type { CancelSource } from "../cancellation.ts";
 import { patiently } from "../patiently.ts";
 import { Declarer } from "./declarer.ts";
-import { HandingOn } from "./handing-on.ts";
+import { HandingOn, type Stay } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
@@ -68,6 +68,18 @@ interface Held {
   end?: CallEnd;
   /** It was let through because it need not call its tool. */
   readonly free?: boolean;
+}
+
+/** The permit of a call on its way back to the gate. */
+interface GivenBack {
+  readonly tool: string;
+  readonly permit: string;
+  readonly end: CallEnd;
+  readonly held: Held;
+  /** Whether the gate is asked for all calls of the tool here. */
+  readonly stay: Stay;
+  /** The place is wanted for the next call. */
+  readonly wants: boolean;
 }
 
 /**
@@ -253,12 +265,14 @@ export class Doorkeeper implements Gatekeeper {
     const grant = held?.grant ?? null;
     if (held === undefined || grant === null)
       return leaving.open === null ? null : this.#endOpen(tool, end, leaving.open);
-    const stays = leaving.wants && this.#handing.may(tool, grant, end);
-    if (stays === true) return this.#handOn(tool, grant, end, held.atMs);
-    return async () =>
-      (await stays)
+    const stays = leaving.wants ? this.#handing.may(tool, grant, end) : "no";
+    if (stays === "yes") return this.#handOn(tool, grant, end, held.atMs);
+    return async () => {
+      const stay = await stays;
+      return stay === "yes"
         ? this.#handOn(tool, grant, end, held.atMs)
-        : this.#giveBack(tool, grant, end, held, leaving.wants);
+        : this.#giveBack({ tool, permit: grant.permit, end, held, stay, wants: leaving.wants });
+    };
   }
 
   /** The permit of a call stays for the next of its queue. */
@@ -271,28 +285,24 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   /** The permit of a call goes back, and may come again for the next of its queue. */
-  async #giveBack(
-    tool: string,
-    { permit }: Grant,
-    end: CallEnd,
-    { handed, atMs }: Held,
-    wants: boolean,
-  ): Promise<Grant | null> {
+  async #giveBack({ tool, permit, end, held, stay, wants }: GivenBack): Promise<Grant | null> {
     const { machine, process } = this.#options;
     const nowMs = performance.now();
+    const isForAll = stay === "asks";
+    const arrange = isForAll ? this.#handing.wanted(tool) : 0;
     const wanted = wants
-      ? { tool, machine, process, arrange: this.#handing.wanted(tool) }
+      ? { tool, machine, process, ...(arrange > 0 ? { arrange } : {}) }
       : undefined;
     this.#handing.over(permit);
     this.#holdings.drop(permit);
-    const told = handed ? { ...end, ms: Math.round(nowMs - atMs) } : end;
+    const told = held.handed ? { ...end, ms: Math.round(nowMs - held.atMs) } : end;
     try {
       const next = await this.gate.release(permit, told, wanted);
-      this.#handing.heard(tool, next);
+      this.#handing.heard(tool, next, isForAll);
       if (next !== null) this.#holdings.add(next.permit, tool, nowMs);
       return next;
     } catch (thrown) {
-      this.#handing.heard(tool, null);
+      this.#handing.heard(tool, null, isForAll);
       // The job has to leave all the same; what is still in our name is found when the lease is renewed.
       this.#options.log.warn({ error: messageOf(thrown) }, "a permit was not given back");
       return null;

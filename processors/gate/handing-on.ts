@@ -18,6 +18,9 @@ const TELL_HOLDERS_MS = 500;
 /** What this needs of the gate. */
 type Told = Pick<Gate, "ended" | "handed">;
 
+/** What becomes of the permit of a call that has ended: see {@link HandingOn.may}. */
+export type Stay = "yes" | "no" | "asks";
+
 /** The job that a permit was handed on to, as long as the gate takes another one for its holder. */
 interface Holder {
   readonly job: string;
@@ -70,25 +73,29 @@ export class HandingOn {
   }
 
   /**
-   * Whether the permit of a call that has ended stays here for the next one. Before a slice is over one call asks the
-   * gate, and the others go on; those that come too late for that wait for its answer, as they would for their own.
+   * Whether the permit of a call that has ended stays here for the next one. Before a slice is over one call `asks` the
+   * gate for all, and the others go on; those that come too late for that wait for its answer, as they would for their
+   * own. `no`: it asks for itself.
    */
-  may(queue: string, { guardMs, take }: Grant, end: CallEnd): boolean | Promise<boolean> {
+  may(queue: string, { guardMs, take }: Grant, end: CallEnd): Stay | Promise<Stay> {
     const found = this.#of(queue);
     found.ended++;
-    if (end.class !== "ok" && end.unused !== true) return false;
+    if (end.class !== "ok" && end.unused !== true) return "no";
     // One that takes of a rate is counted anew for each call, and what a job says for itself is its own.
-    if (guardMs !== 0 || take !== null || !found.isAlone) return false;
+    if (guardMs !== 0 || take !== null) return "no";
     if (found.asking === undefined) {
       const restMs = found.untilMs - performance.now();
-      if (restMs > AHEAD_MS && found.left > 1) return takeOne(found);
+      if (found.isAlone && restMs > AHEAD_MS && found.left > 1) return takeOne(found);
       found.asking = asking();
-      return false;
+      return "asks";
     }
-    return takeOne(found) || found.asking.over.then(() => takeOne(found));
+    const taken = takeOne(found);
+    // Who has no place in the order waits for nobody: it gets one when it asks.
+    const isLate = taken === "no" && found.isAlone && found.left > 0;
+    return isLate ? found.asking.over.then(() => takeOne(found)) : taken;
   }
 
-  /** The gate is about to be asked: how many jobs of a queue are to be put in fair order, as many as come in a slice. */
+  /** The gate is about to be asked for all: how many jobs of a queue are to be put in fair order, as many as come in a slice. */
   wanted(queue: string): number {
     const found = this.#of(queue);
     const nowMs = performance.now();
@@ -98,9 +105,14 @@ export class HandingOn {
     return Math.min(MOST_ARRANGED, Math.floor(inSlice));
   }
 
-  /** The gate was asked for the place of a call that had ended; this is what it has just said. */
-  heard(queue: string, next: Grant | null): void {
+  /** The gate was asked for the place of a call that had ended; this is what it has just said. `isForAll`: as that call `asks`. */
+  heard(queue: string, next: Grant | null, isForAll: boolean): void {
     const found = this.#of(queue);
+    if (!isForAll) {
+      // Somebody else had a better claim, or nobody comes next.
+      found.isAlone &&= next !== null;
+      return;
+    }
     found.left = next?.handOns ?? 0;
     found.isAlone = found.left > 0;
     found.untilMs = performance.now() + SLICE_MS;
@@ -200,11 +212,11 @@ export class HandingOn {
   }
 }
 
-/** Uses one of the times that permits of a queue may be handed on; false when there is none, or the slice is over. */
-function takeOne(found: OfQueue): boolean {
-  if (!found.isAlone || found.left === 0 || found.untilMs <= performance.now()) return false;
+/** Uses one of the times that permits of a queue may be handed on; `no` when there is none, or the slice is over. */
+function takeOne(found: OfQueue): Stay {
+  if (!found.isAlone || found.left === 0 || found.untilMs <= performance.now()) return "no";
   found.left--;
-  return true;
+  return "yes";
 }
 
 function asking(): Asking {

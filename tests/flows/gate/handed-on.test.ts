@@ -58,8 +58,8 @@ test("who has a machine for itself asks the gate for few of its calls, and all o
   // The same machine, while it was busy: no time is counted twice.
   const { busy, now } = await gated.gate.busy("m");
   expect(busy["one"]).toBeLessThanOrEqual(10 * (now - startMs));
-  // BullMQ's own command is one for each job here; asking for each would be another.
-  expect(asked(await redis.info("commandstats")) - before).toBeLessThan(400 * 1.5);
+  // BullMQ's own command is one for each job here; who asks for each makes three: end, ask, fetch.
+  expect(asked(await redis.info("commandstats")) - before).toBeLessThan(400 * 2);
 });
 
 describe("who begins to wait gets its turn, however short the calls before it are", () => {
