@@ -8,8 +8,12 @@ import type { CallEnd, CallSum, EndedWell, Grant } from "../../queues/worker.ts"
 const SLICE_MS = 50;
 /** One call asks the gate so long before a slice is over, for a busy Redis takes some time to answer. Milliseconds. */
 const AHEAD_MS = 30;
+/** How many calls end in a time is told by no shorter one. Milliseconds. */
+const RATE_MS = SLICE_MS - AHEAD_MS;
 /** Jobs that are put in fair order at once, at most: should calls take longer from now on, who comes waits for so many. */
 const MOST_ARRANGED = 64;
+/** For fewer it is better to ask. */
+const LEAST_ARRANGED = 8;
 /** How calls ended whose permits were handed on is told this often. Milliseconds. */
 const TELL_MS = 100;
 /** Who holds a permit is told this often, unless it is for a shorter time. Milliseconds. */
@@ -99,10 +103,11 @@ export class HandingOn {
   wanted(queue: string): number {
     const found = this.#of(queue);
     const nowMs = performance.now();
-    const inSlice = (SLICE_MS * found.ended) / Math.max(1, nowMs - found.askedMs);
+    // Calls that began together end together: that says nothing of how many will in a longer time.
+    const inSlice = (SLICE_MS * found.ended) / Math.max(RATE_MS, nowMs - found.askedMs);
     found.askedMs = nowMs;
     found.ended = 0;
-    return Math.min(MOST_ARRANGED, Math.floor(inSlice));
+    return inSlice < LEAST_ARRANGED ? 0 : Math.min(MOST_ARRANGED, Math.floor(inSlice));
   }
 
   /** The gate was asked for the place of a call that had ended; this is what it has just said. `isForAll`: as that call `asks`. */

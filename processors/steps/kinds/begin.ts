@@ -81,7 +81,8 @@ export async function begin(work: Work): Promise<Begun | Ending | Exit> {
 async function mark(work: Work, undoes: boolean): Promise<Marked> {
   const { engine, address, call, job, holder } = work;
   const once = !call.idempotent;
-  if (!undoes) learn(work, once);
+  // Should the answer by which its job is taken be lost, a call that is made once would count as made.
+  if (!undoes && !once) learn(work);
   const write = (): Promise<Marked> =>
     engine.ledger.begin(address, { once, calls: !undoes, holder, fields: call.fields });
   if (!once) return write();
@@ -106,7 +107,7 @@ const TELL_MS = 1_000;
 const told = new WeakMap<object, number>();
 
 /** From now on the step begins when its job is taken, where that is all there is to it. */
-function learn({ engine, job, step, workflow, address, call }: Work, once: boolean): void {
+function learn({ engine, job, step, workflow, address, call }: Work): void {
   const { hash, stepId, item, alt, epoch } = job.data;
   if (engine.moves === undefined || item !== undefined || alt !== undefined || epoch > 0) return;
   // Places among the calls of a run are given back by who got them.
@@ -116,7 +117,7 @@ function learn({ engine, job, step, workflow, address, call }: Work, once: boole
   told.set(step, nowMs);
   const { group } = address;
   engine.moves
-    .learn(hash, stepId, { once, fields: call.fields, ...given({ group }) })
+    .learn(hash, stepId, { fields: call.fields, ...given({ group }) })
     ?.catch((thrown: unknown) =>
       engine.troubles.warn({ queue: job.queueName }, thrown, "what a step reads was not kept"),
     );

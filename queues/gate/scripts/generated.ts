@@ -1097,7 +1097,7 @@ local function serveClaim(machineName, tool, claim)
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
       own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
-      own.picked = head.pick
+      own.picked, own.meets = head.pick, head.place
       if not claim.s then return {} end
       claim.s = now
     else
@@ -1338,7 +1338,7 @@ local function arrange(queue, most)
   return count
 end
 local function handOns(asks)
-  if not own.alone then return 0 end
+  if not own.alone or own.meets then return 0 end
   if not own.picked then return -1 end
   return arrange(asks.tool, asks.arrange or 0)
 end

@@ -249,15 +249,15 @@ export class Ledger {
   }
 
   /**
-   * Says what a step reads when it begins, so that it begins with the script by which its job is taken (see
-   * {@link move}) from now on.
+   * Says what a step reads when it begins whose call may be made again, so that it begins with the script by which its job is
+   * taken (see {@link move}) from now on.
    */
   async learn(
     hash: string,
     stepId: string,
-    { once, group, fields }: { once: boolean; group?: string; fields: readonly string[] },
+    { group, fields }: { group?: string; fields: readonly string[] },
   ): Promise<void> {
-    const begin = { calls: true, ...(once ? { once } : {}), ...given({ group }), fields };
+    const begin = { calls: true, ...given({ group }), fields };
     const field = `${BEGINS}${partName(stepId)}`;
     await this.#operations.add({
       key: this.#keys.definition(hash),

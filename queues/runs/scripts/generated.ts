@@ -689,7 +689,7 @@ local function beginTaken(taken, asks)
   if type(flat) ~= 'table' then return nil end
   local facts = {}
   for i = 1, #flat, 2 do facts[flat[i]] = flat[i + 1] end
-  if (facts.stc or '0') ~= '0' then return nil end
+  if facts.ats ~= '1' or (facts.stc or '0') ~= '0' then return nil end
   local job = cjson.decode(facts.data)
   if job.v ~= 3 or job.epoch ~= 0 or not job.stepId then return nil end
   if job.item or job.undo or job.alt or job.handed then return nil end

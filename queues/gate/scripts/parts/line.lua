@@ -219,7 +219,7 @@ local function serveClaim(machineName, tool, claim)
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
       own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
-      own.picked = head.pick
+      own.picked, own.meets = head.pick, head.place
       if not claim.s then return {} end
       claim.s = now
     else

@@ -87,7 +87,8 @@ end
 
 -- For how many more calls a permit may be handed on: -1 for any number, as jobs stand in fair order by themselves.
 local function handOns(asks)
-  if not own.alone then return 0 end
+  -- Where tenants meet each call is a turn.
+  if not own.alone or own.meets then return 0 end
   if not own.picked then return -1 end
   return arrange(asks.tool, asks.arrange or 0)
 end
