@@ -29,14 +29,8 @@ export { isControlStep, jobsOf, linksOfLost, treeOfRun } from "./runs/lifecycle/
 export { counts, policyOf } from "./runs/lifecycle/policy.ts";
 export { enqueueFound, enqueueRun, enqueueRuns } from "./runs/lifecycle/start.ts";
 export { linksOf } from "./runs/record/links.ts";
-export {
-  type Aside,
-  type Begun,
-  type Committed,
-  type Call,
-  type Ending,
-  type StepAddress,
-} from "./runs/record/ledger.ts";
+export type { Aside, Begun, Committed } from "./runs/record/ledger-answers.ts";
+export type { Call, Ending, StepAddress } from "./runs/record/ledger.ts";
 export type { RunEnding } from "./runs/record/runs.ts";
 export type { Expiry, Page, Tending } from "./runs/record/tending.ts";
 export { isReference } from "./runs/record/values.ts";

@@ -63,8 +63,6 @@ interface Held {
   grant: Grant | null;
   /** When it was given, by this process' clock. Milliseconds. */
   readonly atMs: number;
-  /** It was handed on to this job, and not given to it by the gate. */
-  readonly handed: boolean;
   end?: CallEnd;
   /** It was let through because it need not call its tool. */
   readonly free?: boolean;
@@ -75,7 +73,8 @@ interface GivenBack {
   readonly tool: string;
   readonly permit: string;
   readonly end: CallEnd;
-  readonly held: Held;
+  /** When its call began, of a monotonic clock. Milliseconds. */
+  readonly atMs: number;
   /** Whether the gate is asked for all calls of the tool here. */
   readonly stay: Stay;
   /** The place is wanted for the next call. */
@@ -165,7 +164,7 @@ export class Doorkeeper implements Gatekeeper {
     const key = `${token} ${id}`;
     const held = this.#held.get(key);
     if (held !== undefined) held.end = end;
-    else this.#held.set(key, { grant: null, atMs: 0, handed: false, end });
+    else this.#held.set(key, { grant: null, atMs: 0, end });
   }
 
   /**
@@ -232,7 +231,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   passed(jobId: string, token: string): Promise<void> {
-    this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, handed: false, free: true });
+    this.#held.set(`${token} ${jobId}`, { grant: null, atMs: 0, free: true });
     return this.#patiently(this.gate.passed([jobId]), "a job that passed keeps its mark");
   }
 
@@ -242,9 +241,9 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   hold(jobId: string, token: string, grant: Grant): void {
-    const { askedMs = performance.now(), handed = false } = this.#holdings.get(grant.permit) ?? {};
-    this.#held.set(`${token} ${jobId}`, { grant, atMs: askedMs, handed });
-    if (handed) this.#handing.holds(grant.permit, jobId, askedMs);
+    const { askedMs = performance.now(), handed } = this.#holdings.get(grant.permit) ?? {};
+    this.#held.set(`${token} ${jobId}`, { grant, atMs: askedMs });
+    if (handed === true) this.#handing.holds(grant.permit, jobId, askedMs);
   }
 
   /** Waits until a tool may have room here, no longer than `waitMs` when that says something, or a second. */
@@ -271,7 +270,14 @@ export class Doorkeeper implements Gatekeeper {
       const stay = await stays;
       return stay === "yes"
         ? this.#handOn(tool, grant, end, held.atMs)
-        : this.#giveBack({ tool, permit: grant.permit, end, held, stay, wants: leaving.wants });
+        : this.#giveBack({
+            tool,
+            permit: grant.permit,
+            end,
+            atMs: held.atMs,
+            stay,
+            wants: leaving.wants,
+          });
     };
   }
 
@@ -285,7 +291,7 @@ export class Doorkeeper implements Gatekeeper {
   }
 
   /** The permit of a call goes back, and may come again for the next of its queue. */
-  async #giveBack({ tool, permit, end, held, stay, wants }: GivenBack): Promise<Grant | null> {
+  async #giveBack({ tool, permit, end, atMs, stay, wants }: GivenBack): Promise<Grant | null> {
     const { machine, process } = this.#options;
     const nowMs = performance.now();
     const isForAll = stay === "asks";
@@ -294,8 +300,9 @@ export class Doorkeeper implements Gatekeeper {
       ? { tool, machine, process, ...(arrange > 0 ? { arrange } : {}) }
       : undefined;
     this.#handing.over(permit);
+    const wasHanded = this.#holdings.get(permit)?.handed === true;
     this.#holdings.drop(permit);
-    const told = held.handed ? { ...end, ms: Math.round(nowMs - held.atMs) } : end;
+    const told = wasHanded ? { ...end, ms: Math.round(nowMs - atMs) } : end;
     try {
       const next = await this.gate.release(permit, told, wanted);
       this.#handing.heard(tool, next, isForAll);

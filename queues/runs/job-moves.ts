@@ -4,14 +4,12 @@ import { unpack } from "msgpackr";
 import { given } from "../../config/index.ts";
 import { keysOfBullScript } from "../connection/index.ts";
 import type { StepJob } from "../jobs.ts";
+import type { Begun, Committed, Moved } from "./record/ledger-answers.ts";
 import type { Move } from "./record/ledger-operations.ts";
 import {
   wellFormed,
-  type Begun,
-  type Committed,
   type Ending,
   type Ledger,
-  type Moved,
   type MoveOf,
   type StepAddress,
 } from "./record/ledger.ts";
@@ -138,11 +136,9 @@ export class JobMoves {
     const job = this.#begun.get(nameOf(leaving))?.job;
     if (job === undefined) return;
     this.#begun.delete(nameOf(leaving));
-    const { data, ats } = Object.fromEntries(
-      job.flatMap((name, at) => (at % 2 === 0 ? [[name, job[at + 1]!]] : [])),
-    ) as { readonly data: string; readonly ats: string };
-    const { runId, epoch, stepId } = JSON.parse(data) as StepJob;
-    await this.#ledger.undo({ runId, epoch, stepId, start: Number(ats) });
+    const { runId, epoch, stepId } = JSON.parse(job[job.indexOf("data") + 1]!) as StepJob;
+    // Only a first start begins this way.
+    await this.#ledger.undo({ runId, epoch, stepId, start: 1 });
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../../queues/gate/scripts/ranks.ts";
 import { SAMPLES_MAX, SAMPLES_TRIMMED } from "../../queues/optimizer/sample.ts";
 import { AUDIT_MAX } from "../../queues/optimizer/scripts/constants.ts";
-import { ADDING_MS, KIND_SPAN } from "../../queues/runs/scripts/constants.ts";
+import { ADDING_MS, KIND_SPAN, SENT_MS } from "../../queues/runs/scripts/constants.ts";
 import type { Constant } from "./scripts.ts";
 
 /** What scripts may ask for with `--- @constant NAME`; one that no script asks for is refused. */
@@ -55,6 +55,7 @@ export const CONSTANTS = {
   SAMPLES_KEPT: gate.SAMPLES_KEPT,
   SAMPLES_MAX,
   SAMPLES_TRIMMED,
+  SENT_MS,
   SERVICE_WINDOW: gate.SERVICE_WINDOW,
   STARVED_MS: gate.STARVED_MS,
   TARGET_LAGS,

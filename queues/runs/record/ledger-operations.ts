@@ -93,21 +93,16 @@ export interface Moving {
   readonly script: Move;
   readonly keys: readonly string[];
   readonly args: readonly unknown[];
-  /** The step of the job that is taken begins, if it is known what that reads. */
-  readonly begins?: Begins;
+  /** Who will call the tool of the job that is taken: its step begins, if it is known what that reads. */
+  readonly holder?: string;
+  /** Of the deployment, with a holder. */
+  readonly prefix?: string;
 }
 
-/** How the step of a job begins that is taken. */
-interface Begins {
-  readonly prefix: string;
-  /** How the fields of a definition begin that say what steps read. */
-  readonly field: string;
-  readonly holder: string;
-}
-
+/** What a step reads when it begins; its key is the definition. */
 interface Learn {
   readonly op: "learn";
-  readonly field: string;
+  readonly slot: string;
   /** As JSON: what {@link Begin} says that is the same for every run. */
   readonly begin: string;
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import type { Redis } from "ioredis";
 
 import { readJson, given } from "../../../config/index.ts";
@@ -6,6 +8,18 @@ import { bullFunction, defineScripts, script } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
+import {
+  begunOf,
+  committedOf,
+  movedOf,
+  orNull,
+  type Answer,
+  type Begun,
+  type Committed,
+  type Moved,
+  type Parked,
+  type Values,
+} from "./ledger-answers.ts";
 import type {
   AbortEntry,
   Commit,
@@ -17,15 +31,7 @@ import type {
 } from "./ledger-operations.ts";
 import { withLinks, type Links } from "./links.ts";
 import { partName } from "./part-names.ts";
-import {
-  FIELDS,
-  letterOf,
-  parseStepRecord,
-  type Abort,
-  type Outcome,
-  type Source,
-  type StepRecord,
-} from "./run-record.ts";
+import { FIELDS, letterOf, type Abort, type Outcome, type Source } from "./run-record.ts";
 
 /** A step, or one item of it, as the ledger addresses it. */
 export interface StepAddress {
@@ -44,44 +50,6 @@ export interface StepAddress {
   /** The run ends with it, and the next of its tenant begins if so many are at work at most. */
   readonly ends?: { readonly maxRunning: number };
 }
-
-/**
- * What a step stands aside for: its run is held, has as many calls underway as it may, or gave its place among the runs at
- * work and waits for one.
- */
-export type Aside = "paused" | "full" | "away";
-
-const isBare = (status: unknown): status is Aside | "gone" | "fenced" =>
-  ["gone", "fenced", "paused", "full", "away"].includes(String(status));
-
-/** What {@link Ledger.begin} found. */
-export type Begun =
-  /** There is no such run any more, or it has ended: nothing to do. */
-  | { readonly status: "gone" }
-  /** A later start of the same step is at work, or the run was resumed: this one must not speak. */
-  | { readonly status: "fenced" }
-  /** The step waits to be called. */
-  | { readonly status: Aside }
-  /** The step ended before; the job only has to finish. */
-  | {
-      readonly status: "done";
-      readonly record: StepRecord;
-      readonly abort?: Abort;
-      readonly values: Values;
-    }
-  /**
-   * `go`: the start is marked. `unknown`: an earlier start was marked and never ended, and calling again is
-   * not safe. That one keeps the say, should its result still come; this one may end the step without it.
-   */
-  | {
-      readonly status: "go" | "unknown";
-      readonly record: StepRecord;
-      readonly abort?: Abort;
-      readonly values: Values;
-    };
-
-/** Fields of the run record, in the order asked for. */
-export type Values = readonly (string | null)[];
 
 /** A call of a tool that is over, for those who learn from it. */
 export interface Call {
@@ -110,31 +78,6 @@ export interface Ending {
   readonly dead?: boolean;
 }
 
-/** What became of a commit. Only `ok` wrote something. */
-export type Committed =
-  | {
-      readonly status: "ok" | "done";
-      readonly record: StepRecord;
-      /** The run is being stopped and this was the last step that ran. */
-      readonly lastOfAborted: boolean;
-      /** State of the record after this ending, in runs that can be parked. */
-      readonly version?: string;
-      /** Steps that may call now, because this one is done. */
-      readonly granted: readonly string[];
-      /** The run ends with this step, and what its end is is not written yet. */
-      readonly endsRun: boolean;
-      /** Runs that began because this one has ended. */
-      readonly admitted: readonly string[];
-    }
-  | { readonly status: "gone" }
-  | { readonly status: "fenced" };
-
-/** What became of a step that wants to wait. */
-export type Parked =
-  | { readonly status: "ok"; readonly version: string }
-  | { readonly status: "decided"; readonly decision: string }
-  | { readonly status: "gone" | "fenced" };
-
 /** A job that is taken or ended: BullMQ's script with its keys and arguments, texts and what BullMQ packs, unpacked. */
 export interface MoveOf {
   readonly script: Move;
@@ -144,36 +87,10 @@ export interface MoveOf {
   readonly holder?: string;
 }
 
-/** What BullMQ's script answered, and how the step began of the job that was taken, when it did. */
-export interface Moved {
-  readonly answer: unknown;
-  readonly begun?: Begun;
-}
-
-/** How the fields of a definition begin that say what steps read. Another number when what they say changes. */
-const BEGINS = "b1:";
-
 interface Operation {
   readonly key: string;
   readonly operation: LedgerOperation;
 }
-
-/** What the script answers to one operation; false for what does not exist. */
-type Answer = readonly (string | false)[];
-
-/** What follows from an ending. */
-interface AfterCommit {
-  /** Running steps that are left of a run that is being stopped. */
-  readonly left?: number;
-  readonly version?: string;
-  readonly granted?: unknown;
-  /** Of a run that ends with the step: whether somebody has to say how. */
-  readonly run?: "open" | "ended";
-  readonly admitted?: unknown;
-}
-
-/** An empty table of a script is no list. */
-const listed = (list: unknown): readonly string[] => (Array.isArray(list) ? list : []);
 
 /**
  * Operations of one script call. Few enough that a busy process has several calls underway: all that one answers goes on at
@@ -193,8 +110,8 @@ ${MOVES.map((name) => `moves.${name} = ${bullFunction(name)}`).join("\n")}
 end`;
 
 const SCRIPTS = {
-  /** Its keys are the records of the operations, which come behind them as one JSON. */
-  ledger: script<[keyCount: number, ...recordsAndJson: string[]], string>(
+  /** Its keys are the records of the operations; behind them come these as one JSON, who sends them, and which call of it that is. */
+  ledger: script<[keyCount: number, ...recordsAndRest: string[]], string>(
     "tuttiLedger",
     `${MOVING}\n${withLinks(LEDGER)}`,
     { keys: "counted" },
@@ -213,10 +130,13 @@ export class Ledger {
 
   constructor(redis: Redis, keys: Keys) {
     const { ledger } = defineScripts(redis, keys.prefix, SCRIPTS);
+    const sender = `${keys.prefix}.sent:${randomBytes(9).toString("base64url")}`;
+    let sent = 0;
     this.#operations = new Gather(MAX_BATCH, async (batch) => {
       const operations = JSON.stringify(batch.map(({ operation }) => operation));
       const keysOf = batch.map(({ key }) => key);
-      return readJson<Answer[]>(await ledger(batch.length, ...keysOf, operations));
+      const answers = await ledger(batch.length, ...keysOf, operations, sender, String(++sent));
+      return readJson<Answer[]>(answers);
     });
     this.#keys = keys;
   }
@@ -258,10 +178,9 @@ export class Ledger {
     { group, fields }: { group?: string; fields: readonly string[] },
   ): Promise<void> {
     const begin = { calls: true, ...given({ group }), fields };
-    const field = `${BEGINS}${partName(stepId)}`;
     await this.#operations.add({
       key: this.#keys.definition(hash),
-      operation: { op: "learn", field, begin: JSON.stringify(begin) },
+      operation: { op: "learn", slot: partName(stepId), begin: JSON.stringify(begin) },
     });
   }
 
@@ -355,8 +274,7 @@ export class Ledger {
   }
 
   #moveOf({ script: name, keys, args, holder }: MoveOf): Moving {
-    const { prefix } = this.#keys;
-    const begins = holder === undefined ? {} : { begins: { prefix, field: BEGINS, holder } };
+    const begins = holder === undefined ? {} : { holder, prefix: this.#keys.prefix };
     return { op: "move", script: name, keys, args, ...begins };
   }
 
@@ -395,41 +313,6 @@ export class Ledger {
   }
 }
 
-function committedOf([status, text, after]: Answer): Committed {
-  if (status !== "ok" && status !== "done")
-    return status === "fenced" ? { status } : { status: "gone" };
-  const { left, version, granted, run, admitted } = after as AfterCommit;
-  return {
-    status,
-    record: parseStepRecord(String(text)),
-    lastOfAborted: left === 0,
-    ...given({ version }),
-    granted: listed(granted),
-    endsRun: run === "open",
-    admitted: listed(admitted),
-  };
-}
-
-function begunOf([status, text, abort, ...values]: Answer): Begun {
-  if (isBare(status)) return { status };
-  const begun = {
-    record: parseStepRecord(text || null),
-    values: values.map(orNull),
-    ...abortOf(abort),
-  };
-  return { status: status as "go" | "unknown" | "done", ...begun };
-}
-
-/** @throws Error why BullMQ's script failed. */
-function movedOf([answer, failure, begun]: Answer): Moved {
-  if (failure) throw new Error(failure);
-  const taken = begun as unknown as Answer | undefined;
-  return {
-    answer: answer === false ? null : answer,
-    ...(taken === undefined ? {} : { begun: begunOf(taken) }),
-  };
-}
-
 /** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */
 const toldOf = ({ outcome, error }: Ending): string =>
   wellFormed(
@@ -466,9 +349,3 @@ const consequencesOf = ({ aborts = [], systemic = [], call, undoable, dead }: En
   ...(undoable === true ? ({ undoable: true } as const) : {}),
   ...(dead === true ? ({ dead: true } as const) : {}),
 });
-
-const orNull = (value: string | false): string | null => (value === false ? null : value);
-
-function abortOf(text: string | false | undefined): { abort?: Abort } {
-  return text ? { abort: JSON.parse(text) as Abort } : {};
-}

@@ -11,7 +11,8 @@ import {
   PAUSE_RUN,
   UNPAUSE_RUN,
 } from "../scripts/generated.ts";
-import type { Aside, StepAddress } from "./ledger.ts";
+import type { Aside } from "./ledger-answers.ts";
+import type { StepAddress } from "./ledger.ts";
 import { partName } from "./part-names.ts";
 import { FIELDS, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";

@@ -474,6 +474,13 @@ return locked
 `;
 
 export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${LINKS_PART}local operations = {}
+local function isSentAgain(sender, number)
+  local last = redis.call('SET', sender, number, 'PX', 60000, 'GET')
+  if not last or tonumber(last) < tonumber(number) then return false end
+  redis.call('SET', sender, last, 'PX', 60000)
+  return true
+end
+local isResent = isSentAgain(ARGV[2], ARGV[3])
 local function addFields(answer, key, fields)
   for from = 1, #fields, 1000 do
     local to = math.min(from + 999, #fields)
@@ -680,11 +687,12 @@ end
 function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
+local BEGINS = 'b1:'
 function operations.learn(key, op)
-  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, op.field, op.begin) end
+  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, BEGINS .. op.slot, op.begin) end
   return {}
 end
-local function beginTaken(taken, asks)
+local function beginTaken(taken, prefix, holder)
   local flat = taken[1]
   if type(flat) ~= 'table' then return nil end
   local facts = {}
@@ -693,18 +701,30 @@ local function beginTaken(taken, asks)
   local job = cjson.decode(facts.data)
   if job.v ~= 3 or job.epoch ~= 0 or not job.stepId then return nil end
   if job.item or job.undo or job.alt or job.handed then return nil end
-  local known = redis.call('HGET', asks.prefix .. '.def:' .. job.hash, asks.field .. job.stepId)
+  local known = redis.call('HGET', prefix .. '.def:' .. job.hash, BEGINS .. job.stepId)
   if not known then return nil end
   local op = cjson.decode(known)
-  op.slot, op.start, op.epoch, op.holder = job.stepId, tonumber(facts.ats), 0, asks.holder
-  return operations.begin(asks.prefix .. '.run:' .. job.runId, op)
+  op.slot, op.start, op.epoch, op.holder = job.stepId, 1, 0, holder
+  return operations.begin(prefix .. '.run:' .. job.runId, op)
+end
+local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1 } }
+local function takenBefore(op)
+  local places = PLACES[op.script]
+  local queue, token = op.args[places.queue], op.args[places.options].token
+  local ends = places.job and op.args[places.job]
+  if ends and redis.call('GET', queue .. ends .. ':lock') == token then return nil end
+  for _, job in ipairs(redis.call('LRANGE', op.keys[2], 0, -1)) do
+    if redis.call('GET', queue .. job .. ':lock') == token then return { redis.call('HGETALL', queue .. job), job, 0, 0 } end
+  end
 end
 function operations.move(_, op)
   op.args[2] = stamp
-  local done, answer = pcall(moves[op.script], op.keys, op.args)
+  local before = isResent and takenBefore(op)
+  local done, answer = true, before
+  if not before then done, answer = pcall(moves[op.script], op.keys, op.args) end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
-  if op.begins and type(answer) == 'table' then
-    local fine, begun = pcall(beginTaken, answer, op.begins)
+  if op.holder and type(answer) == 'table' then
+    local fine, begun = pcall(beginTaken, answer, op.prefix, op.holder)
     if fine and begun then return { answer, false, begun } end
   end
   return { answer or false }
@@ -713,9 +733,12 @@ local function leavesWork(after)
   return after.run == 'open' or after.left == 0 or after.version
     or (after.granted and #after.granted > 0) or (after.admitted and #after.admitted > 0)
 end
+local function isWritten(committed, op)
+  return committed[1] == 'ok' or (isResent and committed[1] == 'done' and read(committed[2]).start == op.start)
+end
 operations['end'] = function(key, op)
   local committed = operations.commit(key, op.commit)
-  if committed[1] ~= 'ok' or leavesWork(committed[3]) then return { committed } end
+  if not isWritten(committed, op.commit) or leavesWork(committed[3]) then return { committed } end
   return { committed, operations.move(key, op.move) }
 end
 local answers = {}

@@ -1,8 +1,8 @@
 -- The one script that every step passes: before its tool is called and when it has ended, when its job is taken and when that
 -- ends. It takes many operations at once, because the steps of a process share its calls.
 --
--- KEYS: the run record of each operation, or a key of the job's queue. ARGV: JSON of the operations, each { op, ... } as record/ledger-operations.ts has them;
--- what is not said is nil.
+-- KEYS: the run record of each operation, or a key of the job's queue. ARGV: JSON of the operations, each { op, ... } as
+-- record/ledger-operations.ts has them, what is not said is nil; a key of the sender; the number of this call among its calls.
 -- Returns JSON: one list per operation, false for what does not exist. One text each way costs a
 -- client a fraction of what hundreds of arguments and replies do.
 --- @include "parts/step-record"
@@ -13,8 +13,18 @@
 --- @include "parts/links"
 --- @given moves
 --- @constant PAYLOAD_VERSION
+--- @constant SENT_MS
 
 local operations = {}
+
+-- A sender's calls come in order: one that comes after a later one, or itself, is sent again, because its answer was lost.
+local function isSentAgain(sender, number)
+  local last = redis.call('SET', sender, number, 'PX', SENT_MS, 'GET')
+  if not last or tonumber(last) < tonumber(number) then return false end
+  redis.call('SET', sender, last, 'PX', SENT_MS)
+  return true
+end
+local isResent = isSentAgain(ARGV[2], ARGV[3])
 
 local function addFields(answer, key, fields)
   for from = 1, #fields, 1000 do
@@ -255,15 +265,17 @@ function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
 
--- What a step reads when it begins, as a worker has found out that began it: with its definition, as long as that is there.
+-- What steps read when they begin, as workers have found out that began one: fields of their definition, as long as that is
+-- there. Another number when what they say changes.
+local BEGINS = 'b1:'
 function operations.learn(key, op)
-  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, op.field, op.begin) end
+  if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, BEGINS .. op.slot, op.begin) end
   return {}
 end
 
--- A job that was just taken: its step begins, if it is known what that reads, and nothing about it is unusual.
--- asks: { prefix, field: how those of a definition begin that say it, holder }. -> what begin answers, or nil.
-local function beginTaken(taken, asks)
+-- A job that was just taken: its step begins, if it is known what that reads, and nothing about it is unusual. holder: who calls
+-- its tool. -> what begin answers, or nil.
+local function beginTaken(taken, prefix, holder)
   local flat = taken[1]
   if type(flat) ~= 'table' then return nil end
   local facts = {}
@@ -273,11 +285,25 @@ local function beginTaken(taken, asks)
   local job = cjson.decode(facts.data)
   if job.v ~= PAYLOAD_VERSION or job.epoch ~= 0 or not job.stepId then return nil end
   if job.item or job.undo or job.alt or job.handed then return nil end
-  local known = redis.call('HGET', asks.prefix .. '.def:' .. job.hash, asks.field .. job.stepId)
+  local known = redis.call('HGET', prefix .. '.def:' .. job.hash, BEGINS .. job.stepId)
   if not known then return nil end
   local op = cjson.decode(known)
-  op.slot, op.start, op.epoch, op.holder = job.stepId, tonumber(facts.ats), 0, asks.holder
-  return operations.begin(asks.prefix .. '.run:' .. job.runId, op)
+  op.slot, op.start, op.epoch, op.holder = job.stepId, 1, 0, holder
+  return operations.begin(prefix .. '.run:' .. job.runId, op)
+end
+
+-- Where scripts of BullMQ have what is looked at here: how the keys of the queue begin, what they were packed, and the job that ends.
+local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1 } }
+
+-- What a call answered that took a job with this token and whose answer was lost; nil when there is none. A token has one job at a time.
+local function takenBefore(op)
+  local places = PLACES[op.script]
+  local queue, token = op.args[places.queue], op.args[places.options].token
+  local ends = places.job and op.args[places.job]
+  if ends and redis.call('GET', queue .. ends .. ':lock') == token then return nil end
+  for _, job in ipairs(redis.call('LRANGE', op.keys[2], 0, -1)) do
+    if redis.call('GET', queue .. job .. ':lock') == token then return { redis.call('HGETALL', queue .. job), job, 0, 0 } end
+  end
 end
 
 -- -> what BullMQ answers, or false and why it failed: the others of the call go on. Then how the step of the job began that
@@ -285,10 +311,12 @@ end
 function operations.move(_, op)
   -- Where both scripts expect the time.
   op.args[2] = stamp
-  local done, answer = pcall(moves[op.script], op.keys, op.args)
+  local before = isResent and takenBefore(op)
+  local done, answer = true, before
+  if not before then done, answer = pcall(moves[op.script], op.keys, op.args) end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
-  if op.begins and type(answer) == 'table' then
-    local fine, begun = pcall(beginTaken, answer, op.begins)
+  if op.holder and type(answer) == 'table' then
+    local fine, begun = pcall(beginTaken, answer, op.prefix, op.holder)
     if fine and begun then return { answer, false, begun } end
   end
   return { answer or false }
@@ -300,10 +328,15 @@ local function leavesWork(after)
     or (after.granted and #after.granted > 0) or (after.admitted and #after.admitted > 0)
 end
 
+-- Whether an ending stands as this start of its step has written it: now, or when this was sent first.
+local function isWritten(committed, op)
+  return committed[1] == 'ok' or (isResent and committed[1] == 'done' and read(committed[2]).start == op.start)
+end
+
 -- -> what commit answers, and what BullMQ does when the job has ended with its step.
 operations['end'] = function(key, op)
   local committed = operations.commit(key, op.commit)
-  if committed[1] ~= 'ok' or leavesWork(committed[3]) then return { committed } end
+  if not isWritten(committed, op.commit) or leavesWork(committed[3]) then return { committed } end
   return { committed, operations.move(key, op.move) }
 end
 

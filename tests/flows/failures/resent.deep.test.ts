@@ -31,6 +31,7 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiFinishRun" },
   { script: "tuttiForgetRun", not: "retention is a duty of every minute" },
   ...["acquire", "swap"].map((operation) => ({ script: "tuttiCalls", with: `"${operation}"` })),
+  { script: "tuttiCalls", with: '"handed"', not: "no call takes so long" },
   { script: "tuttiCalls", with: '"ended"', not: "its calls are too few to be handed a permit" },
   ...["pass", "renew", "configure", "declare", "leave"].map((operation) => ({
     script: "tuttiGate",
@@ -44,10 +45,12 @@ const SENT_AGAIN: readonly (Resent & {
   { script: "tuttiLead" },
   { script: "tuttiLeaveDuty" },
   { script: "tuttiLetGo", not: "no tree is so large, and no link is lost" },
-  ...["begin", "commit", "end", "retry", "park", "read"].map((operation) => ({
-    script: "tuttiLedger",
-    with: `"${operation}"`,
-  })),
+  ...["begin", "commit", "end", "moveToActive", "retry", "park", "read", "learn"].map(
+    (operation) => ({
+      script: "tuttiLedger",
+      with: `"${operation}"`,
+    }),
+  ),
   { script: "tuttiNoteTrigger" },
   { script: "tuttiParkRun" },
   { script: "tuttiPauseRun" },

@@ -1,8 +1,10 @@
 import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { JobMoves, Keys, Ledger } from "../../../queues/index.ts";
 import { eventually } from "../../support/eventually.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
 import { test } from "../../support/orchestra.ts";
 import { workflow } from "../../support/workflows.ts";
 
@@ -10,6 +12,16 @@ const keysOf = (queue: string, names: readonly string[]) => names.map((name) => 
 const TAKING = "wait active prioritized events stalled limiter delayed paused meta pc marker".split(
   " ",
 );
+
+/** A way to Redis that shows what is asked. */
+async function watched(redisUrl: string, show: (request: string) => void): Promise<FaultProxy> {
+  const proxy = await FaultProxy.open(redisUrl, Math.random);
+  proxy.swallowAnswerTo((request) => {
+    show(request);
+    return false;
+  });
+  return proxy;
+}
 
 test("a move that fails leaves the others of its call alone", async ({ redis, prefix }) => {
   const ledger = new Ledger(redis, new Keys(prefix));
@@ -71,48 +83,77 @@ test("a worker takes and ends jobs by them as by BullMQ's own commands", async (
   connection.disconnect();
 });
 
+test("where the answer of a move is lost, the job that it took is taken all the same", async ({
+  redisUrl,
+  redis,
+  prefix,
+}) => {
+  await using proxy = await FaultProxy.open(redisUrl, Math.random);
+  const queue = new Queue("q", { connection: redis, prefix });
+  await queue.addBulk(Array.from({ length: 30 }, (_, n) => ({ name: `j${n}`, data: {} })));
+  const connection = new Redis(proxy.url, { maxRetriesPerRequest: null });
+  connection.on("error", () => {});
+  const done: string[] = [];
+  proxy.swallowAnswerTo((request) => request.includes('"moveToActive"'));
+  const worker = new Worker(
+    "q",
+    async ({ name }: { name: string }) => {
+      done.push(name);
+      if (done.length % 10 === 0)
+        proxy.swallowAnswerTo((request) => request.includes('"moveToFinished"'));
+    },
+    // Nobody takes what somebody holds before this test is over.
+    { connection, prefix, concurrency: 3, lockDuration: 600_000 },
+    new JobMoves(new Ledger(connection, new Keys(prefix))).backend,
+  );
+  worker.on("error", () => {});
+  await eventually(async () => {
+    expect(await queue.getJobCounts("completed", "active", "wait")).toEqual({
+      completed: 30,
+      active: 0,
+      wait: 0,
+    });
+  });
+  expect(done.toSorted()).toEqual(Array.from({ length: 30 }, (_, n) => `j${n}`).toSorted());
+  expect(proxy.done.swallowed).toBeGreaterThan(2);
+  await worker.close();
+  await queue.close();
+  connection.disconnect();
+});
+
 test.for([
   { sharedMoves: true, what: "in the calls that steps make" },
   { sharedMoves: false, what: "by commands of BullMQ's own" },
-])("a worker moves jobs $what", async ({ sharedMoves }, { orchestra, redis, prefix }) => {
-  const connection = redis.duplicate();
-  const monitor = await connection.monitor();
+])("a worker moves jobs $what", async ({ sharedMoves }, { orchestra, redisUrl, prefix }) => {
   const sent: string[] = [];
-  monitor.on("monitor", (_time: string, args: string[]) => {
-    if (args[0]?.startsWith("eval") === true && args.join(" ").includes(`${prefix}:probe:wait`))
-      sent.push(args.join(" "));
+  await using proxy = await watched(redisUrl, (request) => {
+    if (request.includes(`${prefix}:probe:wait`)) sent.push(request);
   });
-  await orchestra.work({ probe: () => 1 }, { sharedMoves });
+  const worker = await orchestra.work({ probe: () => 1 }, { sharedMoves, redisUrl: proxy.url });
   const { runId } = await orchestra.tutti.submit(workflow([{ id: "a" }]));
   await orchestra.tutti.result(runId, { timeoutMs: 20_000 });
   await eventually(() => {
     const shared = sent.filter((text) => text.includes('"op":"move"'));
-    const own = sent.filter((text) => text.includes(`14 ${prefix}:probe:wait`));
+    // Of BullMQ's scripts only the one that ends a job has so many keys.
+    const own = sent.filter((text) => /\r\n14\r\n\$\d+\r\n[^\r]*:probe:wait\r\n/.test(text));
     expect([shared.length > 0, own.length > 0]).toEqual([sharedMoves, !sharedMoves]);
   });
-  monitor.disconnect();
-  connection.disconnect();
+  await worker.close();
 });
 
 test("a step and its job end by one operation, unless its worker has something to do between them", async ({
   orchestra,
-  redis,
-  prefix,
+  redisUrl,
 }) => {
-  const connection = redis.duplicate();
-  const monitor = await connection.monitor();
-  // A script that Redis has lost is sent twice.
   const together = new Set<string>();
-  monitor.on("monitor", (_time: string, args: string[]) => {
-    const text = args.join(" ");
-    if (!text.startsWith("eval") || !text.includes(`${prefix}.run:`)) return;
-    for (const [, slot] of text.matchAll(/"op":"end","commit":\{"op":"commit","slot":"(\w+)"/g))
+  await using proxy = await watched(redisUrl, (request) => {
+    for (const [, slot] of request.matchAll(/"op":"end","commit":\{"op":"commit","slot":"(\w+)"/g))
       together.add(slot!);
   });
   const fail = () => {
     throw new Error("no");
   };
-  await orchestra.work({ probe: () => 1, effect: fail });
+  const worker = await orchestra.work({ probe: () => 1, effect: fail }, { redisUrl: proxy.url });
   const { runId } = await orchestra.tutti.submit(
     workflow([
       { id: "a" },
@@ -125,8 +166,7 @@ test("a step and its job end by one operation, unless its worker has something t
     expect(await orchestra.tutti.get(runId)).toMatchObject({ state: "completed" });
     expect([...together].toSorted()).toEqual(["a", "last"]);
   });
-  monitor.disconnect();
-  connection.disconnect();
+  await worker.close();
 });
 
 describe("a step begins with the script that takes its job", () => {
