@@ -5,6 +5,7 @@ import { messageOf } from "../../config/index.ts";
 import {
   type Declaration,
   type Gate,
+  type JobMoves,
   type Keys,
   RedisClock,
   toolOfQueue,
@@ -24,7 +25,7 @@ import { HandingOn, type Stay } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
-import { gated, UNUSED, type Gatekeeper, type LeavingCall, type Left } from "./seam.ts";
+import { gated, UNUSED, type Gatekeeper, type LeavingCall, type Left, type Place } from "./seam.ts";
 import { UsageLog } from "./usage-log.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -39,6 +40,8 @@ export interface DoorkeeperOptions extends ReporterOptions {
   readonly keys: Keys;
   /** A connection that listens. */
   readonly subscriber: Redis;
+  /** By which its jobs move; without it no permit is handed on. */
+  readonly moves?: JobMoves | undefined;
   /** How this process's clock differs from Redis'. Default: it does not. */
   readonly clock?: RedisClock;
   /** Processes with the same machine share its capacity. */
@@ -68,15 +71,14 @@ interface Held {
   readonly free?: boolean;
 }
 
-/** The permit of a call on its way back to the gate. */
-interface GivenBack {
+/** A call that is over, whose permit stays for the next one or goes back to the gate. */
+interface Over {
   readonly tool: string;
-  readonly permit: string;
+  readonly grant: Grant;
   readonly end: CallEnd;
-  /** When its call began, of a monotonic clock. Milliseconds. */
+  /** When it began, of a monotonic clock. Milliseconds. */
   readonly atMs: number;
-  /** Whether the gate is asked for all calls of the tool here. */
-  readonly stay: Stay;
+  readonly token: string;
   /** The place is wanted for the next call. */
   readonly wants: boolean;
 }
@@ -264,34 +266,42 @@ export class Doorkeeper implements Gatekeeper {
     const grant = held?.grant ?? null;
     if (held === undefined || grant === null)
       return leaving.open === null ? null : this.#endOpen(tool, end, leaving.open);
-    const stays = leaving.wants ? this.#handing.may(tool, grant, end) : "no";
-    if (stays === "yes") return this.#handOn(tool, grant, end, held.atMs);
+    const { moves } = this.#options;
+    const { wants, ends, token } = leaving;
+    const over: Over = { tool, grant, end, atMs: held.atMs, token, wants };
+    if (moves === undefined || !wants || !ends) return () => this.#giveBack(over, "no");
+    const stays = this.#handing.may(tool, grant, end);
+    if (stays === "yes") return this.#handOn(over, moves, leaving.jobId);
     return async () => {
       const stay = await stays;
-      return stay === "yes"
-        ? this.#handOn(tool, grant, end, held.atMs)
-        : this.#giveBack({
-            tool,
-            permit: grant.permit,
-            end,
-            atMs: held.atMs,
-            stay,
-            wants: leaving.wants,
-          });
+      return stay === "yes" ? this.#handOn(over, moves) : this.#giveBack(over, stay);
     };
   }
 
-  /** The permit of a call stays for the next of its queue. */
-  #handOn(tool: string, grant: Grant, end: CallEnd, sinceMs: number): Grant {
+  /** The permit of a call stays for the next of its queue, which is taken when this job ends, or was the last one that did. */
+  #handOn(over: Over, moves: JobMoves, jobId?: string): Place {
+    const { tool, grant, end, atMs, token } = over;
+    const { machine } = this.#options;
     const nowMs = performance.now();
     if (end.class === "ok")
-      this.#handing.ended(tool, grant.permit, { ms: nowMs - sinceMs, own: end.own === true });
+      this.#handing.ended(tool, grant.permit, { ms: nowMs - atMs, own: end.own === true });
     this.#holdings.handOn(grant.permit, nowMs);
-    return grant;
+    const handed = moves.handOn({ id: jobId, token }, { queue: tool, machine });
+    return {
+      grant,
+      handed: {
+        isRefused: () => handed.isRefused,
+        ask: () => {
+          const stay = this.#handing.refused(tool);
+          return this.#giveBack({ ...over, end: UNUSED, atMs: performance.now() }, stay);
+        },
+      },
+    };
   }
 
-  /** The permit of a call goes back, and may come again for the next of its queue. */
-  async #giveBack({ tool, permit, end, atMs, stay, wants }: GivenBack): Promise<Grant | null> {
+  /** The permit of a call goes back, and may come again for the next of its queue. `asks`: the gate is asked for all calls of it. */
+  async #giveBack({ tool, grant, end, atMs, wants }: Over, stay: Stay): Promise<Place | null> {
+    const { permit } = grant;
     const { machine, process } = this.#options;
     const nowMs = performance.now();
     const isForAll = stay === "asks";
@@ -306,8 +316,9 @@ export class Doorkeeper implements Gatekeeper {
     try {
       const next = await this.gate.release(permit, told, wanted);
       this.#handing.heard(tool, next, isForAll);
-      if (next !== null) this.#holdings.add(next.permit, tool, nowMs);
-      return next;
+      if (next === null) return null;
+      this.#holdings.add(next.permit, tool, nowMs);
+      return { grant: next };
     } catch (thrown) {
       this.#handing.heard(tool, null, isForAll);
       // The job has to leave all the same; what is still in our name is found when the lease is renewed.

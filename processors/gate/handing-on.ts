@@ -3,14 +3,14 @@ import type { CallEnd, CallSum, EndedWell, Grant } from "../../queues/worker.ts"
 
 /**
  * For so long after the gate was asked permits of a queue are handed on without asking it again, if it said that nobody else
- * waits for what they hold. Who begins to wait meanwhile waits this much longer at most. Milliseconds.
+ * waits for what they hold and nobody has begun to since: the script looks that takes the next job. Milliseconds.
  */
 const SLICE_MS = 50;
 /** One call asks the gate so long before a slice is over, for a busy Redis takes some time to answer. Milliseconds. */
 const AHEAD_MS = 30;
 /** How many calls end in a time is told by no shorter one. Milliseconds. */
 const RATE_MS = SLICE_MS - AHEAD_MS;
-/** Jobs that are put in fair order at once, at most: should calls take longer from now on, who comes waits for so many. */
+/** Jobs that are put in fair order at once, at most: should calls take longer from now on, who is more urgent waits for so many. */
 const MOST_ARRANGED = 64;
 /** For fewer it is better to ask. */
 const LEAST_ARRANGED = 8;
@@ -97,6 +97,15 @@ export class HandingOn {
     // Who has no place in the order waits for nobody: it gets one when it asks.
     const isLate = taken === "no" && found.isAlone && found.left > 0;
     return isLate ? found.asking.over.then(() => takeOne(found)) : taken;
+  }
+
+  /** A permit could not be handed on, as somebody has begun to wait: the gate is asked for it, and for all unless it is being asked. */
+  refused(queue: string): Stay {
+    const found = this.#of(queue);
+    found.isAlone = false;
+    if (found.asking !== undefined) return "no";
+    found.asking = asking();
+    return "asks";
   }
 
   /** The gate is about to be asked for all: how many jobs of a queue are to be put in fair order, as many as come in a slice. */

@@ -25,15 +25,29 @@ export interface LeavingCall {
   readonly token: string;
   /** The worker takes another one. */
   readonly wants: boolean;
+  /** It completes or fails. */
+  readonly ends: boolean;
   /** It came without a permit, as one of so many of the tool here; null when it came with one. */
   readonly open: number | null;
+}
+
+/** A permit for the next job of a queue. */
+export interface Place {
+  readonly grant: Grant;
+  /** It is that of the job before, and stays if nobody has begun to wait for it when the next one is taken. */
+  readonly handed?: {
+    /** Said when that was tried: no job was taken. */
+    readonly isRefused: () => boolean;
+    /** Then the gate is asked. */
+    readonly ask: () => Promise<Place | null>;
+  };
 }
 
 /**
  * What becomes of the place of a job that leaves: with `wants` it goes to the next job of the tool, when it is its turn, whose
  * permit it is then. A function when the gate has to be asked or told.
  */
-export type Left = Grant | null | (() => Promise<Grant | null>);
+export type Left = Place | null | (() => Promise<Place | null>);
 
 /** What a worker's backend asks of the gate's side of its process. */
 export interface Gatekeeper {
@@ -213,7 +227,7 @@ class Seam {
         return this.#return(String(taken[1]), token);
       }
       case "granted":
-        return this.#takeWith(got, token, name);
+        return this.#fetchWith({ grant: got }, token, name);
     }
   }
 
@@ -230,15 +244,30 @@ class Seam {
     return taken;
   }
 
-  async #takeWith(grant: Grant, token: string, name: string | undefined): Promise<unknown[]> {
-    let taken: unknown[];
+  /** Takes a job with a permit, which is given back when none is taken. */
+  async #takeWith(
+    { grant, handed }: Place,
+    token: string,
+    take: () => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer> {
+    let taken: FetchAnswer;
     try {
-      taken = await this.#gated.moveToActive(token, name);
+      taken = await take();
     } catch (thrown) {
       await this.#keeper.release(grant.permit, UNUSED);
       throw thrown;
     }
-    return (await this.#bind(grant, taken, token)) ? taken : this.#return(String(taken[1]), token);
+    if (handed?.isRefused() === true) {
+      const next = await handed.ask();
+      return next === null ? taken : this.#fetchWith(next, token);
+    }
+    const next = taken ?? NOTHING;
+    return (await this.#bind(grant, next, token)) ? taken : this.#return(String(next[1]), token);
+  }
+
+  async #fetchWith(place: Place, token: string, name = this.#name): Promise<unknown[]> {
+    const fetch = () => this.#gated.moveToActive(token, name);
+    return (await this.#takeWith(place, token, fetch)) ?? NOTHING;
   }
 
   /** Ties a permit to the job that was fetched with it. False when the job takes more, and there is no more. */
@@ -281,20 +310,32 @@ class Seam {
     const backend = this.#backend;
     backend.moveToCompleted = async (job, value, remove, token, fetchNext) => {
       let finishedOn = 0;
-      const result = await this.#leave(String(job.id), token, fetchNext, async (moves, keep) => {
-        const moved = await moves.moveToCompleted(job, value, remove, token, keep);
-        finishedOn = moved.finishedOn;
-        return moved.result;
-      });
+      const result = await this.#leave(
+        String(job.id),
+        token,
+        fetchNext,
+        async (moves, keep) => {
+          const moved = await moves.moveToCompleted(job, value, remove, token, keep);
+          finishedOn = moved.finishedOn;
+          return moved.result;
+        },
+        true,
+      );
       return { result, finishedOn };
     };
     backend.moveToFailed = async (job, reason, remove, token, fetchNext, fields) => {
       let finishedOn = 0;
-      const result = await this.#leave(String(job.id), token, fetchNext, async (moves, keep) => {
-        const moved = await moves.moveToFailed(job, reason, remove, token, keep, fields);
-        finishedOn = moved.finishedOn;
-        return moved.result;
-      });
+      const result = await this.#leave(
+        String(job.id),
+        token,
+        fetchNext,
+        async (moves, keep) => {
+          const moved = await moves.moveToFailed(job, reason, remove, token, keep, fields);
+          finishedOn = moved.finishedOn;
+          return moved.result;
+        },
+        true,
+      );
       return { result, finishedOn };
     };
     backend.moveToDelayed = async (jobId, timestamp, ms, token = "0", options = {}) =>
@@ -326,27 +367,19 @@ class Seam {
     token: string,
     fetchNext: boolean,
     move: (moves: Moves, keep: boolean) => Promise<FetchAnswer>,
+    ends = false,
   ): Promise<FetchAnswer> {
     const wants = fetchNext && !this.#stopping;
     const underway = this.#open.size;
     const open = this.#open.delete(`${token} ${jobId}`) ? underway : null;
-    const left = this.#keeper.leave(this.#tool, { jobId, token, wants, open });
+    const left = this.#keeper.leave(this.#tool, { jobId, token, wants, ends, open });
     if (open === null && typeof left === "function") return this.#leaveFirst(left, token, move);
-    const grant = typeof left === "function" ? await left() : left;
-    if (grant === null) {
-      const keep = wants && this.#keeper.isOpen(this.#tool);
-      if (keep && this.#isFull) await this.#arrange();
-      return this.#countOpen(await move(keep ? this.#plain : this.#gated, keep), token);
-    }
-    let taken: FetchAnswer;
-    try {
-      taken = await move(this.#gated, true);
-    } catch (thrown) {
-      await this.#keeper.release(grant.permit, UNUSED);
-      throw thrown;
-    }
-    const next = taken ?? NOTHING;
-    return (await this.#bind(grant, next, token)) ? taken : this.#return(String(next[1]), token);
+    if (left !== null && typeof left !== "function")
+      return this.#takeWith(left, token, () => move(this.#gated, true));
+    await left?.();
+    const keep = wants && this.#keeper.isOpen(this.#tool);
+    if (keep && this.#isFull) await this.#arrange();
+    return this.#countOpen(await move(keep ? this.#plain : this.#gated, keep), token);
   }
 
   /**
@@ -354,7 +387,7 @@ class Seam {
    * sees who comes next because of it.
    */
   async #leaveFirst(
-    ask: () => Promise<Grant | null>,
+    ask: () => Promise<Place | null>,
     token: string,
     move: (moves: Moves, keep: boolean) => Promise<FetchAnswer>,
   ): Promise<FetchAnswer> {
@@ -363,11 +396,11 @@ class Seam {
       moved = await move(this.#gated, false);
     } catch (thrown) {
       const unused = await ask();
-      if (unused !== null) await this.#keeper.release(unused.permit, UNUSED);
+      if (unused !== null) await this.#keeper.release(unused.grant.permit, UNUSED);
       throw thrown;
     }
-    const grant = await ask();
-    return grant === null ? moved : this.#takeWith(grant, token, this.#name);
+    const place = await ask();
+    return place === null ? moved : this.#fetchWith(place, token);
   }
 }
 

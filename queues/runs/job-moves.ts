@@ -5,7 +5,7 @@ import { given } from "../../config/index.ts";
 import { keysOfBullScript } from "../connection/index.ts";
 import type { StepJob } from "../jobs.ts";
 import type { Begun, Committed, Moved } from "./record/ledger-answers.ts";
-import type { Move } from "./record/ledger-operations.ts";
+import type { HandedPermit, Move } from "./record/ledger-operations.ts";
 import {
   wellFormed,
   type Ending,
@@ -25,6 +25,13 @@ export interface JobEnd {
   readonly ending: Ending;
   /** Does what follows from it, where something does; the job ends after that. */
   readonly follow: (committed: Committed) => Promise<void>;
+}
+
+/** A permit that stays for the next job when one ends. */
+export interface HandingOn {
+  readonly permit: HandedPermit;
+  /** No job was taken: the gate has to be asked for the permit first. Said when the job has ended. */
+  isRefused: boolean;
 }
 
 /** Who calls the tool of a job: its number among the calls of its process, and its name among all. */
@@ -60,6 +67,7 @@ export class JobMoves {
   readonly #next: (() => Caller) | undefined;
   readonly #ends = new Map<string, JobEnd>();
   readonly #begun = new Map<string, BegunJob>();
+  readonly #handed = new Map<string, HandingOn>();
 
   /** @param next who calls the tool of the next job. Default: no step begins when its job is taken. */
   constructor(ledger: Ledger, next?: () => Caller) {
@@ -87,6 +95,13 @@ export class JobMoves {
     this.#ends.set(nameOf(job), end);
   }
 
+  /** The worker that ends this job, or has ended its last one, takes the next only if the permit may be handed on to it. */
+  handOn(job: Leaving, permit: HandedPermit): HandingOn {
+    const handing = { permit, isRefused: false };
+    this.#handed.set(nameOf(job), handing);
+    return handing;
+  }
+
   /** How the step of a job began when that was taken, and who will call its tool; only once. */
   begunWith(job: Leaving): Pick<BegunJob, "begun" | "number"> | undefined {
     const name = nameOf(job);
@@ -102,19 +117,30 @@ export class JobMoves {
 
   async #move(name: Move, keys: string[], args: unknown[]): Promise<unknown> {
     const caller = this.#next?.();
-    const move = { script: name, keys, args, ...given({ holder: caller?.holder }) };
-    const { answer, begun } = await this.#moved(move);
+    const leaving = {
+      id: name === "moveToFinished" ? (args[0] as string) : undefined,
+      token: tokenOf(name, args),
+    };
+    const handing = this.#handed.get(nameOf(leaving));
+    const more = given({ holder: caller?.holder, handed: handing?.permit });
+    const { answer, begun, asks } = await this.#moved({ script: name, keys, args, ...more });
+    // Until then BullMQ tries again.
+    this.#handed.delete(nameOf(leaving));
+    if (handing !== undefined) handing.isRefused = asks === true;
     if (begun !== undefined && caller !== undefined) {
       const [job, id] = answer as [readonly string[], string];
-      const { token } = optionsOf(move);
-      this.#begun.set(nameOf({ id, token }), { begun, number: caller.number, job });
+      this.#begun.set(nameOf({ id, token: leaving.token }), {
+        begun,
+        number: caller.number,
+        job,
+      });
     }
     return answer;
   }
 
   async #moved(move: MoveOf): Promise<Moved> {
     const [id, , , , target] = move.args as string[];
-    const name = nameOf({ id, token: optionsOf(move).token });
+    const name = nameOf({ id, token: tokenOf(move.script, move.args) });
     const end = move.script === "moveToFinished" ? this.#ends.get(name) : undefined;
     if (end === undefined) return this.#ledger.move(move);
     const moved =
@@ -142,9 +168,9 @@ export class JobMoves {
   }
 }
 
-/** What BullMQ packs for a move. */
-const optionsOf = ({ script: name, args }: MoveOf): { readonly token?: string } =>
-  args[name === "moveToActive" ? 2 : 7] as object;
+/** The token of the worker, in what BullMQ packs for a move. */
+const tokenOf = (name: Move, args: readonly unknown[]): string | undefined =>
+  (args[name === "moveToActive" ? 2 : 7] as { readonly token?: string }).token;
 
 /** The keys and arguments of a script, as JSON can carry them. */
 function split(name: Move, asked: readonly unknown[]): [keys: string[], args: unknown[]] {

@@ -2,6 +2,7 @@ import { DEFAULT_TARGET } from "../../config/index.ts";
 import { PAYLOAD_VERSION } from "../../queues/definition.ts";
 import * as gate from "../../queues/gate/scripts/constants.ts";
 import {
+  ARRANGED,
   FIRST_RANK,
   MAX_LAG,
   PICKED,
@@ -19,6 +20,8 @@ import type { Constant } from "./scripts.ts";
 export const CONSTANTS = {
   ADDING_MS,
   AGE_MS: gate.AGE_MS,
+  ALONE_MS: gate.ALONE_MS,
+  ARRANGED,
   AUDIT_KEPT: gate.AUDIT_KEPT,
   AUDIT_MAX,
   BIG_SHARE: gate.BIG_SHARE,

@@ -154,6 +154,7 @@ export function openEngine(
       capacity: capacityOf(options.strategy ?? DEFAULT_STRATEGY),
       log,
       clock,
+      moves,
       ...(ground.learning ? { usage: options.usage ?? new MachineUsage() } : {}),
       onLimits,
     }),

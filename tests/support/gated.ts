@@ -4,7 +4,15 @@ import { pino } from "pino";
 
 import { Doorkeeper } from "../../processors/index.ts";
 import { type ToolLimits } from "../../queues/client.ts";
-import { Gate, Keys, type BudgetLimits, type GatedLimits } from "../../queues/index.ts";
+import {
+  Gate,
+  JobMoves,
+  Keys,
+  Ledger,
+  RedisClock,
+  type BudgetLimits,
+  type GatedLimits,
+} from "../../queues/index.ts";
 import { test as withRedis } from "./redis.ts";
 
 /** A process on a machine: its gate, and BullMQ workers behind it. */
@@ -89,6 +97,7 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
         const connection = new Redis(url, { maxRetriesPerRequest: null });
         const subscriber = new Redis(url, { maxRetriesPerRequest: null });
         for (const one of [connection, subscriber]) one.on("error", () => {});
+        const moves = new JobMoves(new Ledger(connection, keys));
         const keeper = new Doorkeeper({
           gate: new Gate(connection, keys, options.now),
           redis: connection,
@@ -98,6 +107,8 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
           process: `${machine}-${++count}`,
           leaseMs: options.leaseMs ?? 30_000,
           capacity: options.capacity ?? { "*": 1_000_000 },
+          moves,
+          clock: new RedisClock(moves.backend),
           log: pino({ level: "silent" }),
         });
         await keeper.start({

@@ -12,6 +12,16 @@ const KINDS = new Set([
   "MessagePort",
 ]);
 
+/** Where a socket or a server stands, as far as Node says; only for who reads that something was left open. */
+function places(): string[] {
+  const handles: unknown = Reflect.get(process, "_getActiveHandles");
+  if (typeof handles !== "function") return [];
+  return (handles.call(process) as object[]).map(
+    (handle) =>
+      `${handle.constructor.name} ${String(Reflect.get(handle, "localPort"))} -> ${String(Reflect.get(handle, "remotePort"))}`,
+  );
+}
+
 /** What keeps this process alive, by kind. Timers and sockets that do not keep it are not among them. */
 function alive(): Map<string, number> {
   const counted = new Map<string, number>();
@@ -34,6 +44,6 @@ afterAll(async () => {
     const left = [...alive()].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)]);
     const open = left.filter(([kind, count]) => Number(count) > 0 && !excused.has(String(kind)));
     // oxlint-disable-next-line vitest/no-standalone-expect -- a hook that fails is a failure
-    expect(open).toEqual([]);
+    expect(open, open.length === 0 ? "" : places().join(", ")).toEqual([]);
   });
 }, 60_000);

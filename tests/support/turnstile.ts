@@ -13,7 +13,7 @@ export class Turnstile<T = string> {
     if (this.#open) return;
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push(resolve);
-      signal.addEventListener("abort", () => reject(signal.reason as Error));
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
     });
   }
 
@@ -22,6 +22,18 @@ export class Turnstile<T = string> {
     await eventually(() => {
       if (this.came.length < count) throw new Error(`${this.came.length} calls, not ${count}`);
     });
+  }
+
+  /** Waits until somebody waits here. */
+  async blocks(): Promise<void> {
+    await eventually(() => {
+      if (this.#waiting.length === 0) throw new Error("nobody waits");
+    });
+  }
+
+  /** Who comes from now on waits again. */
+  shut(): void {
+    this.#open = false;
   }
 
   /** Lets everybody pass, now and later. */

@@ -38,6 +38,8 @@ export const TARGETS_FIRST_TO_LAST = [
  * shipped, and not so many that a run which began long ago would wait behind all that comes. Runs.
  */
 export const TARGET_LEAD_RUNS = 12;
+/** That nobody else waits beside a queue is known for so long: longer than permits are handed on without the gate. Milliseconds. */
+export const ALONE_MS = 1_000;
 /** Turns at a queue, a budget or a machine are forgotten when no two tenants have met there for this long. Milliseconds. */
 export const TURNS_KEPT_MS = 60_000;
 /** Tenants of a queue that are compared for one call, one after another if there are more. */

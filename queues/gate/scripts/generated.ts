@@ -62,6 +62,7 @@ local now = tonumber(ARGV[3])
 if now == 0 then now = clock() end
 local stamp = digits(now)
 local tools, budgets, machines, heads, used, running, troubles = {}, {}, {}, {}, {}, {}, {}
+local alone
 local function baseOf(queue) return string.match(queue, '^[^@]*') end
 local function isLane(queue) return string.find(queue, '@', 1, true) ~= nil end
 local function toolOf(queue)
@@ -199,6 +200,11 @@ local function isAlive(process)
   return lease and tonumber(lease) > now
 end
 local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
+local function tellAll(message)
+  redis.call('DEL', G .. '.alone')
+  alone = nil
+  tell('troubles', message)
+end
 local function guardOf(durationMs)
   return math.max(10, math.min(250, math.ceil(durationMs * 0.1)))
 end
@@ -208,10 +214,32 @@ const RANKS_PART = `local FIRST, PER_TENANT, PER_LEVEL = 16, 2090, 190
 local LAGS = { performance = 12, efficiency = 48, reliability = 24, cost = 60, user_experience = 0, balanced = 36 }
 local function lagOf(target) return LAGS[target or 'balanced'] or LAGS['balanced'] end
 local function levelOfRank(rank) return math.floor((rank - FIRST) % PER_TENANT / PER_LEVEL) end
+local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
+local PRIORITY = 4294967296
 `;
 
-const ORDER_PART = `local PRIORITY = 4294967296
-local PICKS_PER_MS = 16
+const HANDED_ON_PART = `local function meetsOther(key, tenant, isFirst)
+  local function other(found) return found[2] and tenantOf(math.floor(tonumber(found[2]) / PRIORITY)) ~= tenant end
+  local from = digits(FIRST * PRIORITY)
+  if other(redis.call('ZREVRANGEBYSCORE', key, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)) then return true end
+  if isFirst or tenant == 0 then return false end
+  return other(redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
+end
+local function mayHandOn(prefix, queue, machine)
+  local told = redis.call('HGET', prefix .. '.gate.alone', machine .. '\\n' .. queue)
+  if not told then return false end
+  local keys = prefix .. ':' .. queue .. ':'
+  if redis.call('HEXISTS', keys .. 'meta', 'paused') == 1 then return false end
+  local tenant, order = string.match(told, '^([-%d]+) (%a+)')
+  if order == 'arranged' then
+    local first = redis.call('ZRANGE', keys .. 'prioritized', 0, 0, 'WITHSCORES')
+    if first[2] and tonumber(first[2]) >= FIRST * PRIORITY then return false end
+  end
+  return not meetsOther(keys .. 'prioritized', tonumber(tenant))
+end
+`;
+
+const ORDER_PART = `local PICKS_PER_MS = 16
 local turns, met = {}, {}
 local function startOf(place, tenant)
   local at = turns[place]
@@ -260,7 +288,6 @@ local function newestOf(tenant)
   end
   return newest[tenant]
 end
-local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
 local function rankOf(head)
   local tenant, order = tenantOf(head.priority), head.priority
   if tenant >= 0 then
@@ -336,9 +363,8 @@ local function tenantsBehind(key, priority, found)
     priority = FIRST + (tenant + 1) * PER_TENANT
   end
 end
-local function rivalsIn(queue, key, first)
-  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  if tenantOf(math.floor(tonumber(last[2]) / PRIORITY)) == tenantOf(first.priority) then return nil end
+local function rivalsIn(queue, key, first, front)
+  if not meetsOther(key, tenantOf((front or first).priority), not front) then return nil end
   local found, place = {}, G .. '.turns:q:' .. queue
   local begin = tonumber(redis.call('HGET', place, 'from') or '0')
   if begin > 0 then tenantsBehind(key, begin, found) end
@@ -346,8 +372,19 @@ local function rivalsIn(queue, key, first)
   if #found >= 64 and not asking then
     redis.call('HSET', place, 'from', digits(FIRST + (found[#found].tenant + 1) * PER_TENANT))
   end
+  if front then
+    front.tenant = tenantOf(front.priority)
+    for i = #found, 1, -1 do if found[i].tenant == front.tenant then table.remove(found, i) end end
+    found[#found + 1] = front
+  end
   return found
 end
+local picks = 0
+local function putInFront(key, job, priority)
+  picks = picks + 1
+  redis.call('ZADD', key, 'XX', digits(priority * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), job)
+end
+local function ownRank(queue, job) return tonumber(redis.call('HGET', P .. ':' .. queue .. ':' .. job, 'priority') or '0') end
 local function nextIn(queue)
   local key = P .. ':' .. queue .. ':prioritized'
   local first = firstIn(key, '-inf', '+inf')
@@ -360,15 +397,23 @@ local function nextIn(queue)
       return first
     end
     promised = first
-    first = firstIn(key, from(FIRST), '+inf')
+    first = firstIn(key, from(3), '+inf')
     if not first then
       promised.own = true
       return promised
     end
   end
+  local front
+  if first.priority == 3 then
+    front = first
+    front.priority, front.arranged = ownRank(queue, front.job), true
+    first = firstIn(key, from(FIRST), '+inf')
+    if not first then return front end
+  end
   if first.priority < FIRST then return first end
   if age(queue, key) then first = firstIn(key, from(FIRST), '+inf') end
-  local rivals = rivalsIn(queue, key, first)
+  local rivals = rivalsIn(queue, key, first, front)
+  if front and not rivals then return front end
   if not rivals then
     local urgent = urgentOf(key, first)
     urgent.pick = urgent.job ~= first.job
@@ -382,9 +427,21 @@ local function nextIn(queue)
     rival.order, rival.at = 0, 0
     if not best or goesBefore(rival, best, place) then best = rival end
   end
-  local urgent = urgentOf(key, best)
+  local urgent = best == front and front or urgentOf(key, best)
   urgent.pick, urgent.place = true, place
   return urgent
+end
+local function arrangeAlone(queue, most)
+  local key = P .. ':' .. queue .. ':prioritized'
+  local arranged = redis.call('ZCOUNT', key, from(3), below(3 + 1))
+  while arranged < most do
+    local first = firstIn(key, from(FIRST), '+inf')
+    local urgent = first and urgentOf(key, first)
+    if not urgent or urgent.job == first.job then break end
+    arranged = arranged + 1
+    putInFront(key, urgent.job, 3)
+  end
+  return arranged
 end
 local function headOf(tool)
   local found = heads[tool]
@@ -405,17 +462,15 @@ local function headOf(tool)
     if isDue or (waiting and waiting.own) then priority = tonumber(facts[3] or '0') end
     found = { job = job, priority = priority, due = isDue, at = tonumber(facts[1] or stamp) }
     found.take = facts[2] and sayingOf(facts[2]) or nil
-    if waiting then found.pick, found.place = waiting.pick, waiting.place end
+    if waiting then found.pick, found.place, found.arranged = waiting.pick, waiting.place, waiting.arranged end
   end
   heads[tool] = found
   return found
 end
-local picks = 0
 local function pick(tool, head)
   if head.place then countTurn(head.place, tenantOf(head.priority)) end
   if not head.pick then return end
-  picks = picks + 1
-  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(2 * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), head.job)
+  putInFront(P .. ':' .. tool .. ':prioritized', head.job, 2)
   heads[tool] = nil
 end
 `;
@@ -551,10 +606,10 @@ local function setTrouble(field, trouble)
   troubles[field] = trouble
   if trouble then
     redis.call('HSET', G .. '.trouble', field, cjson.encode(trouble))
-    tell('troubles', '+' .. field)
+    tellAll('+' .. field)
   else
     redis.call('HDEL', G .. '.trouble', field)
-    tell('troubles', '-' .. field)
+    tellAll('-' .. field)
     settled[#settled + 1] = field
   end
 end
@@ -923,6 +978,30 @@ local function sweep()
 end
 `;
 
+const ALONE_PART = `local function notedAlone()
+  if not alone then alone = hash(G .. '.alone') end
+  return alone
+end
+local function noteAlone(machine, queue, tenant, order, lines)
+  local field = machine .. '\\n' .. queue
+  local text = digits(tenant) .. ' ' .. order .. '\\n' .. table.concat(lines, '\\n') .. '\\n'
+  notedAlone()[field] = text
+  redis.call('HSET', G .. '.alone', field, text)
+  redis.call('PEXPIRE', G .. '.alone', 1000)
+end
+local function strikeAlone(machine, queue, lines)
+  for field, text in pairs(notedAlone()) do
+    local itsMachine, itsQueue = string.match(field, '^(.*)\\n(.*)$')
+    local isBeside = itsMachine == machine
+    for _, line in ipairs(lines) do isBeside = isBeside or string.find(text, '\\n' .. line .. '\\n', 1, true) end
+    if isBeside and itsQueue ~= queue then
+      alone[field] = nil
+      redis.call('HDEL', G .. '.alone', field)
+    end
+  end
+end
+`;
+
 const LINE_PART = `local claims, whole = {}, {}
 local function kindOf(tool, claim) return isLane(tool) and claim.l and #claim.l > 0 and 'lined' or 'claims' end
 local function cacheOf(machine)
@@ -969,6 +1048,7 @@ end
 local function saveClaim(machine, tool, claim)
   cacheOf(machine)[tool] = claim
   local kind = kindOf(tool, claim)
+  strikeAlone(kind == 'claims' and machine, tool, claim.l or {})
   if isLane(tool) then redis.call('HDEL', G .. (kind == 'lined' and '.claims:' or '.lined:') .. machine, tool) end
   redis.call('HSET', G .. '.' .. kind .. ':' .. machine, tool, cjson.encode(claim))
 end
@@ -1062,7 +1142,7 @@ local function unclaimed(tool)
 end
 local own
 local others = {}
-local function isAlone(tool, limits, take, machine)
+local function aloneIn(tool, limits, take, machine)
   local base = baseOf(tool)
   if machine.drain or isTried(base, limits.upstream) then return false end
   for other in pairs(claimsOf(machine.name)) do if other ~= tool then return false end end
@@ -1071,7 +1151,7 @@ local function isAlone(tool, limits, take, machine)
   for _, line in ipairs(lines) do
     if (others[line] or redis.call('SCARD', G .. '.line:' .. line)) > 0 then return false end
   end
-  return true
+  return lines
 end
 local function serveClaim(machineName, tool, claim)
   local limits, machine = toolOf(tool), machineOf(machineName)
@@ -1096,8 +1176,8 @@ local function serveClaim(machineName, tool, claim)
     end
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
-      own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
-      own.picked, own.meets = head.pick, head.place
+      own.alone = own.guard == 0 and not head.take and aloneIn(tool, limits, take, machine)
+      own.picked, own.meets, own.tenant = head.pick or head.arranged, head.place, tenantOf(head.priority)
       if not claim.s then return {} end
       claim.s = now
     else
@@ -1339,8 +1419,9 @@ local function arrange(queue, most)
 end
 local function handOns(asks)
   if not own.alone or own.meets then return 0 end
-  if not own.picked then return -1 end
-  return arrange(asks.tool, asks.arrange or 0)
+  local count = own.picked and arrangeAlone(asks.tool, asks.arrange or 0) or -1
+  if count ~= 0 then noteAlone(asks.machine, asks.tool, own.tenant, count < 0 and 'any' or 'arranged', own.alone) end
+  return count
 end
 function operations.swap(op)
   local id, call = op.permit, op.call
@@ -1547,7 +1628,7 @@ local function forgetLearned()
   return changed
 end
 local function limitsChanged(changed)
-  if changed then tell('troubles', '!limits') end
+  if changed then tellAll('!limits') end
   tools, budgets, walked = {}, {}, {}
   for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
   serveAll()
@@ -1764,7 +1845,7 @@ local function settleDeclared()
     end
   end
   limitsChanged(changed)
-  tell('troubles', '!declared')
+  tellAll('!declared')
 end
 local function dropDeclaration(hash)
   for _, other in ipairs(redis.call('HVALS', G .. '.layers:catalogues')) do if other == hash then return end end
@@ -1841,7 +1922,7 @@ local function turnLevel(to, reason, by)
   redis.call('XADD', G .. '.audit', 'MAXLEN', '~', 1000, '*', 'at', stamp, 'from', from, 'to', to, 'reason', reason, 'by', by)
   if from == to then return end
   redis.call('HSET', G, 'level', to)
-  tell('troubles', '!level')
+  tellAll('!level')
   walked = {}
   serveAll()
 end
@@ -1911,7 +1992,7 @@ const CONFIGURE_PART = `function operations.configure(op)
       if troubleOf(field) then setTrouble(field, false) end
     end
   end
-  if changed then tell('troubles', '!limits') end
+  if changed then tellAll('!limits') end
   for tool in pairs(changes.tools or {}) do wakeFor(tool) end
   if next(changes.budgets or {}) ~= nil then
     for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
@@ -2181,7 +2262,7 @@ function operations.explain(op)
 end
 `;
 
-export const CALLS = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${ANSWER_PART}function declaring.comesBack() end
+export const CALLS = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${HANDED_ON_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${ALONE_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${ANSWER_PART}function declaring.comesBack() end
 local function isHeard(process)
   return redis.call('ZSCORE', G .. '.layers:heard', process) or redis.call('HEXISTS', G .. '.layers:catalogues', process) == 0
 end
@@ -2205,7 +2286,7 @@ return answer(function()
 end)
 `;
 
-export const GATE = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${PROCESSES_PART}${LAYERS_PART}${STRICTEST_PART}${DECLARED_PART}${LEVEL_PART}${CONFIGURE_PART}${PASSING_PART}${SHOW_PART}${SAMPLES_PART}${EXPLAIN_PART}${ANSWER_PART}return answer(function()
+export const GATE = `${CLOCK_PART}${OWED_PART}${STATE_PART}${RANKS_PART}${HANDED_ON_PART}${ORDER_PART}${WINDOWS_PART}${TROUBLES_PART}${DECIDE_PART}${PERMITS_PART}${ALONE_PART}${LINE_PART}${YIELD_PART}${OPERATIONS_PART}${CALLS_PART}${PROCESSES_PART}${LAYERS_PART}${STRICTEST_PART}${DECLARED_PART}${LEVEL_PART}${CONFIGURE_PART}${PASSING_PART}${SHOW_PART}${SAMPLES_PART}${EXPLAIN_PART}${ANSWER_PART}return answer(function()
   local left, dead = sweep()
   for _, one in ipairs(dead) do
     for tool in pairs(claimsOf(one.machine, true)) do leaveClaim(one.machine, tool, one.process) end

@@ -8,7 +8,7 @@ import { TARGET_LEAD_RUNS, TARGETS_FIRST_TO_LAST } from "./constants.ts";
  * rank = FIRST_RANK + tenant x RANKS_PER_TENANT + level x RANKS_PER_LEVEL + turn: the number of the tenant; 0 for what has grown
  * too old in class 10, 1 for class 10, ... 10 for class 1; the turn of the run among those of its tenant, in a ring, put back by what its
  * target lags behind the first one. What
- * is below FIRST_RANK belongs to nobody: jobs that need no permit, and those that were picked to be fetched next.
+ * is below FIRST_RANK belongs to nobody: jobs that need no permit, and those that were put in front to be fetched next.
  */
 export const TENANTS = 1_000;
 /** Classes 1 to 10, and one above them. */
@@ -25,5 +25,7 @@ export const TARGET_LAGS = Object.fromEntries(
 export const MAX_LAG = (TARGETS.length - 1) * TARGET_LEAD_RUNS;
 /** The rank of who has none. */
 export const LAST_RANK = FIRST_RANK + TENANTS * RANKS_PER_TENANT - 1;
-/** BullMQ's priority of jobs that were picked. */
+/** BullMQ's priority of jobs that were picked, each for a permit that was given. */
 export const PICKED = 2;
+/** BullMQ's priority of jobs of one tenant that were put in order, for permits that are handed on. */
+export const ARRANGED = 3;

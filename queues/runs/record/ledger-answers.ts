@@ -68,6 +68,8 @@ export type Parked =
 export interface Moved {
   readonly answer: unknown;
   readonly begun?: Begun;
+  /** No job was taken, because the gate has to be asked for the permit that was to be handed on. */
+  readonly asks?: true;
 }
 
 /** What the script answers to one operation; false for what does not exist. */
@@ -113,12 +115,13 @@ export function begunOf([status, text, abort, ...values]: Answer): Begun {
 }
 
 /** @throws Error why BullMQ's script failed. */
-export function movedOf([answer, failure, begun]: Answer): Moved {
+export function movedOf([answer, failure, begun, asks]: Answer): Moved {
   if (failure) throw new Error(failure);
-  const taken = begun as unknown as Answer | undefined;
+  const taken = (begun ?? false) as unknown as Answer | false;
   return {
     answer: answer === false ? null : answer,
-    ...(taken === undefined ? {} : { begun: begunOf(taken) }),
+    ...(taken === false ? {} : { begun: begunOf(taken) }),
+    ...(asks === "ask" ? { asks: true } : {}),
   };
 }
 

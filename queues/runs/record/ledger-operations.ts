@@ -95,8 +95,16 @@ export interface Moving {
   readonly args: readonly unknown[];
   /** Who will call the tool of the job that is taken: its step begins, if it is known what that reads. */
   readonly holder?: string;
-  /** Of the deployment, with a holder. */
+  /** Another job is taken only if this permit may be handed on to it. */
+  readonly handed?: HandedPermit;
+  /** Of the deployment, with a holder or a permit that is handed on. */
   readonly prefix?: string;
+}
+
+/** A permit that stays for the next job of its queue, as long as nobody has begun to wait for what it holds. */
+export interface HandedPermit {
+  readonly queue: string;
+  readonly machine: string;
 }
 
 /** What a step reads when it begins; its key is the definition. */

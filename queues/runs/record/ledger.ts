@@ -24,6 +24,7 @@ import type {
   AbortEntry,
   Commit,
   EndedCall,
+  HandedPermit,
   LedgerOperation,
   LinksOut,
   Move,
@@ -85,6 +86,8 @@ export interface MoveOf {
   readonly args: readonly unknown[];
   /** Who will call the tool of the job that is taken, as {@link Ledger.begin} has it. */
   readonly holder?: string;
+  /** Another job is taken only if this permit may be handed on to it. */
+  readonly handed?: HandedPermit;
 }
 
 interface Operation {
@@ -273,9 +276,9 @@ export class Ledger {
     );
   }
 
-  #moveOf({ script: name, keys, args, holder }: MoveOf): Moving {
-    const begins = holder === undefined ? {} : { holder, prefix: this.#keys.prefix };
-    return { op: "move", script: name, keys, args, ...begins };
+  #moveOf({ script: name, keys, args, holder, handed }: MoveOf): Moving {
+    const looks = holder === undefined && handed === undefined ? {} : { prefix: this.#keys.prefix };
+    return { op: "move", script: name, keys, args, ...given({ holder, handed }), ...looks };
   }
 
   #commitOf(step: StepAddress, ending: Ending): Commit {

@@ -69,6 +69,8 @@ const RANKS_PART = `local FIRST, PER_TENANT, PER_LEVEL = 16, 2090, 190
 local LAGS = { performance = 12, efficiency = 48, reliability = 24, cost = 60, user_experience = 0, balanced = 36 }
 local function lagOf(target) return LAGS[target or 'balanced'] or LAGS['balanced'] end
 local function levelOfRank(rank) return math.floor((rank - FIRST) % PER_TENANT / PER_LEVEL) end
+local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
+local PRIORITY = 4294967296
 `;
 
 const ADMISSION_PART = `local function awaitJobs(prefix, runId, now)
@@ -345,6 +347,27 @@ const FINISH_PART = `local function finish(record, state, kept, cap, now, more)
 end
 `;
 
+const HANDED_ON_PART = `local function meetsOther(key, tenant, isFirst)
+  local function other(found) return found[2] and tenantOf(math.floor(tonumber(found[2]) / PRIORITY)) ~= tenant end
+  local from = digits(FIRST * PRIORITY)
+  if other(redis.call('ZREVRANGEBYSCORE', key, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)) then return true end
+  if isFirst or tenant == 0 then return false end
+  return other(redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
+end
+local function mayHandOn(prefix, queue, machine)
+  local told = redis.call('HGET', prefix .. '.gate.alone', machine .. '\\n' .. queue)
+  if not told then return false end
+  local keys = prefix .. ':' .. queue .. ':'
+  if redis.call('HEXISTS', keys .. 'meta', 'paused') == 1 then return false end
+  local tenant, order = string.match(told, '^([-%d]+) (%a+)')
+  if order == 'arranged' then
+    local first = redis.call('ZRANGE', keys .. 'prioritized', 0, 0, 'WITHSCORES')
+    if first[2] and tonumber(first[2]) >= FIRST * PRIORITY then return false end
+  end
+  return not meetsOther(keys .. 'prioritized', tonumber(tenant))
+end
+`;
+
 const DEMAND_PART = `local function demandOf(prefix, calls)
   local demand = 0
   for _, call in ipairs(calls) do
@@ -473,7 +496,7 @@ end
 return locked
 `;
 
-export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${LINKS_PART}local operations = {}
+export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${LINKS_PART}${HANDED_ON_PART}local operations = {}
 local function isSentAgain(sender, number)
   local last = redis.call('SET', sender, number, 'PX', 60000, 'GET')
   if not last or tonumber(last) < tonumber(number) then return false end
@@ -707,7 +730,7 @@ local function beginTaken(taken, prefix, holder)
   op.slot, op.start, op.epoch, op.holder = job.stepId, 1, 0, holder
   return operations.begin(prefix .. '.run:' .. job.runId, op)
 end
-local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1 } }
+local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1, next = 6 } }
 local function takenBefore(op)
   local places = PLACES[op.script]
   local queue, token = op.args[places.queue], op.args[places.options].token
@@ -720,14 +743,20 @@ end
 function operations.move(_, op)
   op.args[2] = stamp
   local before = isResent and takenBefore(op)
-  local done, answer = true, before
-  if not before then done, answer = pcall(moves[op.script], op.keys, op.args) end
+  local done, answer, refused = true, before, false
+  if not before then
+    refused = op.handed and not mayHandOn(op.prefix, op.handed.queue, op.handed.machine)
+    local places = PLACES[op.script]
+    if refused and places.next then op.args[places.next] = '' end
+    if refused and not places.next then answer = { 0, 0, 0, 0 }
+    else done, answer = pcall(moves[op.script], op.keys, op.args) end
+  end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
   if op.holder and type(answer) == 'table' then
     local fine, begun = pcall(beginTaken, answer, op.prefix, op.holder)
     if fine and begun then return { answer, false, begun } end
   end
-  return { answer or false }
+  return { answer or false, false, false, refused and 'ask' or nil }
 end
 local function leavesWork(after)
   return after.run == 'open' or after.left == 0 or after.version

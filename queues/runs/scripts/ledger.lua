@@ -11,6 +11,7 @@
 --- @include "parts/width"
 --- @include "parts/finish"
 --- @include "parts/links"
+--- @include "../../gate/scripts/parts/handed-on"
 --- @given moves
 --- @constant PAYLOAD_VERSION
 --- @constant SENT_MS
@@ -293,7 +294,7 @@ local function beginTaken(taken, prefix, holder)
 end
 
 -- Where scripts of BullMQ have what is looked at here: how the keys of the queue begin, what they were packed, and the job that ends.
-local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1 } }
+local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1, next = 6 } }
 
 -- What a call answered that took a job with this token and whose answer was lost; nil when there is none. A token has one job at a time.
 local function takenBefore(op)
@@ -307,19 +308,25 @@ local function takenBefore(op)
 end
 
 -- -> what BullMQ answers, or false and why it failed: the others of the call go on. Then how the step of the job began that
--- was taken, when it did.
+-- was taken, or false; 'ask' when none was taken, because the gate has to be asked again for the permit that is handed on.
 function operations.move(_, op)
   -- Where both scripts expect the time.
   op.args[2] = stamp
   local before = isResent and takenBefore(op)
-  local done, answer = true, before
-  if not before then done, answer = pcall(moves[op.script], op.keys, op.args) end
+  local done, answer, refused = true, before, false
+  if not before then
+    refused = op.handed and not mayHandOn(op.prefix, op.handed.queue, op.handed.machine)
+    local places = PLACES[op.script]
+    if refused and places.next then op.args[places.next] = '' end
+    if refused and not places.next then answer = { 0, 0, 0, 0 }
+    else done, answer = pcall(moves[op.script], op.keys, op.args) end
+  end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
   if op.holder and type(answer) == 'table' then
     local fine, begun = pcall(beginTaken, answer, op.prefix, op.holder)
     if fine and begun then return { answer, false, begun } end
   end
-  return { answer or false }
+  return { answer or false, false, false, refused and 'ask' or nil }
 end
 
 -- Whether something follows from an ending that its process has to do before the job ends: should it die, the job starts again.

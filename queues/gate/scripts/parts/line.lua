@@ -5,6 +5,7 @@
 -- A claim: { p: processes, s: since, k: label of its reason, a: since when it is that, l: lines it stands in,
 -- u: when what passes with time has passed }
 --- @include "permits"
+--- @include "alone"
 --- @constant BIG_SHARE
 --- @constant DRAIN_MS
 --- @constant STARVED_MS
@@ -65,6 +66,7 @@ end
 local function saveClaim(machine, tool, claim)
   cacheOf(machine)[tool] = claim
   local kind = kindOf(tool, claim)
+  strikeAlone(kind == 'claims' and machine, tool, claim.l or {})
   if isLane(tool) then redis.call('HDEL', G .. (kind == 'lined' and '.claims:' or '.lined:') .. machine, tool) end
   redis.call('HSET', G .. '.' .. kind .. ':' .. machine, tool, cjson.encode(claim))
 end
@@ -180,8 +182,8 @@ local own
 -- How many others than a tool stand in each line that was gone through.
 local others = {}
 
--- Whether nobody else waits for anything that a call of a tool holds, and nothing keeps its tool.
-local function isAlone(tool, limits, take, machine)
+-- Whether nobody else waits for anything that a call of a tool holds, and nothing keeps its tool: the lines of what it holds.
+local function aloneIn(tool, limits, take, machine)
   local base = baseOf(tool)
   if machine.drain or isTried(base, limits.upstream) then return false end
   for other in pairs(claimsOf(machine.name)) do if other ~= tool then return false end end
@@ -190,7 +192,7 @@ local function isAlone(tool, limits, take, machine)
   for _, line in ipairs(lines) do
     if (others[line] or redis.call('SCARD', G .. '.line:' .. line)) > 0 then return false end
   end
-  return true
+  return lines
 end
 
 -- Offers a claim what it fits: one offer for each process that waits. Returns what keeps the rest.
@@ -218,8 +220,8 @@ local function serveClaim(machineName, tool, claim)
     end
     if own and not own.granted and own.tool == tool and own.machine == machineName then
       own.granted, own.take, own.guard = (grant(tool, limits, take, machine, own.process, head, false)), head.take, guardOfTake(take)
-      own.alone = own.guard == 0 and not head.take and isAlone(tool, limits, take, machine)
-      own.picked, own.meets = head.pick, head.place
+      own.alone = own.guard == 0 and not head.take and aloneIn(tool, limits, take, machine)
+      own.picked, own.meets, own.tenant = head.pick or head.arranged, head.place, tenantOf(head.priority)
       if not claim.s then return {} end
       claim.s = now
     else

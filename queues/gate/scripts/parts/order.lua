@@ -6,17 +6,15 @@
 -- that started last. So at most two calls of each other tenant go before one that waits. Calls count alike, however long
 -- they take: a guess about that would break the bound. Nothing is counted while a tenant is alone.
 --- @include "state"
---- @include "ranks"
+--- @include "handed-on"
 --- @constant AGE_MS
+--- @constant ARRANGED
 --- @constant MAX_LAG
 --- @constant OFFER_MS
 --- @constant PICKED
 --- @constant TENANTS_COMPARED
 --- @constant TURNS_KEPT_MS
 
--- Bull's priority of a job has its place in the order in the low half of its score.
-local PRIORITY = 4294967296
--- Jobs that were picked come in the order in which that was done.
 local PICKS_PER_MS = 16
 
 -- Virtual times of tenants at a place: { v, [tenant] }.
@@ -78,8 +76,6 @@ local function newestOf(tenant)
   end
   return newest[tenant]
 end
-
-local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
 
 local function rankOf(head)
   local tenant, order = tenantOf(head.priority), head.priority
@@ -169,10 +165,10 @@ local function tenantsBehind(key, priority, found)
   end
 end
 
--- The tenants that wait in a queue: { job, priority, tenant } each, 64 at most, others the next time.
-local function rivalsIn(queue, key, first)
-  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  if tenantOf(math.floor(tonumber(last[2]) / PRIORITY)) == tenantOf(first.priority) then return nil end
+-- The tenants that wait in a queue: { job, priority, tenant } each, 64 at most, others the next time; nil when there is one.
+-- 'front': the first of the jobs that were put in order, which are all of one tenant.
+local function rivalsIn(queue, key, first, front)
+  if not meetsOther(key, tenantOf((front or first).priority), not front) then return nil end
   local found, place = {}, G .. '.turns:q:' .. queue
   local begin = tonumber(redis.call('HGET', place, 'from') or '0')
   if begin > 0 then tenantsBehind(key, begin, found) end
@@ -180,8 +176,23 @@ local function rivalsIn(queue, key, first)
   if #found >= TENANTS_COMPARED and not asking then
     redis.call('HSET', place, 'from', digits(FIRST + (found[#found].tenant + 1) * PER_TENANT))
   end
+  if front then
+    front.tenant = tenantOf(front.priority)
+    for i = #found, 1, -1 do if found[i].tenant == front.tenant then table.remove(found, i) end end
+    found[#found + 1] = front
+  end
   return found
 end
+
+-- Jobs that were put in front come in the order in which that was done.
+local picks = 0
+local function putInFront(key, job, priority)
+  picks = picks + 1
+  redis.call('ZADD', key, 'XX', digits(priority * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), job)
+end
+
+-- The rank of a job that does not stand where that says.
+local function ownRank(queue, job) return tonumber(redis.call('HGET', P .. ':' .. queue .. ':' .. job, 'priority') or '0') end
 
 -- Which job of a queue comes next, out of those that have a rank. 'pick': it has to be put in front to be fetched.
 local function nextIn(queue)
@@ -198,15 +209,23 @@ local function nextIn(queue)
       return first
     end
     promised = first
-    first = firstIn(key, from(FIRST), '+inf')
+    first = firstIn(key, from(ARRANGED), '+inf')
     if not first then
       promised.own = true
       return promised
     end
   end
+  local front
+  if first.priority == ARRANGED then
+    front = first
+    front.priority, front.arranged = ownRank(queue, front.job), true
+    first = firstIn(key, from(FIRST), '+inf')
+    if not first then return front end
+  end
   if first.priority < FIRST then return first end
   if age(queue, key) then first = firstIn(key, from(FIRST), '+inf') end
-  local rivals = rivalsIn(queue, key, first)
+  local rivals = rivalsIn(queue, key, first, front)
+  if front and not rivals then return front end
   if not rivals then
     local urgent = urgentOf(key, first)
     urgent.pick = urgent.job ~= first.job
@@ -220,9 +239,23 @@ local function nextIn(queue)
     rival.order, rival.at = 0, 0
     if not best or goesBefore(rival, best, place) then best = rival end
   end
-  local urgent = urgentOf(key, best)
+  local urgent = best == front and front or urgentOf(key, best)
   urgent.pick, urgent.place = true, place
   return urgent
+end
+
+-- Puts the next jobs of a queue in order, which are all of one tenant, until so many are at most: how many are.
+local function arrangeAlone(queue, most)
+  local key = P .. ':' .. queue .. ':prioritized'
+  local arranged = redis.call('ZCOUNT', key, from(ARRANGED), below(ARRANGED + 1))
+  while arranged < most do
+    local first = firstIn(key, from(FIRST), '+inf')
+    local urgent = first and urgentOf(key, first)
+    if not urgent or urgent.job == first.job then break end
+    arranged = arranged + 1
+    putInFront(key, urgent.job, ARRANGED)
+  end
+  return arranged
 end
 
 -- The job of a tool's queue that would be fetched next; false when none would.
@@ -245,18 +278,16 @@ local function headOf(tool)
     if isDue or (waiting and waiting.own) then priority = tonumber(facts[3] or '0') end
     found = { job = job, priority = priority, due = isDue, at = tonumber(facts[1] or stamp) }
     found.take = facts[2] and sayingOf(facts[2]) or nil
-    if waiting then found.pick, found.place = waiting.pick, waiting.place end
+    if waiting then found.pick, found.place, found.arranged = waiting.pick, waiting.place, waiting.arranged end
   end
   heads[tool] = found
   return found
 end
 
 -- A call starts with this job: it is put in front of its queue, where the fetch finds it.
-local picks = 0
 local function pick(tool, head)
   if head.place then countTurn(head.place, tenantOf(head.priority)) end
   if not head.pick then return end
-  picks = picks + 1
-  redis.call('ZADD', P .. ':' .. tool .. ':prioritized', 'XX', digits(PICKED * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), head.job)
+  putInFront(P .. ':' .. tool .. ':prioritized', head.job, PICKED)
   heads[tool] = nil
 end

@@ -10,3 +10,7 @@ local LAGS = TARGET_LAGS
 -- By how many turns runs of a target go behind those of the first one.
 local function lagOf(target) return LAGS[target or DEFAULT_TARGET] or LAGS[DEFAULT_TARGET] end
 local function levelOfRank(rank) return math.floor((rank - FIRST) % PER_TENANT / PER_LEVEL) end
+-- Whose a job is; -1: nobody's.
+local function tenantOf(priority) return priority < FIRST and -1 or math.floor((priority - FIRST) / PER_TENANT) end
+-- Bull's priority of a job has its place in the order in the low half of its score.
+local PRIORITY = 4294967296

@@ -18,6 +18,8 @@ if now == 0 then now = clock() end
 local stamp = digits(now)
 
 local tools, budgets, machines, heads, used, running, troubles = {}, {}, {}, {}, {}, {}, {}
+-- Of alone.lua, once it is read.
+local alone
 
 -- Jobs wait in queues: that of their tool, or a lane of it, 'tool@key'. Queues have heads, claims, lines and
 -- offers; all else is about the tool behind them.
@@ -185,6 +187,13 @@ local function isAlive(process)
 end
 
 local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
+
+-- Something that may concern every call: no permit is handed on without the gate after it.
+local function tellAll(message)
+  redis.call('DEL', G .. '.alone')
+  alone = nil
+  tell('troubles', message)
+end
 
 -- How much later than it was let through a call may reach its service.
 local function guardOf(durationMs)

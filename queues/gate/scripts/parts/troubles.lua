@@ -33,10 +33,10 @@ local function setTrouble(field, trouble)
   troubles[field] = trouble
   if trouble then
     redis.call('HSET', G .. '.trouble', field, cjson.encode(trouble))
-    tell('troubles', '+' .. field)
+    tellAll('+' .. field)
   else
     redis.call('HDEL', G .. '.trouble', field)
-    tell('troubles', '-' .. field)
+    tellAll('-' .. field)
     settled[#settled + 1] = field
   end
 end

@@ -85,12 +85,13 @@ local function arrange(queue, most)
   return count
 end
 
--- For how many more calls a permit may be handed on: -1 for any number, as jobs stand in fair order by themselves.
+-- For how many more calls a permit may be handed on: -1 for any number, as jobs are in fair order by themselves.
 local function handOns(asks)
   -- Where tenants meet each call is a turn.
   if not own.alone or own.meets then return 0 end
-  if not own.picked then return -1 end
-  return arrange(asks.tool, asks.arrange or 0)
+  local count = own.picked and arrangeAlone(asks.tool, asks.arrange or 0) or -1
+  if count ~= 0 then noteAlone(asks.machine, asks.tool, own.tenant, count < 0 and 'any' or 'arranged', own.alone) end
+  return count
 end
 
 -- permit, call, next: { tool, machine, process, arrange: jobs to put in order at most } -> granted, permit, what its job says, guard

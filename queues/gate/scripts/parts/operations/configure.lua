@@ -18,7 +18,7 @@ function operations.configure(op)
     end
   end
   -- Those who know by heart what takes nothing have to learn it anew.
-  if changed then tell('troubles', '!limits') end
+  if changed then tellAll('!limits') end
   for tool in pairs(changes.tools or {}) do wakeFor(tool) end
   if next(changes.budgets or {}) ~= nil then
     for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end

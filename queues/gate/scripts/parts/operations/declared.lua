@@ -99,7 +99,7 @@ local function settleDeclared()
     end
   end
   limitsChanged(changed)
-  tell('troubles', DECLARED_MESSAGE)
+  tellAll(DECLARED_MESSAGE)
 end
 
 -- Catalogues that nobody declares any more are forgotten.

@@ -60,7 +60,7 @@ end
 -- Whatever goes by limits goes by the new ones from now on.
 local function limitsChanged(changed)
   -- Those who know by heart what takes nothing have to learn it anew.
-  if changed then tell('troubles', '!limits') end
+  if changed then tellAll('!limits') end
   tools, budgets, walked = {}, {}, {}
   for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end
   serveAll()

@@ -11,7 +11,7 @@ local function turnLevel(to, reason, by)
   redis.call('XADD', G .. '.audit', 'MAXLEN', '~', AUDIT_KEPT, '*', 'at', stamp, 'from', from, 'to', to, 'reason', reason, 'by', by)
   if from == to then return end
   redis.call('HSET', G, 'level', to)
-  tell('troubles', '!level')
+  tellAll('!level')
   walked = {}
   serveAll()
 end
