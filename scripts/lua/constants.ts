@@ -8,6 +8,7 @@ import {
   PICKED,
   RANKS_PER_LEVEL,
   RANKS_PER_TENANT,
+  RUNS_APART,
   TARGET_LAGS,
   TENANTS,
 } from "../../queues/gate/scripts/ranks.ts";
@@ -55,6 +56,7 @@ export const CONSTANTS = {
   RANKS_PER_LEVEL,
   RANKS_PER_TENANT,
   RETURN_MS: gate.RETURN_MS,
+  RUNS_APART,
   SAMPLES_KEPT: gate.SAMPLES_KEPT,
   SAMPLES_MAX,
   SAMPLES_TRIMMED,

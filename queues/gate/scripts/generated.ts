@@ -283,7 +283,7 @@ end
 local newest = {}
 local function newestOf(tenant)
   if newest[tenant] == nil then
-    local last = tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0') + 60
+    local last = math.floor(tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0')) + 60
     newest[tenant] = last >= PER_LEVEL and last % PER_LEVEL
   end
   return newest[tenant]

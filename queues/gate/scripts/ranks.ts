@@ -13,8 +13,13 @@ import { TARGET_LEAD_RUNS, TARGETS_FIRST_TO_LAST } from "./constants.ts";
 export const TENANTS = 1_000;
 /** Classes 1 to 10, and one above them. */
 const LEVELS = 11;
-/** Runs of a tenant that are told apart: far more than are at work at once. BullMQ knows 2,097,152 priorities. */
+/** The turns of a tenant's runs: BullMQ knows 2,097,152 priorities. */
 export const RANKS_PER_LEVEL = 190;
+/**
+ * Each of so many runs of a tenant that are at work has a turn of its own; of more some share one. What is open spans a part
+ * of the ring then, and stands in order by itself while that part does not go over its end.
+ */
+export const RUNS_APART = 32;
 export const RANKS_PER_TENANT = LEVELS * RANKS_PER_LEVEL;
 export const FIRST_RANK = 16;
 /** By how many turns runs of a target go behind those of the first one. */

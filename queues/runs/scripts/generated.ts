@@ -85,10 +85,12 @@ local function numberOf(prefix, tenant)
   end
   return tonumber(number)
 end
-local function rankFor(prefix, tenant, priority, target)
+local function rankFor(prefix, tenant, priority, target, atWork)
   local number = numberOf(prefix, tenant)
-  local begun = redis.call('HINCRBY', prefix .. '.fair', 'c:' .. number, 1)
-  local turn = (begun + lagOf(target)) % PER_LEVEL
+  local share = math.max(1, math.ceil(atWork / 32))
+  local fair, field = prefix .. '.fair', 'c:' .. number
+  local turns = redis.call('HINCRBYFLOAT', fair, field, string.format('%.9f', 1 / share))
+  local turn = (math.floor(tonumber(turns)) + math.ceil(lagOf(target) / share)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 local function admit(prefix, runId, now)
@@ -100,8 +102,9 @@ local function admit(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   if facts[3] then return end
-  redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId)
-  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil))
+  local atWork = prefix .. '.admitted:' .. facts[2]
+  redis.call('SADD', atWork, runId)
+  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork)))
 end
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
 local CLASS = TAGS * TURNS
@@ -812,14 +815,14 @@ local prefix, runId = partsOf(record)
 local run = cjson.decode(facts)
 local now = clock()
 local counted = prefix .. '.admitted:' .. run.tenant
-local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0
-  and redis.call('SCARD', counted) < run.cap)
+local atWork = redis.call('SCARD', counted)
+local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0 and atWork < run.cap)
 local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
   'identity', run.identity, 'tenant', run.tenant, 'input', input, 'inputHash', run.inputHash, 'epoch', '0',
   'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
 local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
-  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target))
+  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target, atWork + 1))
 if rank then
   fields[#fields + 1] = 'rank'
   fields[#fields + 1] = rank

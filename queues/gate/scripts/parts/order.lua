@@ -71,7 +71,7 @@ end
 local newest = {}
 local function newestOf(tenant)
   if newest[tenant] == nil then
-    local last = tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0') + MAX_LAG
+    local last = math.floor(tonumber(redis.call('HGET', P .. '.fair', 'c:' .. tenant) or '0')) + MAX_LAG
     newest[tenant] = last >= PER_LEVEL and last % PER_LEVEL
   end
   return newest[tenant]

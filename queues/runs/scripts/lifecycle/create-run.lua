@@ -23,8 +23,8 @@ local run = cjson.decode(facts)
 local now = clock()
 -- Most find room and nobody before them: those begin at once, without standing in the line.
 local counted = prefix .. '.admitted:' .. run.tenant
-local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0
-  and redis.call('SCARD', counted) < run.cap)
+local atWork = redis.call('SCARD', counted)
+local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0 and atWork < run.cap)
 local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
   'identity', run.identity, 'tenant', run.tenant, 'input', input, 'inputHash', run.inputHash, 'epoch', '0',
   'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
@@ -32,7 +32,7 @@ local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
 if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
 -- What works for another run is a part of it. Who waits for its turn gets a rank when it begins.
 local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
-  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target))
+  or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target, atWork + 1))
 if rank then
   fields[#fields + 1] = 'rank'
   fields[#fields + 1] = rank

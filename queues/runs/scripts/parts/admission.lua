@@ -9,6 +9,7 @@
 --- @constant ADDING_MS
 --- @constant AGE_MS
 --- @constant PAYLOAD_VERSION
+--- @constant RUNS_APART
 --- @constant TENANTS
 
 -- Whoever admits a run adds its jobs. When they are not there after ADDING_MS, somebody else does.
@@ -27,11 +28,14 @@ local function numberOf(prefix, tenant)
   return tonumber(number)
 end
 
--- The rank of a run that begins: behind those of its class and target that began before it.
-local function rankFor(prefix, tenant, priority, target)
+-- The rank of a run that begins, beside so many of its tenant: behind those of its class and target that began before it. Where
+-- more than RUNS_APART are at work some that follow each other share a turn, or the ring of turns would be round all the time.
+local function rankFor(prefix, tenant, priority, target, atWork)
   local number = numberOf(prefix, tenant)
-  local begun = redis.call('HINCRBY', prefix .. '.fair', 'c:' .. number, 1)
-  local turn = (begun + lagOf(target)) % PER_LEVEL
+  local share = math.max(1, math.ceil(atWork / RUNS_APART))
+  local fair, field = prefix .. '.fair', 'c:' .. number
+  local turns = redis.call('HINCRBYFLOAT', fair, field, string.format('%.9f', 1 / share))
+  local turn = (math.floor(tonumber(turns)) + math.ceil(lagOf(target) / share)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 
@@ -48,8 +52,9 @@ local function admit(prefix, runId, now)
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   -- A sub-run works for one that counts already, and has its rank.
   if facts[3] then return end
-  redis.call('SADD', prefix .. '.admitted:' .. facts[2], runId)
-  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil))
+  local atWork = prefix .. '.admitted:' .. facts[2]
+  redis.call('SADD', atWork, runId)
+  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork)))
 end
 
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
