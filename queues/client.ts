@@ -44,12 +44,7 @@ export { HEARTBEAT_MS, type WorkerInfo } from "./presence.ts";
 export { RunEvents, type Transition } from "./runs/events.ts";
 export { Flows } from "./runs/flows.ts";
 export { decideStep } from "./runs/lifecycle/decide.ts";
-export {
-  queueOf,
-  type ReopenedSteps,
-  type TreeOf,
-  type TreeRequest,
-} from "./runs/lifecycle/parts.ts";
+export { queueOf } from "./runs/lifecycle/parts.ts";
 export { unpauseRun } from "./runs/lifecycle/pause.ts";
 export { type Reopen, reopenRun } from "./runs/lifecycle/reopen.ts";
 export { setRunPriority } from "./runs/lifecycle/set-priority.ts";
@@ -87,3 +82,4 @@ export {
   type WorkflowVersion,
 } from "./starting/workflows/workflows.ts";
 export { Backpressure } from "./tools/backpressure.ts";
+export type { ReopenedSteps, TreeOf, TreeRequest } from "./runs/lifecycle/tree-of.ts";

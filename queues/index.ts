@@ -39,6 +39,8 @@ export { Durations } from "./optimizer/durations.ts";
 export { Samples } from "./optimizer/samples.ts";
 export { Presence } from "./presence.ts";
 export type { TreeNode } from "./runs/flows.ts";
+export { Creations } from "./runs/lifecycle/creations.ts";
+export { FlowTemplates } from "./runs/lifecycle/flow-template.ts";
 export { JobMoves } from "./runs/job-moves.ts";
 export { cancelRun } from "./runs/lifecycle/cancel.ts";
 export {

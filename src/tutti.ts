@@ -18,7 +18,15 @@ import {
   type Submitted,
   type WorkerInfo,
 } from "../queues/client.ts";
-import { CONTROL_QUEUES, Durability, DutyStates, Keys, type RunState } from "../queues/index.ts";
+import {
+  Creations,
+  FlowTemplates,
+  CONTROL_QUEUES,
+  Durability,
+  DutyStates,
+  Keys,
+  type RunState,
+} from "../queues/index.ts";
 import { deadlinesOf, type Deadlines } from "./deadlines.ts";
 import type { GateDoor } from "./gate/limits/door.ts";
 import { openGate, type GateDoors } from "./gate/open.ts";
@@ -107,7 +115,12 @@ export class Tutti implements AsyncDisposable {
     this.#deadlines = deadlines;
     this.#reader = openReader(new RunReader(runs, values, queues, samples), deadlines);
     this.#events = new RunEvents(this.#subscriber, keys);
-    const parts = { ...stores, treeOf, maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS };
+    const parts = {
+      ...stores,
+      creations: new Creations(redis, keys, new FlowTemplates(stores.flows, treeOf)),
+      treeOf,
+      maxRunning: options.maxRunning ?? MAX_RUNNING_RUNS,
+    };
     const doors = openDoors(stores, parts, this.registry, deadlines);
     this.workflows = doors.workflows;
     this.schedules = doors.schedules;

@@ -57,6 +57,19 @@ export const keysOfBullScript = (name: string): number => bullScript(name).keys;
 export const bullFunction = (name: string): string =>
   `function(KEYS, ARGV)\n${bullScript(name).lua}\nend`;
 
+/**
+ * Scripts of BullMQ as functions of a Lua table, by name. What BullMQ packs for its scripts may come to these unpacked: who
+ * calls many of them is asked in one JSON.
+ */
+export const bullFunctions = (table: string, names: readonly string[]): string =>
+  `local ${table} = {}
+do
+  local packed = cmsgpack
+  local function unpacked(value) return type(value) == 'table' and value or packed.unpack(value) end
+  local cmsgpack = { pack = packed.pack, unpack = unpacked }
+${names.map((name) => `${table}.${name} = ${bullFunction(name)}`).join("\n")}
+end`;
+
 function bullScript(name: string): BullScript {
   const found = texts.get(name);
   if (found === undefined) throw new Error(`BullMQ has no script ${name}`);

@@ -1,7 +1,13 @@
 /** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
-export { bullFunction, keysOfBullScript, untestedBullScripts } from "./bull-scripts.ts";
+export {
+  bullFunction,
+  bullFunctions,
+  keysOfBullScript,
+  untestedBullScripts,
+} from "./bull-scripts.ts";
 export { withinDeadline } from "./deadline.ts";
 export { factsFrom, type DurabilityFacts } from "./durability-facts.ts";
 export { defineScripts, script, type Commands } from "./define-scripts.ts";
 export { openImpatient } from "./open.ts";
 export { isAtLeast } from "./server-info.ts";
+export { unpacked, wellFormed } from "./unpacked.ts";

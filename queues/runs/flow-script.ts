@@ -12,7 +12,7 @@ import type { Keys } from "../names.ts";
 import { ADD_FLOW, REMOVE_JOBS } from "./scripts/generated.ts";
 
 /** The scripts of BullMQ that add a flow. */
-const ADDING = [
+export const ADDING = [
   "addStandardJob",
   "addPrioritizedJob",
   "addDelayedJob",
@@ -52,7 +52,48 @@ export type JobLinks = ReadonlyMap<string, readonly string[]>;
 /** Jobs of a flow as FlowProducer gives them to its backend: each with its queue and its parent, parents first. */
 export type FlowEntries = Parameters<RedisQueueBackend["addFlow"]>[0];
 
-type Call = readonly [script: string, args: readonly unknown[]];
+/** A script of BullMQ without its version, and what it takes: keys first. */
+type Call = readonly [script: string, given: readonly Given[]];
+
+/** What is asked to add a flow, or a part of one: what jobs wait for beside their children, then calls of BullMQ's scripts. */
+export interface FlowCalls {
+  /** The key of the first job: where it is, the flow is there. */
+  readonly first: string;
+  /** By the key of the set of what a job waits for. */
+  readonly links: readonly (readonly [waiting: string, waitsFor: readonly string[]])[];
+  readonly calls: readonly Call[];
+}
+
+/** Says what BullMQ would ask, by its own code. */
+export async function callsOf(
+  backend: RedisQueueBackend,
+  entries: FlowEntries,
+  links: JobLinks,
+): Promise<FlowCalls> {
+  const keys = entries.map(({ prefix, queueName, jobId }) =>
+    new QueueKeys(prefix).toKey(queueName, jobId),
+  );
+  const calls: Call[] = [];
+  const recorder = {
+    // BullMQ names a script with the version that it belongs to.
+    runCommand: (name: string, given: readonly unknown[]) =>
+      calls.push([name.split(":")[0]!, given as Given[]]),
+    exec: () => Promise.resolve(entries.map((entry) => [null, entry.jobId])),
+  };
+  const { queue: own } = backend as unknown as { readonly queue: object };
+  const queue: unknown = Object.create(own, {
+    client: { value: Promise.resolve({ multi: () => recorder }) },
+  });
+  const recording: RedisQueueBackend = Object.create(backend, { queue: { value: queue } });
+  await RedisQueueBackend.prototype.addFlow.call(recording, entries);
+  return {
+    first: keys[0]!,
+    links: keys
+      .filter((key) => links.has(key))
+      .map((key) => [`${key}:dependencies`, links.get(key)!] as const),
+    calls,
+  };
+}
 
 /**
  * Adds a flow, or a part of one, with one script instead of a transaction of many.
@@ -68,39 +109,15 @@ type Call = readonly [script: string, args: readonly unknown[]];
 export async function addTogether(
   backend: RedisQueueBackend,
   entries: FlowEntries,
-  links: JobLinks,
+  jobLinks: JobLinks,
 ): Promise<void> {
-  const client = await backend.client;
+  const { first, links, calls } = await callsOf(backend, entries, jobLinks);
   const args: Given[] = [];
-  let linkedJobs = 0;
-  for (const { prefix, queueName, jobId } of entries) {
-    const key = new QueueKeys(prefix).toKey(queueName, jobId);
-    const waitsFor = links.get(key);
-    if (waitsFor === undefined) continue;
-    linkedJobs++;
-    args.push(`${key}:dependencies`, waitsFor.length, ...waitsFor);
-  }
-  const recorder = {
-    runCommand: (...[name, given]: Call) => {
-      // BullMQ names a script with the version that it belongs to.
-      const adds = name.split(":")[0]!;
-      args.push(ADDING.indexOf(adds) + 1, keysOfBullScript(adds), given.length);
-      args.push(...(given as Given[]));
-    },
-    exec: async () => {
-      const { prefix, queueName, jobId } = entries[0]!;
-      const first = new QueueKeys(prefix).toKey(queueName, jobId);
-      const answers = await commandsOf(client, prefix).addFlow(first, linkedJobs, ...args);
-      return (answers ?? entries.map((entry) => entry.jobId)).map((answer) => [null, answer]);
-    },
-  };
-  // BullMQ says what is to be called, by its own code.
-  const { queue: own } = backend as unknown as { readonly queue: object };
-  const queue: unknown = Object.create(own, {
-    client: { value: Promise.resolve({ multi: () => recorder }) },
-  });
-  const recording: RedisQueueBackend = Object.create(backend, { queue: { value: queue } });
-  await RedisQueueBackend.prototype.addFlow.call(recording, entries);
+  for (const [waiting, waitsFor] of links) args.push(waiting, waitsFor.length, ...waitsFor);
+  for (const [name, given] of calls)
+    args.push(ADDING.indexOf(name) + 1, keysOfBullScript(name), given.length, ...given);
+  const commands = commandsOf(await backend.client, entries[0]!.prefix);
+  await commands.addFlow(first, links.length, ...args);
 }
 
 /**

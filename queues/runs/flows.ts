@@ -6,7 +6,14 @@ import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { RunJob, StepLinks } from "../jobs.ts";
 import { jobIds, Keys } from "../names.ts";
 import { type ToolQueues, FAR_MS } from "../tools/tool-queues.ts";
-import { addTogether, removeTogether, type FlowEntries } from "./flow-script.ts";
+import {
+  addTogether,
+  callsOf,
+  removeTogether,
+  type FlowCalls,
+  type FlowEntries,
+  type JobLinks,
+} from "./flow-script.ts";
 import { withLinks, type JobPlace } from "./record/links.ts";
 import { LET_GO } from "./scripts/generated.ts";
 
@@ -94,17 +101,27 @@ export class Flows {
     const backend = this.#producer.getBackend();
     const links = this.#linksOf(tree);
     const isLarge = !this.fitsOneBatch(tree);
-    const held = isLarge ? sourcesOf(tree) : NONE;
-    const parents = new Set(tree.map(({ parent }) => parent));
-    const entries = tree.map((node, index) => {
-      const waits = parents.has(index) || links.has(this.#keyOf(node));
-      return this.#entryOf(tree, node, { waits, isHeld: held.has(index) });
-    });
+    const entries = this.#entriesOf(tree, links, isLarge ? sourcesOf(tree) : NONE);
     for (let from = 0; from < entries.length; from += ENQUEUE_BATCH_JOBS)
       await addTogether(backend, entries.slice(from, from + ENQUEUE_BATCH_JOBS), links);
     if (!isLarge) return;
     await added();
     await this.release(tree);
+  }
+
+  /** What BullMQ is asked to add a tree all at once. */
+  callsOf(tree: readonly TreeNode[]): Promise<FlowCalls> {
+    const links = this.#linksOf(tree);
+    return callsOf(this.#producer.getBackend(), this.#entriesOf(tree, links, NONE), links);
+  }
+
+  /** The jobs of a tree; those that are held begin when they are told to. */
+  #entriesOf(tree: readonly TreeNode[], links: JobLinks, held: ReadonlySet<number>): FlowEntries {
+    const parents = new Set(tree.map(({ parent }) => parent));
+    return tree.map((node, index) => {
+      const waits = parents.has(index) || links.has(this.#keyOf(node));
+      return this.#entryOf(tree, node, { waits, isHeld: held.has(index) });
+    });
   }
 
   /** A job as FlowProducer would give it to its backend; `waits`: for others, be they here or come later. */

@@ -1,18 +1,11 @@
 import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from "bullmq";
-import { unpack } from "msgpackr";
 
 import { given } from "../../config/index.ts";
-import { keysOfBullScript } from "../connection/index.ts";
+import { keysOfBullScript, unpacked } from "../connection/index.ts";
 import type { StepJob } from "../jobs.ts";
 import type { Begun, Committed, Moved } from "./record/ledger-answers.ts";
 import type { HandedPermit, Move } from "./record/ledger-operations.ts";
-import {
-  wellFormed,
-  type Ending,
-  type Ledger,
-  type MoveOf,
-  type StepAddress,
-} from "./record/ledger.ts";
+import { type Ending, type Ledger, type MoveOf, type StepAddress } from "./record/ledger.ts";
 
 /** BullMQ's script by which a job goes back to its queue. */
 const PUT_BACK = "moveJobFromActiveToWait";
@@ -175,21 +168,5 @@ const tokenOf = (name: Move, args: readonly unknown[]): string | undefined =>
 /** The keys and arguments of a script, as JSON can carry them. */
 function split(name: Move, asked: readonly unknown[]): [keys: string[], args: unknown[]] {
   const count = keysOfBullScript(name);
-  return [asked.slice(0, count).map(String), asked.slice(count).map((arg) => plain(arg))];
-}
-
-/** An argument as a script gets it: a text, or what BullMQ has packed, unpacked. */
-function plain(arg: unknown): unknown {
-  if (Buffer.isBuffer(arg)) return withoutNulls(unpack(arg));
-  // Half a surrogate pair, as in the message of an error, would be refused by the script's JSON parser, with all of its call.
-  if (typeof arg === "string") return wellFormed(arg);
-  return typeof arg === "number" ? String(arg) : (arg ?? "");
-}
-
-/** Lua has no null inside a table. */
-function withoutNulls(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).filter(([, one]) => one !== null && one !== undefined),
-  );
+  return [asked.slice(0, count).map(String), asked.slice(count).map((arg) => unpacked(arg))];
 }

@@ -32,7 +32,9 @@ import {
 } from "../../processors/index.ts";
 import { openPatient, REDIS_TROUBLES } from "../../queues/client.ts";
 import {
+  Creations,
   Durability,
+  FlowTemplates,
   Keys,
   JobMoves,
   Ledger,
@@ -136,6 +138,7 @@ export function openEngine(
   const clock = new RedisClock(moves?.backend);
   return {
     ...stores,
+    creations: new Creations(redis, keys, new FlowTemplates(stores.flows, treeOf)),
     ledger,
     moves,
     durability: new Durability(redis, options.redisUrl, keys.kept, options),

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { loadCatalogue, parseCatalogue, ToolRegistry } from "../../config/index.ts";
 import type { RepairParts, ToolHandler } from "../../processors/index.ts";
 import { Flows, Runs, Waits } from "../../queues/client.ts";
-import { Gate, Keys, Ledger, ToolQueues } from "../../queues/index.ts";
+import { Creations, FlowTemplates, Gate, Keys, Ledger, ToolQueues } from "../../queues/index.ts";
 import { Tutti } from "../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../src/worker.ts";
 import { treeOf } from "../../src/workflow/plan/tree.ts";
@@ -50,10 +50,12 @@ export const test = withRedis.extend<{ orchestra: Orchestra }>({
     const tutti = new Tutti({ redisUrl, prefix, registry });
     const workers: TuttiWorker[] = [];
     const queues = new ToolQueues(redis, prefix);
+    const flows = new Flows(redis, queues, prefix);
     await use({
       parts: {
         runs: new Runs(redis, new Keys(prefix)),
-        flows: new Flows(redis, queues, prefix),
+        flows,
+        creations: new Creations(redis, new Keys(prefix), new FlowTemplates(flows, treeOf)),
         waits: new Waits(redis, new Keys(prefix)),
         gate: new Gate(redis, new Keys(prefix)),
         treeOf,

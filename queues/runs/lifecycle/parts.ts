@@ -10,13 +10,8 @@ import { partName, partOf } from "../record/part-names.ts";
 import { FIELDS, type Abort, type ParentStep, type RunState } from "../record/run-record.ts";
 import type { Runs } from "../record/runs.ts";
 import type { Waits } from "../record/waits.ts";
-
-/** The steps of an epoch of a run that was resumed; the others have ended before. */
-export interface ReopenedSteps {
-  readonly steps: ReadonlySet<string>;
-  /** `any` steps among them that need not wait. */
-  readonly free: ReadonlySet<string>;
-}
+import type { Creations } from "./creations.ts";
+import type { ReopenedSteps, TreeOf } from "./tree-of.ts";
 
 /** Where the jobs of a run are. */
 export interface RunPlaces {
@@ -25,30 +20,12 @@ export interface RunPlaces {
   readonly keys: RunKeys;
 }
 
-/** The run whose jobs are compiled. */
-export interface TreeRequest {
-  readonly address: RunAddress;
-  readonly keys: RunKeys;
-  readonly identity: Identity;
-  /** BullMQ's priority of its steps. */
-  readonly priority: number;
-  readonly reopened?: ReopenedSteps;
-  /** The job that waits for this run. */
-  readonly parent?: ParentStep;
-}
-
-/** The jobs of a run; the compiler is handed in, because it stands above this folder. */
-export type TreeOf = (
-  definition: RunDefinition,
-  hash: string,
-  request: TreeRequest,
-) => readonly TreeNode[];
-
 /** What is needed to do something to a whole run. */
 export interface RunParts {
   readonly runs: Runs;
   readonly waits: Waits;
   readonly flows: Flows;
+  readonly creations: Creations;
   readonly gate: Gate;
   readonly treeOf: TreeOf;
   /** Runs of a tenant that are at work at the same time. */

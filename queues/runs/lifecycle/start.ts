@@ -84,10 +84,10 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     ...(definition.keyed === true ? { lanes: keys.steps } : {}),
     timeoutMs: start.timeoutMs ?? definition.timeoutMs,
   };
-  const { existing, rank, admitted } = await parts.runs.create(run, parts.maxRunning);
+  const { existing, rank, added, admitted } = await parts.creations.create(run, parts.maxRunning);
   if (existing === null) {
     const add = async () => {
-      if (rank !== null) {
+      if (rank !== null && !added) {
         const tree = parts.treeOf(definition, hash, {
           address: { workflowId: definition.workflow.id, runId, epoch: 0 },
           keys,

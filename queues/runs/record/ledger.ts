@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 
 import { readJson, given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
-import { bullFunction, defineScripts, script } from "../../connection/index.ts";
+import { bullFunctions, defineScripts, script, wellFormed } from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
@@ -103,20 +103,11 @@ const MAX_BATCH = 16;
 
 const MOVES: readonly Move[] = ["moveToActive", "moveToFinished"];
 
-/** What BullMQ packs for its scripts comes unpacked to those of them that this one calls. */
-const MOVING = `local moves = {}
-do
-  local packed = cmsgpack
-  local function unpacked(value) return type(value) == 'table' and value or packed.unpack(value) end
-  local cmsgpack = { pack = packed.pack, unpack = unpacked }
-${MOVES.map((name) => `moves.${name} = ${bullFunction(name)}`).join("\n")}
-end`;
-
 const SCRIPTS = {
   /** Its keys are the records of the operations; behind them come these as one JSON, who sends them, and which call of it that is. */
   ledger: script<[keyCount: number, ...recordsAndRest: string[]], string>(
     "tuttiLedger",
-    `${MOVING}\n${withLinks(LEDGER)}`,
+    `${bullFunctions("moves", MOVES)}\n${withLinks(LEDGER)}`,
     { keys: "counted" },
   ),
 };
@@ -323,9 +314,6 @@ const toldOf = ({ outcome, error }: Ending): string =>
       ? `${error.code}: ${error.message}`
       : JSON.stringify({ state: outcome }),
   );
-
-/** Half a surrogate pair would be refused by the script's JSON parser, and all its batch with it. */
-export const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 const speakerOf = ({ stepId, item, undo, start, epoch }: StepAddress) => ({
   slot: partName(stepId, item, undo),

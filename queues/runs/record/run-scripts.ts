@@ -4,7 +4,6 @@ import {
   CANCEL_RUN,
   CANCEL_SETTLED,
   CANCEL_STEPS,
-  CREATE_RUN,
   DUE,
   FINISH_RUN,
   FORGET_RUN,
@@ -15,17 +14,6 @@ import type { RunState } from "./run-record.ts";
 
 /** What is done to the record of a run in one step each. */
 export const RUN_SCRIPTS = {
-  create: script<
-    [
-      record: string,
-      definition: string,
-      facts: string,
-      definitionJson: string,
-      input: string,
-      largeInput: string,
-    ],
-    [found: "created" | "exists" | "define", ...facts: string[]]
-  >("tuttiCreateRun", CREATE_RUN, { keys: 2, once: true }),
   due: script<[open: string, adding: string, limit: number], [overdue: string[], left: string[]]>(
     "tuttiDue",
     DUE,

@@ -1,37 +1,16 @@
 import type { Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 
-import { readJson, given } from "../../../config/index.ts";
+import { readJson } from "../../../config/index.ts";
 import { defineScripts, type Commands } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
-import type { Identity, StepError } from "../../jobs.ts";
+import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { readHeader, type RecordHeader } from "./header.ts";
 import { shownAs } from "./part-names.ts";
-import { FIELDS, type Abort, type ParentStep, type RunState } from "./run-record.ts";
+import { FIELDS, type Abort, type RunState } from "./run-record.ts";
 import { RUN_SCRIPTS } from "./run-scripts.ts";
 import { Tending } from "./tending.ts";
-
-/** What is written when a run is submitted. */
-export interface NewRun extends Identity {
-  readonly runId: string;
-  readonly definition: RunDefinition;
-  readonly hash: string;
-  /** What stands in the record: JSON or a reference. */
-  readonly input: string;
-  /** What `input` refers to, when it is too large for the record. */
-  readonly largeInput?: string;
-  readonly inputHash: string;
-  /** 1 to 10, 10 the most urgent. */
-  readonly priority: number;
-  /** Runs with the same word run one after another. */
-  readonly serialKey?: string;
-  readonly parent?: ParentStep;
-  /** What the `key` of each step that has one has yielded. */
-  readonly lanes?: Readonly<Record<string, string>>;
-  /** Longest time from its admission to its end. Milliseconds. */
-  readonly timeoutMs: number;
-}
 
 /** What a run ended with. */
 export interface RunEnding {
@@ -40,14 +19,6 @@ export interface RunEnding {
   readonly output?: string;
   readonly error?: StepError;
   readonly unmetCriteria?: readonly string[];
-}
-
-/** What was found under the id of a run that was submitted before. */
-export interface ExistingRun {
-  readonly hash: string;
-  readonly inputHash: string;
-  readonly state: RunState;
-  readonly epoch: number;
 }
 
 /** What became of the end of a run. */
@@ -81,58 +52,6 @@ export class Runs {
     this.#keys = keys;
     this.tending = new Tending(redis, keys);
     this.#scripts = defineScripts(redis, keys.prefix, RUN_SCRIPTS);
-  }
-
-  /**
-   * Writes the record of a new run. `existing` is what stands there when it was written before;
-   * `admitted` are the runs, this one among them or not, whose jobs can be added now.
-   */
-  async create(
-    run: NewRun,
-    maxRunning: number,
-  ): Promise<{
-    readonly existing: ExistingRun | null;
-    /** BullMQ's priority of its jobs; null when it waits for its turn. */
-    readonly rank: number | null;
-    readonly admitted: readonly string[];
-  }> {
-    const { tenant, actor, correlationId, definition, parent, lanes } = run;
-    const facts = {
-      hash: run.hash,
-      workflowId: definition.workflow.id,
-      identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
-      tenant,
-      inputHash: run.inputHash,
-      timeoutMs: run.timeoutMs,
-      priority: String(run.priority),
-      cap: maxRunning,
-      calls: callsOf(definition),
-      ...given({ serial: run.serialKey }),
-      ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
-      ...(lanes === undefined ? {} : { lanes: JSON.stringify(lanes) }),
-      ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
-      ...(definition.parks === true ? { parks: "1" } : {}),
-      ...(definition.width === undefined ? {} : { width: String(definition.width) }),
-      ...given({ target: definition.target }),
-    };
-    const send = (text: string) =>
-      this.#scripts.create(
-        this.#keys.run(run.runId),
-        this.#keys.definition(run.hash),
-        JSON.stringify(facts),
-        text,
-        run.input,
-        run.largeInput ?? "",
-      );
-    let answer = await send("");
-    if (answer[0] === "define") answer = await send(JSON.stringify(definition));
-    if (answer[0] === "created") {
-      const [, rank, ...admitted] = answer;
-      return { existing: null, rank: rank ? Number(rank) : null, admitted };
-    }
-    const [, hash = "", inputHash = "", state = "", epoch = "0"] = answer;
-    const existing = { hash, inputHash, state: state as RunState, epoch: Number(epoch) };
-    return { existing, rank: null, admitted: [] };
   }
 
   /**
@@ -357,12 +276,4 @@ export class Runs {
 /** Lua cannot tell an empty list from an empty object. */
 export function listOf(value: unknown): string[] {
   return Array.isArray(value) ? (value as string[]) : [];
-}
-
-/** How often a workflow calls each tool, as far as it is known before it runs: a forEach counts as one. */
-function callsOf(definition: RunDefinition): [tool: string, calls: number][] {
-  const calls = new Map<string, number>();
-  for (const { tool, wait, workflow } of Object.values(definition.steps))
-    if (wait === undefined && workflow === undefined) calls.set(tool, (calls.get(tool) ?? 0) + 1);
-  return [...calls];
 }

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 
 import { removeExpired, sweep } from "../../../processors/index.ts";
 import { Flows, Runs, Waits } from "../../../queues/client.ts";
-import { Gate, Keys, Ledger, ToolQueues } from "../../../queues/index.ts";
+import { Creations, FlowTemplates, Gate, Keys, Ledger, ToolQueues } from "../../../queues/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
 import { treeOf } from "../../../src/workflow/plan/tree.ts";
@@ -18,9 +18,11 @@ const PREFIX = "{scale}";
 function partsOn(redis: Redis) {
   const keys = new Keys(PREFIX);
   const queues = new ToolQueues(redis, PREFIX);
+  const flows = new Flows(redis, queues, PREFIX);
   const parts = {
     runs: new Runs(redis, keys),
-    flows: new Flows(redis, queues, PREFIX),
+    flows,
+    creations: new Creations(redis, keys, new FlowTemplates(flows, treeOf)),
     waits: new Waits(redis, keys),
     gate: new Gate(redis, keys),
     ledger: new Ledger(redis, keys),

@@ -1,7 +1,8 @@
+import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { sweep } from "../../../processors/index.ts";
-import { FIELDS } from "../../../queues/index.ts";
+import { Creations, FIELDS, Keys } from "../../../queues/index.ts";
 import { compile } from "../../../src/workflow/plan/compile.ts";
 import type { Plan } from "../../../src/workflow/plan/plan.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -13,7 +14,8 @@ const NOTHING = { admitted: [], enqueued: [], ended: [], released: [], lost: [] 
 const IDENTITY = { tenant: "default", actor: "test", correlationId: "c" };
 
 /** Writes the record of a run and dies. */
-async function recordOnly({ parts }: Orchestra, plan: Plan, runId: string) {
+async function recordOnly({ redisUrl, prefix, parts }: Orchestra, plan: Plan, runId: string) {
+  const redis = new Redis(redisUrl);
   const run = {
     runId,
     ...IDENTITY,
@@ -24,7 +26,8 @@ async function recordOnly({ parts }: Orchestra, plan: Plan, runId: string) {
     priority: 5,
     timeoutMs: plan.definition.timeoutMs,
   };
-  await parts.runs.create(run, parts.maxRunning);
+  await new Creations(redis, new Keys(prefix)).create(run, parts.maxRunning);
+  redis.disconnect();
   const { definition, layout } = plan;
   return compile(
     { definition, layout, hash: plan.workflow.hash },

@@ -4,24 +4,61 @@ import { expect } from "vitest";
 
 import { loadCatalogue } from "../../../config/index.ts";
 import { Flows } from "../../../queues/client.ts";
-import { ToolQueues, type TreeNode } from "../../../queues/index.ts";
+import {
+  Creations,
+  FlowTemplates,
+  Keys,
+  ToolQueues,
+  type TreeNode,
+} from "../../../queues/index.ts";
 import { childOptions } from "../../../queues/worker.ts";
 import { compile } from "../../../src/workflow/plan/compile.ts";
+import { treeOf as treeOfRun } from "../../../src/workflow/plan/tree.ts";
 import { prepare } from "../../../src/workflow/prepare.ts";
 import { SHAPES, workflowOf, type Dag } from "../../support/dags.ts";
 import { test } from "../../support/redis.ts";
 
-function treeOf(dag: Dag): TreeNode[] {
+const planOf = (dag: Dag) => {
   const { definition, workflow, layout } = prepare(workflowOf(dag, "core.echo"), loadCatalogue());
-  return compile(
-    { definition, hash: workflow.hash, layout },
-    {
-      address: { workflowId: "wf", runId: "r", epoch: 0 },
-      identity: { tenant: "t", actor: "a", correlationId: "c" },
-      keys: { tenant: "t", steps: {} },
-      priority: 1_200,
-    },
-  );
+  return { definition, hash: workflow.hash, layout };
+};
+const RUN_ID = "r.1-_";
+/** Words that mean something to JSON, to patterns of Lua and to those who write them. */
+const IDENTITY = {
+  tenant: String.raw`t "%1" \n`,
+  actor: "~a~\n\u2028",
+  correlationId: "ü 😀 \ud800",
+};
+
+const treeOf = (dag: Dag, priority = 1_200): TreeNode[] =>
+  compile(planOf(dag), {
+    address: { workflowId: "dag", runId: RUN_ID, epoch: 0 },
+    identity: IDENTITY,
+    keys: { tenant: IDENTITY.tenant, steps: {} },
+    priority,
+  });
+
+/** A run is submitted, and its jobs are added by what is stored of its workflow. Returns their rank; missing when it is large. */
+async function submitted(redis: Redis, prefix: string, dag: Dag): Promise<number | undefined> {
+  const { definition, hash } = planOf(dag);
+  const queues = new ToolQueues(redis, prefix);
+  const flows = new Flows(redis, queues, prefix);
+  const creations = new Creations(redis, new Keys(prefix), new FlowTemplates(flows, treeOfRun));
+  const run = {
+    runId: RUN_ID,
+    ...IDENTITY,
+    definition,
+    hash,
+    input: "{}",
+    inputHash: "i",
+    priority: 5,
+    timeoutMs: 60_000,
+  };
+  const { rank, added } = await creations.create(run, 1);
+  expect(added).toBe(dag.length <= 200);
+  await flows.close();
+  await queues.close();
+  return added ? rank! : undefined;
 }
 
 /** The same tree, as FlowProducer is given one. */
@@ -82,7 +119,9 @@ const links = (tree: readonly TreeNode[]): number =>
 test.for(Object.entries(SHAPES))(
   "a tree stands in Redis as FlowProducer would have added it: %s",
   async ([, dag], { redis, prefix }) => {
-    const tree = treeOf(dag);
+    const stored = `${prefix}-stored`;
+    const rank = await submitted(redis, stored, dag);
+    const tree = treeOf(dag, rank);
     const queues = new ToolQueues(redis, prefix);
     const flows = new Flows(redis, queues, prefix);
     await flows.add(tree, async () => {});
@@ -90,6 +129,7 @@ test.for(Object.entries(SHAPES))(
     const producer = new FlowProducer({ connection: redis, prefix: other });
     await producer.add(nested(tree));
     const [ours, theirs] = [await keptUnder(redis, prefix), await keptUnder(redis, other)];
+    if (rank !== undefined) expect(await keptUnder(redis, stored)).toEqual(ours);
     if (links(tree) === 0) expect(ours).toEqual(theirs);
     // A link is one more member of a set; what waits for links alone waits, where it would have begun.
     const jobs = (kept: Record<string, unknown>) =>

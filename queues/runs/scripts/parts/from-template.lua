@@ -1,0 +1,30 @@
+-- The jobs of a run out of what is stored of its workflow: calls of BullMQ's scripts, with marks where a run has its own words.
+--- @given scripts
+
+-- What BullMQ packs has nothing where JSON has null.
+local function withoutNulls(list)
+  for i = 1, #list do if list[i] == cjson.null then list[i] = nil end end
+end
+
+-- facts: { mark, words: by the letters of their marks, as they stand in JSON }.
+local function addFromTemplate(template, facts, runId, rank, now)
+  local flow = cjson.decode((string.gsub(template, '~(r)' .. facts.mark .. '~', { r = runId })))
+  if redis.call('EXISTS', flow.first) == 1 then return end
+  -- First: a job that waits for nothing would begin.
+  for _, link in ipairs(flow.links) do redis.call('SADD', link[1], unpack(link[2])) end
+  local marked = '~([tac])' .. facts.mark .. '~'
+  for _, call in ipairs(flow.calls) do
+    local args = call.args
+    local job, _, options = unpack(args)
+    if type(job) == 'table' then
+      withoutNulls(job)
+      job[4] = now
+      args[2] = string.gsub(args[2], marked, facts.words)
+      if options.priority then options.priority = tonumber(rank) end
+    else
+      args[3] = now
+    end
+    local answer = scripts[call.script](call.keys, args)
+    if type(answer) == 'number' and answer < 0 then error('a job was not added: ' .. answer) end
+  end
+end
