@@ -70,6 +70,21 @@ do
 ${names.map((name) => `${table}.${name} = ${bullFunction(name)}`).join("\n")}
 end`;
 
+/** The scripts of BullMQ that add a flow. */
+export const ADDING = [
+  "addStandardJob",
+  "addPrioritizedJob",
+  "addDelayedJob",
+  "addParentJob",
+  "releaseParentIfNoPendingDependencies",
+];
+
+/** A Lua function of scripts which add jobs from a template: BullMQ's scripts, made only when they are asked for. */
+export const ADDING_FUNCTION = `local function adding()
+${bullFunctions("scripts", ADDING)}
+return scripts
+end`;
+
 function bullScript(name: string): BullScript {
   const found = texts.get(name);
   if (found === undefined) throw new Error(`BullMQ has no script ${name}`);

@@ -1,5 +1,7 @@
 /** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
 export {
+  ADDING,
+  ADDING_FUNCTION,
   bullFunction,
   bullFunctions,
   keysOfBullScript,

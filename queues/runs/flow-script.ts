@@ -2,6 +2,7 @@ import { QueueKeys, RedisQueueBackend } from "bullmq";
 import type { Redis } from "ioredis";
 
 import {
+  ADDING,
   bullFunction,
   defineScripts,
   keysOfBullScript,
@@ -10,15 +11,6 @@ import {
 } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import { ADD_FLOW, REMOVE_JOBS } from "./scripts/generated.ts";
-
-/** The scripts of BullMQ that add a flow. */
-export const ADDING = [
-  "addStandardJob",
-  "addPrioritizedJob",
-  "addDelayedJob",
-  "addParentJob",
-  "releaseParentIfNoPendingDependencies",
-];
 
 type Given = string | number | Buffer;
 

@@ -2,11 +2,10 @@ import type { Redis } from "ioredis";
 
 import { given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
-import { bullFunctions, defineScripts, script } from "../../connection/index.ts";
+import { ADDING_FUNCTION, defineScripts, script } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
-import { ADDING } from "../flow-script.ts";
 import type { ParentStep, RunState } from "../record/run-record.ts";
 import { CREATE_RUN } from "../scripts/generated.ts";
 import { wordsOf, type FlowTemplate, type FlowTemplates } from "./flow-template.ts";
@@ -67,7 +66,7 @@ const SCRIPTS = {
   create: script<
     [keyCount: number, ...recordsAndDefinitions: string[]],
     [found: "created" | "exists" | "define" | "failed", ...facts: string[]][]
-  >("tuttiCreateRun", `${bullFunctions("scripts", ADDING)}\n${CREATE_RUN}`, {
+  >("tuttiCreateRun", `${ADDING_FUNCTION}\n${CREATE_RUN}`, {
     keys: "counted",
     once: true,
   }),
@@ -123,7 +122,9 @@ export class Creations {
       ...(definition.parks === true ? { parks: "1" } : {}),
       ...(definition.width === undefined ? {} : { width: String(definition.width) }),
       ...given({ target: definition.target }),
-      ...(!template ? {} : { flow: template.field, mark: template.mark, words: wordsOf(run) }),
+      ...(!template
+        ? {}
+        : { flow: { field: template.field, mark: template.mark, words: wordsOf(run) } }),
     };
     const asked = { run, facts: JSON.stringify(facts), template: template ?? null };
     let answer = await this.#created(asked, false);

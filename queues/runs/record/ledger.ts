@@ -4,7 +4,13 @@ import type { Redis } from "ioredis";
 
 import { readJson, given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
-import { bullFunctions, defineScripts, script, wellFormed } from "../../connection/index.ts";
+import {
+  ADDING_FUNCTION,
+  bullFunctions,
+  defineScripts,
+  script,
+  wellFormed,
+} from "../../connection/index.ts";
 import type { StepError } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
 import { LEDGER } from "../scripts/generated.ts";
@@ -107,7 +113,7 @@ const SCRIPTS = {
   /** Its keys are the records of the operations; behind them come these as one JSON, who sends them, and which call of it that is. */
   ledger: script<[keyCount: number, ...recordsAndRest: string[]], string>(
     "tuttiLedger",
-    `${bullFunctions("moves", MOVES)}\n${withLinks(LEDGER)}`,
+    `${bullFunctions("moves", MOVES)}\n${ADDING_FUNCTION}\n${withLinks(LEDGER)}`,
     { keys: "counted" },
   ),
 };

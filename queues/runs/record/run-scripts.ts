@@ -1,4 +1,4 @@
-import { script } from "../../connection/index.ts";
+import { ADDING_FUNCTION, script } from "../../connection/index.ts";
 import {
   BEGIN_UNDO,
   CANCEL_RUN,
@@ -19,10 +19,14 @@ export const RUN_SCRIPTS = {
     DUE,
     { keys: 2 },
   ),
-  finish: script<[record: string, ending: string], string | null>("tuttiFinishRun", FINISH_RUN, {
-    keys: 1,
-    once: true,
-  }),
+  finish: script<[record: string, ending: string], string | null>(
+    "tuttiFinishRun",
+    `${ADDING_FUNCTION}\n${FINISH_RUN}`,
+    {
+      keys: 1,
+      once: true,
+    },
+  ),
   cancel: script<[record: string, abort: string], [before: RunState, now: RunState] | null>(
     "tuttiCancelRun",
     CANCEL_RUN,

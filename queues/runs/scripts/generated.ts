@@ -93,18 +93,28 @@ local function rankFor(prefix, tenant, priority, target, atWork)
   local turn = (math.floor(tonumber(turns)) + math.ceil(lagOf(target) / share)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
+local addJobsOf
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
-  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
+  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target', 'flow', 'epoch')
   redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', 3, 'added', '2')
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
-  awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
-  if facts[3] then return end
+  if facts[3] then
+    awaitJobs(prefix, runId, now)
+    return false
+  end
   local atWork = prefix .. '.admitted:' .. facts[2]
   redis.call('SADD', atWork, runId)
-  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork)))
+  local rank = rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork))
+  redis.call('HSET', key, 'rank', rank)
+  if facts[7] then
+    redis.call('HDEL', key, 'flow')
+    if facts[8] == '0' and addJobsOf and addJobsOf(prefix .. '.def:' .. facts[4], facts[7], runId, rank, now) then return true end
+  end
+  awaitJobs(prefix, runId, now)
+  return false
 end
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
 local CLASS = TAGS * TURNS
@@ -178,18 +188,19 @@ local function pump(prefix, tenant, cap, now, most)
   local line = prefix .. '.waiting:' .. tenant
   if redis.call('EXISTS', line) == 0 then return admitted end
   local free = math.min(cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant), most or math.huge)
-  while free > 0 do
+  local begun = 0
+  while begun < free do
     local found = nextWaiting(prefix, tenant, now)
     if not found then break end
     if redis.call('HEXISTS', prefix .. '.run:' .. found, 'away') == 1 then
       comeBack(prefix, found, tenant, now)
-    else
-      admit(prefix, found, now)
+      admitted[#admitted + 1] = found
+    elseif not admit(prefix, found, now) then
+      admitted[#admitted + 1] = found
     end
-    admitted[#admitted + 1] = found
-    free = free - 1
+    begun = begun + 1
   end
-  if admitted[1] and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
+  if begun > 0 and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
   return admitted
 end
 local function takesPlaceAgain(key, root, now)
@@ -350,31 +361,12 @@ const FINISH_PART = `local function finish(record, state, kept, cap, now, more)
 end
 `;
 
-const HANDED_ON_PART = `local function meetsOther(key, tenant, isFirst)
-  local function other(found) return found[2] and tenantOf(math.floor(tonumber(found[2]) / PRIORITY)) ~= tenant end
-  local from = digits(FIRST * PRIORITY)
-  if other(redis.call('ZREVRANGEBYSCORE', key, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)) then return true end
-  if isFirst or tenant == 0 then return false end
-  return other(redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
-end
-local function mayHandOn(prefix, queue, machine)
-  local told = redis.call('HGET', prefix .. '.gate.alone', machine .. '\\n' .. queue)
-  if not told then return false end
-  local keys = prefix .. ':' .. queue .. ':'
-  if redis.call('HEXISTS', keys .. 'meta', 'paused') == 1 then return false end
-  local tenant, order = string.match(told, '^([-%d]+) (%a+)')
-  if order == 'arranged' then
-    local first = redis.call('ZRANGE', keys .. 'prioritized', 0, 0, 'WITHSCORES')
-    if first[2] and tonumber(first[2]) >= FIRST * PRIORITY then return false end
-  end
-  return not meetsOther(keys .. 'prioritized', tonumber(tenant))
-end
-`;
-
-const FROM_TEMPLATE_PART = `local function withoutNulls(list)
+const FROM_TEMPLATE_PART = `local scripts
+local function withoutNulls(list)
   for i = 1, #list do if list[i] == cjson.null then list[i] = nil end end
 end
 local function addFromTemplate(template, facts, runId, rank, now)
+  scripts = scripts or adding()
   local flow = cjson.decode((string.gsub(template, '~(r)' .. facts.mark .. '~', { r = runId })))
   if redis.call('EXISTS', flow.first) == 1 then return end
   for _, link in ipairs(flow.links) do redis.call('SADD', link[1], unpack(link[2])) end
@@ -393,6 +385,32 @@ local function addFromTemplate(template, facts, runId, rank, now)
     local answer = scripts[call.script](call.keys, args)
     if type(answer) == 'number' and answer < 0 then error('a job was not added: ' .. answer) end
   end
+end
+addJobsOf = function(definition, told, runId, rank, now)
+  local facts = cjson.decode(told)
+  local template = redis.call('HGET', definition, facts.field)
+  return template and pcall(addFromTemplate, template, facts, runId, rank, now)
+end
+`;
+
+const HANDED_ON_PART = `local function meetsOther(key, tenant, isFirst)
+  local function other(found) return found[2] and tenantOf(math.floor(tonumber(found[2]) / PRIORITY)) ~= tenant end
+  local from = digits(FIRST * PRIORITY)
+  if other(redis.call('ZREVRANGEBYSCORE', key, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)) then return true end
+  if isFirst or tenant == 0 then return false end
+  return other(redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
+end
+local function mayHandOn(prefix, queue, machine)
+  local told = redis.call('HGET', prefix .. '.gate.alone', machine .. '\\n' .. queue)
+  if not told then return false end
+  local keys = prefix .. ':' .. queue .. ':'
+  if redis.call('HEXISTS', keys .. 'meta', 'paused') == 1 then return false end
+  local tenant, order = string.match(told, '^([-%d]+) (%a+)')
+  if order == 'arranged' then
+    local first = redis.call('ZRANGE', keys .. 'prioritized', 0, 0, 'WITHSCORES')
+    if first[2] and tonumber(first[2]) >= FIRST * PRIORITY then return false end
+  end
+  return not meetsOther(keys .. 'prioritized', tonumber(tenant))
 end
 `;
 
@@ -524,7 +542,7 @@ end
 return locked
 `;
 
-export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${LINKS_PART}${HANDED_ON_PART}local operations = {}
+export const LEDGER = `${CLOCK_PART}${RUNS_PART}${STEP_RECORD_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${RUN_CLOCK_PART}${WIDTH_PART}${FINISH_PART}${FROM_TEMPLATE_PART}${LINKS_PART}${HANDED_ON_PART}local operations = {}
 local function isSentAgain(sender, number)
   local last = redis.call('SET', sender, number, 'PX', 60000, 'GET')
   if not last or tonumber(last) < tonumber(number) then return false end
@@ -836,9 +854,9 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   local run = cjson.decode(facts)
   if definitionJson ~= '' then
     redis.call('HSETNX', definition, 'json', definitionJson)
-    if run.flow then redis.call('HSETNX', definition, run.flow, flow) end
+    if run.flow then redis.call('HSETNX', definition, run.flow.field, flow) end
   else
-    if run.flow then flow = redis.call('HGET', definition, run.flow) end
+    if run.flow then flow = redis.call('HGET', definition, run.flow.field) end
     if not flow or (flow == '' and redis.call('HEXISTS', definition, 'json') == 0) then return { 'define' } end
   end
   redis.call('HINCRBY', definition, 'refs', 1)
@@ -859,6 +877,10 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   if not atOnce then
     fields[#fields + 1] = 'demand'
     fields[#fields + 1] = string.format('%.6f', demandOf(prefix, run.calls))
+    if run.flow then
+      fields[#fields + 1] = 'flow'
+      fields[#fields + 1] = cjson.encode(run.flow)
+    end
   end
   for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width', 'target' }) do
     if run[field] then
@@ -881,7 +903,7 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   redis.call('ZADD', prefix .. '.open', atOnce and digits(now + run.timeoutMs) or '+inf', runId)
   redis.call('SADD', prefix .. '.tenants', run.tenant)
   if atOnce then
-    local isAdded = run.flow and pcall(addFromTemplate, flow, run, runId, rank, now)
+    local isAdded = run.flow and pcall(addFromTemplate, flow, run.flow, runId, rank, now)
     if not isAdded then awaitJobs(prefix, runId, now) end
     return { 'created', rank or '', isAdded and '1' or '' }
   end
@@ -961,7 +983,7 @@ end
 return found
 `;
 
-export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${FINISH_PART}local record, endingJson = KEYS[1], ARGV[1]
+export const FINISH_RUN = `${CLOCK_PART}${RUNS_PART}${TENDED_PART}${RANKS_PART}${ADMISSION_PART}${FINISH_PART}${FROM_TEMPLATE_PART}local record, endingJson = KEYS[1], ARGV[1]
 local state, epoch = unpack(redis.call('HMGET', record, 'state', 'epoch'))
 if not state then return nil end
 local ending = cjson.decode(endingJson)

@@ -10,6 +10,7 @@
 --- @include "parts/run-clock"
 --- @include "parts/width"
 --- @include "parts/finish"
+--- @include "parts/from-template"
 --- @include "parts/links"
 --- @include "../../gate/scripts/parts/handed-on"
 --- @given moves

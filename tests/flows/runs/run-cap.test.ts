@@ -92,3 +92,42 @@ test("a run that waits for its turn can be cancelled, and takes no place then", 
   expect((await tutti.result("next", WAIT)).state).toBe("completed");
   expect(gate.came).not.toContain("waits");
 });
+
+test("who ends a run adds the jobs of the next one in the same script", async ({
+  orchestra: { tutti, parts, queues, prefix },
+  redis,
+}) => {
+  const plan = tutti.prepare(workflow([{ id: "a" }]));
+  for (let index = 0; index < 11; index++) await tutti.submit(plan, { runId: `run-${index}` });
+  const waiting = queues.get("probe");
+  expect(await waiting.getJob("wf.run-10.0.a")).toBeUndefined();
+  const ended = await parts.runs.finish("run-3", 0, { state: "failed" }, 10);
+  // Nobody is told to add anything.
+  expect(ended).toEqual({ state: "failed", admitted: [] });
+  const job = await waiting.getJob("wf.run-10.0.a");
+  expect(job?.data).toMatchObject({ runId: "run-10", tenant: "default", last: true });
+  expect(job?.opts.priority).toBe(Number(await redis.hget(`${prefix}.run:run-10`, "rank")));
+  expect(await redis.hget(`${prefix}.run:run-10`, "flow")).toBeNull();
+  for (let index = 0; index < 11; index++) await tutti.cancel(`run-${index}`);
+});
+
+test("a run that was stopped while it waited, and goes on, has the jobs of its epoch", async ({
+  orchestra: { tutti, work },
+}) => {
+  const gate = new Turnstile();
+  const probe: ToolHandler = async (_input, { runId, signal }) => {
+    await gate.pass(runId, signal);
+    return null;
+  };
+  await work({ probe });
+  const plan = tutti.prepare(workflow([{ id: "a" }, { id: "b", needs: ["a"] }]));
+  for (let index = 0; index < 11; index++) await tutti.submit(plan, { runId: `run-${index}` });
+  await gate.holds(10);
+  await tutti.cancel("run-10");
+  await eventually(async () => expect((await tutti.get("run-10")).state).toBe("cancelled"));
+  await tutti.resume("run-10");
+  gate.open();
+  for (let index = 0; index < 11; index++)
+    expect((await tutti.result(`run-${index}`, WAIT)).state).toBe("completed");
+  expect(gate.came.filter((runId) => runId === "run-10")).toHaveLength(2);
+});

@@ -1,7 +1,7 @@
 -- Writes the records of new runs, each once, admits those whose tenant has room, and adds their jobs.
 --
 -- KEYS: record and definition of each. ARGV: of each JSON of the run's facts, the definition's JSON or '', the input, the large
--- input or '', how jobs of its workflow are added or ''. facts.flow: the field of the definition in which that stands.
+-- input or '', how jobs of its workflow are added or ''. facts.flow: { field: that of the definition in which that stands, mark, words }.
 -- Returns for each { 'created', its rank or '' when it waits, '1' when its jobs are there, other runs that were admitted ... }
 -- | { 'exists', definition hash, input hash, state, epoch } | { 'define' } when the definition, or how jobs are added, has to be
 -- sent along | { 'failed', why }.
@@ -21,10 +21,10 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   local run = cjson.decode(facts)
   if definitionJson ~= '' then
     redis.call('HSETNX', definition, 'json', definitionJson)
-    if run.flow then redis.call('HSETNX', definition, run.flow, flow) end
+    if run.flow then redis.call('HSETNX', definition, run.flow.field, flow) end
   else
     -- They stand there together.
-    if run.flow then flow = redis.call('HGET', definition, run.flow) end
+    if run.flow then flow = redis.call('HGET', definition, run.flow.field) end
     if not flow or (flow == '' and redis.call('HEXISTS', definition, 'json') == 0) then return { 'define' } end
   end
   redis.call('HINCRBY', definition, 'refs', 1)
@@ -48,6 +48,10 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   if not atOnce then
     fields[#fields + 1] = 'demand'
     fields[#fields + 1] = string.format('%.6f', demandOf(prefix, run.calls))
+    if run.flow then
+      fields[#fields + 1] = 'flow'
+      fields[#fields + 1] = cjson.encode(run.flow)
+    end
   end
   for _, field in ipairs({ 'serial', 'parent', 'lanes', 'listens', 'parks', 'width', 'target' }) do
     if run[field] then
@@ -70,7 +74,7 @@ local function create(record, definition, facts, definitionJson, input, largeInp
   redis.call('ZADD', prefix .. '.open', atOnce and digits(now + run.timeoutMs) or '+inf', runId)
   redis.call('SADD', prefix .. '.tenants', run.tenant)
   if atOnce then
-    local isAdded = run.flow and pcall(addFromTemplate, flow, run, runId, rank, now)
+    local isAdded = run.flow and pcall(addFromTemplate, flow, run.flow, runId, rank, now)
     if not isAdded then awaitJobs(prefix, runId, now) end
     return { 'created', rank or '', isAdded and '1' or '' }
   end

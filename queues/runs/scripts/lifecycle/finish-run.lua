@@ -4,6 +4,7 @@
 -- Returns JSON of { state, admitted }, or nil when there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/finish"
+--- @include "../parts/from-template"
 
 local record, endingJson = KEYS[1], ARGV[1]
 local state, epoch = unpack(redis.call('HMGET', record, 'state', 'epoch'))

@@ -39,22 +39,35 @@ local function rankFor(prefix, tenant, priority, target, atWork)
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 
--- Lets a run begin: its jobs may be added now, and its time counts from now.
+-- Adds the jobs of a run that has waited, and says whether it could: of scripts that can (from-template.lua).
+local addJobsOf
+
+-- Lets a run begin, and its time count from now. Returns whether its jobs are there; else they may be added now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
-  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target')
+  local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target', 'flow', 'epoch')
   -- 'added' tells workers with payloads of version 2 that the jobs are there: they would add their own.
   redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION, 'added', '2')
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
-  awaitJobs(prefix, runId, now)
   tend(prefix, runId, AT_WORK, now)
   -- For who samples: how much work of each kind has begun.
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
   -- A sub-run works for one that counts already, and has its rank.
-  if facts[3] then return end
+  if facts[3] then
+    awaitJobs(prefix, runId, now)
+    return false
+  end
   local atWork = prefix .. '.admitted:' .. facts[2]
   redis.call('SADD', atWork, runId)
-  redis.call('HSET', key, 'rank', rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork)))
+  local rank = rankFor(prefix, facts[2], tonumber(facts[5] or '5'), facts[6] or nil, redis.call('SCARD', atWork))
+  redis.call('HSET', key, 'rank', rank)
+  if facts[7] then
+    redis.call('HDEL', key, 'flow')
+    -- A run that was resumed has other jobs.
+    if facts[8] == '0' and addJobsOf and addJobsOf(prefix .. '.def:' .. facts[4], facts[7], runId, rank, now) then return true end
+  end
+  awaitJobs(prefix, runId, now)
+  return false
 end
 
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
@@ -139,24 +152,26 @@ local function nextWaiting(prefix, tenant, now)
   return best.run
 end
 
--- Admits as many waiting runs of a tenant as there is room for, and names them; with most: so many in one call.
+-- Admits as many waiting runs of a tenant as there is room for, and names those whose jobs may be added now; with most: so many
+-- in one call.
 local function pump(prefix, tenant, cap, now, most)
   local admitted = {}
   local line = prefix .. '.waiting:' .. tenant
   if redis.call('EXISTS', line) == 0 then return admitted end
   local free = math.min(cap - redis.call('SCARD', prefix .. '.admitted:' .. tenant), most or math.huge)
-  while free > 0 do
+  local begun = 0
+  while begun < free do
     local found = nextWaiting(prefix, tenant, now)
     if not found then break end
     if redis.call('HEXISTS', prefix .. '.run:' .. found, 'away') == 1 then
       comeBack(prefix, found, tenant, now)
-    else
-      admit(prefix, found, now)
+      admitted[#admitted + 1] = found
+    elseif not admit(prefix, found, now) then
+      admitted[#admitted + 1] = found
     end
-    admitted[#admitted + 1] = found
-    free = free - 1
+    begun = begun + 1
   end
-  if admitted[1] and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
+  if begun > 0 and redis.call('EXISTS', line) == 0 then redis.call('SREM', prefix .. '.lines', tenant) end
   return admitted
 end
 

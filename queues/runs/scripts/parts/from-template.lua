@@ -1,5 +1,9 @@
 -- The jobs of a run out of what is stored of its workflow: calls of BullMQ's scripts, with marks where a run has its own words.
---- @given scripts
+--- @include "admission"
+--- @given adding
+
+-- BullMQ's scripts: made when they are needed.
+local scripts
 
 -- What BullMQ packs has nothing where JSON has null.
 local function withoutNulls(list)
@@ -8,6 +12,7 @@ end
 
 -- facts: { mark, words: by the letters of their marks, as they stand in JSON }.
 local function addFromTemplate(template, facts, runId, rank, now)
+  scripts = scripts or adding()
   local flow = cjson.decode((string.gsub(template, '~(r)' .. facts.mark .. '~', { r = runId })))
   if redis.call('EXISTS', flow.first) == 1 then return end
   -- First: a job that waits for nothing would begin.
@@ -27,4 +32,10 @@ local function addFromTemplate(template, facts, runId, rank, now)
     local answer = scripts[call.script](call.keys, args)
     if type(answer) == 'number' and answer < 0 then error('a job was not added: ' .. answer) end
   end
+end
+
+addJobsOf = function(definition, told, runId, rank, now)
+  local facts = cjson.decode(told)
+  local template = redis.call('HGET', definition, facts.field)
+  return template and pcall(addFromTemplate, template, facts, runId, rank, now)
 end
