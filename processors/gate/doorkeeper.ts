@@ -15,14 +15,13 @@ import {
   type CallEnd,
   DECLARED_MESSAGE,
   type Grant,
-  SIGN_OF_LIFE_MS,
   type StepLimits,
 } from "../../queues/worker.ts";
 import type { CancelSource } from "../cancellation.ts";
 import { patiently } from "../patiently.ts";
-import { Declarer } from "./declarer.ts";
 import { HandingOn, type Stay } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
+import { Lease, type HeldPermit, type LeaseOptions } from "./lease.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
 import { gated, UNUSED, type Gatekeeper, type LeavingCall, type Left, type Place } from "./seam.ts";
@@ -31,12 +30,8 @@ import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
 const POLL_MS = 1_000;
-/** A permit that the gate counts and this process does not know is looked at again after this time. Milliseconds. */
-const RECHECK_MS = 1_000;
-
 /** What a process brings to the gate. */
-export interface DoorkeeperOptions extends ReporterOptions {
-  readonly redis: Redis;
+export interface DoorkeeperOptions extends ReporterOptions, LeaseOptions {
   readonly keys: Keys;
   /** A connection that listens. */
   readonly subscriber: Redis;
@@ -44,14 +39,6 @@ export interface DoorkeeperOptions extends ReporterOptions {
   readonly moves?: JobMoves | undefined;
   /** How this process's clock differs from Redis'. Default: it does not. */
   readonly clock?: RedisClock;
-  /** Processes with the same machine share its capacity. */
-  readonly machine: string;
-  /** Name of this process; no other has it. */
-  readonly process: string;
-  /** A process that is silent this long loses its permits. Milliseconds. */
-  readonly leaseMs: number;
-  /** Capacity of the machine in millionths, by resource; `*` for all others, -1 for no bound. */
-  readonly capacity: Readonly<Record<string, number>>;
 }
 
 /** A job on its way through a worker. */
@@ -61,11 +48,7 @@ export interface LeavingJob {
 }
 
 /** What is kept of a running job. */
-interface Held {
-  /** Null for a job that needed none. */
-  grant: Grant | null;
-  /** When it was given, by this process' clock. Milliseconds. */
-  readonly atMs: number;
+interface Held extends HeldPermit {
   end?: CallEnd;
   /** It was let through because it need not call its tool. */
   readonly free?: boolean;
@@ -97,9 +80,7 @@ export class Doorkeeper implements Gatekeeper {
   readonly #handing: HandingOn;
   readonly #reporter: Reporter;
   readonly #usage: UsageLog | undefined;
-  #declarer: Declarer | undefined;
-  #lease: NodeJS.Timeout | undefined;
-  #renewing: Promise<void> | undefined;
+  #lease: Lease | undefined;
   #closed = false;
 
   constructor(options: DoorkeeperOptions) {
@@ -116,9 +97,10 @@ export class Doorkeeper implements Gatekeeper {
 
   /** Makes the limits known and begins to listen. `declared`: may change while the process lives. */
   async start(declared: Declaration | (() => Declaration)): Promise<void> {
-    const { redis, subscriber, keys, process, leaseMs } = this.#options;
-    this.#declarer = new Declarer(this.#options, declared);
-    await this.#register();
+    const { subscriber, keys, process } = this.#options;
+    const permits = { held: this.#held, holdings: this.#holdings, handing: this.#handing };
+    this.#lease = new Lease(this.#options, permits, declared);
+    await this.#lease.begin();
     const wake = keys.wake(process);
     subscriber.on("message", (channel: string, message: string) => {
       if (channel === wake) this.#room.call(message);
@@ -130,12 +112,7 @@ export class Doorkeeper implements Gatekeeper {
       const listens = subscriber.subscribe(wake, keys.troubles).then(() => this.#refresh());
       void this.#patiently(listens, "the gate is not heard");
     });
-    // Answers that were underway when the connection broke are lost, with the permits in them.
-    redis.on("ready", () => void this.#renew());
     await this.#openness.read();
-    const everyMs = Math.min(SIGN_OF_LIFE_MS, Math.max(50, leaseMs / 3));
-    this.#lease = setInterval(() => void this.#renew(), everyMs);
-    this.#lease.unref();
     this.#reporter.start();
     this.#usage?.start(() => this.#held.size > 0);
   }
@@ -143,12 +120,11 @@ export class Doorkeeper implements Gatekeeper {
   /** Gives everything back. Jobs that still run lose their permits. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#lease);
     this.#reporter.stop();
     this.#usage?.stop();
     this.#room.close();
     this.#handing.close();
-    await this.gate.leave(this.#options);
+    await this.#lease?.end();
   }
 
   /** The backend of the worker that serves a tool's queue, or a lane of it. */
@@ -195,7 +171,7 @@ export class Doorkeeper implements Gatekeeper {
     let askedMs = performance.now();
     let answer = await this.gate.acquire(tool, this.#options);
     if (answer.status === "unknown" && !this.#closed) {
-      await this.#renew();
+      await this.#lease?.renew();
       askedMs = performance.now();
       answer = await this.gate.acquire(tool, this.#options);
     }
@@ -357,69 +333,6 @@ export class Doorkeeper implements Gatekeeper {
       await this.gate.report(tool, this.#options.machine, { ...end, underway });
       return null;
     };
-  }
-
-  async #register(): Promise<void> {
-    const { leaseMs, capacity } = this.#options;
-    await this.gate.register(this.#options, leaseMs, capacity);
-    await this.#declarer?.declare();
-  }
-
-  /** One at a time: what the gate says is compared with what is known when it has been said. */
-  #renew(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#renewing ??= this.#patiently(this.#compare(), "the gate's lease was not renewed").finally(
-      () => {
-        this.#renewing = undefined;
-      },
-    );
-    return this.#renewing;
-  }
-
-  /** Keeps the lease; gives back what only the gate knows of, and has counted what only this process knows of. */
-  async #compare(): Promise<void> {
-    const running = [...this.#held.values()].map(({ grant }) => grant?.permit);
-    const { known, permits } = await this.gate.renew(this.#options, this.#options.leaseMs);
-    if (!known) await this.#comeBack();
-    else await this.#declarer?.declareChanges();
-    const there = new Set(permits);
-    const lost = new Set(running.filter((permit) => permit !== undefined && !there.has(permit)));
-    if (lost.size > 0) {
-      this.#handing.ask();
-      await this.#countAgain(lost);
-    }
-    const leaked = this.#holdings.leaked(permits);
-    if (leaked.length > 0)
-      this.#options.log.warn({ permits: leaked.length }, "answers of the gate were lost");
-    await Promise.all(leaked.map((permit) => this.gate.release(permit, UNUSED)));
-    if (this.#holdings.doubtful) setTimeout(() => void this.#renew(), RECHECK_MS).unref();
-  }
-
-  async #comeBack(): Promise<void> {
-    this.#handing.ask();
-    this.#options.log.warn("the gate took this process for dead");
-    await this.#register();
-  }
-
-  /** Calls that are underway here and whose permits are gone: others must not believe that there is room. */
-  async #countAgain(lost: ReadonlySet<string | undefined>): Promise<void> {
-    const calls = [...this.#held].filter(([, { grant }]) => lost.has(grant?.permit));
-    await Promise.all(
-      calls.map(async ([key, held]) => {
-        const old = held.grant;
-        const holding = old === null ? undefined : this.#holdings.get(old.permit);
-        if (old === null || holding === undefined) return;
-        const { tool } = holding;
-        const underwayMs = performance.now() - held.atMs;
-        const grant = await this.gate.adopt(tool, this.#options, old.take, underwayMs);
-        if (grant === null) return;
-        if (this.#held.get(key) === held && held.grant === old) {
-          this.#holdings.drop(old.permit);
-          this.#holdings.add(grant.permit, tool, holding.askedMs);
-          held.grant = grant;
-        } else await this.gate.release(grant.permit, UNUSED);
-      }),
-    );
   }
 
   #hear(message: string): void {

@@ -137,8 +137,14 @@ export async function learnScripts(redisUrl: string): Promise<readonly string[]>
       tools: ["core.echo"],
       log: pino({ level: "silent" }),
     });
-    await tutti.submit({ tutti: 1, id: "wf", steps: [{ id: "a", tool: "core.echo" }] });
+    await tutti.workflows.add({ tutti: 1, id: "wf", steps: [{ id: "a", tool: "core.echo" }] });
     // Some are defined when they are first needed.
+    const { runId } = await tutti.submit({
+      tutti: 1,
+      id: "outer",
+      steps: [{ id: "sub", workflow: "wf" }],
+    });
+    await tutti.result(runId, { timeoutMs: 30_000 });
     await tutti.submit(
       { tutti: 1, id: "waits", steps: [{ id: "ok", approval: "Go?" }] },
       { runId: "stopped" },
