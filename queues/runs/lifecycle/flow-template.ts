@@ -10,8 +10,8 @@ import type { FlowCalls } from "../flow-script.ts";
 import type { Flows } from "../flows.ts";
 import type { TreeOf } from "./tree-of.ts";
 
-/** Trees of more jobs are added on their own: what that costs more is little beside them. */
-const MOST_JOBS = 200;
+/** Trees of more jobs are added on their own: beside them the round trip is little, and Redis reads a long text for each run. */
+const MOST_JOBS = 50;
 /** Templates that are kept at hand. Characters. */
 const KEPT_CHARS = 8_000_000;
 /** Stands for the rank of a run. */

@@ -55,7 +55,7 @@ async function submitted(redis: Redis, prefix: string, dag: Dag): Promise<number
     timeoutMs: 60_000,
   };
   const { rank, added } = await creations.create(run, 1);
-  expect(added).toBe(dag.length <= 200);
+  expect(added).toBe(dag.length <= 50);
   await flows.close();
   await queues.close();
   return added ? rank! : undefined;
