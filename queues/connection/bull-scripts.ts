@@ -79,8 +79,15 @@ export const ADDING = [
   "releaseParentIfNoPendingDependencies",
 ];
 
-/** A Lua function of scripts which add jobs from a template: BullMQ's scripts, made only when they are asked for. */
-export const ADDING_FUNCTION = `local function adding()
+/** Names the texts of the scripts that add a flow: calls that were written down for others must not be made of these. */
+export const ADDING_TEXTS = createHash("sha256")
+  .update(ADDING.map((name) => bullFunction(name)).join("\n"))
+  .digest("hex")
+  .slice(0, 16);
+
+/** A Lua function of scripts which add jobs from a template: BullMQ's scripts, made only when they are asked for; and their name. */
+export const ADDING_FUNCTION = `local addingTexts = '${ADDING_TEXTS}'
+local function adding()
 ${bullFunctions("scripts", ADDING)}
 return scripts
 end`;

@@ -2,6 +2,7 @@
 export {
   ADDING,
   ADDING_FUNCTION,
+  ADDING_TEXTS,
   bullFunction,
   bullFunctions,
   keysOfBullScript,

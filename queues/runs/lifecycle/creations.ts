@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 
 import { given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
-import { ADDING_FUNCTION, defineScripts, script } from "../../connection/index.ts";
+import { ADDING_FUNCTION, ADDING_TEXTS, defineScripts, script } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
 import type { Identity } from "../../jobs.ts";
 import type { Keys } from "../../names.ts";
@@ -124,7 +124,14 @@ export class Creations {
       ...given({ target: definition.target }),
       ...(!template
         ? {}
-        : { flow: { field: template.field, mark: template.mark, words: wordsOf(run) } }),
+        : {
+            flow: {
+              field: template.field,
+              texts: ADDING_TEXTS,
+              mark: template.mark,
+              words: wordsOf(run),
+            },
+          }),
     };
     const asked = { run, facts: JSON.stringify(facts), template: template ?? null };
     let answer = await this.#created(asked, false);

@@ -388,6 +388,7 @@ local function addFromTemplate(template, facts, runId, rank, now)
 end
 addJobsOf = function(definition, told, runId, rank, now)
   local facts = cjson.decode(told)
+  if facts.texts ~= addingTexts then return false end
   local template = redis.call('HGET', definition, facts.field)
   return template and pcall(addFromTemplate, template, facts, runId, rank, now)
 end

@@ -111,6 +111,22 @@ test("who ends a run adds the jobs of the next one in the same script", async ({
   for (let index = 0; index < 11; index++) await tutti.cancel(`run-${index}`);
 });
 
+test("who has another BullMQ does not add jobs as this one would", async ({
+  orchestra: { tutti, parts, queues, prefix },
+  redis,
+}) => {
+  const plan = tutti.prepare(workflow([{ id: "a" }]));
+  for (let index = 0; index < 11; index++) await tutti.submit(plan, { runId: `run-${index}` });
+  const record = `${prefix}.run:run-10`;
+  const flow = JSON.parse((await redis.hget(record, "flow"))!) as object;
+  await redis.hset(record, "flow", JSON.stringify({ ...flow, texts: "others" }));
+  const ended = await parts.runs.finish("run-3", 0, { state: "failed" }, 10);
+  // Whoever is told adds them.
+  expect(ended).toEqual({ state: "failed", admitted: ["run-10"] });
+  expect(await queues.get("probe").getJob("wf.run-10.0.a")).toBeUndefined();
+  for (let index = 0; index < 11; index++) await tutti.cancel(`run-${index}`);
+});
+
 test("a run that was stopped while it waited, and goes on, has the jobs of its epoch", async ({
   orchestra: { tutti, work },
 }) => {

@@ -1,7 +1,7 @@
 -- Writes the records of new runs, each once, admits those whose tenant has room, and adds their jobs.
 --
 -- KEYS: record and definition of each. ARGV: of each JSON of the run's facts, the definition's JSON or '', the input, the large
--- input or '', how jobs of its workflow are added or ''. facts.flow: { field: that of the definition in which that stands, mark, words }.
+-- input or '', how jobs of its workflow are added or ''. facts.flow: { field: that of the definition in which that stands, texts, mark, words }, see from-template.lua.
 -- Returns for each { 'created', its rank or '' when it waits, '1' when its jobs are there, other runs that were admitted ... }
 -- | { 'exists', definition hash, input hash, state, epoch } | { 'define' } when the definition, or how jobs are added, has to be
 -- sent along | { 'failed', why }.

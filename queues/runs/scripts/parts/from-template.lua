@@ -1,6 +1,7 @@
 -- The jobs of a run out of what is stored of its workflow: calls of BullMQ's scripts, with marks where a run has its own words.
 --- @include "admission"
 --- @given adding
+--- @given addingTexts
 
 -- BullMQ's scripts: made when they are needed.
 local scripts
@@ -10,7 +11,7 @@ local function withoutNulls(list)
   for i = 1, #list do if list[i] == cjson.null then list[i] = nil end end
 end
 
--- facts: { mark, words: by the letters of their marks, as they stand in JSON }.
+-- facts: { texts: name of the scripts that are called, mark, words: by the letters of their marks, as they stand in JSON }.
 local function addFromTemplate(template, facts, runId, rank, now)
   scripts = scripts or adding()
   local flow = cjson.decode((string.gsub(template, '~(r)' .. facts.mark .. '~', { r = runId })))
@@ -36,6 +37,8 @@ end
 
 addJobsOf = function(definition, told, runId, rank, now)
   local facts = cjson.decode(told)
+  -- Of a process with another BullMQ.
+  if facts.texts ~= addingTexts then return false end
   local template = redis.call('HGET', definition, facts.field)
   return template and pcall(addFromTemplate, template, facts, runId, rank, now)
 end
