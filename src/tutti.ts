@@ -19,11 +19,11 @@ import {
   type WorkerInfo,
 } from "../queues/client.ts";
 import {
-  Creations,
-  FlowTemplates,
   CONTROL_QUEUES,
+  Creations,
   Durability,
   DutyStates,
+  FlowTemplates,
   Keys,
   type RunState,
 } from "../queues/index.ts";

@@ -19,17 +19,19 @@ import {
 } from "../../queues/worker.ts";
 import type { CancelSource } from "../cancellation.ts";
 import { patiently } from "../patiently.ts";
+import { UNUSED, type Gatekeeper, type LeavingCall, type Left, type Place } from "./gatekeeper.ts";
 import { HandingOn, type Stay } from "./handing-on.ts";
 import { Holdings } from "./holdings.ts";
 import { Lease, type HeldPermit, type LeaseOptions } from "./lease.ts";
 import { Openness } from "./openness.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
-import { gated, UNUSED, type Gatekeeper, type LeavingCall, type Left, type Place } from "./seam.ts";
+import { gated } from "./seam.ts";
 import { UsageLog } from "./usage-log.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who was refused asks again after this time at the latest, should a message have been lost. Milliseconds. */
 const POLL_MS = 1_000;
+
 /** What a process brings to the gate. */
 export interface DoorkeeperOptions extends ReporterOptions, LeaseOptions {
   readonly keys: Keys;

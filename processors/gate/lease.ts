@@ -5,9 +5,9 @@ import type { Declaration, Gate } from "../../queues/index.ts";
 import { type Grant, SIGN_OF_LIFE_MS } from "../../queues/worker.ts";
 import { patiently } from "../patiently.ts";
 import { Declarer } from "./declarer.ts";
+import { UNUSED } from "./gatekeeper.ts";
 import type { HandingOn } from "./handing-on.ts";
 import type { Holdings } from "./holdings.ts";
-import { UNUSED } from "./seam.ts";
 
 /** A permit that the gate counts and this process does not know is looked at again after this time. Milliseconds. */
 const RECHECK_MS = 1_000;
@@ -128,21 +128,23 @@ export class Lease {
 
   /** Calls that are underway here and whose permits are gone: others must not believe that there is room. */
   async #countAgain(lost: ReadonlySet<string | undefined>): Promise<void> {
-    const calls = [...this.#permits.held].filter(([, { grant }]) => lost.has(grant?.permit));
+    const { held: running, holdings } = this.#permits;
+    const { gate } = this.#options;
+    const calls = [...running].filter(([, { grant }]) => lost.has(grant?.permit));
     await Promise.all(
       calls.map(async ([key, held]) => {
         const old = held.grant;
-        const holding = old === null ? undefined : this.#permits.holdings.get(old.permit);
+        const holding = old === null ? undefined : holdings.get(old.permit);
         if (old === null || holding === undefined) return;
         const { tool } = holding;
         const underwayMs = performance.now() - held.atMs;
-        const grant = await this.#options.gate.adopt(tool, this.#options, old.take, underwayMs);
+        const grant = await gate.adopt(tool, this.#options, old.take, underwayMs);
         if (grant === null) return;
-        if (this.#permits.held.get(key) === held && held.grant === old) {
-          this.#permits.holdings.drop(old.permit);
-          this.#permits.holdings.add(grant.permit, tool, holding.askedMs);
+        if (running.get(key) === held && held.grant === old) {
+          holdings.drop(old.permit);
+          holdings.add(grant.permit, tool, holding.askedMs);
           held.grant = grant;
-        } else await this.#options.gate.release(grant.permit, UNUSED);
+        } else await gate.release(grant.permit, UNUSED);
       }),
     );
   }

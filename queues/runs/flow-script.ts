@@ -95,6 +95,8 @@ export async function callsOf(
  * ioredis, which sends the text of a script again when one is missing, does not see it. One script is sent
  * again as a whole, it is there or it is not, and it costs one command.
  *
+ * It takes words, not one JSON as templates are: of 1,000 jobs Redis' Lua would keep megabytes.
+ *
  * A flow of which the first job is there is left as it is: somebody added it, this very command perhaps, whose
  * answer was lost. Its jobs may have ended by now, and a parent must not wait for them again.
  */

@@ -20,8 +20,8 @@ export interface JobEnd {
   readonly follow: (committed: Committed) => Promise<void>;
 }
 
-/** A permit that stays for the next job when one ends. */
-export interface HandingOn {
+/** A fetch with a permit that stays for the next job when one ends. */
+export interface HandedFetch {
   readonly permit: HandedPermit;
   /** No job was taken: the gate has to be asked for the permit first. Said when the job has ended. */
   isRefused: boolean;
@@ -60,7 +60,7 @@ export class JobMoves {
   readonly #next: (() => Caller) | undefined;
   readonly #ends = new Map<string, JobEnd>();
   readonly #begun = new Map<string, BegunJob>();
-  readonly #handed = new Map<string, HandingOn>();
+  readonly #handed = new Map<string, HandedFetch>();
 
   /** @param next who calls the tool of the next job. Default: no step begins when its job is taken. */
   constructor(ledger: Ledger, next?: () => Caller) {
@@ -89,10 +89,10 @@ export class JobMoves {
   }
 
   /** The worker that ends this job, or has ended its last one, takes the next only if the permit may be handed on to it. */
-  handOn(job: Leaving, permit: HandedPermit): HandingOn {
-    const handing = { permit, isRefused: false };
-    this.#handed.set(nameOf(job), handing);
-    return handing;
+  handOn(job: Leaving, permit: HandedPermit): HandedFetch {
+    const fetch = { permit, isRefused: false };
+    this.#handed.set(nameOf(job), fetch);
+    return fetch;
   }
 
   /** How the step of a job began when that was taken, and who will call its tool; only once. */
@@ -114,12 +114,12 @@ export class JobMoves {
       id: name === "moveToFinished" ? (args[0] as string) : undefined,
       token: tokenOf(name, args),
     };
-    const handing = this.#handed.get(nameOf(leaving));
-    const more = given({ holder: caller?.holder, handed: handing?.permit });
+    const fetch = this.#handed.get(nameOf(leaving));
+    const more = given({ holder: caller?.holder, handed: fetch?.permit });
     const { answer, begun, asks } = await this.#moved({ script: name, keys, args, ...more });
     // Until then BullMQ tries again.
     this.#handed.delete(nameOf(leaving));
-    if (handing !== undefined) handing.isRefused = asks === true;
+    if (fetch !== undefined) fetch.isRefused = asks === true;
     if (begun !== undefined && caller !== undefined) {
       const [job, id] = answer as [readonly string[], string];
       this.#begun.set(nameOf({ id, token: leaving.token }), {

@@ -52,6 +52,8 @@ export interface GatedFixture {
       readonly capacity?: Readonly<Record<string, number>>;
       /** Where it finds Redis. */
       readonly redisUrl?: string;
+      /** Jobs move by the ledger's script, as in the product, so that permits can be handed on. Default: true. */
+      readonly sharedMoves?: boolean;
       /** The clock of its gate. */
       readonly now?: () => number;
     },
@@ -97,7 +99,8 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
         const connection = new Redis(url, { maxRetriesPerRequest: null });
         const subscriber = new Redis(url, { maxRetriesPerRequest: null });
         for (const one of [connection, subscriber]) one.on("error", () => {});
-        const moves = new JobMoves(new Ledger(connection, keys));
+        const isShared = options.sharedMoves ?? true;
+        const moves = isShared ? new JobMoves(new Ledger(connection, keys)) : undefined;
         const keeper = new Doorkeeper({
           gate: new Gate(connection, keys, options.now),
           redis: connection,
@@ -108,7 +111,7 @@ export const test = withRedis.extend<{ gated: GatedFixture }>({
           leaseMs: options.leaseMs ?? 30_000,
           capacity: options.capacity ?? { "*": 1_000_000 },
           moves,
-          clock: new RedisClock(moves.backend),
+          clock: new RedisClock(moves?.backend),
           log: pino({ level: "silent" }),
         });
         await keeper.start({

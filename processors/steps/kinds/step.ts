@@ -3,7 +3,7 @@ import type { Job } from "bullmq";
 import { given } from "../../../config/index.ts";
 import { toolOfQueue, type StepJob, type StepRecord } from "../../../queues/index.ts";
 import type { Ending } from "../../../queues/worker.ts";
-import { UNUSED } from "../../gate/seam.ts";
+import { UNUSED } from "../../gate/gatekeeper.ts";
 import type { CallOutcome } from "../../optimizer/samples/meter.ts";
 import { WorkerStops } from "../active-calls.ts";
 import { callOf } from "../calls/call.ts";

@@ -1,6 +1,5 @@
 import type { Redis } from "ioredis";
 
-import { given } from "../../../config/index.ts";
 import { Gather } from "../../connection/gather.ts";
 import { ADDING_FUNCTION, ADDING_TEXTS, defineScripts, script } from "../../connection/index.ts";
 import type { RunDefinition } from "../../definition.ts";
@@ -97,43 +96,17 @@ export class Creations {
   }
 
   /**
-   * Writes the record of a new run, and adds its jobs if it need not wait and its workflow has a template. `existing` is what stands there
-   * when it was written before; `admitted` are the other runs whose jobs can be added now. What is submitted at about the
-   * same time shares a call.
+   * Writes the record of a new run, and adds its jobs if it need not wait and its workflow has a template. `existing` is
+   * what stands there when it was written before; `admitted` are the other runs whose jobs can be added now. What is
+   * submitted at about the same time shares a call.
    */
   async create(run: NewRun, maxRunning: number): Promise<Created> {
-    const { tenant, actor, correlationId, definition, parent, lanes } = run;
     // What works for another run is tied to a job of that.
-    const template = parent === undefined ? await this.#templates?.of(definition, run.hash) : null;
-    const facts = {
-      hash: run.hash,
-      workflowId: definition.workflow.id,
-      identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
-      tenant,
-      inputHash: run.inputHash,
-      timeoutMs: run.timeoutMs,
-      priority: String(run.priority),
-      cap: maxRunning,
-      calls: callsOf(definition),
-      ...given({ serial: run.serialKey }),
-      ...(parent === undefined ? {} : { parent: JSON.stringify(parent) }),
-      ...(lanes === undefined ? {} : { lanes: JSON.stringify(lanes) }),
-      ...(definition.listens === undefined ? {} : { listens: JSON.stringify(definition.listens) }),
-      ...(definition.parks === true ? { parks: "1" } : {}),
-      ...(definition.width === undefined ? {} : { width: String(definition.width) }),
-      ...given({ target: definition.target }),
-      ...(!template
-        ? {}
-        : {
-            flow: {
-              field: template.field,
-              texts: ADDING_TEXTS,
-              mark: template.mark,
-              words: wordsOf(run),
-            },
-          }),
-    };
-    const asked = { run, facts: JSON.stringify(facts), template: template ?? null };
+    const template =
+      run.parent === undefined
+        ? ((await this.#templates?.of(run.definition, run.hash)) ?? null)
+        : null;
+    const asked = { run, facts: factsOf(run, maxRunning, template), template };
     let answer = await this.#created(asked, false);
     if (answer[0] === "define") answer = await this.#created(asked, true);
     if (answer[0] === "failed") throw new Error(answer[1]);
@@ -151,6 +124,39 @@ export class Creations {
     const weight = 1 + (template?.jobs ?? 0) + chars / CHARS_LIKE_JOB;
     return this.#creations.add({ run, facts, template, defines }, weight);
   }
+}
+
+/** What the script is told of a run, as JSON. */
+function factsOf(run: NewRun, maxRunning: number, template: FlowTemplate | null): string {
+  const { tenant, actor, correlationId, definition, parent, lanes } = run;
+  const { listens, parks, width, target } = definition;
+  return JSON.stringify({
+    hash: run.hash,
+    workflowId: definition.workflow.id,
+    identity: JSON.stringify({ tenant, actor, correlationId } satisfies Identity),
+    tenant,
+    inputHash: run.inputHash,
+    timeoutMs: run.timeoutMs,
+    priority: String(run.priority),
+    cap: maxRunning,
+    calls: callsOf(definition),
+    serial: run.serialKey,
+    parent: parent && JSON.stringify(parent),
+    lanes: lanes && JSON.stringify(lanes),
+    listens: listens && JSON.stringify(listens),
+    parks: parks === true ? "1" : undefined,
+    width: width === undefined ? undefined : String(width),
+    target,
+    flow:
+      template === null
+        ? undefined
+        : {
+            field: template.field,
+            texts: ADDING_TEXTS,
+            mark: template.mark,
+            words: wordsOf(run),
+          },
+  });
 }
 
 /** How often a workflow calls each tool, as far as it is known before it runs: a forEach counts as one. */

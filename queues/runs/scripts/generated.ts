@@ -90,7 +90,7 @@ local function rankFor(prefix, tenant, priority, target, atWork)
   local share = math.max(1, math.ceil(atWork / 32))
   local fair, field = prefix .. '.fair', 'c:' .. number
   local turns = redis.call('HINCRBYFLOAT', fair, field, string.format('%.9f', 1 / share))
-  local turn = (math.floor(tonumber(turns)) + math.ceil(lagOf(target) / share)) % PER_LEVEL
+  local turn = (math.floor(tonumber(turns)) + lagOf(target)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 local addJobsOf
@@ -778,6 +778,7 @@ local function beginTaken(taken, prefix, holder)
   return operations.begin(prefix .. '.run:' .. job.runId, op)
 end
 local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1, next = 6 } }
+local NOTHING = { 0, 0, 0, 0 }
 local function takenBefore(op)
   local places = PLACES[op.script]
   local queue, token = op.args[places.queue], op.args[places.options].token
@@ -793,10 +794,9 @@ function operations.move(_, op)
   local done, answer, refused = true, before, false
   if not before then
     refused = op.handed and not mayHandOn(op.prefix, op.handed.queue, op.handed.machine)
-    local places = PLACES[op.script]
-    if refused and places.next then op.args[places.next] = '' end
-    if refused and not places.next then answer = { 0, 0, 0, 0 }
-    else done, answer = pcall(moves[op.script], op.keys, op.args) end
+    if refused and op.script == 'moveToActive' then return { NOTHING, false, false, 'ask' } end
+    if refused then op.args[PLACES.moveToFinished.next] = '' end
+    done, answer = pcall(moves[op.script], op.keys, op.args)
   end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
   if op.holder and type(answer) == 'table' then

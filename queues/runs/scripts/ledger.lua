@@ -297,6 +297,9 @@ end
 -- Where scripts of BullMQ have what is looked at here: how the keys of the queue begin, what they were packed, and the job that ends.
 local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1, next = 6 } }
 
+-- As a script of BullMQ answers that has taken no job.
+local NOTHING = { 0, 0, 0, 0 }
+
 -- What a call answered that took a job with this token and whose answer was lost; nil when there is none. A token has one job at a time.
 local function takenBefore(op)
   local places = PLACES[op.script]
@@ -317,10 +320,9 @@ function operations.move(_, op)
   local done, answer, refused = true, before, false
   if not before then
     refused = op.handed and not mayHandOn(op.prefix, op.handed.queue, op.handed.machine)
-    local places = PLACES[op.script]
-    if refused and places.next then op.args[places.next] = '' end
-    if refused and not places.next then answer = { 0, 0, 0, 0 }
-    else done, answer = pcall(moves[op.script], op.keys, op.args) end
+    if refused and op.script == 'moveToActive' then return { NOTHING, false, false, 'ask' } end
+    if refused then op.args[PLACES.moveToFinished.next] = '' end
+    done, answer = pcall(moves[op.script], op.keys, op.args)
   end
   if not done then return { false, type(answer) == 'table' and answer.err or tostring(answer) } end
   if op.holder and type(answer) == 'table' then

@@ -68,6 +68,24 @@ test("who has a machine for itself asks the gate for few of its calls, and all o
   expect(asked(await redis.info("commandstats")) - before).toBeLessThan(400 * 2);
 });
 
+test("where jobs move by BullMQ's own commands each call asks the gate", async ({
+  gated,
+  redis,
+}) => {
+  await gated.queue("one").addBulk(plain(400));
+  const before = asked(await redis.info("commandstats"));
+  const process = await gated.process(
+    "m",
+    { tools: { one: takes({ cpu: 0.1 }) } },
+    { sharedMoves: false },
+  );
+  let done = 0;
+  process.serve("one", async () => void done++);
+  await eventually(() => expect(done).toBe(400));
+  // The end of a job, the question, the fetch.
+  expect(asked(await redis.info("commandstats")) - before).toBeGreaterThan(400 * 2);
+});
+
 /** Calls of another tenant that go before one that waits, as docs/gate.md says. */
 const BOUND = 2;
 /** What may begin to wait while permits of a queue are handed on. */

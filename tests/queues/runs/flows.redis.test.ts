@@ -4,11 +4,13 @@ import { expect } from "vitest";
 
 import { loadCatalogue } from "../../../config/index.ts";
 import { Flows } from "../../../queues/client.ts";
+import { MAX_LAG, RANKS_PER_LEVEL, RUNS_APART } from "../../../queues/gate/scripts/ranks.ts";
 import {
   Creations,
   FlowTemplates,
   Keys,
   ToolQueues,
+  type RunDefinition,
   type TreeNode,
 } from "../../../queues/index.ts";
 import { childOptions } from "../../../queues/worker.ts";
@@ -38,22 +40,24 @@ const treeOf = (dag: Dag, priority = 1_200): TreeNode[] =>
     priority,
   });
 
+const runOf = (definition: RunDefinition, hash: string) => ({
+  runId: RUN_ID,
+  ...IDENTITY,
+  definition,
+  hash,
+  input: "{}",
+  inputHash: "i",
+  priority: 5,
+  timeoutMs: 60_000,
+});
+
 /** A run is submitted, and its jobs are added by what is stored of its workflow. Returns their rank; missing when it is large. */
 async function submitted(redis: Redis, prefix: string, dag: Dag): Promise<number | undefined> {
   const { definition, hash } = planOf(dag);
   const queues = new ToolQueues(redis, prefix);
   const flows = new Flows(redis, queues, prefix);
   const creations = new Creations(redis, new Keys(prefix), new FlowTemplates(flows, treeOfRun));
-  const run = {
-    runId: RUN_ID,
-    ...IDENTITY,
-    definition,
-    hash,
-    input: "{}",
-    inputHash: "i",
-    priority: 5,
-    timeoutMs: 60_000,
-  };
+  const run = runOf(definition, hash);
   const { rank, added } = await creations.create(run, 1);
   expect(added).toBe(dag.length <= 50);
   await flows.close();
@@ -158,4 +162,21 @@ test("a step that several others need is shown under each of them", async ({ red
   await producer.close();
   await flows.close();
   await queues.close();
+});
+
+test("of many runs at work some share a turn, in their order, and the ring is not round", async ({
+  redis,
+  prefix,
+}) => {
+  const { definition, hash } = planOf([[]]);
+  const creations = new Creations(redis, new Keys(prefix));
+  const ranks: number[] = [];
+  for (let n = 0; n < 400; n++) {
+    const run = { ...runOf(definition, hash), runId: `r${n}` };
+    ranks.push((await creations.create(run, 1_000)).rank!);
+  }
+  expect(ranks).toEqual(ranks.toSorted((one, other) => one - other));
+  expect(ranks.at(-1)! - ranks[0]!).toBeLessThan(RANKS_PER_LEVEL - MAX_LAG);
+  // Those that are few have a turn each.
+  expect(new Set(ranks.slice(0, RUNS_APART)).size).toBe(RUNS_APART);
 });

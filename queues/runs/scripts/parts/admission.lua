@@ -35,7 +35,7 @@ local function rankFor(prefix, tenant, priority, target, atWork)
   local share = math.max(1, math.ceil(atWork / RUNS_APART))
   local fair, field = prefix .. '.fair', 'c:' .. number
   local turns = redis.call('HINCRBYFLOAT', fair, field, string.format('%.9f', 1 / share))
-  local turn = (math.floor(tonumber(turns)) + math.ceil(lagOf(target) / share)) % PER_LEVEL
+  local turn = (math.floor(tonumber(turns)) + lagOf(target)) % PER_LEVEL
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 
