@@ -76,7 +76,7 @@ describe("the rules see", () => {
     ["src/runs/view/watch.ts", 'const tutti = await import("../../tutti.ts");'],
     ["src/workflow/plan/plan.ts", 'import { x } from "../../strange/room.ts";'],
     ["src/strange/room.ts", 'import { x } from "../workflow/plan/plan.ts";'],
-    ["src/tutti.ts", 'import { x } from "../tests/support/redis.ts";'],
+    ["src/tutti.ts", 'import { x } from "../tests/support/runner/redis.ts";'],
   ])("an import upwards: %s: %s", (from, text) => {
     expect(upward(judge(from, text))).toHaveLength(1);
   });

@@ -16,7 +16,7 @@ import {
   type Check,
   type DoctorOptions,
 } from "../../src/doctor.ts";
-import { makeHome } from "../support/redis-server.ts";
+import { makeHome } from "../support/runner/redis-server.ts";
 
 const CATALOGUE = () => ({ tools: [{ id: "git.log", bound: true }] });
 

@@ -4,7 +4,7 @@ import { drawCourse } from "../../../bench/optimizer/foreign/draw.ts";
 import { playCourse } from "../../../bench/optimizer/foreign/play.ts";
 import { reportOf } from "../../../bench/optimizer/foreign/report.ts";
 import { LEARN_INTERVAL_MS } from "../../../processors/optimizer/learner.ts";
-import { SEED } from "../../support/seed.ts";
+import { SEED } from "../../support/runner/seed.ts";
 
 const COURSES = 400;
 

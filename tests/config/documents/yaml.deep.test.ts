@@ -1,6 +1,6 @@
 import { test } from "vitest";
 
-import { expectDataOrProblems } from "../../support/mutated-document.ts";
+import { expectDataOrProblems } from "../../support/drawn/mutated-document.ts";
 
 test("2,000 mutations of a document: data, or a ValidationError, nothing else", () =>
   expectDataOrProblems(2_000));

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { checkPlainData, parseDocument, ValidationError } from "../../../config/index.ts";
-import { expectDataOrProblems, SAMPLE } from "../../support/mutated-document.ts";
+import { expectDataOrProblems, SAMPLE } from "../../support/drawn/mutated-document.ts";
 
 function problemsOf(text: string): string[] {
   try {

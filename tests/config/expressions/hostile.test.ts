@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { Budget, compileTemplate, MAX_EXPRESSION_STEPS, type Json } from "../../../config/index.ts";
-import { ownSpeed } from "../../support/speed.ts";
+import { ownSpeed } from "../../support/waiting/speed.ts";
 
 const rows = Array.from({ length: 2_000 }, (_, id) => ({ id }));
 const input = { rows, long: "a".repeat(1_000_000), zeros: Array<number>(7_900_000).fill(0) };

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { compileSchema, MAX_SCHEMA_STEPS, type JsonSchema } from "../../../config/index.ts";
 import { meter } from "../../../config/json-schemas/meter.ts";
 import { compilePattern } from "../../../config/json-schemas/pattern.ts";
-import { ownSpeed } from "../../support/speed.ts";
+import { ownSpeed } from "../../support/waiting/speed.ts";
 
 const many = <T>(count: number, of: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => of(index));

@@ -3,9 +3,9 @@ import { describe, expect, inject } from "vitest";
 import { loadCatalogue } from "../../../config/index.ts";
 import { lossOf, type Crash } from "../../support/chaos/loss.ts";
 import { storm } from "../../support/chaos/storm.ts";
-import type { AppendFsync } from "../../support/own-redis.ts";
-import { test } from "../../support/redis.ts";
-import { SEED } from "../../support/seed.ts";
+import { test } from "../../support/runner/redis.ts";
+import { SEED } from "../../support/runner/seed.ts";
+import type { AppendFsync } from "../../support/servers/own-redis.ts";
 
 describe.runIf(inject("canEmbed"))("whatever dies", () => {
   test(`60 random workflows while workers, the API, Redis and its connections die (seed ${SEED})`, async ({

@@ -1,7 +1,7 @@
 import { describe, expect, inject } from "vitest";
 
 import { storm } from "../../support/chaos/storm.ts";
-import { test } from "../../support/redis.ts";
+import { test } from "../../support/runner/redis.ts";
 
 const SEED = 77;
 

@@ -1,6 +1,6 @@
 import { inject, test } from "vitest";
 
-import { expectRightWaits } from "../../support/skewed-clocks.ts";
+import { expectRightWaits } from "../../support/fleets/skewed-clocks.ts";
 
 const HOUR_MS = 3_600_000;
 

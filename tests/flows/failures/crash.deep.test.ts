@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
-import { crash } from "../../support/crash.ts";
-import { test } from "../../support/orchestra.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { crash } from "../../support/fleets/crash.ts";
 
 const SEED = 20_261_121;
 

@@ -1,10 +1,10 @@
 import { describe, expect } from "vitest";
 
-import { crash } from "../../support/crash.ts";
-import { eventually } from "../../support/eventually.ts";
-import { crashFleet } from "../../support/fleet.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { crash } from "../../support/fleets/crash.ts";
+import { crashFleet } from "../../support/fleets/fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const SEED = 41_007;
 

@@ -2,8 +2,8 @@ import { describe, expect } from "vitest";
 
 import { MAX_WORKER_LOSSES } from "../../../config/index.ts";
 import { CONTROL_QUEUES } from "../../../queues/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 /** Counted out of its budget wherever it stands. */
 const endless = "input.list.all(x, input.list.all(y, input.list.all(z, true)))";

@@ -7,11 +7,11 @@ import { Creations, FlowTemplates, Gate, Keys, Ledger, ToolQueues } from "../../
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
 import { treeOf } from "../../../src/workflow/plan/tree.ts";
-import { eventually } from "../../support/eventually.ts";
-import { commandsOf, copyEnded, copyOpen } from "../../support/open-runs.ts";
-import { OwnRedis } from "../../support/own-redis.ts";
-import { test } from "../../support/redis.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/runner/redis.ts";
+import { OwnRedis } from "../../support/servers/own-redis.ts";
+import { commandsOf, copyEnded, copyOpen } from "../../support/stories/open-runs.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const PREFIX = "{scale}";
 /** What the duties work with, on a server of its own. */

@@ -2,10 +2,10 @@ import { describe, expect } from "vitest";
 
 import { givePlaces, sweep } from "../../../processors/index.ts";
 import { Presence, Keys } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { commandsOf, copyOpen } from "../../support/open-runs.ts";
-import { test, type Orchestra } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { commandsOf, copyOpen } from "../../support/stories/open-runs.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const NOTHING = { admitted: [], enqueued: [], ended: [], released: [], lost: [] };
 /** What a pass may cost beside the runs that it looks at. */

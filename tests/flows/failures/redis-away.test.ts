@@ -4,13 +4,13 @@ import { describe, expect, inject, it } from "vitest";
 import type { ToolHandler } from "../../../processors/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { FaultProxy } from "../../support/fault-proxy.ts";
-import { Lag } from "../../support/lag.ts";
-import { excuse } from "../../support/leaks.ts";
-import { OwnRedis } from "../../support/own-redis.ts";
-import { randomFrom } from "../../support/random.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { excuse } from "../../support/runner/leaks.ts";
+import { FaultProxy } from "../../support/servers/fault-proxy.ts";
+import { OwnRedis } from "../../support/servers/own-redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Lag } from "../../support/waiting/lag.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const log = pino({ level: "silent" });
 

@@ -7,9 +7,9 @@ import { describe, expect, inject, test } from "vitest";
 import { startServer, type RunningServer } from "../../../src/server/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually, promptly } from "../../support/eventually.ts";
-import { OwnRedis } from "../../support/own-redis.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { OwnRedis } from "../../support/servers/own-redis.ts";
+import { eventually, promptly } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const document = {
   tutti: 1,

@@ -1,7 +1,7 @@
 import { beforeAll, expect, inject } from "vitest";
 
-import { test } from "../../support/redis.ts";
-import { learnScripts, tellResent, type Resent } from "../../support/resent.ts";
+import { test } from "../../support/runner/redis.ts";
+import { learnScripts, tellResent, type Resent } from "../../support/stories/resent.ts";
 
 /**
  * Every script that a client or a worker sends, and each operation of those that do several. A script that is not

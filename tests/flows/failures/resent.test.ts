@@ -1,7 +1,7 @@
 import { beforeAll, expect, inject } from "vitest";
 
-import { test } from "../../support/redis.ts";
-import { learnScripts, tellResent, type Resent } from "../../support/resent.ts";
+import { test } from "../../support/runner/redis.ts";
+import { learnScripts, tellResent, type Resent } from "../../support/stories/resent.ts";
 
 /** Those that lost something once; the deep tier has all of them. */
 const SENT_AGAIN: readonly Resent[] = [

@@ -5,10 +5,10 @@ import { sweep } from "../../../processors/index.ts";
 import { Creations, FIELDS, Keys } from "../../../queues/index.ts";
 import { compile } from "../../../src/workflow/plan/compile.ts";
 import type { Plan } from "../../../src/workflow/plan/plan.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test, type Orchestra } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { NEVER, workflow } from "../../support/workflows.ts";
+import { test, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { NEVER, workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const NOTHING = { admitted: [], enqueued: [], ended: [], released: [], lost: [] };
 const IDENTITY = { tenant: "default", actor: "test", correlationId: "c" };

@@ -1,12 +1,12 @@
 import { expect } from "vitest";
 
 import type { RunEvent } from "../../../src/runs/view/watch.ts";
-import { eventually } from "../../support/eventually.ts";
-import { Fleet } from "../../support/fleet.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { Fleet } from "../../support/fleets/fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
-const PROGRAM = "tests/support/programs/frozen-program.mjs";
+const PROGRAM = "tests/support/fleets/programs/frozen-program.mjs";
 /** A process of its own starts slowly on a busy machine. */
 const START = { timeoutMs: 90_000 };
 const LOCK = { lockDurationMs: 1_000 };

@@ -1,11 +1,11 @@
 import { describe, expect } from "vitest";
 
 import { ownBudget } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { Lag } from "../../support/lag.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Lag } from "../../support/waiting/lag.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 30_000 };
 const steps = (tool: string, count: number, more: object = {}) =>

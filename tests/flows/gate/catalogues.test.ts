@@ -8,8 +8,8 @@ import { doctor } from "../../../src/doctor.ts";
 import { startServer } from "../../../src/server/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type TuttiWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { takes, test as withGate } from "../../support/gated.ts";
+import { takes, test as withGate } from "../../support/gate/gated.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const RATE_5 = "limits: { rate: { max: 5, durationMs: 1000 } }";
 const RATE_500 = "limits: { rate: { max: 500, durationMs: 1000 } }";

@@ -4,11 +4,11 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { FakeApi, type ApiCall } from "../../support/fake-api.ts";
-import { apiTool, GateFleet, LOCK_MS } from "../../support/gate-fleet.ts";
-import { allowedUnits, violations } from "../../support/rate-windows.ts";
-import { test } from "../../support/redis.ts";
+import { apiTool, GateFleet, LOCK_MS } from "../../support/gate/gate-fleet.ts";
+import { allowedUnits, violations } from "../../support/gate/rate-windows.ts";
+import { test } from "../../support/runner/redis.ts";
+import { FakeApi, type ApiCall } from "../../support/servers/fake-api.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const SPAN_MS = 180_000;
 /** Jobs that wait or run all the time. */

@@ -2,9 +2,9 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { SOON } from "../../support/workflows.ts";
+import { SOON } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** Calls of another tenant that go before one that waits, as docs/gate.md says; those that were let through do not count. */
 const BOUND = 2;

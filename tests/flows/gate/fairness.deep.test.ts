@@ -5,8 +5,8 @@ import { expect } from "vitest";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
 import { Tutti, type SubmitOptions } from "../../../src/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { randomFrom } from "../../support/random.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
 
 const MACHINES = 2;
 const SEED = 20_261_121;

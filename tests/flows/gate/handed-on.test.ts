@@ -6,9 +6,9 @@ import {
   RANKS_PER_LEVEL,
   RANKS_PER_TENANT,
 } from "../../../queues/gate/scripts/ranks.ts";
-import { eventually } from "../../support/eventually.ts";
-import { takes, test, type GatedFixture } from "../../support/gated.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { takes, test, type GatedFixture } from "../../support/gate/gated.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const forever = new AbortController().signal;
 

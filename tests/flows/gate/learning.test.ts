@@ -5,14 +5,14 @@ import { Learner } from "../../../processors/index.ts";
 import { CONTROL_QUEUES, Gate, Keys, MACHINE_UNITS } from "../../../queues/index.ts";
 import { type UsageWord } from "../../../queues/worker.ts";
 import type { UsageReading } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { takes } from "../../support/gated.ts";
-import { test } from "../../support/gatehouse.ts";
-import { KneeWorld } from "../../support/knee-world.ts";
-import { LearningWorld } from "../../support/learning-world.ts";
-import { randomFrom } from "../../support/random.ts";
-import { SEED } from "../../support/seed.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test } from "../../support/gate/gatehouse.ts";
+import { KneeWorld } from "../../support/learning/knee-world.ts";
+import { LearningWorld } from "../../support/learning/learning-world.ts";
+import { SEED } from "../../support/runner/seed.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 test("what calls need is learned within ten minutes, and how long they take", async ({
   redis,

@@ -1,8 +1,8 @@
 import { describe, expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const WAIT = { timeoutMs: 30_000 };
 const fixed = (level: number | "auto") => ({ level, levelBy: { who: "a test" } }) as const;

@@ -1,9 +1,9 @@
 import { describe, expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { FaultProxy } from "../../support/fault-proxy.ts";
-import { takes, test } from "../../support/gated.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { takes, test } from "../../support/gate/gated.ts";
+import { FaultProxy } from "../../support/servers/fault-proxy.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const forever = new AbortController().signal;
 const declared = {

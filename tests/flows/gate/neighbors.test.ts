@@ -2,10 +2,10 @@ import { describe, expect } from "vitest";
 
 import type { Strategy } from "../../../config/index.ts";
 import type { ToolHandler, UsageProbe } from "../../../processors/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const STEPS = 12;
 const SHARE = 0.1;

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/gatehouse.ts";
+import { test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** A tool that is down after one failure and tried at once, by so many calls. */
 const registryWith = (probes: number): ToolRegistry =>

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { takes, test } from "../../support/gated.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { takes, test } from "../../support/gate/gated.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const forever = new AbortController().signal;
 

@@ -3,9 +3,9 @@ import { expect } from "vitest";
 
 import type { GateSetting } from "../../../src/gate/limits/door.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually, promptly } from "../../support/eventually.ts";
-import { gatehouseTools, test } from "../../support/gatehouse.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { gatehouseTools, test } from "../../support/gate/gatehouse.ts";
+import { eventually, promptly } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const held =
   (turnstile: Turnstile) => async (_input: unknown, context: { signal: AbortSignal }) => {

@@ -3,10 +3,10 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { FakeApi } from "../../support/fake-api.ts";
-import { apiTool, GateFleet } from "../../support/gate-fleet.ts";
-import { test } from "../../support/redis.ts";
+import { apiTool, GateFleet } from "../../support/gate/gate-fleet.ts";
+import { test } from "../../support/runner/redis.ts";
+import { FakeApi } from "../../support/servers/fake-api.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const SLOTS = 8;
 const SERVICE_MS = 100;

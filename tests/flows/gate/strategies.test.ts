@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const STEPS = 8;
 

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 
 import { TARGETS, type Target } from "../../../config/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 30_000 };
 /** As docs/gate.md has it. */

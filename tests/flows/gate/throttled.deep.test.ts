@@ -1,7 +1,7 @@
 import { describe } from "vitest";
 
-import { expectCapStays, LONE } from "../../support/lone-refusals.ts";
-import { test } from "../../support/redis.ts";
+import { expectCapStays, LONE } from "../../support/learning/lone-refusals.ts";
+import { test } from "../../support/runner/redis.ts";
 
 describe("a lone 429 says nothing about how many calls at once a service takes", () => {
   for (const knee of [6, 16])

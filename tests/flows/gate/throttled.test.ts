@@ -1,10 +1,10 @@
 import { describe, expect, vi } from "vitest";
 
-import { KneeWorld } from "../../support/knee-world.ts";
-import { expectCapStays, LONE } from "../../support/lone-refusals.ts";
-import { randomFrom } from "../../support/random.ts";
-import { test } from "../../support/redis.ts";
-import { SEED } from "../../support/seed.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { KneeWorld } from "../../support/learning/knee-world.ts";
+import { expectCapStays, LONE } from "../../support/learning/lone-refusals.ts";
+import { test } from "../../support/runner/redis.ts";
+import { SEED } from "../../support/runner/seed.ts";
 
 const MINUTE_MS = 60_000;
 // Minutes of a service are played through; a busy machine takes long for that.

@@ -2,10 +2,10 @@ import { describe, expect } from "vitest";
 
 import type { ToolHandler } from "../../../processors/index.ts";
 import { subRunId } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 30_000 };
 const PRIORITIES = [3, 5, 4, 10, 8];

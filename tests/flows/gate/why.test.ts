@@ -3,9 +3,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { MEAN_MS, test } from "../../support/gatehouse.ts";
-import { Lag } from "../../support/lag.ts";
+import { MEAN_MS, test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Lag } from "../../support/waiting/lag.ts";
 
 const forever = async (_input: unknown, { signal }: { signal: AbortSignal }): Promise<never> =>
   new Promise((_resolve, reject) => {

@@ -3,8 +3,8 @@ import { expect } from "vitest";
 
 import { Runs } from "../../../queues/client.ts";
 import { CONTROL_QUEUES } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/gatehouse.ts";
+import { test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const OFTEN = {
   canary: "bird",

@@ -3,8 +3,8 @@ import { expect } from "vitest";
 
 import { CONTROL_QUEUES } from "../../../queues/index.ts";
 import type { OptimizerReport } from "../../../src/optimizer/think.ts";
-import { eventually } from "../../support/eventually.ts";
-import { takes, test } from "../../support/gatehouse.ts";
+import { takes, test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 test("a tool that may not run more calls at once is found, with its health, in the report of the job", async ({
   gatehouse: { keys, tutti, work, submit },

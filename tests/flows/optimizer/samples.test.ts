@@ -2,9 +2,9 @@ import { expect } from "vitest";
 
 import { type Sample } from "../../../queues/client.ts";
 import { Durations, Gate, Presence, Samples } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/gatehouse.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const sum = (samples: readonly Sample[], of: (sample: Sample) => number): number =>
   samples.reduce((all, sample) => all + of(sample), 0);

@@ -8,8 +8,8 @@ import type { AuditEntry } from "../../../src/optimizer/service/audit.ts";
 import type { Adjustment } from "../../../src/optimizer/tuning/adjustment.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions, type TuttiWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as withRedis } from "../../support/redis.ts";
+import { test as withRedis } from "../../support/runner/redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const CALL_MS = 60;
 const tool = (limits: string): string =>

@@ -4,9 +4,9 @@ import { expect } from "vitest";
 
 import { hasEnded } from "../../../queues/client.ts";
 import { isOpen } from "../../../queues/index.ts";
-import { CommandFleet } from "../../support/command-fleet.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { CommandFleet } from "../../support/fleets/command-fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const RUNS = 100;
 

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { forgetRun } from "../../../queues/worker.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 const WAIT = { timeoutMs: 20_000 };
 const once = { retry: { maxAttempts: 1 } } as const;

@@ -2,11 +2,11 @@ import { expect } from "vitest";
 
 import type { ToolHandler } from "../../../processors/index.ts";
 import { startRun } from "../../../queues/index.ts";
-import { clockOf, deadlineOf } from "../../support/deadlines.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { clockOf, deadlineOf } from "../../support/waiting/deadlines.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 /** Calls of `probe` wait at the turnstile. */
 function gated(): { readonly gate: Turnstile; readonly probe: ToolHandler } {

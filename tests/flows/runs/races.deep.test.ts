@@ -2,8 +2,8 @@ import { expect } from "vitest";
 
 import { unpauseRun } from "../../../queues/client.ts";
 import { pauseRun } from "../../../queues/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 const COUNT = 500;
 

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 
 import type { ToolHandler } from "../../../processors/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const once = { retry: { maxAttempts: 1 } } as const;
 const WAIT = { timeoutMs: 30_000 };

@@ -5,10 +5,10 @@ import { removeExpired, type RepairParts } from "../../../processors/index.ts";
 import { DutyStates, Keys } from "../../../queues/index.ts";
 import { forgetRun } from "../../../queues/worker.ts";
 import { startServer } from "../../../src/server/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { commandsOf, copyEnded } from "../../support/open-runs.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { commandsOf, copyEnded } from "../../support/stories/open-runs.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** Forgets a run that has ended, as soon as that can be: its root job ends a moment after it. */
 const forgotten = (parts: RepairParts, runId: string): Promise<void> =>

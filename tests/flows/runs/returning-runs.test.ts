@@ -9,11 +9,11 @@ import {
 } from "../../../processors/index.ts";
 import { Keys, Presence } from "../../../queues/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { randomFrom } from "../../support/random.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 60_000 };
 

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const WAIT = { timeoutMs: 20_000 };
 const on = (id: string, event: string, more: object = {}) => ({

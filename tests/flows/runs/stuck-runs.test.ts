@@ -2,10 +2,10 @@ import { describe, expect } from "vitest";
 
 import { givePlaces, type ToolHandler } from "../../../processors/index.ts";
 import { Keys, Presence } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 30_000 };
 const CAP = 10;

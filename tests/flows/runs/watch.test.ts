@@ -1,10 +1,10 @@
 import { describe, expect } from "vitest";
 
 import type { RunEvent } from "../../../src/runs/view/watch.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 /** Collects what a watch tells, until it ends. */
 function collect(watch: AsyncIterable<RunEvent>) {

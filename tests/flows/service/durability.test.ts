@@ -9,10 +9,10 @@ import type { ToolHandler } from "../../../processors/index.ts";
 import { doctor } from "../../../src/doctor.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type StartWorkerOptions } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { OwnRedis, type AppendFsync } from "../../support/own-redis.ts";
-import { sentinels } from "../../support/redis-fleet.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { OwnRedis, type AppendFsync } from "../../support/servers/own-redis.ts";
+import { sentinels } from "../../support/servers/redis-fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 60_000 };
 const tool = (id: string, idempotent: boolean) =>

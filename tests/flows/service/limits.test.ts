@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { parseCatalogue, ToolRegistry } from "../../../config/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 test("a queue of BullMQ has the tightest window of its tool, and loses it with the tool's limits", async ({
   orchestra: { queues, work },

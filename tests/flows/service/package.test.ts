@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
 
-import { test } from "../../support/redis.ts";
+import { test } from "../../support/runner/redis.ts";
 
 /** An empty folder with the package in it, as a user has it. */
 const folder = mkdtempSync(join(tmpdir(), "tutti-package-"));

@@ -7,10 +7,10 @@ import { dial } from "../../../queues/connection/dial.ts";
 import { startServer } from "../../../src/server/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { OwnRedis } from "../../support/own-redis.ts";
-import { canEncrypt, cluster, encrypted, sentinels } from "../../support/redis-fleet.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { OwnRedis } from "../../support/servers/own-redis.ts";
+import { canEncrypt, cluster, encrypted, sentinels } from "../../support/servers/redis-fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const log = pino({ level: "silent" });
 const WAIT = { timeoutMs: 60_000 };

@@ -4,8 +4,8 @@ import { expect } from "vitest";
 
 import { Tutti } from "../../../src/index.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const echo = { tutti: 1 as const, id: "echo", steps: [{ id: "a", tool: "core.echo" }] };
 

@@ -2,9 +2,9 @@ import { expect } from "vitest";
 
 import { MAX_RUNNING_RUNS } from "../../../config/index.ts";
 import { forgetRun } from "../../../queues/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 test("a worker does not begin while runs with jobs of an older version are open, and clears up after them", async ({
   orchestra: { tutti, work, queues, prefix },

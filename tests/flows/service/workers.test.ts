@@ -1,9 +1,9 @@
 import { describe, expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 type Call = { readonly stepId: string; readonly signal: AbortSignal };
 

@@ -8,9 +8,9 @@ import {
   type TuttiError,
 } from "../../../config/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as withOrchestra } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test as withOrchestra } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** A catalogue with `probe`, of which so many jobs may wait, and `wide`, which has no limit. */
 function registryWith(limits: object): ToolRegistry {

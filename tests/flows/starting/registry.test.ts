@@ -2,9 +2,9 @@ import { describe, expect } from "vitest";
 
 import { forgetRun } from "../../../queues/worker.ts";
 import { Tutti } from "../../../src/tutti.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** A workflow whose contents differ by `version`. */
 const greet = (version: number, more: object = {}) =>

@@ -4,10 +4,10 @@ import { WorkflowRegistry } from "../../../queues/client.ts";
 import { Schedules, Keys, type FireParts } from "../../../queues/index.ts";
 import { fireDue } from "../../../queues/worker.ts";
 import type { Tutti } from "../../../src/tutti.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as base, type Orchestra } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test as base, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const NIGHTLY = workflow([{ id: "a", with: { n: "${{ input.n }}" } }], {
   id: "nightly",

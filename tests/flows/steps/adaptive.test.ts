@@ -4,9 +4,9 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import { FIELDS } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 interface Change {
   readonly from: number;

@@ -2,9 +2,9 @@ import { describe, expect } from "vitest";
 
 import { contentHash, canonicalJson } from "../../../config/index.ts";
 import { Keys, ownBudget, Results } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test, type Limited } from "../../support/limited.ts";
-import { SOON, workflow } from "../../support/workflows.ts";
+import { SOON, workflow } from "../../support/drawn/workflows.ts";
+import { test, type Limited } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const WAIT = { timeoutMs: 20_000 };
 const READS = { effect: "read", limits: { rate: { max: 10, durationMs: 60_000 } } };

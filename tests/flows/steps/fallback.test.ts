@@ -5,10 +5,10 @@ import { describe, expect } from "vitest";
 import { TuttiError } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
 import { forgetRun } from "../../../queues/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/limited.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { NEVER, SOON, workflow } from "../../support/workflows.ts";
+import { NEVER, SOON, workflow } from "../../support/drawn/workflows.ts";
+import { test } from "../../support/gate/limited.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const WAIT = { timeoutMs: 20_000 };
 const ONCE = { retry: { ...SOON, maxAttempts: 1 } };

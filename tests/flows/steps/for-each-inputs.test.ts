@@ -2,10 +2,10 @@ import { describe, expect } from "vitest";
 
 import type { JsonObject } from "../../../config/index.ts";
 import { forgetRun } from "../../../queues/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as onShared, type Orchestra } from "../../support/orchestra.ts";
-import { OwnRedis } from "../../support/own-redis.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test as onShared, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { OwnRedis } from "../../support/servers/own-redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** A server that nobody else reads from. */
 const test = onShared.extend<{

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 const ITEMS = 10_000;
 const PARALLEL = 50;

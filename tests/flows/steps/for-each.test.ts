@@ -1,10 +1,10 @@
 import { describe, expect } from "vitest";
 
 import { TuttiError, type Json } from "../../../config/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test, type Orchestra } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { SOON, workflow } from "../../support/workflows.ts";
+import { test, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { SOON, workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 async function run({ tutti }: Orchestra, step: object, items: Json, more: object = {}) {
   const document = workflow([{ id: "e", forEach: "input.items", ...step }], {

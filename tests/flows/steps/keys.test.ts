@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import type { JsonObject } from "../../../config/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 const KEYS = [
   "constructor",

@@ -2,8 +2,8 @@ import { describe, expect } from "vitest";
 
 import { INLINE_VALUE_BYTES, MAX_VALUE_BYTES } from "../../../config/index.ts";
 import { Keys, Values } from "../../../queues/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 const LARGE = "ä".repeat(INLINE_VALUE_BYTES / 2);
 const TOO_LARGE = "x".repeat(MAX_VALUE_BYTES);

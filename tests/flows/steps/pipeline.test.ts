@@ -1,9 +1,9 @@
 import { describe, expect } from "vitest";
 
 import { TuttiError, type Json, type JsonObject } from "../../../config/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 /** Three stages: each adds its name to the item. */
 const STAGES = [

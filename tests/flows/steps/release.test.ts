@@ -7,8 +7,8 @@ import { afterAll, expect } from "vitest";
 import { loadCatalogue } from "../../../config/index.ts";
 import { Tutti } from "../../../src/index.ts";
 import { startWorker } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as base } from "../../support/redis.ts";
+import { test as base } from "../../support/runner/redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const DOCUMENT = readFileSync("examples/release.yaml", "utf8");
 const folder = mkdtempSync(join(tmpdir(), "tutti release "));

@@ -3,8 +3,8 @@ import { describe, expect } from "vitest";
 import { TuttiError } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
 import type { StepView } from "../../../src/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { SOON, workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { SOON, workflow } from "../../support/drawn/workflows.ts";
 
 /** Fails so often, then returns how often it was called. */
 function failing(times: number, error = new TuttiError("step_execution_failed", "not yet")) {

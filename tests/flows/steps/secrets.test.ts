@@ -6,8 +6,8 @@ import { describe, expect } from "vitest";
 
 import { TuttiError, type Json } from "../../../config/index.ts";
 import { secretSource } from "../../../processors/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { SOON, workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { SOON, workflow } from "../../support/drawn/workflows.ts";
 
 const SECRET = 'p"lanted/s3cret+value';
 const PIN = "48215907";

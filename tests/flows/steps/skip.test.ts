@@ -2,8 +2,8 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import type { ToolHandler } from "../../../processors/index.ts";
-import { test, type Orchestra } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test, type Orchestra } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 /** Fails when its input says so. */
 const probe: ToolHandler = (input, { stepId }) => {

@@ -3,11 +3,11 @@ import { describe, expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
 import { subRunId } from "../../../queues/index.ts";
-import { expire } from "../../support/deadlines.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { expire } from "../../support/waiting/deadlines.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 const child = (steps: readonly object[], more: object = {}) =>
   workflow(steps, {

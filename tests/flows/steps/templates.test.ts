@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { loadCatalogue } from "../../../config/index.ts";
 import { runCli } from "../../../src/cli/index.ts";
 import { prepare } from "../../../src/workflow/prepare.ts";
-import { test as base } from "../../support/redis.ts";
+import { test as base } from "../../support/runner/redis.ts";
 
 /** What `tutti run -o json` prints of a run, as far as it is looked at here. */
 interface Run {

@@ -1,10 +1,10 @@
 import { expect } from "vitest";
 
-import { expire } from "../../support/deadlines.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { NEVER, SOON, workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { NEVER, SOON, workflow } from "../../support/drawn/workflows.ts";
+import { expire } from "../../support/waiting/deadlines.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 test("timeoutMs of a step holds for each call", async ({ orchestra: { tutti, work } }) => {
   const gate = new Turnstile();

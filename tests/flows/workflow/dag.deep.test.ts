@@ -1,5 +1,5 @@
-import { test } from "../../support/orchestra.ts";
-import { expectRandomRight } from "../../support/right-order.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { expectRandomRight } from "../../support/stories/right-order.ts";
 
 const RUNS = 200;
 

@@ -1,8 +1,8 @@
 import { describe } from "vitest";
 
-import { SHAPES } from "../../support/dags.ts";
-import { test } from "../../support/orchestra.ts";
-import { expectRandomRight, expectRight, Log } from "../../support/right-order.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { SHAPES } from "../../support/drawn/dags.ts";
+import { expectRandomRight, expectRight, Log } from "../../support/stories/right-order.ts";
 
 /** The slow tier has 200. */
 const RUNS = 60;

@@ -1,10 +1,10 @@
 import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
-import { eventually } from "../../support/eventually.ts";
-import { crashFleet } from "../../support/fleet.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { crashFleet } from "../../support/fleets/fleet.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** Kills of one run: always when it is about to join. */
 const KILLS = 6;

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { explore, tally } from "../../model/random/explore.ts";
-import { test } from "../../support/orchestra.ts";
-import { SEED } from "../../support/seed.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { SEED } from "../../support/runner/seed.ts";
 
 const RUNS = 1_000;
 const AT_ONCE = 16;

@@ -6,7 +6,7 @@ import { delimiter, join, resolve } from "node:path";
 import { afterAll, describe, expect } from "vitest";
 
 import { runCli } from "../../../src/cli/index.ts";
-import { test as base } from "../../support/redis.ts";
+import { test as base } from "../../support/runner/redis.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tutti repo health "));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,10 +1,10 @@
 import { describe, expect } from "vitest";
 
 import { ValidationError, type Json } from "../../../config/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test } from "../../support/orchestra.ts";
-import { Turnstile } from "../../support/turnstile.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 describe("the result of a run", () => {
   test("is its output, with the types of the values", async ({ orchestra: { tutti, work } }) => {

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { TuttiError } from "../../../config/index.ts";
-import { test } from "../../support/orchestra.ts";
-import { SOON, workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { SOON, workflow } from "../../support/drawn/workflows.ts";
 
 test("mode sequential: one step after another, in the order of the document where the graph allows", async ({
   orchestra: { tutti, work },

@@ -1,7 +1,7 @@
 /** Many random workflows at once; the first that differs from the contract is made small. */
 import { asyncProperty, check, sample } from "fast-check";
 
-import type { Orchestra } from "../../support/orchestra.ts";
+import type { Orchestra } from "../../support/deployment/orchestra.ts";
 import { differences } from "../compare.ts";
 import { interpret } from "../interpreter.ts";
 import { CONTRACT, type Rule } from "../rules.ts";

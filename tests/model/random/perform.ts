@@ -1,7 +1,7 @@
 /** Runs random workflows on the product and writes down what is seen of them. */
 import type { RunState, RunView } from "../../../src/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import type { Orchestra } from "../../support/orchestra.ts";
+import type { Orchestra } from "../../support/deployment/orchestra.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 import { differences } from "../compare.ts";
 import { CONTRACT } from "../rules.ts";
 import type { Ending, History, Outcome } from "../words.ts";

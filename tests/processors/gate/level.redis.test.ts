@@ -3,8 +3,8 @@ import { describe, expect } from "vitest";
 import { ServiceLevel } from "../../../processors/index.ts";
 import { type CallClass } from "../../../queues/gate/permit.ts";
 import { Gate, Keys } from "../../../queues/index.ts";
-import { takes } from "../../support/gated.ts";
-import { test as withRedis } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test as withRedis } from "../../support/runner/redis.ts";
 
 const PASS_MS = 5_000;
 

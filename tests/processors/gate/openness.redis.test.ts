@@ -2,8 +2,8 @@ import { expect } from "vitest";
 
 import { Openness } from "../../../processors/gate/openness.ts";
 import { Gate, Keys } from "../../../queues/index.ts";
-import { takes } from "../../support/gated.ts";
-import { test } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test } from "../../support/runner/redis.ts";
 
 test("trouble that is heard of while everything is read is not forgotten", async ({
   redis,

@@ -4,9 +4,9 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect } from "vitest";
 
 import { openImpatient, withinDeadline } from "../../../queues/connection/index.ts";
-import { FaultProxy } from "../../support/fault-proxy.ts";
-import { randomFrom } from "../../support/random.ts";
-import { test } from "../../support/redis.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { test } from "../../support/runner/redis.ts";
+import { FaultProxy } from "../../support/servers/fault-proxy.ts";
 
 /** Longer than the deadline of these tests. Milliseconds. */
 const DEADLINE_MS = 300;

@@ -2,8 +2,8 @@ import { Redis } from "ioredis";
 import { expect, expectTypeOf, onTestFinished } from "vitest";
 
 import { defineScripts, script } from "../../../queues/connection/index.ts";
-import { FaultProxy } from "../../support/fault-proxy.ts";
-import { test } from "../../support/redis.ts";
+import { test } from "../../support/runner/redis.ts";
+import { FaultProxy } from "../../support/servers/fault-proxy.ts";
 
 const SCRIPTS = {
   add: script<[sum: string, by: number], number>(

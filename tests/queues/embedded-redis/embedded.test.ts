@@ -14,8 +14,8 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 
 import { openRedis } from "../../../queues/embedded-redis/index.ts";
 import { withLock } from "../../../queues/embedded-redis/lock.ts";
-import { eventually } from "../../support/eventually.ts";
-import { Lag } from "../../support/lag.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
+import { Lag } from "../../support/waiting/lag.ts";
 import { freshConfig, onRedis, serversOf, spawnUser, startUser } from "./user.ts";
 
 /** One file, or from Redis 7 on a folder of them. */

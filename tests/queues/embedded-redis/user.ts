@@ -9,8 +9,8 @@ import { inject, onTestFinished } from "vitest";
 
 import { loadConfig, type Config } from "../../../config/index.ts";
 import type { OpenRedisOptions } from "../../../queues/embedded-redis/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { makeHome } from "../../support/redis-server.ts";
+import { makeHome } from "../../support/runner/redis-server.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "user-program.mjs");
 

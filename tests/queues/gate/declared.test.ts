@@ -10,8 +10,8 @@ import {
   type GatedLimits,
 } from "../../../queues/index.ts";
 import { encodeDeclaration } from "../../../queues/worker.ts";
-import { takes } from "../../support/gated.ts";
-import { test } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test } from "../../support/runner/redis.ts";
 
 /** As docs/catalogue.md has them. Milliseconds. */
 const DECLARED_MS = 15_000;

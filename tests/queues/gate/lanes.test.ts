@@ -4,8 +4,8 @@ import { type ToolLimits } from "../../../queues/client.ts";
 import { Gate, Keys } from "../../../queues/index.ts";
 import { laneOf } from "../../../queues/names.ts";
 import { type Acquired } from "../../../queues/worker.ts";
-import { takes } from "../../support/gated.ts";
-import { test as withRedis } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test as withRedis } from "../../support/runner/redis.ts";
 
 const A = laneOf("ask", "a");
 const B = laneOf("ask", "b");

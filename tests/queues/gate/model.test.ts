@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 
-import { GateModel } from "../../support/gate-model.ts";
-import { randomFrom } from "../../support/random.ts";
-import { test } from "../../support/redis.ts";
-import { SEED } from "../../support/seed.ts";
+import { randomFrom } from "../../support/drawn/random.ts";
+import { GateModel } from "../../support/gate/gate-model.ts";
+import { test } from "../../support/runner/redis.ts";
+import { SEED } from "../../support/runner/seed.ts";
 
 test("ten thousand random events break nothing: capacity, slots, rates, counters, turns", async ({
   redis,

@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { expect } from "vitest";
 
 import { Gate, Keys } from "../../../queues/index.ts";
-import { takes } from "../../support/gated.ts";
-import { test } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test } from "../../support/runner/redis.ts";
 
 const CALLER = { machine: "m", process: "p" };
 

@@ -3,8 +3,8 @@ import { describe, expect } from "vitest";
 import type { BreakerTrouble, UpstreamTrouble } from "../../../queues/gate/stored/troubles.ts";
 import { Gate, Keys, type GateChanges } from "../../../queues/index.ts";
 import { type CallEnd, type Caller } from "../../../queues/worker.ts";
-import { takes } from "../../support/gated.ts";
-import { test as withRedis } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test as withRedis } from "../../support/runner/redis.ts";
 
 /** A gate in a time of its own, with callers on three machines and a tool whose queue is never empty. */
 class World {

@@ -3,8 +3,8 @@ import { describe, expect } from "vitest";
 
 import { Gate, Keys } from "../../../queues/index.ts";
 import { type Caller } from "../../../queues/worker.ts";
-import { takes } from "../../support/gated.ts";
-import { test as withRedis } from "../../support/redis.ts";
+import { takes } from "../../support/gate/gated.ts";
+import { test as withRedis } from "../../support/runner/redis.ts";
 
 const CALLER: Caller = { machine: "m", process: "p" };
 const OK = { class: "ok" } as const;

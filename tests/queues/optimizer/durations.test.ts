@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { Durations } from "../../../queues/index.ts";
-import { SEED } from "../../support/seed.ts";
+import { SEED } from "../../support/runner/seed.ts";
 
 const of = (values: readonly number[]): Durations => {
   const durations = Durations.empty();

@@ -17,8 +17,8 @@ import { childOptions } from "../../../queues/worker.ts";
 import { compile } from "../../../src/workflow/plan/compile.ts";
 import { treeOf as treeOfRun } from "../../../src/workflow/plan/tree.ts";
 import { prepare } from "../../../src/workflow/prepare.ts";
-import { SHAPES, workflowOf, type Dag } from "../../support/dags.ts";
-import { test } from "../../support/redis.ts";
+import { SHAPES, workflowOf, type Dag } from "../../support/drawn/dags.ts";
+import { test } from "../../support/runner/redis.ts";
 
 const planOf = (dag: Dag) => {
   const { definition, workflow, layout } = prepare(workflowOf(dag, "core.echo"), loadCatalogue());

@@ -3,10 +3,10 @@ import { Redis } from "ioredis";
 import { describe, expect } from "vitest";
 
 import { JobMoves, Keys, Ledger } from "../../../queues/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { FaultProxy } from "../../support/fault-proxy.ts";
-import { test } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
+import { FaultProxy } from "../../support/servers/fault-proxy.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const keysOf = (queue: string, names: readonly string[]) => names.map((name) => `${queue}:${name}`);
 const TAKING = "wait active prioritized events stalled limiter delayed paused meta pc marker".split(

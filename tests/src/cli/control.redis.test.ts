@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 import { runCli } from "../../../src/cli/index.ts";
-import { test as base } from "../../support/orchestra.ts";
-import { workflow } from "../../support/workflows.ts";
+import { test as base } from "../../support/deployment/orchestra.ts";
+import { workflow } from "../../support/drawn/workflows.ts";
 
 interface Ran {
   readonly code: number;

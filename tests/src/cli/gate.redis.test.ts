@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 import { runCli } from "../../../src/cli/index.ts";
-import { test } from "../../support/gatehouse.ts";
-import { Turnstile } from "../../support/turnstile.ts";
+import { test } from "../../support/gate/gatehouse.ts";
+import { Turnstile } from "../../support/waiting/turnstile.ts";
 
 test("commands say why something waits, show the gate and change it", async ({
   gatehouse,

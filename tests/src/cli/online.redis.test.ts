@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { parse } from "yaml";
 
 import { runCli } from "../../../src/cli/index.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as base } from "../../support/redis.ts";
+import { test as base } from "../../support/runner/redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 let folder = "";
 const file = (name: string) => join(folder, name);

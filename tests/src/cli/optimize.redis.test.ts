@@ -3,8 +3,8 @@ import { expect } from "vitest";
 import { loadCatalogue } from "../../../config/index.ts";
 import { runCli } from "../../../src/cli/index.ts";
 import type { Plans } from "../../../src/optimizer/service/planning.ts";
-import { eventually } from "../../support/eventually.ts";
-import { takes, test } from "../../support/gatehouse.ts";
+import { takes, test } from "../../support/gate/gatehouse.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 test("commands say what the optimizer sees and changed", async ({
   gatehouse: { work, submit, tutti },

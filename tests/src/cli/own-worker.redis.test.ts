@@ -8,8 +8,8 @@ import { loadCatalogue } from "../../../config/index.ts";
 import { runCli } from "../../../src/cli/index.ts";
 import { Tutti } from "../../../src/tutti.ts";
 import { startWorker, type ToolHandler } from "../../../src/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { test as base } from "../../support/redis.ts";
+import { test as base } from "../../support/runner/redis.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 const CATALOGUE = `tutti: 1
 tools:

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { NOTHING_KNOWN, think, type OptimizerState } from "../../../src/optimizer/think.ts";
-import { sampleOf, toolOf } from "../../support/samples.ts";
+import { sampleOf, toolOf } from "../../support/learning/samples.ts";
 
 const FACTS = { intervalMs: 5_000, room: {}, shapes: {}, canary: null, caps: {} };
 const kept = (n: number, ms: number) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test as plain } from "vitest";
 
 import { withoutOutside } from "../../../src/server/http/board.ts";
-import { server, test } from "../../support/served.ts";
+import { server, test } from "../../support/deployment/served.ts";
 
 /** Names of languages, which look like addresses and are never fetched. */
 const NAMESPACE = /^https?:\/\/(www\.w3\.org|json-schema\.org)\//;

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { get, post, problemOf, server, test } from "../../support/served.ts";
+import { get, post, problemOf, server, test } from "../../support/deployment/served.ts";
 
 const json = async (response: Response) => (await response.json()) as Record<string, unknown>;
 const send = (method: string, path: string, body?: object) =>

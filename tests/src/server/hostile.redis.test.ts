@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { MAX_EXPRESSION_STEPS, toolSpec } from "../../../config/index.ts";
-import { post, problemOf, registry, test } from "../../support/served.ts";
-import { ownSpeed } from "../../support/speed.ts";
+import { post, problemOf, registry, test } from "../../support/deployment/served.ts";
+import { ownSpeed } from "../../support/waiting/speed.ts";
 
 registry.register({
   spec: toolSpec.parse({

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { get, post, problemOf, test } from "../../support/served.ts";
+import { get, post, problemOf, test } from "../../support/deployment/served.ts";
 
 test("a field that the path or a header has is refused in the body", async () => {
   const cancelled = await problemOf(await post("/v1/runs/r/cancel", { id: "other", reason: "x" }));

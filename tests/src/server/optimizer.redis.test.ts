@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { get, post, problemOf, test } from "../../support/served.ts";
+import { get, post, problemOf, test } from "../../support/deployment/served.ts";
 
 test("what the optimizer sees: nothing before it has looked, then metrics and health", async ({
   work,

@@ -12,7 +12,7 @@ import {
   reported,
   server,
   test,
-} from "../../support/served.ts";
+} from "../../support/deployment/served.ts";
 
 const workflow = {
   tutti: 1,

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 
 import { toolSpec } from "../../../config/index.ts";
 import { laneOf } from "../../../queues/names.ts";
-import { eventually } from "../../support/eventually.ts";
-import { get, post, problemOf, registry, server, test } from "../../support/served.ts";
+import { get, post, problemOf, registry, server, test } from "../../support/deployment/served.ts";
+import { eventually } from "../../support/waiting/eventually.ts";
 
 /** Ends as soon as somebody works on it. */
 const workflow = {

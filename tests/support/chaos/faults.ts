@@ -9,12 +9,12 @@ import { Redis } from "ioredis";
 import type { DurabilityProfile } from "../../../config/index.ts";
 import { isOpen } from "../../../queues/index.ts";
 import type { RunView } from "../../../src/index.ts";
-import { eventually } from "../eventually.ts";
-import { FaultProxy } from "../fault-proxy.ts";
-import { Fleet } from "../fleet.ts";
-import { freePort, OwnRedis } from "../own-redis.ts";
-import { randomFrom } from "../random.ts";
-import { sentinels } from "../redis-fleet.ts";
+import { randomFrom } from "../drawn/random.ts";
+import { Fleet } from "../fleets/fleet.ts";
+import { FaultProxy } from "../servers/fault-proxy.ts";
+import { freePort, OwnRedis } from "../servers/own-redis.ts";
+import { sentinels } from "../servers/redis-fleet.ts";
+import { eventually } from "../waiting/eventually.ts";
 import { ChaosClient } from "./client.ts";
 
 /** Runs that are submitted in a second. */
@@ -26,7 +26,7 @@ const AROUND_MS = 4_000;
  * as long as a call may take (300 s). Milliseconds.
  */
 const CALM_MS = 420_000;
-const PROGRAM = "tests/support/programs/fault-program.mjs";
+const PROGRAM = "tests/support/fleets/programs/fault-program.mjs";
 
 /** `pay` must not be called twice. */
 const document = {

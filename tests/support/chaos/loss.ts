@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { isTuttiError, type ToolRegistry } from "../../../config/index.ts";
 import { Tutti } from "../../../src/index.ts";
-import { OwnRedis, type AppendFsync } from "../own-redis.ts";
+import { OwnRedis, type AppendFsync } from "../servers/own-redis.ts";
 
 /** How a server ends: killed, or together with its machine, which forgets what was not synced. */
 export type Crash = "process" | "machine";

@@ -4,11 +4,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
 
 import type { RunView } from "../../../src/index.ts";
-import { eventually } from "../eventually.ts";
-import { FaultProxy, type Faults } from "../fault-proxy.ts";
-import { Fleet } from "../fleet.ts";
-import { freePort, OwnRedis, type AppendFsync } from "../own-redis.ts";
-import { randomFrom } from "../random.ts";
+import { randomFrom } from "../drawn/random.ts";
+import { Fleet } from "../fleets/fleet.ts";
+import { FaultProxy, type Faults } from "../servers/fault-proxy.ts";
+import { freePort, OwnRedis, type AppendFsync } from "../servers/own-redis.ts";
+import { eventually } from "../waiting/eventually.ts";
 import { chaosCases } from "./cases.ts";
 import { ChaosClient } from "./client.ts";
 import { judge } from "./judge.ts";
@@ -77,7 +77,7 @@ export async function storm(
   await using redis = await OwnRedis.open({ keeps: options.keeps });
   await using proxy = await FaultProxy.open(redis.url, randomFrom(seed + 1));
   const port = await freePort();
-  const program = "tests/support/programs/chaos-program.mjs";
+  const program = "tests/support/fleets/programs/chaos-program.mjs";
   await using api = new Fleet(1, program, ["api", proxy.url, prefix, witnessUrl, String(port)]);
   await using workers = new Fleet(options.workers, program, [
     "worker",

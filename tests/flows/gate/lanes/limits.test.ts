@@ -1,12 +1,12 @@
 import { describe, expect } from "vitest";
 
 import { laneOf } from "../../../../queues/names.ts";
-import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps } from "../../../support/by-key.ts";
-import { eventually, promptly } from "../../../support/eventually.ts";
-import { Lag } from "../../../support/lag.ts";
-import { test, type Limited } from "../../../support/limited.ts";
-import { Turnstile } from "../../../support/turnstile.ts";
-import { workflow } from "../../../support/workflows.ts";
+import { workflow } from "../../../support/drawn/workflows.ts";
+import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps } from "../../../support/gate/by-key.ts";
+import { test, type Limited } from "../../../support/gate/limited.ts";
+import { eventually, promptly } from "../../../support/waiting/eventually.ts";
+import { Lag } from "../../../support/waiting/lag.ts";
+import { Turnstile } from "../../../support/waiting/turnstile.ts";
 
 /** What runs at once of each key, and the most of it that ever did. */
 class Use {

@@ -3,13 +3,13 @@ import { describe, expect } from "vitest";
 import { dropLanes } from "../../../../processors/index.ts";
 import { laneOf } from "../../../../queues/names.ts";
 import { forgetRun } from "../../../../queues/worker.ts";
-import { KEY, WAIT, byStep, once, steps, traces } from "../../../support/by-key.ts";
-import { eventually } from "../../../support/eventually.ts";
-import { FakeApi } from "../../../support/fake-api.ts";
-import { apiTool, GateFleet } from "../../../support/gate-fleet.ts";
-import { test } from "../../../support/limited.ts";
-import { Turnstile } from "../../../support/turnstile.ts";
-import { workflow } from "../../../support/workflows.ts";
+import { workflow } from "../../../support/drawn/workflows.ts";
+import { KEY, WAIT, byStep, once, steps, traces } from "../../../support/gate/by-key.ts";
+import { apiTool, GateFleet } from "../../../support/gate/gate-fleet.ts";
+import { test } from "../../../support/gate/limited.ts";
+import { FakeApi } from "../../../support/servers/fake-api.ts";
+import { eventually } from "../../../support/waiting/eventually.ts";
+import { Turnstile } from "../../../support/waiting/turnstile.ts";
 
 describe("a run with lanes", () => {
   test("is cancelled: what waits in a lane never begins", async ({

@@ -3,10 +3,10 @@ import { describe, expect } from "vitest";
 import { dropLanes, sweep } from "../../../../processors/index.ts";
 import { laneOf } from "../../../../queues/names.ts";
 import { forgetRun } from "../../../../queues/worker.ts";
-import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps, traces } from "../../../support/by-key.ts";
-import { eventually, promptly } from "../../../support/eventually.ts";
-import { test } from "../../../support/limited.ts";
-import { workflow } from "../../../support/workflows.ts";
+import { workflow } from "../../../support/drawn/workflows.ts";
+import { KEY, LOOKED_FOR_MS, WAIT, byStep, steps, traces } from "../../../support/gate/by-key.ts";
+import { test } from "../../../support/gate/limited.ts";
+import { eventually, promptly } from "../../../support/waiting/eventually.ts";
 
 test("a lane that was forgotten although it holds jobs is found by the sweeper", async ({
   limited,

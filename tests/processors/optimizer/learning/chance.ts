@@ -1,4 +1,4 @@
-import { randomFrom } from "../../../support/random.ts";
+import { randomFrom } from "../../../support/drawn/random.ts";
 
 /** Times and counts as they come in a simulated service. */
 export interface Chance {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { KneeControl } from "../../../../processors/optimizer/learning/knee.ts";
-import { SEED } from "../../../support/seed.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 import { chance } from "./chance.ts";
 import {
   reversals,

@@ -6,7 +6,7 @@ import {
   type KneeState,
   startCapOf,
 } from "../../../../processors/optimizer/learning/knee.ts";
-import { SEED } from "../../../support/seed.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 import { chance } from "./chance.ts";
 import {
   reversals,

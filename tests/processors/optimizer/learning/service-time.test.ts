@@ -2,7 +2,7 @@ import { array, assert, double, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { ServiceTimes } from "../../../../processors/optimizer/learning/service-time.ts";
-import { SEED } from "../../../support/seed.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 import { chance } from "./chance.ts";
 
 const declaring = (ms: number | undefined) => new ServiceTimes(() => ms);

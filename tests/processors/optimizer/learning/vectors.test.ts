@@ -2,7 +2,7 @@ import { array, assert, double, integer, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { type Shares, VectorLearner } from "../../../../processors/optimizer/learning/vectors.ts";
-import { SEED } from "../../../support/seed.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 import { chance } from "./chance.ts";
 import {
   misdeclaredTools,

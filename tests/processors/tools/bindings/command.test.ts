@@ -8,7 +8,7 @@ import { stringify } from "yaml";
 
 import { parseCatalogue, ToolRegistry, type TuttiError } from "../../../../config/index.ts";
 import { bindTools, type BoundTools } from "../../../../processors/index.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { eventually } from "../../../support/waiting/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "./contract.ts";
 
 const NODE = process.execPath;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { isTuttiError, type ErrorCode, type Json } from "../../../../config/index.ts";
 import type { BoundTools, CallContext } from "../../../../processors/index.ts";
-import { eventually } from "../../../support/eventually.ts";
-import { Lag } from "../../../support/lag.ts";
+import { eventually } from "../../../support/waiting/eventually.ts";
+import { Lag } from "../../../support/waiting/lag.ts";
 
 /** The tools a binding brings to the contract. Each takes `{text}` and refuses other fields. */
 interface Rig {

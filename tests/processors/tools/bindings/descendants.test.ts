@@ -11,7 +11,7 @@ import { stringify } from "yaml";
 
 import { loadConfig, parseCatalogue, ToolRegistry } from "../../../../config/index.ts";
 import { bindTools, type BoundTools } from "../../../../processors/index.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { eventually } from "../../../support/waiting/eventually.ts";
 import { codeOf, contextOf, thrownBy } from "./contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tutti-descendants-"));

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 
-import { test } from "../../../support/redis.ts";
-import { SEED } from "../../../support/seed.ts";
-import { anyTwins, TwinGates } from "../../../support/twin-gates.ts";
+import { anyTwins, TwinGates } from "../../../support/gate/twin-gates.ts";
+import { test } from "../../../support/runner/redis.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 test(
   "the model of the gate answers what the script answers, in many worlds",

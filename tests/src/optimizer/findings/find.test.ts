@@ -5,7 +5,7 @@ import { digestOf } from "../../../../src/optimizer/findings/digest.ts";
 import { findBottlenecks, NOTHING_FOUND } from "../../../../src/optimizer/findings/find.ts";
 import type { Finding } from "../../../../src/optimizer/findings/finding.ts";
 import type { Shapes } from "../../../../src/optimizer/findings/shape.ts";
-import { sampleOf, toolOf, windowFrom } from "../../../support/samples.ts";
+import { sampleOf, toolOf, windowFrom } from "../../../support/learning/samples.ts";
 
 type Tool = Parameters<typeof toolOf>[0];
 

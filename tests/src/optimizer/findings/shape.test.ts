@@ -4,7 +4,7 @@ import { TARGETS } from "../../../../config/index.ts";
 import type { RunDefinition } from "../../../../queues/index.ts";
 import { shapeOf } from "../../../../src/optimizer/findings/shape.ts";
 import { prepare } from "../../../../src/workflow/prepare.ts";
-import { gatehouseTools } from "../../../support/gatehouse.ts";
+import { gatehouseTools } from "../../../support/gate/gatehouse.ts";
 
 const shape = (...steps: readonly object[]) =>
   shapeOf(prepare({ tutti: 1, id: "w", steps }, gatehouseTools).definition);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
 import { findAnomalies, type AnomalyState } from "../../../../src/optimizer/metrics/anomalies.ts";
-import { randomFrom } from "../../../support/random.ts";
-import { SEED } from "../../../support/seed.ts";
+import { randomFrom } from "../../../support/drawn/random.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 type Window = Parameters<typeof findAnomalies>[1][string];
 

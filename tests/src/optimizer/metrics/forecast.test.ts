@@ -5,8 +5,8 @@ import {
   learnForecast,
   type ForecastState,
 } from "../../../../src/optimizer/metrics/forecast.ts";
-import { randomFrom } from "../../../support/random.ts";
-import { SEED } from "../../../support/seed.ts";
+import { randomFrom } from "../../../support/drawn/random.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 const learned = (values: readonly number[]): ForecastState | undefined => {
   let state: ForecastState | undefined;

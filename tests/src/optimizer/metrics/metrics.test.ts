@@ -6,8 +6,8 @@ import {
   metricsOf,
   type HealthParts,
 } from "../../../../src/optimizer/metrics/metrics.ts";
-import { sampleOf, toolOf, windowFrom } from "../../../support/samples.ts";
-import { SEED } from "../../../support/seed.ts";
+import { sampleOf, toolOf, windowFrom } from "../../../support/learning/samples.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 const parts = (more: Partial<HealthParts>): HealthParts => ({
   successRate: 1,

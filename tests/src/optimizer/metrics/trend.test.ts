@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { medianOf, trendOf } from "../../../../src/optimizer/metrics/trend.ts";
-import { randomFrom } from "../../../support/random.ts";
-import { SEED } from "../../../support/seed.ts";
+import { randomFrom } from "../../../support/drawn/random.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 test("a line has its slope, also with wild points in it", () => {
   const line = Array.from({ length: 20 }, (_, n) => 3 + 2 * n);

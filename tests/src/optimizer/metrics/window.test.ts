@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { windowOf } from "../../../../src/optimizer/metrics/window.ts";
-import { sampleOf, toolOf, windowFrom } from "../../../support/samples.ts";
+import { sampleOf, toolOf, windowFrom } from "../../../support/learning/samples.ts";
 
 test("of no samples there is no window", () => {
   expect(windowOf([])).toBeNull();

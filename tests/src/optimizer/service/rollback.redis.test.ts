@@ -7,7 +7,7 @@ import { Optimizer } from "../../../../src/optimizer/service/optimizer.ts";
 import { NOTHING_KNOWN, type OptimizerState } from "../../../../src/optimizer/think.ts";
 import type { Adjustment } from "../../../../src/optimizer/tuning/adjustment.ts";
 import { openStores } from "../../../../src/stores.ts";
-import { test } from "../../../support/redis.ts";
+import { test } from "../../../support/runner/redis.ts";
 
 test("what was taken back already is not taken back again, also when another one came to the same number", async ({
   redis,

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 
 import { Gate, Keys, MACHINE_UNITS, ownBudget } from "../../../../queues/index.ts";
 import { converge, readRoom } from "../../../../src/optimizer/service/room.ts";
-import { test } from "../../../support/redis.ts";
+import { test } from "../../../support/runner/redis.ts";
 
 test("what was raised does not wait below what somebody has set by hand", async ({
   redis,

@@ -9,7 +9,7 @@ import {
 } from "../../../../src/optimizer/simulation/compare.ts";
 import type { ModelTool, Recording } from "../../../../src/optimizer/simulation/recording.ts";
 import { simulate } from "../../../../src/optimizer/simulation/simulate.ts";
-import { SEED } from "../../../support/seed.ts";
+import { SEED } from "../../../support/runner/seed.ts";
 
 const MACHINE = { capacity: {}, others: 1, background: {} };
 const tool = (more: Partial<ModelTool> = {}): ModelTool => ({

@@ -6,7 +6,7 @@ import { analyzeRun } from "../../../../src/runs/analysis/analyze.ts";
 import { waitReasons } from "../../../../src/runs/analysis/waited.ts";
 import { stepView, type RunView } from "../../../../src/runs/view/run-view.ts";
 import { prepare } from "../../../../src/workflow/prepare.ts";
-import { gatehouseTools } from "../../../support/gatehouse.ts";
+import { gatehouseTools } from "../../../support/gate/gatehouse.ts";
 
 type Times = Readonly<
   Record<string, readonly [eligible: number, started: number, finished: number, attempts?: number]>

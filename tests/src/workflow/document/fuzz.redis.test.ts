@@ -10,7 +10,7 @@ import {
 } from "../../../../config/index.ts";
 import { Tutti } from "../../../../src/tutti.ts";
 import { prepare } from "../../../../src/workflow/prepare.ts";
-import { test } from "../../../support/redis.ts";
+import { test } from "../../../support/runner/redis.ts";
 
 const registry = loadCatalogue();
 

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 
 import { test } from "vitest";
 
-import { expectRefusedInPlace, FOLDER } from "../../../support/strange-places.ts";
+import { expectRefusedInPlace, FOLDER } from "../../../support/drawn/strange-places.ts";
 
 test.each(readdirSync(FOLDER))(
   "%s: whatever stands in any place, it is planned or refused at a place of the document",

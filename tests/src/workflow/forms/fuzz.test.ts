@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 
 import { test } from "vitest";
 
-import { expectRefusedInPlace, FOLDER } from "../../../support/strange-places.ts";
+import { expectRefusedInPlace, FOLDER } from "../../../support/drawn/strange-places.ts";
 
 /** The slow tier tries each place. */
 const EVERY = 4;

@@ -10,7 +10,7 @@ import {
   topologicalOrder,
   transitiveReduction,
 } from "../../../../src/workflow/graph/dag.ts";
-import { randomDag, SHAPES, type Dag } from "../../../support/dags.ts";
+import { randomDag, SHAPES, type Dag } from "../../../support/drawn/dags.ts";
 
 /** Nodes that `node` depends on, directly or not. The slow and obvious way. */
 function ancestors(dag: Dag, node: number): Set<number> {

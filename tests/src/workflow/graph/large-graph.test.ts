@@ -7,7 +7,7 @@ import {
   isLarge,
   toLayeredSvg,
 } from "../../../../src/workflow/graph/large-graph.ts";
-import { parseXml, type XmlElement } from "../../../support/xml.ts";
+import { parseXml, type XmlElement } from "./xml.ts";
 
 type Step = GraphSource["steps"][number];
 

@@ -6,7 +6,7 @@ import { PAYLOAD_VERSION } from "../../../../queues/client.ts";
 import type { RunDefinition } from "../../../../queues/index.ts";
 import { layOut, type Layout } from "../../../../src/workflow/plan/layout.ts";
 import { prepare } from "../../../../src/workflow/prepare.ts";
-import { randomDag, SHAPES, workflowOf, type Dag } from "../../../support/dags.ts";
+import { randomDag, SHAPES, workflowOf, type Dag } from "../../../support/drawn/dags.ts";
 
 /** A step that could be any; only what the layout looks at matters. */
 const step = (needs: string[], join: "all" | "settled" | "any", each: boolean) => ({

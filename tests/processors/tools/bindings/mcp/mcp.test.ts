@@ -14,11 +14,13 @@ import { stringify } from "yaml";
 import { parseCatalogue, ToolRegistry } from "../../../../../config/index.ts";
 import { bindTools, type BoundTools } from "../../../../../processors/index.ts";
 import { McpServer } from "../../../../../processors/tools/bindings/mcp/server.ts";
-import { eventually } from "../../../../support/eventually.ts";
+import { eventually } from "../../../../support/waiting/eventually.ts";
 import { bindingContract, codeOf, contextOf, thrownBy, TOKEN } from "../contract.ts";
 
 const NODE = process.execPath;
-const FIXTURE = fileURLToPath(new URL("../../../../support/mcp-server.mjs", import.meta.url));
+const FIXTURE = fileURLToPath(
+  new URL("../../../../support/servers/mcp-server.mjs", import.meta.url),
+);
 const require = createRequire(import.meta.url);
 const binOf = (name: string): string =>
   join(dirname(require.resolve(`${name}/package.json`)), "dist/index.js");
