@@ -6,7 +6,7 @@ import { messageOf } from "../config/index.ts";
 const COUNT_MS = 60_000;
 
 /** A trouble that was told, and how often it came since. */
-interface Told {
+interface LoggedTrouble {
   readonly where: Readonly<Record<string, string>>;
   readonly message: string;
   times: number;
@@ -18,7 +18,7 @@ interface Told {
  */
 export class RepeatedLog {
   readonly #log: Logger;
-  readonly #told = new Map<string, Told>();
+  readonly #logged = new Map<string, LoggedTrouble>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(log: Logger, countMs: number = COUNT_MS) {
@@ -30,12 +30,12 @@ export class RepeatedLog {
   /** @param where which queue or duty; the same trouble elsewhere is another one. */
   warn(where: Readonly<Record<string, string>>, thrown: unknown, message: string): void {
     const key = JSON.stringify([where, message, kindOf(thrown)]);
-    const told = this.#told.get(key);
-    if (told !== undefined) {
-      told.times++;
+    const before = this.#logged.get(key);
+    if (before !== undefined) {
+      before.times++;
       return;
     }
-    this.#told.set(key, { where, message, times: 0 });
+    this.#logged.set(key, { where, message, times: 0 });
     this.#log.warn({ ...where, error: messageOf(thrown) }, message);
   }
 
@@ -44,11 +44,11 @@ export class RepeatedLog {
   }
 
   #count(countMs: number): void {
-    for (const [key, { where, message, times }] of this.#told) {
-      if (times === 0) this.#told.delete(key);
+    for (const [key, { where, message, times }] of this.#logged) {
+      if (times === 0) this.#logged.delete(key);
       else {
         this.#log.warn({ ...where, times, ms: countMs }, `${message}, again`);
-        this.#told.get(key)!.times = 0;
+        this.#logged.get(key)!.times = 0;
       }
     }
   }

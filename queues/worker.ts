@@ -22,7 +22,12 @@ export { assertPayload, type HandedOn, type UndoingJob } from "./jobs.ts";
 export { isLane } from "./names.ts";
 export type { Reading, ToolReading } from "./optimizer/sample.ts";
 export { childOptions, controlBackoffMs } from "./runs/flows.ts";
-export { abortedState, forgetRun, hurry, resumeCancel } from "./runs/lifecycle/cancel.ts";
+export {
+  abortedState,
+  forgetRun,
+  wakeWaitingSteps,
+  resumeCancel,
+} from "./runs/lifecycle/cancel.ts";
 export { conclude, concludeUndone, enqueueUndo } from "./runs/lifecycle/conclude.ts";
 export { parkAgain, parkIfIdle } from "./runs/lifecycle/park.ts";
 export { isControlStep, jobsOf, linksOfLost, treeOfRun } from "./runs/lifecycle/parts.ts";

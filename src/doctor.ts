@@ -171,8 +171,8 @@ function judge(facts: RedisInspection, config: Config): Partial<Record<Check["id
 /** Whether Redis keeps what the profile promises. */
 function judgeDurability({ durability }: RedisInspection, config: Config): Finding {
   const { syncs, replicas, hasWaitAof } = durability;
-  const told = `appendfsync is ${syncs ?? "not told"}, ${replicas ?? "an unknown number of"} replicas are connected`;
-  if (config.durability !== "strict") return { ok: true, detail: `standard; ${told}` };
+  const found = `appendfsync is ${syncs ?? "not told"}, ${replicas ?? "an unknown number of"} replicas are connected`;
+  if (config.durability !== "strict") return { ok: true, detail: `standard; ${found}` };
   const lack = lackOf(durability);
   if (lack !== null)
     return {
@@ -181,7 +181,7 @@ function judgeDurability({ durability }: RedisInspection, config: Config): Findi
       fix: "CONFIG SET appendonly yes, CONFIG SET appendfsync always",
     };
   const isTold = syncs !== null || hasWaitAof;
-  return { ok: isTold ? true : null, detail: `strict; ${told}` };
+  return { ok: isTold ? true : null, detail: `strict; ${found}` };
 }
 
 /** Whether Redis takes what is written, and how the duties of the workers go. */
@@ -210,15 +210,15 @@ function judgeDuties(duties: readonly DutyView[]): Finding {
   const partly = duties.filter(({ error, failures }) => error === null && failures.length > 0);
   const behind = duties.filter((duty) => (duty.behind ?? 0) > 0);
   const latest = Math.max(...duties.map(({ lateMs }) => lateMs));
-  const told = [
+  const problems = [
     ...[...failing, ...partly].map(
       ({ name, error, failures }) => `${name}: ${error ?? failures[0]}`,
     ),
     ...behind.map((duty) => `${duty.name} is behind: ${duty.behind} are due and not done`),
   ];
-  if (told.length > 0) {
+  if (problems.length > 0) {
     const fix = "see the logs of the workers";
-    return { ok: failing.length > 0 ? false : null, detail: told.join("; "), fix };
+    return { ok: failing.length > 0 ? false : null, detail: problems.join("; "), fix };
   }
   return { ok: true, detail: `${duties.length} duties go well, the latest is ${latest} ms late` };
 }

@@ -14,13 +14,13 @@ const RETIRED = [
 /** What is said for whom: where a file is read that has something to take out. */
 export type Tell = (notice: string) => void;
 
-const told = new Set<string>();
+const warned = new Set<string>();
 const warn: Tell = (notice) => process.emitWarning(notice, { type: "TuttiWarning" });
 
 /** Says it once in the life of a process, however often the file is read. */
 export function tellOnce(notice: string, tell: Tell = warn): void {
-  if (told.has(notice)) return;
-  told.add(notice);
+  if (warned.has(notice)) return;
+  warned.add(notice);
   tell(notice);
 }
 

@@ -125,7 +125,10 @@ export class Duties {
       const everyMs = this.#intervals()[name] ?? job.data.everyMs ?? 0;
       const beganAtMs = await this.#engine.runs.now();
       const since = performance.now();
-      const note = async (error: string | null, { failures = [], behind = 0 }: Told = {}) => {
+      const note = async (
+        error: string | null,
+        { failures = [], behind = 0 }: PassOutcome = {},
+      ) => {
         await states.note({
           name,
           everyMs,
@@ -138,10 +141,10 @@ export class Duties {
       };
       try {
         const done = await this.#pass(job);
-        const told: Told = done;
-        for (const one of told.failures ?? [])
+        const outcome: PassOutcome = done;
+        for (const one of outcome.failures ?? [])
           troubles.warn({ duty: name }, one.error, "a part of a duty failed");
-        await note(null, told);
+        await note(null, outcome);
         return done;
       } catch (thrown) {
         troubles.warn({ duty: name }, thrown, "a duty failed");
@@ -202,7 +205,7 @@ export class Duties {
 }
 
 /** What a pass says that it did not do. */
-interface Told {
+interface PassOutcome {
   readonly failures?: readonly Failure[];
   /** What was due and is still to be done. */
   readonly behind?: number;

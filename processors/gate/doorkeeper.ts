@@ -290,9 +290,9 @@ export class Doorkeeper implements Gatekeeper {
     this.#handing.over(permit);
     const wasHanded = this.#holdings.get(permit)?.handed === true;
     this.#holdings.drop(permit);
-    const told = wasHanded ? { ...end, ms: Math.round(nowMs - atMs) } : end;
+    const reported = wasHanded ? { ...end, ms: Math.round(nowMs - atMs) } : end;
     try {
-      const next = await this.gate.release(permit, told, wanted);
+      const next = await this.gate.release(permit, reported, wanted);
       this.#handing.heard(tool, next, isForAll);
       if (next === null) return null;
       this.#holdings.add(next.permit, tool, nowMs);
@@ -318,7 +318,7 @@ export class Doorkeeper implements Gatekeeper {
   async part(lane: string): Promise<void> {
     this.#room.forget(lane);
     this.#handing.forget(lane);
-    await this.gate.part(lane, this.#options);
+    await this.gate.leaveLane(lane, this.#options);
   }
 
   /** Trouble is reported at once, success now and then: it costs a call, and says little. */

@@ -20,7 +20,7 @@ const TELL_MS = 100;
 const TELL_HOLDERS_MS = 500;
 
 /** What this needs of the gate. */
-type Told = Pick<Gate, "ended" | "handed">;
+type CallReports = Pick<Gate, "ended" | "handed">;
 
 /** What becomes of the permit of a call that has ended: see {@link HandingOn.may}. */
 export type Stay = "yes" | "no" | "asks";
@@ -52,7 +52,7 @@ interface OfQueue {
   ended: number;
   /** What is not told yet. */
   calls: EndedWell[];
-  told: Promise<CallSum | undefined>;
+  reported: Promise<CallSum | undefined>;
 }
 
 /**
@@ -60,20 +60,20 @@ interface OfQueue {
  * hold: the gate counts the same before and after. It hears of those calls later, many at a time.
  */
 export class HandingOn {
-  readonly #gate: Told;
+  readonly #gate: CallReports;
   readonly #machine: string;
-  readonly #onTold: (telling: Promise<unknown>) => void;
+  readonly #onReport: (telling: Promise<unknown>) => void;
   readonly #queues = new Map<string, OfQueue>();
   readonly #holders = new Map<string, Holder>();
   #timer: NodeJS.Timeout | undefined;
   /** When holders were told last, of a monotonic clock. Milliseconds. */
-  #toldMs = 0;
+  #reportedMs = 0;
 
   /** `onTold` gets what is underway to the gate, and bears that it fails. */
-  constructor(gate: Told, machine: string, onTold: (telling: Promise<unknown>) => void) {
+  constructor(gate: CallReports, machine: string, onReport: (telling: Promise<unknown>) => void) {
     this.#gate = gate;
     this.#machine = machine;
-    this.#onTold = onTold;
+    this.#onReport = onReport;
   }
 
   /**
@@ -184,7 +184,7 @@ export class HandingOn {
       askedMs: 0,
       ended: 0,
       calls: [],
-      told: Promise.resolve(undefined),
+      reported: Promise.resolve(undefined),
     };
     this.#queues.set(queue, found);
     return found;
@@ -203,23 +203,23 @@ export class HandingOn {
   #tell(queue: string): void {
     const found = this.#queues.get(queue);
     if (found === undefined || found.calls.length === 0) return;
-    const { calls, told } = found;
+    const { calls, reported } = found;
     found.calls = [];
-    found.told = told
+    found.reported = reported
       .catch(() => undefined)
       .then((before) => this.#gate.ended(queue, this.#machine, calls, before));
-    this.#onTold(found.told);
+    this.#onReport(found.reported);
   }
 
   /** Why something waits names who holds what it waits for. */
   #tellHolders(): void {
     const nowMs = performance.now();
-    if (nowMs >= this.#toldMs + TELL_HOLDERS_MS) {
-      this.#toldMs = nowMs;
+    if (nowMs >= this.#reportedMs + TELL_HOLDERS_MS) {
+      this.#reportedMs = nowMs;
       for (const [permit, { job, atMs }] of this.#holders) {
         if (nowMs - atMs < TELL_HOLDERS_MS) continue;
         this.#holders.delete(permit);
-        this.#onTold(this.#gate.handed(permit, job, nowMs - atMs));
+        this.#onReport(this.#gate.handed(permit, job, nowMs - atMs));
       }
     }
     if (this.#holders.size > 0) this.#tellSoon();

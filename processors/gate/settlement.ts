@@ -11,21 +11,21 @@ export class Settlement {
 
   constructor(registry: ToolRegistry) {
     for (const { spec } of registry.list()) {
-      const told = Object.entries(spec.budgets).flatMap(([budget, use]) =>
+      const settled = Object.entries(spec.budgets).flatMap(([budget, use]) =>
         typeof use === "number" || use.actual === undefined
           ? []
           : [[budget, compileActual(use.actual)] as const],
       );
-      if (told.length > 0) this.#byTool.set(spec.id, told);
+      if (settled.length > 0) this.#byTool.set(spec.id, settled);
     }
   }
 
   /** Units by budget; a budget of which the output does not say it keeps the estimate. */
   actual(tool: string, args: Json, result: Json): Readonly<Record<string, number>> | undefined {
-    const told = this.#byTool.get(tool);
-    if (told === undefined) return undefined;
+    const settled = this.#byTool.get(tool);
+    if (settled === undefined) return undefined;
     const actual: Record<string, number> = {};
-    for (const [budget, expression] of told) {
+    for (const [budget, expression] of settled) {
       const units = evaluate(expression, args, result);
       if (units !== null) actual[budget] = units;
     }

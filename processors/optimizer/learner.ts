@@ -50,8 +50,8 @@ export interface LearnReport {
   readonly calls: number;
   /** Machines that said how they are used. */
   readonly machines: readonly string[];
-  /** Tools whose needs are believed to be others than before. */
-  readonly needs: Readonly<Record<string, Shares>>;
+  /** Tools whose shares of a machine are believed to be others than before. */
+  readonly resources: Readonly<Record<string, Shares>>;
   /** Caps of tools with a service behind them; null: none. */
   readonly caps: Readonly<Record<string, KneeDecision>>;
   readonly background: Readonly<Record<string, Shares>>;
@@ -98,7 +98,7 @@ export class Learner {
     const limitOf = (tool: string) => budgets.get(ownBudget(tool))?.slots;
     const knees = turnKnees(declared, kept, byTool, seen, limitOf);
     const machines = Object.keys(said);
-    const report = { calls: seen.calls.length, machines, needs: {}, caps: {}, background: {} };
+    const report = { calls: seen.calls.length, machines, resources: {}, caps: {}, background: {} };
     const changes = changesOf({
       declared,
       layers,
@@ -228,7 +228,7 @@ function changesOf(learned: {
   readonly knees: Knees;
   readonly report: {
     readonly machines: readonly string[];
-    readonly needs: Record<string, Shares>;
+    readonly resources: Record<string, Shares>;
     readonly caps: Record<string, KneeDecision>;
     readonly background: Record<string, Shares>;
   };
@@ -236,8 +236,8 @@ function changesOf(learned: {
   const { declared, layers, effective, services, vectors, knees, report } = learned;
   const tools: Record<string, { learned: Partial<GatedLimits> }> = {};
   for (const [tool, limits] of declared) {
-    const needs = vectors.needsOf(tool);
-    const units = mapValues(needs, shareUnits);
+    const resources = vectors.resourcesOf(tool);
+    const units = mapValues(resources, shareUnits);
     const knee = knees.get(tool);
     const serviceMs = services.of(tool)?.ms;
     const patch: Partial<GatedLimits> = {
@@ -246,7 +246,7 @@ function changesOf(learned: {
       ...(serviceMs === undefined ? {} : { serviceMs: Math.round(serviceMs) }),
     };
     const after = { ...limits, ...patch };
-    if (!isSame(after.needs, effective.get(tool)?.needs ?? {})) report.needs[tool] = needs;
+    if (!isSame(after.needs, effective.get(tool)?.needs ?? {})) report.resources[tool] = resources;
     if (knee?.decision != null) report.caps[tool] = knee.decision;
     if (!isDeepStrictEqual(patch, layers.get(tool)?.learned ?? {}))
       tools[tool] = { learned: patch };

@@ -1,6 +1,6 @@
 import { readJson } from "../../config/index.ts";
 import { FIELDS, runOf, type Abort, type FoundRun } from "../../queues/index.ts";
-import { enqueueFound, enqueueRun, hurry, resumeCancel } from "../../queues/worker.ts";
+import { enqueueFound, enqueueRun, wakeWaitingSteps, resumeCancel } from "../../queues/worker.ts";
 import { eachOf, keptOf, type Failure } from "./each-of.ts";
 import { eachPage } from "./each-page.ts";
 import { repairRun, type RepairParts } from "./repair.ts";
@@ -141,6 +141,6 @@ async function tellAgain(parts: RepairParts, run: FoundRun): Promise<void> {
   const aborts = texts.flatMap((text) => (text === null ? [] : [readJson<Abort>(text)]));
   for (const abort of run.abort === null ? aborts : [run.abort, ...aborts]) {
     await parts.runs.tellAbort(runId, abort);
-    if (run.state !== "cancelling") await hurry(parts, runId, abort.group);
+    if (run.state !== "cancelling") await wakeWaitingSteps(parts, runId, abort.group);
   }
 }

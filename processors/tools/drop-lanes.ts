@@ -10,6 +10,6 @@ export async function dropLanes(
   idleMs: number = IDLE_MS,
 ): Promise<{ dropped: readonly string[] }> {
   const dropped = await queues.lanes.dropIdle(idleMs);
-  await gate.fade();
+  await gate.dropPassedLaneWindows();
   return { dropped };
 }

@@ -97,18 +97,18 @@ function listen(redis: Redis, node: Redis): void {
 function patient(redis: Redis, report?: TroubleReport): Redis {
   const send = redis.sendCommand.bind(redis);
   let now:
-    | { readonly told: Set<RedisTrouble>; readonly sinceMs: number; times: number }
+    | { readonly reported: Set<RedisTrouble>; readonly sinceMs: number; times: number }
     | undefined;
   const refused = (trouble: RedisTrouble) => {
-    now ??= { told: new Set(), sinceMs: performance.now(), times: 0 };
+    now ??= { reported: new Set(), sinceMs: performance.now(), times: 0 };
     now.times++;
     // Different commands may be refused for different reasons: each is told once.
-    if (!now.told.has(trouble)) report?.refused(trouble);
-    now.told.add(trouble);
+    if (!now.reported.has(trouble)) report?.refused(trouble);
+    now.reported.add(trouble);
   };
   const over = () => {
     if (now === undefined) return;
-    report?.over([...now.told], now.times, Math.round(performance.now() - now.sinceMs));
+    report?.over([...now.reported], now.times, Math.round(performance.now() - now.sinceMs));
     now = undefined;
   };
   redis.sendCommand = (command: Command, ...rest) => {

@@ -150,13 +150,13 @@ function sentenceOf({
   says,
   holds,
 }: Omit<DisagreementView, "sentence">): string {
-  const told = says.map(({ version, workers, values }) => {
+  const sides = says.map(({ version, workers, values }) => {
     const named = workers.slice(0, MAX_NAMED).join(", ");
     const more = workers.length > MAX_NAMED ? ` and ${workers.length - MAX_NAMED} more` : "";
     const words = differs.map((word) => `${word} ${textOf(values[word])}`).join(", ");
     return `${words} (version ${version ?? "none"}: ${named}${more})`;
   });
-  return `catalogues of living workers disagree about the ${of} ${name}: ${told.join("; ")}; ${HOLDS[holds]}`;
+  return `catalogues of living workers disagree about the ${of} ${name}: ${sides.join("; ")}; ${HOLDS[holds]}`;
 }
 
 const windowsOf = (rates: BudgetLimits["rates"]): Json =>

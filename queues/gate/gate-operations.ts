@@ -47,8 +47,8 @@ interface Operations {
   renew: Process & { readonly leaseMs: number };
   adopt: OfTool & Process & { readonly take?: StepLimits; readonly underwayMs: number };
   leave: Process;
-  part: Process & { readonly queue: string };
-  fade: object;
+  leaveLane: Process & { readonly queue: string };
+  dropLaneWindows: object;
   declare: {
     readonly process: string;
     readonly hash: string;

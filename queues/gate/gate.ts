@@ -235,14 +235,14 @@ export class Gate extends GateReader {
   }
 
   /** A process serves a lane no more; what it waited for there, or was offered, is free. */
-  async part(queue: string, { machine, process }: Caller): Promise<void> {
-    await this.#do({ op: "part", process, machine, queue });
+  async leaveLane(queue: string, { machine, process }: Caller): Promise<void> {
+    await this.#do({ op: "leaveLane", process, machine, queue });
   }
 
   /** Forgets the rate windows of lanes that have passed. */
-  async fade(): Promise<void> {
+  async dropPassedLaneWindows(): Promise<void> {
     // One page after another, so that Redis is free for others in between.
-    while (await this.#do<boolean>({ op: "fade" }));
+    while (await this.#do<boolean>({ op: "dropLaneWindows" }));
   }
 
   /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */

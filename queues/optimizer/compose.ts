@@ -14,7 +14,7 @@ import type {
   ToolSample,
 } from "./sample.ts";
 
-type Told = readonly { readonly machine: string; readonly reading: ToolReading }[];
+type ToolReadings = readonly { readonly machine: string; readonly reading: ToolReading }[];
 
 /** Makes one sample of what the gate's script sees and of what processes said since the one before. */
 export function composeSample(
@@ -24,12 +24,12 @@ export function composeSample(
   workers: readonly Pick<WorkerInfo, "machine" | "tools">[],
 ): Sample {
   const serving = servingOf(workers);
-  const told = byTool(readings);
+  const readingsByTool = byTool(readings);
   const blocked = blockedSince(before.blocked, seen.blocked);
   const names = new Set([
     ...Object.keys(seen.queues),
     ...Object.keys(before.waiting),
-    ...told.keys(),
+    ...readingsByTool.keys(),
     ...blocked.keys(),
   ]);
   const tools = [...names].map(
@@ -40,7 +40,7 @@ export function composeSample(
           ...toolSample(
             seen.queues[name] ?? [0, 0, 0],
             before.waiting[name] ?? 0,
-            told.get(name) ?? [],
+            readingsByTool.get(name) ?? [],
             blocked.get(name) ?? {},
           ),
           servedBy: serving.get(name)?.size ?? 0,
@@ -80,7 +80,7 @@ export function remember(
   };
 }
 
-function byTool(readings: readonly Reading[]): ReadonlyMap<string, Told> {
+function byTool(readings: readonly Reading[]): ReadonlyMap<string, ToolReadings> {
   const found = new Map<string, { machine: string; reading: ToolReading }[]>();
   // Only the last word of a process says what is underway there.
   const last = new Map(readings.map((reading) => [reading.process, reading]));
@@ -131,15 +131,15 @@ function blockedSince(
 function toolSample(
   [waiting, active, delayed]: readonly [number, number, number],
   waitedBefore: number,
-  told: Told,
+  readings: ToolReadings,
   blockedMs: Readonly<Record<string, number>>,
 ): Omit<ToolSample, "servedBy"> {
   const sum = (
     field: "came" | "began" | "ok" | "failed" | "limited" | "checked" | "repeated",
-  ): number => told.reduce((all, { reading }) => all + (reading[field] ?? 0), 0);
+  ): number => readings.reduce((all, { reading }) => all + (reading[field] ?? 0), 0);
   const checked = sum("checked");
-  const service = Durations.sum(told.map(({ reading }) => reading.service)).encode();
-  const wait = Durations.sum(told.map(({ reading }) => reading.wait)).encode();
+  const service = Durations.sum(readings.map(({ reading }) => reading.service)).encode();
+  const wait = Durations.sum(readings.map(({ reading }) => reading.wait)).encode();
   return {
     waiting,
     active,
@@ -150,15 +150,15 @@ function toolSample(
     failed: sum("failed"),
     limited: sum("limited"),
     blockedMs,
-    places: placesOf(told),
+    places: placesOf(readings),
     ...(checked === 0 ? {} : { checked, repeated: sum("repeated") }),
     ...given({ service, wait }),
   };
 }
 
-function placesOf(told: Told): Record<string, PlaceSample> {
+function placesOf(readings: ToolReadings): Record<string, PlaceSample> {
   const places: Record<string, PlaceSample> = {};
-  for (const { machine, reading } of told) {
+  for (const { machine, reading } of readings) {
     const before = places[machine];
     places[machine] = {
       ended: (before?.ended ?? 0) + reading.ok + reading.failed + reading.limited,
@@ -171,11 +171,11 @@ function placesOf(told: Told): Record<string, PlaceSample> {
 
 function machineSample(
   { used, background }: Pick<MachineState, "used" | "background">,
-  told: UsageWord | undefined,
+  latest: UsageWord | undefined,
   now: number,
 ): MachineSample {
   // Who said it may be gone: what is old says nothing about now.
-  const said = told === undefined || now - told.atMs > USAGE_STALE_MS ? undefined : told;
+  const said = latest === undefined || now - latest.atMs > USAGE_STALE_MS ? undefined : latest;
   return {
     believed: sharesOf(used),
     background: sharesOf(background),

@@ -9,7 +9,7 @@ import {
   type ToolRegistry,
 } from "../../config/index.ts";
 import { checkMeaning, type ToolLookup } from "./document/meaning.ts";
-import { follows, isEcho, salvage } from "./document/salvage.ts";
+import { isEchoOfForm, isEcho, salvage } from "./document/salvage.ts";
 import { checkShape, type Located } from "./document/shape.ts";
 import { normalize, type Normalized } from "./forms/normalize.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
@@ -30,10 +30,10 @@ export function prepare(
   const shape = checkShape(data);
   const found = "issues" in shape ? shape.issues : [];
   const workflow = "workflow" in shape ? shape.workflow : salvage(data, found);
-  if (workflow === null) return refuse(told(read, found));
+  if (workflow === null) return refuse(issuesOf(read, found));
   const checked = checkMeaning(workflow, lookup(registry));
   const more = "issues" in checked ? checked.issues.filter((issue) => !isEcho(issue, found)) : [];
-  const issues = told(read, [...found, ...more]);
+  const issues = issuesOf(read, [...found, ...more]);
   if ("issues" in checked || issues.length > 0) return refuse(issues);
   return makePlan(checked, contentHash);
 }
@@ -47,7 +47,7 @@ export function prepare(
 export function toNative(document: string, options: { readonly file?: string } = {}): object {
   const read = readDocument(document, options.file);
   const shape = checkShape(read.normalized.document);
-  const issues = told(read, "issues" in shape ? shape.issues : []);
+  const issues = issuesOf(read, "issues" in shape ? shape.issues : []);
   if (issues.length > 0) refuse(issues);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what has the shape is an object
   return read.normalized.document as object;
@@ -66,14 +66,14 @@ function readDocument(document: string | object, file = "workflow"): ReadDocumen
   }
   const normalized = normalize(source === undefined ? document : source.data);
   const read = { source, normalized };
-  if (normalized.document === undefined) refuse(told(read, []));
+  if (normalized.document === undefined) refuse(issuesOf(read, []));
   return read;
 }
 
 /** The problems of a document: those of its form, and those of the native document in its own words. */
-function told({ source, normalized }: ReadDocument, native: readonly Located[]): Issue[] {
+function issuesOf({ source, normalized }: ReadDocument, native: readonly Located[]): Issue[] {
   const { issues, toOriginal } = normalized;
-  const others = native.map(toOriginal).filter((issue) => !follows(issue, issues));
+  const others = native.map(toOriginal).filter((issue) => !isEchoOfForm(issue, issues));
   return [...issues, ...others].map((issue) => placed(issue, source)).toSorted(byPosition);
 }
 

@@ -53,12 +53,12 @@ export function lookFrom(
   for (let n = Math.max(1, Math.min(cap - 1, Math.ceil(LOOK.below * cap))); n <= most; n++)
     caps.push(n);
   const shares = expectedShares(belief, caps);
-  const told = information(belief, caps, variance, calls);
+  const gained = information(belief, caps, variance, calls);
   const own = shares[caps.indexOf(cap)]!;
   let best = Math.min(cap + 1, ceiling);
   for (const [at, n] of caps.entries()) {
     const isBearable = Math.abs(n - cap) === 1 || shares[at]! >= (1 - LOOK.cost) * own;
-    if (n !== cap && isBearable && told[at]! > told[caps.indexOf(best)]!) best = n;
+    if (n !== cap && isBearable && gained[at]! > gained[caps.indexOf(best)]!) best = n;
   }
   const cost = Math.max(0, 1 - shares[caps.indexOf(best)]! / own);
   return { cap: best, cost, slowness: Math.max(1, best / cap / (1 - cost)) };

@@ -287,9 +287,9 @@ export class KneeControl {
     const state = this.#state;
     const isFew = used.calls < VARIANCE.fewest;
     const seen = isFew ? used.calls * off : varianceOf(used);
-    const told = isFew ? 1 : used.calls - 1;
-    const part = told / (told + state.varied);
-    state.varied = Math.min(VARIANCE.calls, state.varied + told);
+    const informative = isFew ? 1 : used.calls - 1;
+    const part = informative / (informative + state.varied);
+    state.varied = Math.min(VARIANCE.calls, state.varied + informative);
     const within = Math.min(VARIANCE.most, Math.max(VARIANCE.least, seen));
     state.variance += part * (within - state.variance);
   }

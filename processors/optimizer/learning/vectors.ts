@@ -94,7 +94,7 @@ export class VectorLearner {
    * of it, else the learned one; always between a quarter of the declared share and four times it, and
    * at most 1, the whole machine.
    */
-  needsOf(tool: string): Shares {
+  resourcesOf(tool: string): Shares {
     return this.#shares(tool, (declared, learned) =>
       Math.abs(learned - declared) <= DEAD_ZONE * declared ? declared : learned,
     );

@@ -104,7 +104,7 @@ const MAX_FIELDS = 100;
 /** Not told again within this time; it may be lost with the last run of a definition. Milliseconds. */
 const TELL_MS = 1_000;
 /** When it was told of a step what it reads, of a monotonic clock. Milliseconds. */
-const told = new WeakMap<object, number>();
+const learnedAtMs = new WeakMap<object, number>();
 
 /** From now on the step begins when its job is taken, where that is all there is to it. */
 function learn({ engine, job, step, workflow, address, call }: Work): void {
@@ -113,8 +113,8 @@ function learn({ engine, job, step, workflow, address, call }: Work): void {
   // Places among the calls of a run are given back by who got them.
   if (workflow.definition.width !== undefined || call.fields.length > MAX_FIELDS) return;
   const nowMs = performance.now();
-  if (nowMs - (told.get(step) ?? -Infinity) < TELL_MS) return;
-  told.set(step, nowMs);
+  if (nowMs - (learnedAtMs.get(step) ?? -Infinity) < TELL_MS) return;
+  learnedAtMs.set(step, nowMs);
   const { group } = address;
   engine.moves
     .learn(hash, stepId, { fields: call.fields, ...given({ group }) })

@@ -47,12 +47,12 @@ export async function afterFailure(
   }
   // What failed before the tool was called is no call.
   const calls = made === undefined && error.code !== "effect_unknown" ? attempts - 1 : attempts;
-  const told = made === undefined ? {} : { call: made };
+  const callMade = made === undefined ? {} : { call: made };
   if (mayFallBack(kind, isAlternative(job))) {
-    const next = await fallBack(work, { attempts: calls, error, found, ...told });
+    const next = await fallBack(work, { attempts: calls, error, found, ...callMade });
     if (next !== null) return next;
   }
-  return { ...failure(work, error, { attempts: calls, kind }), ...told };
+  return { ...failure(work, error, { attempts: calls, kind }), ...callMade };
 }
 
 /**

@@ -93,8 +93,8 @@ async function attempt(work: Work, begun: Begun): Promise<Ending | Exit | HandOv
     if (call.signal.reason instanceof WorkerStops)
       return { kind: "waiting", reason: "its worker stops" };
     const { attempts } = begun.record;
-    const told = { ...timed(call.tool, made, true), found: made.found };
-    return afterFailure(work, attempts, thrown, told);
+    const callMade = { ...timed(call.tool, made, true), found: made.found };
+    return afterFailure(work, attempts, thrown, callMade);
   }
 }
 

@@ -2,7 +2,7 @@ import { readJson } from "../../../config/index.ts";
 import { FIELDS, placesOf, type Abort } from "../../../queues/index.ts";
 import {
   enqueueRuns,
-  hurry,
+  wakeWaitingSteps,
   parkIfIdle,
   type Committed,
   type Ending,
@@ -61,7 +61,7 @@ const named = ({ runId, stepId, item }: StepAddress): object => ({ runId, stepId
 async function stop({ engine, job, workflow, address }: Candidate, ending: Ending): Promise<void> {
   for (const abort of await abortsOf(engine, address.runId, ending)) {
     await engine.runs.tellAbort(address.runId, abort);
-    await hurry(engine, address.runId, abort.group);
+    await wakeWaitingSteps(engine, address.runId, abort.group);
   }
   if (ending.outcome === "completed" || job.data.item !== undefined) return;
   const places = await placesOf(engine, workflow.definition, job.data);

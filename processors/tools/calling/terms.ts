@@ -22,7 +22,7 @@ export class TermsWatch {
   readonly #tell: (tool: string, differs: readonly string[]) => void;
   /** What was compared; none where the tool was replaced meanwhile. */
   readonly #compared = new WeakMap<ToolTerms, ToolSpec>();
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
 
   constructor(tell: (tool: string, differs: readonly string[]) => void) {
     this.#tell = tell;
@@ -41,8 +41,8 @@ export class TermsWatch {
       (word) => !isDeepStrictEqual(own[word], terms[word]),
     );
     const key = [spec.id, ...differs].join(" ");
-    if (differs.length === 0 || this.#told.has(key)) return;
-    this.#told.add(key);
+    if (differs.length === 0 || this.#warned.has(key)) return;
+    this.#warned.add(key);
     this.#tell(spec.id, differs);
   }
 }

@@ -1130,7 +1130,7 @@ local function untilOf(reasons)
   for _, reason in ipairs(reasons) do at = math.max(at, reason.untilMs or 0) end
   return at
 end
-local function hurryUp(tool, claim, reasons)
+local function wakeEarlier(tool, claim, reasons)
   local at = untilOf(reasons)
   if at > 0 and claim.u and at < claim.u - 2 and claim.p[1] then tell('wake:' .. claim.p[1], tool) end
   claim.u = at
@@ -1167,7 +1167,7 @@ local function serveClaim(machineName, tool, claim)
     if #reasons > 0 then
       if claim.s then
         account(tool, claim, labelOf(reasons))
-        hurryUp(tool, claim, reasons)
+        wakeEarlier(tool, claim, reasons)
         lineUp(machineName, tool, claim, limits, take, reasons, rank)
         drainFor(machine, tool, claim, limits, take, reasons)
         saveClaim(machineName, tool, claim)
@@ -1562,12 +1562,12 @@ function operations.leave(op)
   declaring.undeclare(op.process)
   return 0
 end
-function operations.part(op)
+function operations.leaveLane(op)
   leaveClaim(op.machine, op.queue, op.process)
   dropOffer(op.process, op.queue)
   return 0
 end
-function operations.fade()
+function operations.dropLaneWindows()
   local passed = redis.call('ZRANGEBYSCORE', G .. '.lane-windows', '-inf', stamp, 'LIMIT', 0, 100)
   for _, member in ipairs(passed) do
     local name, durationMs = string.match(member, '^(.*)\\n(%d+)$')

@@ -67,7 +67,7 @@ export function partsOfLabel(label: string): { readonly kind: string; readonly o
 
 /** What a call takes: millionths of a machine, and of budgets. */
 export interface Taken {
-  readonly needs: Readonly<Record<string, number>>;
+  readonly units: Readonly<Record<string, number>>;
   readonly budgets: readonly BudgetTake[];
 }
 
@@ -117,7 +117,7 @@ export interface Explained {
 }
 
 interface StoredTake {
-  readonly n: Taken["needs"];
+  readonly n: Taken["units"];
   readonly b: readonly BudgetTake[] | Readonly<Record<string, never>>;
 }
 
@@ -144,7 +144,7 @@ function withoutLine(stored: StoredReason): Reason {
   return reason;
 }
 
-const takeOf = ({ n, b }: StoredTake): Taken => ({ needs: n, budgets: listed(b) });
+const takeOf = ({ n, b }: StoredTake): Taken => ({ units: n, budgets: listed(b) });
 
 export function decodeExplained({ take, ...answer }: ExplainedAnswer): Explained {
   return {

@@ -23,7 +23,7 @@ export interface MachineState extends MachineLimits {
 /** A machine that is kept for the next call of a big tool. */
 export interface Drain {
   readonly tool: string;
-  readonly needs: Units;
+  readonly units: Units;
   /** Redis' clock. Milliseconds. */
   readonly untilMs: number;
 }
@@ -42,11 +42,11 @@ export function roomOf({ capacity, others, background }: MachineLimits, resource
   return Math.max(own - (background[resource] ?? 0), Math.floor(own * share));
 }
 
-/** Calls with these needs that there is room for at once; Infinity when nothing bounds them. */
-export function fitting(needs: Units, room: (resource: string) => number): number {
-  const each = Object.entries(needs)
-    .filter(([, units]) => units > 0)
-    .map(([resource, units]) => Math.floor(room(resource) / units));
+/** Calls that take these units and that there is room for at once; Infinity when nothing bounds them. */
+export function fitting(units: Units, room: (resource: string) => number): number {
+  const each = Object.entries(units)
+    .filter(([, amount]) => amount > 0)
+    .map(([resource, amount]) => Math.floor(room(resource) / amount));
   return Math.max(0, Math.min(Infinity, ...each));
 }
 

@@ -41,7 +41,7 @@ export interface Permit {
   readonly process: string;
   readonly upstream: string;
   /** Millionths of the machine. */
-  readonly needs: Readonly<Record<string, number>>;
+  readonly units: Readonly<Record<string, number>>;
   readonly budgets: readonly BudgetTake[];
   readonly sinceMs: number;
   /** The job that runs with it; null while it is only offered. */
@@ -236,7 +236,7 @@ function decodeDrain(text: string): Drain {
     at: number;
     ms: number;
   }>(text);
-  return { tool, needs: n, untilMs: at + ms };
+  return { tool, units: n, untilMs: at + ms };
 }
 
 /** A mean over fewer calls says too little to reckon with. */
@@ -320,7 +320,7 @@ function decodePermits({
     machine: m,
     process: p,
     upstream: u,
-    needs: n,
+    units: n,
     budgets: listed(b),
     sinceMs: s,
     job: jobs.get(id) ?? null,

@@ -106,7 +106,11 @@ const isOfTool = ({ queue }: { readonly queue: string }): boolean =>
  * They find that the run, or their group, is being stopped and end, instead of holding it up. Only those
  * of `group`, when it is given.
  */
-export async function hurry(parts: RunParts, runId: string, group?: string): Promise<void> {
+export async function wakeWaitingSteps(
+  parts: RunParts,
+  runId: string,
+  group?: string,
+): Promise<void> {
   const run = await runOf(parts, runId);
   if (run === null) return;
   const concerned = ({ stepId }: StepOrItem): boolean =>

@@ -279,8 +279,8 @@ export class Ledger {
   }
 
   #commitOf(step: StepAddress, ending: Ending): Commit {
-    const told = ending.error ?? ending.source;
-    const detail = told === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(told);
+    const cause = ending.error ?? ending.source;
+    const detail = cause === undefined ? wellFormed(ending.reason ?? "") : JSON.stringify(cause);
     return {
       op: "commit",
       ...speakerOf(step),
@@ -299,7 +299,7 @@ export class Ledger {
     const { from, to } = links;
     return {
       job: `${qualified(from.queue)}:${from.jobId}`,
-      told: toldOf(ending),
+      told: jobResultOf(ending),
       to: to.map(({ queue, jobId, any }) => ({
         queue: qualified(queue),
         job: jobId,
@@ -314,7 +314,7 @@ export class Ledger {
 }
 
 /** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */
-const toldOf = ({ outcome, error }: Ending): string =>
+const jobResultOf = ({ outcome, error }: Ending): string =>
   wellFormed(
     outcome === "failed" && error !== undefined
       ? `${error.code}: ${error.message}`

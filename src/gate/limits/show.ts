@@ -187,7 +187,7 @@ function resourcesView(state: MachineState): MachineView["resources"] {
 }
 
 function permitView(permit: Permit): PermitView {
-  const { id, tool, machine, process, needs, budgets, sinceMs, job } = permit;
+  const { id, tool, machine, process, units, budgets, sinceMs, job } = permit;
   const step = job === null ? null : stepOfJob(job);
   const slots = budgets.map(([name, count]) => [name, count] as const);
   return {
@@ -197,7 +197,7 @@ function permitView(permit: Permit): PermitView {
     process,
     runId: step?.runId ?? null,
     step: step?.step ?? null,
-    resources: sharesOf(needs),
+    resources: sharesOf(units),
     slots: Object.fromEntries(slots.filter(([, count]) => count > 0)),
     since: iso(sinceMs),
   };

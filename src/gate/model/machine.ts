@@ -9,7 +9,7 @@ export interface MachineTerms {
   /** It is kept for the next call of this tool. */
   readonly drain?: {
     readonly tool: string;
-    readonly needs: Units;
+    readonly units: Units;
     readonly untilMs?: number;
   };
 }
@@ -42,7 +42,7 @@ export class MachineModel {
   }
 
   /** Hands every reason why a call of a tool must not start here now to `no`. */
-  refuse(tool: string, needs: Units, nowMs: number, no: (reason: Reason) => void): void {
+  refuse(tool: string, units: Units, nowMs: number, no: (reason: Reason) => void): void {
     const kept = this.#drain;
     const drain =
       kept === undefined || kept.tool === tool || nowMs > (kept.untilMs ?? Infinity)
@@ -52,28 +52,28 @@ export class MachineModel {
     const isAlone = this.#calls === 0;
     if (isAlone && drain === undefined) return;
     const machine = this.name;
-    for (const [resource, need] of Object.entries(needs)) {
+    for (const [resource, need] of Object.entries(units)) {
       if (need === 0) continue;
       const free = this.#capacity(resource) - this.used(resource);
       if (!isAlone && need > free)
         no({ kind: "resource", resource, machine, need, free: Math.max(0, free) });
-      else if (drain !== undefined && need + (drain.needs[resource] ?? 0) > free)
+      else if (drain !== undefined && need + (drain.units[resource] ?? 0) > free)
         no({ kind: "drain", resource, machine, tool: drain.tool });
     }
   }
 
-  take(tool: string, needs: Units): void {
+  take(tool: string, units: Units): void {
     if (this.#drain?.tool === tool) this.#drain = undefined;
-    this.#hold(needs, 1);
+    this.#hold(units, 1);
   }
 
-  giveBack(needs: Units): void {
-    this.#hold(needs, -1);
+  giveBack(units: Units): void {
+    this.#hold(units, -1);
   }
 
-  #hold(needs: Units, sign: 1 | -1): void {
+  #hold(units: Units, sign: 1 | -1): void {
     this.#calls += sign;
-    for (const [resource, units] of Object.entries(needs))
-      this.#used.set(resource, this.used(resource) + sign * units);
+    for (const [resource, amount] of Object.entries(units))
+      this.#used.set(resource, this.used(resource) + sign * amount);
   }
 }

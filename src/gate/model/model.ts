@@ -7,7 +7,7 @@ import type { Place } from "./window.ts";
 /** What a call takes: millionths of a machine by resource, and of budgets. */
 export interface ModelCall {
   readonly tool: string;
-  readonly needs: Readonly<Record<string, number>>;
+  readonly units: Readonly<Record<string, number>>;
   readonly budgets: readonly BudgetTake[];
 }
 
@@ -63,7 +63,7 @@ export class GateModel {
   /** What keeps a call from starting on a machine; nothing: it may start. */
   refusals(call: ModelCall, machine: MachineModel): Reason[] {
     const reasons = this.#lacking(call);
-    machine.refuse(call.tool, call.needs, this.nowMs, (reason) => reasons.push(reason));
+    machine.refuse(call.tool, call.units, this.nowMs, (reason) => reasons.push(reason));
     return reasons;
   }
 
@@ -84,14 +84,14 @@ export class GateModel {
     return this.machines.filter((machine) => {
       if (machines?.has(machine.name) === false) return false;
       let isFree = true;
-      machine.refuse(call.tool, call.needs, this.nowMs, () => (isFree = false));
+      machine.refuse(call.tool, call.units, this.nowMs, () => (isFree = false));
       return isFree;
     });
   }
 
   /** A call starts, whether or not there is room for it. */
   start(call: ModelCall, machine: MachineModel): StartedCall {
-    machine.take(call.tool, call.needs);
+    machine.take(call.tool, call.units);
     const places = call.budgets.map(
       ([name, slots, units]) => this.#budgets.get(name)?.take(slots, units, this.nowMs) ?? [],
     );
@@ -99,7 +99,7 @@ export class GateModel {
   }
 
   end({ call, machine, places }: StartedCall): void {
-    machine.giveBack(call.needs);
+    machine.giveBack(call.units);
     for (const [index, [name, slots]] of call.budgets.entries())
       this.#budgets.get(name)?.giveBack(slots, places[index]!, this.nowMs);
   }

@@ -7,7 +7,7 @@ import { GateModel, type ModelCall, type StartedCall } from "../model/model.ts";
 /** What a call takes: millionths of a machine by resource, slots by budget. */
 export interface Call {
   readonly tool: string;
-  readonly needs: Readonly<Record<string, number>>;
+  readonly units: Readonly<Record<string, number>>;
   readonly slots: Readonly<Record<string, number>>;
 }
 
@@ -74,9 +74,9 @@ interface Place {
   started: number;
 }
 
-const callOf = ({ tool, needs, slots }: Call): ModelCall => ({
+const callOf = ({ tool, units, slots }: Call): ModelCall => ({
   tool,
-  needs,
+  units,
   budgets: Object.entries(slots).map(([name, count]) => [name, count, 0]),
 });
 
@@ -108,14 +108,14 @@ class Play {
     const last = this.#line.at(-1);
     for (;;) {
       const machine = this.#startAll();
-      if (machine !== null) return this.#told(model.nowMs, machine);
+      if (machine !== null) return this.#forecast(model.nowMs, machine);
       if (this.#starts > MAX_STARTS) {
         const { started: done, waiting } = last!;
         const paceMs = (model.nowMs - beganMs) / done;
-        return this.#told(done > 0 ? beganMs + paceMs * waiting.count : null, null);
+        return this.#forecast(done > 0 ? beganMs + paceMs * waiting.count : null, null);
       }
       const nextMs = Math.min(this.#running.nextMs, this.#nextOpening());
-      if (nextMs === Infinity) return this.#told(null, null);
+      if (nextMs === Infinity) return this.#forecast(null, null);
       model.nowMs = Math.max(model.nowMs, nextMs);
       for (const ended of this.#running.until(model.nowMs)) {
         this.#after.add(ended.call.tool);
@@ -124,7 +124,7 @@ class Play {
     }
   }
 
-  #told(atMs: number | null, machine: string | null): Forecast {
+  #forecast(atMs: number | null, machine: string | null): Forecast {
     const unknown = new Set(this.#running.endless.map(({ call }) => call.tool));
     return { atMs, machine, after: [...this.#after], unknown: [...unknown] };
   }

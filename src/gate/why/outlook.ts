@@ -41,11 +41,11 @@ export function outlookOf(tool: string, explained: Explained, moment: Moment): O
     const some = tools.filter((one) => concerned.has(one));
     return some.length > 0 ? some : tools;
   };
-  const told = { ...played, after: of(played.after), unknown: of(played.unknown) };
+  const relative = { ...played, after: of(played.after), unknown: of(played.unknown) };
   return {
     reasons,
     holders: holders.slice(0, MAX_HOLDERS),
-    eta: etaOf(tool, explained, moment, { reasons, ahead, played: told }),
+    eta: etaOf(tool, explained, moment, { reasons, ahead, played: relative }),
   };
 }
 
@@ -106,7 +106,7 @@ function etaOf(tool: string, explained: Explained, moment: Moment, found: Found)
   if (played.atMs > explained.now)
     times.push({ atMs: played.atMs, basis: basisOf(played.after, moment) });
   const takes = explained.take;
-  const limited = takes !== undefined && Object.keys(takes.needs).length + takes.budgets.length > 0;
+  const limited = takes !== undefined && Object.keys(takes.units).length + takes.budgets.length > 0;
   if (ahead > 0 && !limited && times.length === 0)
     return unknown(`calls of ${tool} have no limits, and nobody counts how long they take`);
   const latest = times.toSorted((a, b) => b.atMs - a.atMs)[0];
@@ -118,11 +118,11 @@ function etaOf(tool: string, explained: Explained, moment: Moment, found: Found)
 }
 
 function basisOf(tools: readonly string[], moment: Moment): string {
-  const told = tools.slice(0, 3).map((tool) => {
+  const assumed = tools.slice(0, 3).map((tool) => {
     const calls = moment.service(tool)?.calls ?? 0;
     return `mean of ${calls} calls of ${tool}`;
   });
-  return told.length === 0 ? "exact" : told.join(", ");
+  return assumed.length === 0 ? "exact" : assumed.join(", ");
 }
 
 function overdueText(tool: string, moment: Moment): string {
@@ -153,7 +153,7 @@ function holdersOf(tool: string, reason: WhyReason, moment: Moment): Holder[] {
     );
   if (kind === "resource")
     return among(`${reason.resource} of ${reason.machine}`, (permit) =>
-      permit.machine === reason.machine ? shareOf(permit.needs[reason.resource] ?? 0) : 0,
+      permit.machine === reason.machine ? shareOf(permit.units[reason.resource] ?? 0) : 0,
     );
   if (kind === "knee") return among(tool, (permit) => (permit.tool === tool ? 1 : 0));
   if (kind === "ramp")

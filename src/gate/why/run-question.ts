@@ -40,7 +40,7 @@ export class RunQuestion {
     const { runId, state, startedAtMs, tenant } = this.#facts.header;
     const nowMs = this.#moment.gate.nowMs;
     const subject = `run ${runId}`;
-    const told = (outlook: Outlook, steps?: readonly Why[]): Why => ({
+    const answer = (outlook: Outlook, steps?: readonly Why[]): Why => ({
       runId,
       state,
       waits: isWaiting(outlook.reasons),
@@ -49,17 +49,17 @@ export class RunQuestion {
       nowMs,
       ...given({ steps }),
     });
-    if (!this.#facts.isOpen) return told(ended(state));
+    if (!this.#facts.isOpen) return answer(ended(state));
     const kept = await this.#keptAsAWhole();
     const steps = await this.#front();
-    if (kept !== null) return told(kept, steps);
+    if (kept !== null) return answer(kept, steps);
     const waiting = steps.filter(({ waits }) => waits);
     if (waiting.length === 0 || waiting.length < steps.length) {
       const runs = bare(
         { kind: "running", sinceMs: startedAtMs },
         unknown("the end of a whole run is not reckoned"),
       );
-      return told(runs, steps);
+      return answer(runs, steps);
     }
     const etas = waiting.map(({ eta }) => eta).filter(({ atMs }) => atMs !== null);
     const names = waiting.map(({ step = "" }) => step);
@@ -80,7 +80,7 @@ export class RunQuestion {
         ? ` Its place among the runs of ${tenant} that are at work went to another, as nothing of it can start.`
         : "";
     return {
-      ...told(outlook, steps),
+      ...answer(outlook, steps),
       sentence: `${subject} waits: ${sentences.join("; ")}${more}.${away}`,
     };
   }
@@ -252,7 +252,7 @@ export class RunQuestion {
 
   async #dependency(stepId: string, steps: readonly string[]): Promise<Outlook> {
     const root = await this.#rootOf(steps[0]!);
-    const reason: WhyReason = { kind: "dependency", steps, root: root?.told ?? null };
+    const reason: WhyReason = { kind: "dependency", steps, root: root?.root ?? null };
     const isAny = this.#facts.definition.steps[stepId]?.join === "any";
     const ends: Eta[] = [];
     for (const shown of steps) {
@@ -269,13 +269,13 @@ export class RunQuestion {
   /** What the first of those in the way waits for in the end. */
   async #rootOf(
     shown: string,
-  ): Promise<{ readonly told: WhyRoot; readonly holders: Why["holders"] } | null> {
+  ): Promise<{ readonly root: WhyRoot; readonly holders: Why["holders"] } | null> {
     if (this.#known.size > MAX_LOOKED_AT) return null;
     const why = await this.step(shown);
     const [reason] = why.reasons;
     if (reason?.kind === "dependency" && reason.root !== null)
-      return { told: reason.root, holders: why.holders };
-    return { told: { subject: shown, sentence: why.sentence }, holders: why.holders };
+      return { root: reason.root, holders: why.holders };
+    return { root: { subject: shown, sentence: why.sentence }, holders: why.holders };
   }
 
   async #endOf(shown: string): Promise<Eta> {

@@ -111,7 +111,7 @@ export class Moment {
         endsAtMs: this.endOf(permit),
       })),
       line: [
-        ...drained.map((drain) => inLine(drain.tool, 1, [], { needs: drain.needs, budgets: [] })),
+        ...drained.map((drain) => inLine(drain.tool, 1, [], { units: drain.units, budgets: [] })),
         ...explained.others
           .filter((one) => !drained.some((drain) => drain.tool === one.tool))
           .map((one) => inLine(one.tool, one.ranks.length, one.ranks, one.take)),
@@ -183,7 +183,7 @@ function callOf(tool: string, take: Taken | undefined, extra: readonly ExtraBudg
     .filter(([, count]) => count > 0)
     .map(([name, count]) => [name, count] as const);
   const more = extra.map(({ name }) => [name, 1] as const);
-  return { tool, needs: take?.needs ?? {}, slots: Object.fromEntries([...slots, ...more]) };
+  return { tool, units: take?.units ?? {}, slots: Object.fromEntries([...slots, ...more]) };
 }
 
 function machineScene(

@@ -122,10 +122,10 @@ function phraseOf(reason: WhyReason): string {
 }
 
 function holdersText(holders: readonly Holder[], nowMs: number): string {
-  const told = [...new Set(holders.map((one) => holderText(one, nowMs)))];
-  if (told.length === 0) return "";
-  const rest = told.length > MAX_NAMES ? ` and ${told.length - MAX_NAMES} more` : "";
-  return `; held by ${told.slice(0, MAX_NAMES).join(", ")}${rest}`;
+  const names = [...new Set(holders.map((one) => holderText(one, nowMs)))];
+  if (names.length === 0) return "";
+  const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  return `; held by ${names.slice(0, MAX_NAMES).join(", ")}${rest}`;
 }
 
 function holderText({ tool, runId, step, machine, sinceMs }: Holder, nowMs: number): string {

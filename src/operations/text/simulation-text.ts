@@ -21,13 +21,15 @@ function rowOf(tool: string, { before, after, ended, waitMs }: ToolComparison): 
   const wait = (ms: number | null): string => (ms === null ? "none began" : duration(ms));
   const signed = (ms: number): string => `${ms < 0 ? "-" : "+"}${duration(Math.abs(ms))}`;
   const count = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(Math.round(value))}`;
-  const told = ({ mean, low, high }: Difference, text: (value: number) => string): string =>
-    `${text(mean)} (${text(low)} to ${text(high)})`;
+  const differenceText = (
+    { mean, low, high }: Difference,
+    text: (value: number) => string,
+  ): string => `${text(mean)} (${text(low)} to ${text(high)})`;
   return [
     tool,
     `${Math.round(before.ended)} -> ${Math.round(after.ended)}`,
-    told(ended, count),
+    differenceText(ended, count),
     `${wait(before.meanWaitMs)} -> ${wait(after.meanWaitMs)}`,
-    waitMs === null ? "" : told(waitMs, signed),
+    waitMs === null ? "" : differenceText(waitMs, signed),
   ];
 }

@@ -4,7 +4,7 @@ interface Wanting {
   /** Less than this is none. */
   readonly least: number;
   /** What each call takes of the resources. */
-  readonly needs: Readonly<Record<string, number>>;
+  readonly resources: Readonly<Record<string, number>>;
 }
 
 /** What a call more may exceed a resource by, for sums of floats. */
@@ -24,7 +24,7 @@ export function fill(
 ): number[] {
   const free = new Map(Object.entries(capacity));
   const given = wanting.map(({ least, want }) => Math.min(least, want));
-  for (const [index, { needs }] of wanting.entries()) take(free, needs, given[index]!);
+  for (const [index, { resources }] of wanting.entries()) take(free, resources, given[index]!);
   const rising = new Set(
     wanting.flatMap(({ want, least }, index) => (want > least ? [index] : [])),
   );
@@ -33,7 +33,7 @@ export function fill(
     let step = 1 - level;
     for (const [resource, left] of free) {
       const perLevel = [...rising].reduce(
-        (sum, index) => sum + spanOf(wanting[index]!) * (wanting[index]!.needs[resource] ?? 0),
+        (sum, index) => sum + spanOf(wanting[index]!) * (wanting[index]!.resources[resource] ?? 0),
         0,
       );
       if (perLevel > 0) step = Math.min(step, Math.max(0, left) / perLevel);
@@ -42,10 +42,10 @@ export function fill(
     for (const index of rising) {
       const more = step * spanOf(wanting[index]!);
       given[index]! += more;
-      take(free, wanting[index]!.needs, more);
+      take(free, wanting[index]!.resources, more);
     }
     const stopped = [...rising].filter((index) =>
-      Object.entries(wanting[index]!.needs).some(
+      Object.entries(wanting[index]!.resources).some(
         ([resource, share]) => share > 0 && (free.get(resource) ?? Infinity) <= EPSILON,
       ),
     );
@@ -57,8 +57,8 @@ export function fill(
 
 const spanOf = ({ want, least }: Wanting): number => Math.max(0, want - least);
 
-function take(free: Map<string, number>, needs: Wanting["needs"], count: number): void {
-  for (const [resource, share] of Object.entries(needs)) {
+function take(free: Map<string, number>, resources: Wanting["resources"], count: number): void {
+  for (const [resource, share] of Object.entries(resources)) {
     const left = free.get(resource);
     if (left !== undefined) free.set(resource, left - share * count);
   }
@@ -70,20 +70,20 @@ function whole(
   free: Map<string, number>,
 ): number[] {
   const counts = given.map((count) => Math.floor(count + EPSILON));
-  for (const [index, { needs }] of wanting.entries())
-    take(free, needs, counts[index]! - given[index]!);
+  for (const [index, { resources }] of wanting.entries())
+    take(free, resources, counts[index]! - given[index]!);
   const byRemainder = given
     .map((count, index) => [count - counts[index]!, index] as const)
     .filter(([remainder]) => remainder > EPSILON)
     .toSorted(([a], [b]) => b - a);
   for (const [, index] of byRemainder) {
-    const { needs } = wanting[index]!;
-    const fits = Object.entries(needs).every(
+    const { resources } = wanting[index]!;
+    const fits = Object.entries(resources).every(
       ([resource, share]) => share <= (free.get(resource) ?? Infinity) + EPSILON,
     );
     if (!fits) continue;
     counts[index]!++;
-    take(free, needs, 1);
+    take(free, resources, 1);
   }
   return counts;
 }

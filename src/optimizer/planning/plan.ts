@@ -50,7 +50,7 @@ export function planFor(
   });
   const machines = machinesFor(tools, recording, goal);
   const counts = fill(
-    tools.map(({ want, needs }) => ({ want, least: Math.min(1, want), needs })),
+    tools.map(({ want, resources }) => ({ want, least: Math.min(1, want), resources })),
     capacityOf(
       recording,
       Math.max(1, (machines?.to ?? recording.machines.length) - goal.spareMachines),
@@ -63,7 +63,7 @@ export function planFor(
 interface Need {
   readonly tool: string;
   readonly standing: ToolStanding;
-  readonly needs: Readonly<Record<string, number>>;
+  readonly resources: Readonly<Record<string, number>>;
   /** Its own slots now; null: none. */
   readonly has: number | null;
   /** Calls at once of what came, on average. */
@@ -75,7 +75,7 @@ interface Need {
 
 function needOf(
   tool: string,
-  { arrivals, waiting, serviceMs, needs }: Recording["tools"][string],
+  { arrivals, waiting, serviceMs, resources }: Recording["tools"][string],
   standing: ToolStanding,
   { stepMs, steps, budgets }: Recording,
   { reserve, drainMs, easesAbove }: Goal,
@@ -92,7 +92,7 @@ function needOf(
   const load = rate * meanMs;
   const spared = load + reserve[standing.importance] * Math.sqrt(load);
   const eased = easesAbove !== null && (standing.failed ?? 0) > easesAbove ? spared / 2 : spared;
-  return { tool, standing, needs, has, mean, want: Math.max(0, eased), isWaiting: backlog > 0 };
+  return { tool, standing, resources, has, mean, want: Math.max(0, eased), isWaiting: backlog > 0 };
 }
 
 /** Whole machines that carry what is wanted, where the target moves them. */
@@ -105,7 +105,7 @@ function machinesFor(
   if (machines === "as they are" || from === 0) return null;
   const one = capacityOf({ ...recording, machines: recording.machines.slice(-1) }, 1);
   const asked = Object.entries(one).map(([resource, capacity]) => {
-    const want = tools.reduce((sum, tool) => sum + tool.want * (tool.needs[resource] ?? 0), 0);
+    const want = tools.reduce((sum, tool) => sum + tool.want * (tool.resources[resource] ?? 0), 0);
     return [resource, capacity <= 0 ? Infinity : want / capacity] as const;
   });
   const [scarcest, load] = asked.toSorted(([, a], [, b]) => b - a)[0] ?? ["", 0];
@@ -157,7 +157,7 @@ function capacityOf(
 ): Record<string, number> {
   const names = new Set([
     ...machines.flatMap(({ capacity }) => Object.keys(capacity)),
-    ...Object.values(tools).flatMap(({ needs }) => Object.keys(needs)),
+    ...Object.values(tools).flatMap(({ resources }) => Object.keys(resources)),
   ]);
   const capacity: Record<string, number> = {};
   for (const name of names) {

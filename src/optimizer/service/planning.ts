@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { setImmediate as yieldToLoop } from "node:timers/promises";
 
 import { STRATEGIES, type Strategy, type Target, given } from "../../../config/index.ts";
 import { planFor, type Action, type ToolStanding } from "../planning/plan.ts";
@@ -89,7 +89,7 @@ async function playLoad(recording: Recording, plays: number): Promise<LoadFared>
   const fared: LoadFared[] = [];
   for (let seed = 1; seed <= plays; seed++) {
     fared.push(faredOf(simulate(recording, seed), recording));
-    await breathe();
+    await yieldToLoop();
   }
   return meanOf(fared);
 }

@@ -95,10 +95,12 @@ function timesOf(tool: string, samples: readonly Sample[], gate: GateSnapshot): 
   return known === undefined ? null : [known];
 }
 
-function limitsOf(limits: GatedLimits | undefined): Pick<ModelTool, "needs" | "budgets" | "cap"> {
+function limitsOf(
+  limits: GatedLimits | undefined,
+): Pick<ModelTool, "resources" | "budgets" | "cap"> {
   const { needs = {}, budgets = [], cap } = limits ?? {};
   return {
-    needs: sharesOf(needs),
+    resources: sharesOf(needs),
     budgets: budgets.map(([budget, slots, units]) => ({ budget, slots, units })),
     ...(cap === undefined || cap === false ? {} : { cap }),
   };

@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { setImmediate as yieldToLoop } from "node:timers/promises";
 
 import {
   compare,
@@ -65,7 +65,7 @@ export async function tryOn(
   const pairs: Pair[] = [];
   for (const pair of pairsOf(recording, change, affordablePlays(recording, plays))) {
     pairs.push(pair);
-    await breathe();
+    await yieldToLoop();
   }
   return { recordedMs: ms, plays: pairs.length, unknown, tools: compare(pairs) };
 }

@@ -17,7 +17,7 @@ export interface ModelBudget {
 /** A tool of the model: what its calls take, and what was recorded of it. */
 export interface ModelTool {
   /** Shares of one machine by resource. */
-  readonly needs: Readonly<Record<string, number>>;
+  readonly resources: Readonly<Record<string, number>>;
   /** What a call takes of budgets. */
   readonly budgets: readonly {
     readonly budget: string;

@@ -55,11 +55,11 @@ export function simulate(recording: Recording, seed: number): Readonly<Record<st
 /** What a service was seen to carry, as a budget of its tool. */
 const kneeOf = (tool: string): string => `knee of ${tool}`;
 
-function callOf(tool: string, { needs, budgets, cap }: ModelTool): ModelCall {
+function callOf(tool: string, { resources, budgets, cap }: ModelTool): ModelCall {
   const takes = budgets.map(({ budget, slots, units }) => [budget, slots, units] as const);
   return {
     tool,
-    needs: unitsIn(needs),
+    units: unitsIn(resources),
     budgets: cap === undefined ? takes : [...takes, [kneeOf(tool), 1, 0]],
   };
 }
@@ -209,7 +209,7 @@ class Play {
   #slowdownOf({ call, machine }: StartedCall): number {
     if (machine.calls === 1) return 1;
     const { background = {} } = this.#recording.machines[Number(machine.name)] ?? {};
-    const demands = Object.entries(call.needs)
+    const demands = Object.entries(call.units)
       .filter(([, units]) => units > 0)
       .map(([name]) => machine.used(name) / MACHINE_UNITS + (background[name] ?? 0));
     return Math.max(1, ...demands);

@@ -57,9 +57,9 @@ export function tune(
   const own = Object.fromEntries(Object.entries(room).filter(([tool]) => !(tool in aims)));
   const proposed = proposeRaise(state, windows, findings, own);
   if (proposed === null) return goAhead(state, windows, findings, { room: own, coming, dryRun });
-  const told = foretold[proposed.tool];
-  const adjustment = told === undefined ? proposed : { ...proposed, foretold: told };
-  if (told !== undefined && isVain(told)) {
+  const predicted = foretold[proposed.tool];
+  const adjustment = predicted === undefined ? proposed : { ...proposed, foretold: predicted };
+  if (predicted !== undefined && isVain(predicted)) {
     const reason = "in the model of the gate it gains nothing";
     const left = leaveAlone(state, adjustment.tool);
     return { declined: [{ adjustment, reason }], state: { ...left, lastId: adjustment.id } };

@@ -20,7 +20,7 @@ export function isEcho({ code, path }: Located, shape: readonly Located[]): bool
 }
 
 /** Whether a problem of the native document only repeats one that the original's form has already. */
-export function follows({ code, path }: Located, form: readonly Located[]): boolean {
+export function isEchoOfForm({ code, path }: Located, form: readonly Located[]): boolean {
   return form.some(
     (issue) =>
       startsWith(path, issue.path) ||

@@ -162,14 +162,14 @@ test("a window of a lane holds until it has passed, and leaves nothing then", as
   world.now += 30_000;
   await world.gate.release(await world.permit(A), { class: "ok" });
   world.now += 29_000;
-  await world.gate.fade();
+  await world.gate.dropPassedLaneWindows();
   expect(await world.ask(A)).toMatchObject({ status: "refused", reason: "rate:lane:ask" });
-  await world.gate.part(A, ME);
+  await world.gate.leaveLane(A, ME);
   expect((await world.gate.show()).used).toEqual(
     new Map([[`lane:${A}`, { slots: 0, units: { 60_000: 2 } }]]),
   );
   world.now += 32_000;
-  await world.gate.fade();
+  await world.gate.dropPassedLaneWindows();
   const { used, claims } = await world.gate.show();
   expect({ used, claims }).toEqual({ used: new Map(), claims: [] });
   const keys = await redis.keys(`${prefix}.gate*`);
@@ -183,7 +183,7 @@ test("a machine that is gone waits in no lane", async ({ world, redis, prefix })
   await world.gate.acquire(A, { machine: "gone", process: "g1" });
   expect(await redis.hkeys(`${prefix}.gate.lined:gone`)).toEqual([A]);
   world.now += 101;
-  await world.gate.fade();
+  await world.gate.dropPassedLaneWindows();
   expect(await redis.keys(`${prefix}.gate.lined:*`)).toEqual([]);
   expect(await redis.keys(`${prefix}.gate.line:*`)).toEqual([]);
 });

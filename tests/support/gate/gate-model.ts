@@ -345,9 +345,9 @@ export class GateModel {
       if ((sums.get(name) ?? 0) !== value)
         throw new Error(`${name} says ${value}, its permits ${sums.get(name)}`);
     };
-    for (const { machine, needs, budgets } of shown.permits) {
+    for (const { machine, units, budgets } of shown.permits) {
       add(`calls of ${machine}`, 1);
-      for (const [resource, amount] of Object.entries(needs))
+      for (const [resource, amount] of Object.entries(units))
         add(`${resource} of ${machine}`, amount);
       for (const [budget, slots] of budgets) add(budget, slots);
     }

@@ -9,9 +9,9 @@ export async function keepMachine(
   redis: Redis,
   prefix: string,
   machine: string,
-  { tool, needs, untilMs }: Drain,
+  { tool, units, untilMs }: Drain,
 ): Promise<void> {
-  const stored = { tool, n: needs, at: 0, ms: untilMs };
+  const stored = { tool, n: units, at: 0, ms: untilMs };
   await redis.hset(`${prefix}.gate.drains`, machine, JSON.stringify(stored));
 }
 

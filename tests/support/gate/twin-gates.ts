@@ -133,7 +133,7 @@ export class TwinGates {
               : {
                   drain: {
                     tool: DRAINED,
-                    needs: tools[DRAINED]!.needs,
+                    units: tools[DRAINED]!.needs,
                     untilMs: BEGAN_MS + drainMs,
                   },
                 }),
@@ -171,7 +171,7 @@ export class TwinGates {
       if (drainMs !== null)
         await keepMachine(this.#redis, this.#prefix, machine, {
           tool: DRAINED,
-          needs,
+          units: needs,
           untilMs: BEGAN_MS + drainMs,
         });
     }
@@ -218,13 +218,13 @@ export class TwinGates {
       await this.#redis.zpopmin(`${this.#prefix}:${tool}:prioritized`);
       await this.#addJob(tool);
       // Nobody stands in line here: what is free is not given to anybody by itself.
-    } else await this.#gate.part(tool, caller);
+    } else await this.#gate.leaveLane(tool, caller);
   }
 
   #callOf(tool: string) {
     const { needs, budgets, cap } = this.#twins.tools[tool]!;
     const knee: readonly BudgetTake[] = cap ? [[kneeOf(tool), 1, 0]] : [];
-    return { tool, needs, budgets: [...budgets, ...knee] };
+    return { tool, units: needs, budgets: [...budgets, ...knee] };
   }
 
   /** Both say the same of every tool on every machine. */

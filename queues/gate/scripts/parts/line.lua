@@ -162,7 +162,7 @@ local function untilOf(reasons)
 end
 
 -- Who waits for a time that has come nearer is told, for it does not look at the clock of others.
-local function hurryUp(tool, claim, reasons)
+local function wakeEarlier(tool, claim, reasons)
   local at = untilOf(reasons)
   if at > 0 and claim.u and at < claim.u - 2 and claim.p[1] then tell('wake:' .. claim.p[1], tool) end
   claim.u = at
@@ -211,7 +211,7 @@ local function serveClaim(machineName, tool, claim)
     if #reasons > 0 then
       if claim.s then
         account(tool, claim, labelOf(reasons))
-        hurryUp(tool, claim, reasons)
+        wakeEarlier(tool, claim, reasons)
         lineUp(machineName, tool, claim, limits, take, reasons, rank)
         drainFor(machine, tool, claim, limits, take, reasons)
         saveClaim(machineName, tool, claim)

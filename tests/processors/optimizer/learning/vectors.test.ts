@@ -39,7 +39,7 @@ function learn(
   const whole: Setting = {
     tools,
     chance: random,
-    believed: (tool) => learner.needsOf(tool),
+    believed: (tool) => learner.resourcesOf(tool),
     reserved: (machine, resource) => learner.background(`m${machine}`)[resource] ?? 0,
     observe: (windows) => learner.observe(windows),
     ...setting,
@@ -64,9 +64,9 @@ describe("the resource vectors of tools", () => {
         { seed, tools: count, load: 0.75 },
         600,
       );
-      expect(meanError(tools, (tool) => learner.needsOf(tool))).toBeGreaterThan(0.15);
+      expect(meanError(tools, (tool) => learner.resourcesOf(tool))).toBeGreaterThan(0.15);
       run();
-      expect(meanError(tools, (tool) => learner.needsOf(tool))).toBeLessThan(most);
+      expect(meanError(tools, (tool) => learner.resourcesOf(tool))).toBeLessThan(most);
       expect(meanError(tools, (tool) => learner.learnedOf(tool))).toBeLessThan(most);
     },
   );
@@ -88,9 +88,9 @@ describe("the resource vectors of tools", () => {
     };
     teach(0.21);
     expect(learner.learnedOf("a")["cpu"]).toBeCloseTo(0.21, 2);
-    expect(learner.needsOf("a")).toEqual({ cpu: 0.2 });
+    expect(learner.resourcesOf("a")).toEqual({ cpu: 0.2 });
     teach(0.26);
-    expect(learner.needsOf("a")["cpu"]).toBeCloseTo(0.26, 2);
+    expect(learner.resourcesOf("a")["cpu"]).toBeCloseTo(0.26, 2);
   });
 
   it("stay what was declared where usage is unknown", () => {
@@ -104,8 +104,8 @@ describe("the resource vectors of tools", () => {
           running: { a: 1 },
         },
       ]);
-    expect(learner.needsOf("a")["network"]).toBe(0.3);
-    expect(learner.needsOf("a")["cpu"]).not.toBe(0.2);
+    expect(learner.resourcesOf("a")["network"]).toBe(0.3);
+    expect(learner.resourcesOf("a")["cpu"]).not.toBe(0.2);
     expect(Object.keys(learner.background("m"))).toEqual(["cpu"]);
   });
 
@@ -151,7 +151,7 @@ describe("the resource vectors of tools", () => {
     learner.observe([window]);
     again.observe([window]);
     expect(again.toJSON()).toEqual(learner.toJSON());
-    expect(again.needsOf("t0")).toEqual(learner.needsOf("t0"));
+    expect(again.resourcesOf("t0")).toEqual(learner.resourcesOf("t0"));
   });
 
   it("are within a quarter and four times the declared ones, whatever was seen", () => {
@@ -174,7 +174,7 @@ describe("the resource vectors of tools", () => {
         (declared, windows) => {
           const learner = new VectorLearner((tool) => (tool === "a" ? declared : {}));
           for (const window of windows) learner.observe([{ machine: "m", ...window }]);
-          for (const shares of [learner.needsOf("a"), learner.learnedOf("a")])
+          for (const shares of [learner.resourcesOf("a"), learner.learnedOf("a")])
             for (const [resource, share] of Object.entries(shares)) {
               const said = declared[resource as "cpu" | "memory"];
               expect(share).toBeGreaterThanOrEqual(0.25 * said);
@@ -191,9 +191,9 @@ describe("the resource vectors of tools", () => {
     const before = new VectorLearner(() => ({ cpu: 0.2 }), {
       tools: { a: { cpu: [0.6, 0.001] } },
     });
-    expect(before.needsOf("a")).toEqual({ cpu: 0.6 });
+    expect(before.resourcesOf("a")).toEqual({ cpu: 0.6 });
     const after = new VectorLearner(() => ({ cpu: 0.1 }), JSON.parse(JSON.stringify(before)));
-    expect(after.needsOf("a")).toEqual({ cpu: 0.4 });
+    expect(after.resourcesOf("a")).toEqual({ cpu: 0.4 });
   });
 });
 

@@ -9,7 +9,7 @@ import {
 
 const waiting = (tool: string, more: Partial<Waiting> = {}): Waiting => ({
   tool,
-  needs: {},
+  units: {},
   slots: {},
   count: 1,
   ranks: [],
@@ -20,7 +20,7 @@ const waiting = (tool: string, more: Partial<Waiting> = {}): Waiting => ({
 
 const running = (endsAtMs: number, more: Partial<RunningCall> = {}): RunningCall => ({
   tool: "t",
-  needs: {},
+  units: {},
   slots: {},
   machine: "m",
   endsAtMs,
@@ -60,15 +60,15 @@ test("calls of the same tool go before, as many at once as there is room for", (
 });
 
 test("nobody overtakes at a budget, but at a machine whoever fits", () => {
-  const big = waiting("big", { slots: { b: 2 }, needs: { cpu: 900 } });
+  const big = waiting("big", { slots: { b: 2 }, units: { cpu: 900 } });
   const atBudget = scene([big, waiting("a", { slots: { b: 1 } })], {
     running: [running(30, { slots: { b: 1 } })],
   });
   expect(forecast(atBudget).atMs).toBe(130);
   const atMachine = scene(
-    [waiting("big", { needs: { cpu: 900 } }), waiting("a", { needs: { cpu: 100 } })],
+    [waiting("big", { units: { cpu: 900 } }), waiting("a", { units: { cpu: 100 } })],
     {
-      running: [running(30, { needs: { cpu: 500 } })],
+      running: [running(30, { units: { cpu: 500 } })],
     },
   );
   expect(forecast(atMachine).atMs).toBe(0);
@@ -91,26 +91,26 @@ test("who was added earlier goes first, job by job", () => {
 
 test("who comes later takes what is too small for the one before", () => {
   const line = [
-    waiting("small", { needs: { cpu: 400 }, count: 5, ranks: [{ turn: 0, order: 1, at: 0 }] }),
-    waiting("a", { needs: { cpu: 600 }, ranks: [{ turn: 0, order: 0, at: 0 }] }),
+    waiting("small", { units: { cpu: 400 }, count: 5, ranks: [{ turn: 0, order: 1, at: 0 }] }),
+    waiting("a", { units: { cpu: 600 }, ranks: [{ turn: 0, order: 0, at: 0 }] }),
   ];
-  const held = [running(30, { needs: { cpu: 500 } }), running(60, { needs: { cpu: 500 } })];
+  const held = [running(30, { units: { cpu: 500 } }), running(60, { units: { cpu: 500 } })];
   // At 30 a small one starts beside the other; at 60 there is room for 600 again.
   expect(forecast(scene(line, { running: held })).atMs).toBe(60);
-  const third = [running(30, { needs: { cpu: 500 } }), running(60, { needs: { cpu: 300 } })];
+  const third = [running(30, { units: { cpu: 500 } }), running(60, { units: { cpu: 300 } })];
   expect(forecast(scene(line, { running: third })).atMs).toBe(30);
 });
 
 test("alone everything runs; a kept machine waits for whom it is kept", () => {
-  const huge = waiting("a", { needs: { cpu: 5_000 } });
+  const huge = waiting("a", { units: { cpu: 5_000 } });
   expect(forecast(scene([huge])).atMs).toBe(0);
-  expect(forecast(scene([huge], { running: [running(40, { needs: { cpu: 1 } })] })).atMs).toBe(40);
-  const drain = { tool: "big", needs: { cpu: 600 } };
+  expect(forecast(scene([huge], { running: [running(40, { units: { cpu: 1 } })] })).atMs).toBe(40);
+  const drain = { tool: "big", units: { cpu: 600 } };
   const kept = scene(
-    [waiting("big", { needs: { cpu: 600 } }), waiting("a", { needs: { cpu: 500 } })],
+    [waiting("big", { units: { cpu: 600 } }), waiting("a", { units: { cpu: 500 } })],
     {
       machines: new Map([["m", { capacity: () => 1_000, drain }]]),
-      running: [running(40, { needs: { cpu: 500 } })],
+      running: [running(40, { units: { cpu: 500 } })],
     },
   );
   // At 40 the big one starts, and leaves no room for 100.
@@ -120,12 +120,12 @@ test("alone everything runs; a kept machine waits for whom it is kept", () => {
 test("the machine that is free first is told", () => {
   const both = new Map(["m", "n"].map((name) => [name, { capacity: () => 1_000 }]));
   const held = [
-    running(90, { needs: { cpu: 600 } }),
-    running(50, { needs: { cpu: 600 }, machine: "n" }),
+    running(90, { units: { cpu: 600 } }),
+    running(50, { units: { cpu: 600 }, machine: "n" }),
   ];
   const ask = (machines: string[]) =>
     forecast(
-      scene([waiting("a", { needs: { cpu: 500 }, machines: new Set(machines) })], {
+      scene([waiting("a", { units: { cpu: 500 }, machines: new Set(machines) })], {
         machines: both,
         running: held,
       }),

@@ -87,6 +87,6 @@ test("a lane has what its tool has for each key", () => {
     permits: { 1: permit(lane, 2_000, { b: [[`lane:${lane}`, 1, 1]] }) },
   });
   const kept = explained([{ kind: "slots", budget: `lane:${lane}` }]);
-  const take = { needs: {}, budgets: [[`lane:${lane}`, 1, 1] as const] };
+  const take = { units: {}, budgets: [[`lane:${lane}`, 1, 1] as const] };
   expect(forecast(here.scene(lane, { ...kept, take }, 1)).atMs).toBe(NOW + 8_000);
 });

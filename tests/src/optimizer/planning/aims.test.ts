@@ -69,7 +69,7 @@ describe("what the runs that call a tool aim at", () => {
 
 /** Of 60 s: one tool has too little, one too much, of one half of the calls fail. */
 const tool = (perS: number) => ({
-  needs: { cpu: 0.05 },
+  resources: { cpu: 0.05 },
   budgets: [],
   arrivals: Array.from({ length: 60 }, () => perS),
   waiting: 0,

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 
 import { fill } from "../../../../src/optimizer/planning/fill.ts";
 
-const want = (count: number, needs: Record<string, number> = {}, least = 1) => ({
+const want = (count: number, resources: Record<string, number> = {}, least = 1) => ({
   want: count,
   least,
-  needs,
+  resources,
 });
 
 describe("resources are shared out", () => {
@@ -30,7 +30,7 @@ describe("resources are shared out", () => {
     const share = double({ min: 0, max: 0.4, noNaN: true });
     const wanting = record({
       want: double({ min: 1, max: 50, noNaN: true }),
-      needs: dictionary(constantFrom("cpu", "memory", "gpu"), share),
+      resources: dictionary(constantFrom("cpu", "memory", "gpu"), share),
     }).map((one) => ({ ...one, least: 0 }));
     const capacity = dictionary(
       constantFrom("cpu", "memory"),
@@ -41,7 +41,7 @@ describe("resources are shared out", () => {
         const counts = fill(all, limits);
         for (const [resource, limit] of Object.entries(limits)) {
           const used = all.reduce(
-            (sum, { needs }, index) => sum + counts[index]! * (needs[resource] ?? 0),
+            (sum, { resources }, index) => sum + counts[index]! * (resources[resource] ?? 0),
             0,
           );
           expect(used).toBeLessThanOrEqual(limit + 1e-6);

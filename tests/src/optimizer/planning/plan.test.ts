@@ -7,7 +7,7 @@ import type { Recording } from "../../../../src/optimizer/simulation/recording.t
 const MACHINE = { capacity: {}, others: 1, background: {} };
 /** Of 60 s: so many calls come a second, each takes a second. */
 const tool = (perS: number, cpu: number, more: Partial<Recording["tools"][string]> = {}) => ({
-  needs: { cpu },
+  resources: { cpu },
   budgets: [],
   arrivals: Array.from({ length: 60 }, () => perS),
   waiting: 0,

@@ -13,7 +13,7 @@ import { SEED } from "../../../support/runner/seed.ts";
 
 const MACHINE = { capacity: {}, others: 1, background: {} };
 const tool = (more: Partial<ModelTool> = {}): ModelTool => ({
-  needs: {},
+  resources: {},
   budgets: [{ budget: "tool:ask", slots: 1, units: 1 }],
   arrivals: [],
   waiting: 0,
@@ -59,12 +59,12 @@ describe("a play", () => {
   });
 
   test("fills machines as far as their resources go, but for who is alone there", () => {
-    const third = tool({ waiting: 1_000, budgets: [], needs: { cpu: 1 / 3 } });
+    const third = tool({ waiting: 1_000, budgets: [], resources: { cpu: 1 / 3 } });
     expect(ended(recording({ tools: { ask: third } }))).toBe(180);
     expect(ended(recording({ tools: { ask: third }, machines: [MACHINE, MACHINE] }))).toBe(360);
     const busy = { ...MACHINE, background: { cpu: 0.5 } };
     expect(ended(recording({ tools: { ask: third }, machines: [busy] }))).toBe(60);
-    const huge = tool({ waiting: 1_000, budgets: [], needs: { cpu: 2 } });
+    const huge = tool({ waiting: 1_000, budgets: [], resources: { cpu: 2 } });
     expect(ended(recording({ tools: { ask: huge } }))).toBe(60);
     const boundless = { ...MACHINE, others: null };
     const filled = recording({ tools: { ask: huge }, machines: [boundless] });
@@ -74,7 +74,7 @@ describe("a play", () => {
   });
 
   test("slows calls down where more is used than there is: filling a machine further ends no more", () => {
-    const half = tool({ waiting: 1_000, budgets: [], needs: { cpu: 0.5 } });
+    const half = tool({ waiting: 1_000, budgets: [], resources: { cpu: 0.5 } });
     const on = (others: number | null, background = 0): number =>
       ended(
         recording({
@@ -89,7 +89,7 @@ describe("a play", () => {
     expect(on(null)).toBeLessThanOrEqual(124);
     expect(on(2, 0.5)).toBeLessThan(100);
     // Who is alone is as slow as it was measured, whatever it needs.
-    const whole = tool({ waiting: 1_000, budgets: [], needs: { cpu: 1.5 } });
+    const whole = tool({ waiting: 1_000, budgets: [], resources: { cpu: 1.5 } });
     expect(ended(recording({ tools: { ask: whole } }))).toBe(60);
   });
 
@@ -173,7 +173,7 @@ describe("a comparison", () => {
   });
 
   test("knows rates, machines, and limits where there were none", () => {
-    const third = tool({ waiting: 1_000, budgets: [], needs: { cpu: 1 / 3 } });
+    const third = tool({ waiting: 1_000, budgets: [], resources: { cpu: 1 / 3 } });
     const one = recording({ tools: { ask: third }, budgets: {} });
     expect(ended(changed(one, { machines: 2 }))).toBe(360);
     expect(ended(changed(one, { tools: { ask: { concurrency: 1 } } }))).toBe(60);

@@ -55,7 +55,7 @@ function operations.leave(op)
 end
 
 -- process, machine, queue. A process serves a lane no more.
-function operations.part(op)
+function operations.leaveLane(op)
   leaveClaim(op.machine, op.queue, op.process)
   dropOffer(op.process, op.queue)
   return 0
@@ -63,7 +63,7 @@ end
 
 -- Forgets rate windows of lanes that have passed, for nobody may ever ask for them again. Returns whether
 -- there may be more.
-function operations.fade()
+function operations.dropLaneWindows()
   local passed = redis.call('ZRANGEBYSCORE', G .. '.lane-windows', '-inf', stamp, 'LIMIT', 0, 100)
   for _, member in ipairs(passed) do
     local name, durationMs = string.match(member, '^(.*)\n(%d+)$')
