@@ -1635,7 +1635,7 @@ local function limitsChanged(changed)
 end
 `;
 
-const STRICTEST_PART = `local newestOf, strictestBudget, strictestTool, fitTakes
+const STRICTEST_PART = `local newestCatalogues, strictestBudget, strictestTool, fitTakes
 do
 local function numbersOf(version)
   local numbers = {}
@@ -1651,7 +1651,7 @@ local function compareVersions(a, b)
   end
   return 0
 end
-newestOf = function(all)
+newestCatalogues = function(all)
   local newest = {}
   for _, one in ipairs(all) do
     local order = newest[1] and compareVersions(one.v, newest[1].v) or 0
@@ -1802,7 +1802,7 @@ end
 local function decoded(texts)
   local all = {}
   for i, text in ipairs(texts) do all[i] = cjson.decode(text) end
-  return newestOf(all)
+  return newestCatalogues(all)
 end
 local function pluck(all, field)
   local list = {}

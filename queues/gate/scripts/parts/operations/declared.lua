@@ -51,7 +51,7 @@ end
 local function decoded(texts)
   local all = {}
   for i, text in ipairs(texts) do all[i] = cjson.decode(text) end
-  return newestOf(all)
+  return newestCatalogues(all)
 end
 
 local function pluck(all, field)

@@ -4,7 +4,7 @@
 --- @constant BREAKER_OPEN_MS
 --- @constant BREAKER_PROBES
 
-local newestOf, strictestBudget, strictestTool, fitTakes
+local newestCatalogues, strictestBudget, strictestTool, fitTakes
 do
 local function numbersOf(version)
   local numbers = {}
@@ -23,7 +23,7 @@ local function compareVersions(a, b)
   return 0
 end
 
-newestOf = function(all)
+newestCatalogues = function(all)
   local newest = {}
   for _, one in ipairs(all) do
     local order = newest[1] and compareVersions(one.v, newest[1].v) or 0
