@@ -2,10 +2,9 @@ import { readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 
-import { parse } from "yaml";
-
 import { messageOf, ValidationError, type Issue } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { packages } from "./packages.ts";
 import {
   configSchema,
   HOST_EXPECTATION,
@@ -91,7 +90,7 @@ function fromFile(file: string, issues: Issue[]): Map<SettingName, Given> {
     issues.push({ code: "config_invalid", message, path, ...more });
   let content: unknown;
   try {
-    content = parse(readFileSync(file, "utf8")) ?? {};
+    content = packages.yaml().parse(readFileSync(file, "utf8")) ?? {};
   } catch (error) {
     refuse(`expected TUTTI_CONFIG to be a YAML or JSON file, got: ${messageOf(error)}`);
     return found;

@@ -8,6 +8,7 @@ export {
   type CatalogueParts,
 } from "./tools/catalogue.ts";
 export * from "./defaults.ts";
+export { packages } from "./packages.ts";
 export {
   parseRedisAddress,
   REDIS_ADDRESS_RULE,

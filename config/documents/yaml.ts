@@ -1,23 +1,8 @@
-import {
-  CST,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  parseDocument as parseYaml,
-  type Document,
-  type Pair,
-  type Scalar,
-  type YAMLMap,
-} from "yaml";
+import type { Document, Pair, Scalar, YAMLMap } from "yaml";
 
 import { MAX_DOCUMENT_BYTES } from "../defaults.ts";
 import { messageOf, ValidationError, type Issue } from "../errors.ts";
+import { packages } from "../packages.ts";
 import { isExactInteger } from "./json-text.ts";
 import { checkPlainData, MAX_DATA_DEPTH } from "./plain-data.ts";
 
@@ -51,6 +36,7 @@ const MAX_TOKENS = 1_000_000;
  * regular expression; no `catch` helps. So absurd nesting is found before parsing, by the tokens.
  */
 function checkTokens(text: string, start: Position): void {
+  const { CST, Lexer } = packages.yaml();
   let tokens = 0;
   let flowDepth = 0;
   let indent = 0;
@@ -79,10 +65,11 @@ function checkTokens(text: string, start: Position): void {
 
 /** A node that does not exist in the text, such as the value of `key:`, has no place of its own. */
 function offsetOf(node: unknown, otherwise: number): number {
-  return isNode(node) && node.range ? node.range[0] : otherwise;
+  return packages.yaml().isNode(node) && node.range ? node.range[0] : otherwise;
 }
 
-const keyOf = (pair: Pair): string => String(isScalar(pair.key) ? pair.key.value : pair.key);
+const keyOf = (pair: Pair): string =>
+  String(packages.yaml().isScalar(pair.key) ? pair.key.value : pair.key);
 
 /** What the parser lets pass but a document may not have: duplicate keys, too many anchors. Linear, unlike the parser's own check. */
 class Inspection {
@@ -90,15 +77,18 @@ class Inspection {
   private anchors = 0;
 
   visit(node: unknown): void {
-    if (isAlias(node) || (isNode(node) && "anchor" in node && node.anchor !== undefined)) {
+    if (
+      packages.yaml().isAlias(node) ||
+      (packages.yaml().isNode(node) && "anchor" in node && node.anchor !== undefined)
+    ) {
       this.anchors++;
       if (this.anchors === MAX_ANCHORS + 1)
         this.add(`expected at most ${MAX_ANCHORS} anchors and aliases, got: more`, node);
     }
-    if (isScalar(node) && typeof node.value === "number") this.visitNumber(node);
-    if (isMap(node)) this.visitKeys(node);
-    if (isCollection(node)) for (const item of node.items) this.visit(item);
-    if (isPair(node)) {
+    if (packages.yaml().isScalar(node) && typeof node.value === "number") this.visitNumber(node);
+    if (packages.yaml().isMap(node)) this.visitKeys(node);
+    if (packages.yaml().isCollection(node)) for (const item of node.items) this.visit(item);
+    if (packages.yaml().isPair(node)) {
       this.visit(node.key);
       this.visit(node.value);
     }
@@ -133,14 +123,14 @@ function locate(document: Document, path: readonly PropertyKey[], part: "key" | 
   let node: unknown = document.contents;
   let offset = offsetOf(node, 0);
   for (const [index, segment] of path.entries()) {
-    if (isAlias(node)) node = node.resolve(document);
-    if (isMap(node)) {
+    if (packages.yaml().isAlias(node)) node = node.resolve(document);
+    if (packages.yaml().isMap(node)) {
       const pair = node.items.find((one) => keyOf(one) === String(segment));
       if (!pair) return offset;
       offset = offsetOf(pair.key, offset);
       node = pair.value;
       if (index < path.length - 1 || part === "value") offset = offsetOf(node, offset);
-    } else if (isSeq(node)) {
+    } else if (packages.yaml().isSeq(node)) {
       node = node.items[Number(segment)];
       offset = offsetOf(node, offset);
     } else return offset;
@@ -180,12 +170,12 @@ export function parseDocument(
 }
 
 function parse(text: string, file: string, refusedKeys?: ReadonlySet<string>): SourceDocument {
-  const lines = new LineCounter();
+  const lines = new (packages.yaml().LineCounter)();
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.max(0, offset));
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const document = parseYaml(text, {
+  const document = packages.yaml().parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     version: "1.2",

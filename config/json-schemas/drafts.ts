@@ -1,11 +1,8 @@
-import { Ajv, type Options } from "ajv";
-import addFormats from "ajv-formats";
-import { Ajv2019 } from "ajv/dist/2019.js";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import { _, Name } from "ajv/dist/compile/codegen/index.js";
+import type { Options } from "ajv";
 import { LRUCache } from "lru-cache";
 
 import type { Json } from "../documents/json.ts";
+import { packages } from "../packages.ts";
 import { WORK, type Work } from "./counted.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { meter } from "./meter.ts";
@@ -39,12 +36,16 @@ export function draftOf({ $schema }: JsonSchema): Draft {
   );
 }
 
-const CLASSES = { "2020-12": Ajv2020, "2019-09": Ajv2019, "draft-07": Ajv } as const;
+const CLASSES = {
+  "2020-12": () => packages.ajv().draft2020.Ajv2020,
+  "2019-09": () => packages.ajv().draft2019.Ajv2019,
+  "draft-07": () => packages.ajv().draft7.Ajv,
+} as const;
 
 /** An instance keeps something of each schema that it compiled; after so many it is replaced. */
 const SCHEMAS_PER_INSTANCE = 200;
 
-type Instance = InstanceType<(typeof CLASSES)[Draft]>;
+type Instance = InstanceType<ReturnType<(typeof CLASSES)[Draft]>>;
 
 /** Compilers of one draft, one of which is in use. `all`: its checks go on after the first problem. */
 class Compilers {
@@ -101,9 +102,6 @@ const regExp = Object.assign(
   { code: "compilePattern" },
 );
 
-/** Where compiled code counts the problems that it has found. */
-const PROBLEMS = new Name("errors");
-
 function create(draft: Draft, all: boolean): Instance {
   // Not strict: schemas come from MCP servers and users, with keywords of their own. Verbose: errors
   // bring the schema's known fields along, for suggestions.
@@ -117,8 +115,12 @@ function create(draft: Draft, all: boolean): Instance {
     code: { optimize: false, regExp },
     logger: false,
   };
-  const ajv = new CLASSES[draft](options);
-  addFormats.default(ajv);
+  const { codegen, formats } = packages.ajv();
+  const { _ } = codegen;
+  /** Where compiled code counts the problems that it has found. */
+  const problems = new codegen.Name("errors");
+  const ajv = new (CLASSES[draft]())(options);
+  formats.default.default(ajv);
   limitFormats(ajv);
   ajv.removeKeyword("pattern");
   ajv.addKeyword({
@@ -154,7 +156,7 @@ function create(draft: Draft, all: boolean): Instance {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by counted.ts alone
       const [steps, perKey] = context.schema as Work;
       const counter = gen.scopeValue("obj", { ref: meter });
-      gen.code(_`${counter}.visit(${steps}, ${perKey}, ${data}, ${PROBLEMS})`);
+      gen.code(_`${counter}.visit(${steps}, ${perKey}, ${data}, ${problems})`);
     },
   });
   return ajv;

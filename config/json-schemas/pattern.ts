@@ -1,5 +1,6 @@
-import { RE2JS } from "re2js";
+import type { RE2JS } from "re2js";
 
+import { packages } from "../packages.ts";
 import { meter } from "./meter.ts";
 import { PatternThread } from "./pattern-thread.ts";
 
@@ -43,7 +44,7 @@ function translateEscape(source: string, at: number, inClass: boolean): [string,
   if (next === "0" && !/\d/.test(source[at + 2] ?? "")) return ["\\x00", 2];
   // References to groups, `\S` among others in a class, and what only one of the two knows.
   if (/[1-9kS]/.test(next) || next === "") throw new NotLinear();
-  return [RE2JS.quote(next), 2];
+  return [packages.re2().RE2JS.quote(next), 2];
 }
 
 /** A class in brackets as RE2 writes it, and how long it was. */
@@ -122,6 +123,7 @@ export function compilePattern(source: string, ignoreCase = false): Pattern {
   const flags = flagsOf(source) + (ignoreCase ? "i" : "");
   let linear: RE2JS | undefined;
   try {
+    const { RE2JS } = packages.re2();
     linear = RE2JS.compile(translate(source), ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
   } catch {
     linear = undefined;

@@ -1,6 +1,5 @@
-import { CronExpressionParser } from "cron-parser";
-
 import { messageOf } from "../errors.ts";
+import { packages } from "../packages.ts";
 import { offsetAt, transitionAfter, transitionBefore } from "./zone.ts";
 
 /** Between two looks for a change of the clocks. Milliseconds. */
@@ -15,7 +14,7 @@ export function cronProblem(cron: string): string | null {
   // The parser would draw a random number each time it reads one.
   if (!alias && /(^|[\s,/])H/.test(cron)) return "H is not supported";
   try {
-    CronExpressionParser.parse(cron, { tz: "UTC" }).next();
+    packages.cronParser().CronExpressionParser.parse(cron, { tz: "UTC" }).next();
     return null;
   } catch (thrown) {
     return messageOf(thrown);
@@ -69,7 +68,7 @@ function* instants(
   beforeMs: number,
 ): Generator<number> {
   // In UTC, where no time is skipped, the parser does not lose its way.
-  const expression = CronExpressionParser.parse(cron, {
+  const expression = packages.cronParser().CronExpressionParser.parse(cron, {
     tz: "UTC",
     currentDate: new Date(afterLocalMs),
   });
@@ -83,7 +82,11 @@ function* instants(
 /** Whether there is a time at all behind an instant: the parser gives up where there is none for years. */
 function isPossible(cron: string, afterMs: number): boolean {
   return (
-    nextOf(CronExpressionParser.parse(cron, { tz: "UTC", currentDate: new Date(afterMs) })) !== null
+    nextOf(
+      packages
+        .cronParser()
+        .CronExpressionParser.parse(cron, { tz: "UTC", currentDate: new Date(afterMs) }),
+    ) !== null
   );
 }
 

@@ -1,9 +1,6 @@
-import {
-  build,
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-} from "hdr-histogram-js";
+import type { Histogram } from "hdr-histogram-js";
+
+import { packages } from "../../config/index.ts";
 
 /** Longer times count as this long. Milliseconds. */
 const LONGEST_MS = 86_400_000;
@@ -33,7 +30,8 @@ export class Durations {
 
   /** Reads what {@link Durations.encode} wrote. */
   static decode(text: string): Durations {
-    if (!text.startsWith(MARK)) return new Durations(null, decodeFromCompressedBase64(text, 32));
+    if (!text.startsWith(MARK))
+      return new Durations(null, packages.hdrHistogram().decodeFromCompressedBase64(text, 32));
     return new Durations(text.slice(MARK.length).split(",").map(Number), null);
   }
 
@@ -78,13 +76,15 @@ export class Durations {
   encode(): string | undefined {
     if (this.count === 0) return undefined;
     if (this.#values !== null) return `${MARK}${this.#values.join(",")}`;
-    return this.#histogram === null ? undefined : encodeIntoCompressedBase64(this.#histogram);
+    return this.#histogram === null
+      ? undefined
+      : packages.hdrHistogram().encodeIntoCompressedBase64(this.#histogram);
   }
 
   #asHistogram(): Histogram {
     const histogram =
       this.#histogram ??
-      build({
+      packages.hdrHistogram().build({
         lowestDiscernibleValue: 1,
         highestTrackableValue: LONGEST_MS,
         numberOfSignificantValueDigits: DIGITS,

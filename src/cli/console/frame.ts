@@ -1,7 +1,6 @@
 import { Argument, type Command as Commander, InvalidArgumentError, Option } from "commander";
-import { stringify } from "yaml";
 
-import { isTuttiError } from "../../../config/index.ts";
+import { isTuttiError, packages } from "../../../config/index.ts";
 import type { Given, Terminal, Word, Words } from "../../operations/command/words.ts";
 import type { Command } from "../../operations/operation.ts";
 import type { Cli, GlobalOptions } from "./cli.ts";
@@ -75,7 +74,11 @@ async function ask(
   const print = (answer: unknown): number => {
     for (const note of printed.notes?.(answer, input) ?? []) cli.say(note);
     const data = printed.data === undefined ? answer : printed.data(answer, input);
-    cli.print(flags.output, data, () => printed.text?.(answer, input) ?? stringify(data));
+    cli.print(
+      flags.output,
+      data,
+      () => printed.text?.(answer, input) ?? packages.yaml().stringify(data),
+    );
     return printed.hasFailed?.(answer) === true ? EXIT.failed : EXIT.completed;
   };
   if (operation.runOffline !== undefined) {

@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { packages } from "../../../config/index.ts";
 
 /** Where text goes: a process' stream, or a test's buffer. */
 export interface Writer {
@@ -17,7 +17,7 @@ export function render(value: unknown, format: Format, text: () => string): stri
     case "json":
       return `${JSON.stringify(value)}\n`;
     case "yaml":
-      return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+      return packages.yaml().stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
     case "text":
       return withNewline(text());
   }

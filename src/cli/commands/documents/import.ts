@@ -1,6 +1,4 @@
-import { stringify } from "yaml";
-
-import { messageOf, parseJson, TuttiError } from "../../../../config/index.ts";
+import { messageOf, packages, parseJson, TuttiError } from "../../../../config/index.ts";
 import { wrongUse } from "../../../operations/command/values.ts";
 import { otherwise, parsed, word } from "../../../operations/command/words.ts";
 import { toNative } from "../../../workflow/prepare.ts";
@@ -25,7 +23,7 @@ export const importRecording = localCommand({
   async act(cli, { path, scale }, flags) {
     const source = await readSource(cli, path, MAX_RECORDING_BYTES);
     const workflow = fromWfCommons(parseTrace(source.text, source.file), { scale });
-    cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
+    cli.print(flags.output, workflow, () => packages.yaml().stringify(workflow, { lineWidth: 0 }));
     return EXIT.completed;
   },
 });
@@ -42,7 +40,7 @@ export const importForm = localCommand({
   async act(cli, { path }, flags) {
     const source = await readSource(cli, path);
     const workflow = toNative(source.text, { file: source.file });
-    cli.print(flags.output, workflow, () => stringify(workflow, { lineWidth: 0 }));
+    cli.print(flags.output, workflow, () => packages.yaml().stringify(workflow, { lineWidth: 0 }));
     return EXIT.completed;
   },
 });
