@@ -23,7 +23,7 @@ export const STALLED_INTERVAL_MS = 5_000;
 export const MAX_WORKER_LOSSES = 3;
 /** Raises BullMQ's own bound so that it does not interfere with Tutti's. */
 export const MAX_STALLED_COUNT = 100;
-/** Larger values are stored beside the run's record, by reference. Bytes. */
+/** Larger values are stored outside the run's record, by reference. Bytes. */
 export const INLINE_VALUE_BYTES = 256_000;
 /** Larger values are refused. Bytes. */
 export const MAX_VALUE_BYTES = 16_000_000;

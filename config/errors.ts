@@ -13,7 +13,7 @@ export interface Issue {
   readonly position?: { readonly file: string; readonly line: number; readonly column: number };
 }
 
-/** Facts beside the message, as plain JSON. Never contains a secret. */
+/** Additional facts, as plain JSON. Never contains a secret. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 /**

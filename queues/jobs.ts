@@ -19,7 +19,7 @@ export interface RunJob extends Identity, RunAddress {
 /** One call of a tool. */
 export interface StepJob extends RunJob {
   readonly stepId: string;
-  /** Steps that wait for it, beside the parent of its job. */
+  /** Steps that wait for it, other than the parent of its job. */
   readonly links?: StepLinks;
   /** Its run ends with it, so the run has no job of its own. */
   readonly last?: true;

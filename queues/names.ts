@@ -160,7 +160,7 @@ export class Keys {
   admitted(tenant: string): string {
     return `${this.prefix}.admitted:${tenant}`;
   }
-  /** Admitted runs whose jobs may be missing, scored by when whoever adds them counts as gone. */
+  /** Admitted runs whose jobs may be missing, scored by when another process may add them. */
   get adding(): string {
     return `${this.prefix}.adding`;
   }

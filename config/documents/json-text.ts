@@ -22,9 +22,9 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 
 /**
- * Scans a JSON text for what reading would change or what could do harm: numbers that JavaScript cannot hold, more than
- * {@link MAX_DATA_DEPTH} levels. It looks at each character once, in as many steps as the caller likes. The parser
- * decides whether the text is JSON.
+ * Scans a JSON text for values that reading would change and for nesting that could do harm: numbers that JavaScript
+ * cannot hold, more than {@link MAX_DATA_DEPTH} levels. It looks at each character once, in as many steps as the caller
+ * likes. The parser decides whether the text is JSON.
  */
 export class TextScan {
   problem: TextProblem | undefined;

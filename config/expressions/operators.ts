@@ -12,7 +12,7 @@ export function checkedInt(value: bigint): bigint {
   return value >= MIN_INT && value <= MAX_INT ? value : fault(`integer overflow: ${value}`);
 }
 
-/** Converts numbers of all kinds to what JavaScript compares exactly. */
+/** Converts numbers of all kinds to a form that JavaScript compares exactly. */
 function numeric(value: unknown): number | bigint | undefined {
   if (typeof value === "number" || typeof value === "bigint") return value;
   return value instanceof UnsignedInt ? value.value : undefined;

@@ -112,7 +112,7 @@ function create(draft: Draft, all: boolean): Instance {
     allErrors: all,
     verbose: all,
     useDefaults: true,
-    // Compile what a reference points to once and call it.
+    // Compile the target of a reference once and call it.
     inlineRefs: false,
     code: { optimize: false, regExp },
     logger: false,

@@ -28,8 +28,8 @@ interface Running {
 }
 
 /**
- * Tests patterns that may run forever in a thread of their own, which is ended if they do. The caller waits for the
- * answer as long as its check's budget lasts.
+ * Tests patterns that may run forever. They run in a thread of their own, which is ended if they do. The caller waits
+ * for the answer as long as its check's budget lasts.
  */
 export class PatternThread {
   #running: Running | undefined;

@@ -15,7 +15,7 @@ import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 /** Fewer tools mean that the shipped catalogue is incomplete. */
 const MIN_SHIPPED_TOOLS = 46;
 
-/** The folder of the shipped catalogue, beside config/tools/ in source and in dist/. */
+/** The folder of the shipped catalogue, next to config/tools/ in source and in dist/. */
 const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
 
 export interface CatalogueOptions {

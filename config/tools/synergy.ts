@@ -1,6 +1,6 @@
 import type { ToolSpec } from "./tool.ts";
 
-/** What two categories gain from working together, beside what their tools share. Order does not matter. */
+/** Bonus when tools of two categories work together, in addition to what they share. Order does not matter. */
 const CATEGORY_BONUS: Readonly<Record<string, number>> = {
   "creation+intelligence": 0.8,
   "communication+enterprise": 0.9,

@@ -54,8 +54,8 @@ const commandBinding = z.strictObject({
   /** Working directory; may contain expressions. Default: the worker's. */
   cwd: z.string().optional(),
   /**
-   * The whole environment beside PATH, HOME, LANG and the mark TUTTI_CALL. Nothing else is inherited. May contain `${{
-   * secrets.X }}`.
+   * The whole environment apart from PATH, HOME, LANG and the mark TUTTI_CALL. Nothing else is inherited. May contain
+   * `${{ secrets.X }}`.
    */
   env: z.record(z.string(), z.string()).default({}),
   /** Text for standard input; may contain expressions. */

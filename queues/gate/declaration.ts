@@ -3,7 +3,7 @@ import type { GateChanges } from "./changes.ts";
 import { ownBudget, ownerOf } from "./stored/budget-names.ts";
 import type { BudgetLimits, GatedLimits } from "./stored/limits.ts";
 
-/** The contract of a tool's calls in a catalogue, beside its limits. Schemas and the binding are hashes. */
+/** The contract of a tool's calls in a catalogue, apart from its limits. Schemas and the binding are hashes. */
 interface ToolContract {
   readonly effect: string;
   readonly idempotent: boolean;
@@ -13,7 +13,7 @@ interface ToolContract {
   readonly binding: string | null;
 }
 
-/** Facts about a declaration beside its limits. */
+/** Facts about a declaration, apart from its limits. */
 export interface DeclarationFacts {
   /** Version of its catalogue. */
   readonly version?: string;

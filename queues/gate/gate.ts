@@ -301,7 +301,7 @@ export class Gate extends GateReader {
     return level < 0 ? null : levelOf(level);
   }
 
-  /** Changes the level because of what fails. False when it has changed meanwhile or is fixed by hand. */
+  /** Changes the level according to failures. False when it has changed meanwhile or is fixed by hand. */
   async turnLevel(from: number, to: number, reason: string): Promise<boolean> {
     return (await this.#do<number>({ op: "turn", from, to, reason })) === 1;
   }

@@ -38,7 +38,7 @@ function commandsOf(client: object, prefix: string): Commands<typeof SCRIPTS> {
   return commands;
 }
 
-/** What jobs wait for beside their children: keys of jobs, by the key of the waiting job. */
+/** What jobs wait for, other than their children: keys of jobs, by the key of the waiting job. */
 export type JobLinks = ReadonlyMap<string, readonly string[]>;
 
 /** Jobs of a flow as FlowProducer passes them to its backend: each with its queue and its parent, parents first. */
@@ -48,13 +48,13 @@ export type FlowEntries = Parameters<RedisQueueBackend["addFlow"]>[0];
 type Call = readonly [script: string, given: readonly Given[]];
 
 /**
- * The calls that add a flow or a part of one: first what jobs wait for beside their children, then calls of BullMQ's
- * scripts.
+ * The calls that add a flow or a part of one: first what jobs wait for other than their children, then calls of
+ * BullMQ's scripts.
  */
 export interface FlowCalls {
   /** The key of the first job. If it exists, the flow exists. */
   readonly first: string;
-  /** By the key of the set of what a job waits for. */
+  /** By the key of the set of jobs that a job waits for. */
   readonly links: readonly (readonly [waiting: string, waitsFor: readonly string[]])[];
   readonly calls: readonly Call[];
 }

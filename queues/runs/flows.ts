@@ -243,7 +243,7 @@ export class Flows {
     return `${this.#queues.qualified(queue)}:${jobId}`;
   }
 
-  /** What jobs wait for beside their children. */
+  /** What jobs wait for, other than their children. */
   #linksOf(tree: readonly TreeNode[]): Map<string, string[]> {
     const links = new Map<string, string[]>();
     for (const node of tree) {

@@ -44,7 +44,7 @@ export const TARGETS_FIRST_TO_LAST = [
  */
 export const TARGET_LEAD_RUNS = 12;
 /**
- * How long the gate's word holds that nobody else waits beside a queue. Longer than permits are handed on without the
+ * How long it counts as known that nobody else waits beside a queue. Longer than permits are handed on without the
  * gate. Milliseconds.
  */
 export const ALONE_MS = 1_000;

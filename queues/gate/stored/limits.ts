@@ -24,7 +24,7 @@ export interface ToolLimits {
   readonly upstream: string;
   /** 0 critical, 1 essential, 2 optional. */
   readonly importance: 0 | 1 | 2;
-  /** The private budget of each lane, beside what lanes share, and the units of its rates that a call costs. */
+  /** The private budget of each lane, in addition to what lanes share, and the units of its rates that a call costs. */
   readonly perKey?: BudgetLimits & { readonly cost: number };
   /** When the tool's breaker opens. Absent fields have the default. */
   readonly breaker?: ToolSpec["breaker"];
@@ -67,7 +67,7 @@ const withLists = <T extends BudgetLimits>(limits: T): T =>
 /** Decodes the limits of a budget as Redis stores them. */
 export const decodeBudget = (text: string): BudgetLimits => withLists(readJson<BudgetLimits>(text));
 
-/** Decodes the limits of a tool as Redis stores them, or what one layer says of them. */
+/** Decodes the limits of a tool as Redis stores them, or one layer of them. */
 export function decodeTool(text: string): Partial<GatedLimits> {
   const { budgets, perKey, ...limits } = readJson<Partial<GatedLimits>>(text);
   return {

@@ -28,13 +28,13 @@ export interface Drain {
   readonly untilMs: number;
 }
 
-/** Changes to a machine, beside what runs there. Millionths; `*` is all resources not named, -1 is unbounded. */
+/** Changes to a machine's limits. Millionths; `*` is all resources not named, -1 is unbounded. */
 export interface MachineChange {
   readonly capacity?: Units;
   readonly background?: Units;
 }
 
-/** How much of a machine's resource calls may hold beside their neighbors, as the gate computes it. */
+/** How much of a machine's resource calls may hold, given what its neighbors use, as the gate computes it. */
 export function roomOf({ capacity, others, background }: MachineLimits, resource: string): number {
   if (others === null) return Infinity;
   const own = capacity[resource] ?? others;

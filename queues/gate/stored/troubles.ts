@@ -59,7 +59,7 @@ export function decodeTroubles(texts: Readonly<Record<string, string>>): Trouble
 /** Message to all that a service has asked to be left alone. */
 export const closedMessage = (upstream: string): string => `+${UPSTREAM}${upstream}`;
 
-/** The names of what is in trouble, from what was read and the messages since. */
+/** The names of tools and upstreams in trouble, as first read and kept up to date by messages. */
 export class TroubleNames {
   readonly #fields: Set<string>;
 

@@ -19,7 +19,7 @@ export function policyOf(definition: RunDefinition, stepId: string): Policy {
   return { onError: step.onError ?? group.onError, group: step.group };
 }
 
-/** Whether stopping this scope undoes what completed in it. Without a group: the run. */
+/** Whether stopping this scope undoes its completed steps. Without a group: the run. */
 export function undoes(definition: RunDefinition, scope: string | undefined): boolean {
   const own = scope === undefined ? definition.onError : definition.groups?.[scope]?.onError;
   if (own === "recovery") return true;

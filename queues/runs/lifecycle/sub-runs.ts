@@ -10,7 +10,7 @@ export function subRunId(run: RunAddress, stepId: string): string {
   return `sub-${createHash("sha256").update(name).digest("hex").slice(0, 24)}`;
 }
 
-/** The sub-runs that those of `steps` started. */
+/** The sub-runs that these steps started. */
 export function childRuns(run: FoundRun, steps: readonly StepOrItem[]): string[] {
   return steps
     .filter(({ stepId }) => run.definition.steps[stepId]?.workflow !== undefined)

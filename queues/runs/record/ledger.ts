@@ -52,7 +52,7 @@ export interface StepAddress {
   readonly group?: string;
   /** The start of its BullMQ job that makes the request. Later starts fence earlier ones. */
   readonly start: number;
-  /** Jobs that wait for its end, beside its parent in the tree. */
+  /** Jobs that wait for its end, other than its parent in the tree. */
   readonly links?: Links | null;
   /** The run ends with this step. The next run of its tenant begins if at most `maxRunning` are at work. */
   readonly ends?: { readonly maxRunning: number };

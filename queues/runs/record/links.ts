@@ -13,7 +13,7 @@ export interface JobPlace {
   readonly jobId: string;
 }
 
-/** The jobs that wait for the end of a step, beside the parent of its job. */
+/** The jobs that wait for the end of a step, other than the parent of its job. */
 export interface Links {
   readonly from: JobPlace;
   readonly to: readonly LinkedJob[];

@@ -199,7 +199,7 @@ export const FIELDS = {
   submittedAt: "submittedAt",
   /** The value of each step's `key`: JSON by step. */
   lanes: "lanes",
-  /** The same for one epoch, if a later epoch had another input that led to other lanes. */
+  /** The same for an epoch and those before it, if a later input led to other lanes. */
   lanesOf: (epoch: number): string => `lanes:${epoch}`,
   /** Counts the changes in a run that can be parked. */
   version: "version",

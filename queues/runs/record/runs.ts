@@ -198,7 +198,7 @@ export class Runs {
     return this.#scripts.setPriority(this.#keys.run(runId), priority);
   }
 
-  /** Takes the caller off `left`. True if no step runs any more. */
+  /** Takes the caller off `left`. True if no step runs now. */
   async cancelSettled(runId: string): Promise<boolean> {
     return (await this.#scripts.cancelSettled(this.#keys.run(runId))) === 0;
   }

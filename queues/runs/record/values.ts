@@ -14,7 +14,7 @@ import {
 } from "../../../config/index.ts";
 import type { Keys } from "../../names.ts";
 
-/** Marks a reference to a value stored beside the record. JSON never starts like this. */
+/** Marks a reference to a value stored outside the record. JSON never starts like this. */
 const REFERENCE = "@";
 
 /** Size of the cache of values that others are likely to read, in characters of their JSON. */
@@ -139,7 +139,8 @@ export class Values {
 }
 
 /**
- * The text that `field` of the record stores for `value`, and the large text beside it if that is only a reference.
+ * The text that `field` of the record stores for `value`, and the large text to store elsewhere if that is only a
+ * reference.
  *
  * @throws TuttiError `payload_too_large` above 16 MB.
  */

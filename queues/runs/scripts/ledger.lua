@@ -1,9 +1,9 @@
 -- The one script that every step passes: when its job is taken, before its tool is called, when the step ends and when
 -- its job ends. It takes many operations at once, because the steps of a process share its calls.
 --
--- KEYS: for each operation the run's record, or a key of the job's queue. ARGV: JSON of the operations, each { op, ...
--- } as in record/ledger-operations.ts, where an absent field is nil; a key of the sender; the number of this call among
--- the sender's calls.
+-- KEYS: for each operation the run's record, or a key of the job's queue. ARGV: the operations as JSON, as in
+-- record/ledger-operations.ts, where an absent field is nil; a key of the sender; the number of this call among the
+-- sender's calls.
 -- Returns JSON: one list per operation, false for what does not exist. One text each way costs a client a fraction of
 -- what hundreds of arguments and replies cost.
 --- @include "parts/step-record"

@@ -13,7 +13,7 @@ export interface TriggerSpec {
   readonly workflowId: string;
   /** The version to start. Default: the current one when the event comes. */
   readonly hash?: string;
-  /** Input of the runs, beside `event`. */
+  /** Input of the runs, in addition to `event`. */
   readonly input: JsonObject;
   /** Events within this time start one run, with the latest data. 0: each event starts a run. Milliseconds. */
   readonly debounceMs: number;

@@ -1,7 +1,8 @@
--- Queues beside which nobody else waits, so that processes may hand their permits on. An entry is written when a
--- process is told so, deleted when another queue begins to wait, and read by the script that takes the next job. By
--- machine and queue: the number of the tenant whose jobs are in the queue (-1: no tenant's); 'any' if all jobs are in
--- fair order by themselves, 'arranged' if only those put in front are; the lines that nobody may stand in.
+-- Queues that nobody else waits beside, so that processes may hand their permits on. An entry is written when the gate
+-- allows a process to, deleted when another queue begins to wait, and read by the script that takes the next job.
+--
+-- By machine and queue: the number of the tenant whose jobs are in the queue (-1: no tenant's); 'any' if all jobs are
+-- in fair order by themselves, 'arranged' if only those put in front are; the lines that nobody may stand in.
 --- @include "state"
 --- @constant ALONE_MS
 

@@ -10,8 +10,8 @@
 --- @constant DRAIN_MS
 --- @constant STARVED_MS
 
--- Lanes whose claims stand in lines are kept apart, in 'lined'. There may be thousands of them, and what becomes free
--- on a machine does not help them.
+-- Lanes whose claims stand in lines are stored separately, in 'lined'. There may be thousands of them, and room on a
+-- machine does not help them.
 local claims, whole = {}, {}
 local function kindOf(tool, claim) return isLane(tool) and claim.l and #claim.l > 0 and 'lined' or 'claims' end
 
@@ -183,8 +183,8 @@ local own
 -- How many claims of other tools stand in each line that was gone through.
 local others = {}
 
--- The lines of what a call of a tool holds, if nobody else waits for any of it and nothing keeps the tool; otherwise
--- false.
+-- The lines of everything that a call of a tool holds, if nobody else waits for any of it and nothing keeps the tool;
+-- otherwise false.
 local function aloneIn(tool, limits, take, machine)
   local base = baseOf(tool)
   if machine.drain or isTried(base, limits.upstream) then return false end
@@ -197,7 +197,7 @@ local function aloneIn(tool, limits, take, machine)
   return lines
 end
 
--- Makes a claim the offers that fit, one for each waiting process. Returns what keeps the rest.
+-- Makes offers that fit a claim, one for each waiting process. Returns the reasons that keep the rest.
 local function serveClaim(machineName, tool, claim)
   local limits, machine = toolOf(tool), machineOf(machineName)
   while true do
@@ -315,7 +315,7 @@ local function serveMachine(name, all)
   end
 end
 
--- Hands what was given back to those who wait for it, and then what they leave over.
+-- Hands what was given back to those who wait for it, and then whatever they leave over.
 local function serveFreed()
   for _ = 1, 5 do
     local lines, freed = freedLines, freedMachines

@@ -101,8 +101,8 @@ end
 local function from(priority) return digits(priority * PRIORITY) end
 local function below(priority) return '(' .. digits(priority * PRIORITY) end
 
--- Raises jobs that have waited long by a class. How long a job has waited follows from its number in the queue and from
--- marks that record how far the numbers were at what time. Runs four times per AGE_MS. Returns whether any job was
+-- Raises jobs that have waited long by a class. A job's waiting time follows from its number in the queue and from
+-- marks, which record the highest number at certain times. Runs four times per AGE_MS. Returns whether any job was
 -- raised.
 local function age(queue, key)
   local marks = G .. '.marks:' .. queue

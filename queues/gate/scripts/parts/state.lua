@@ -83,7 +83,7 @@ local function machineOf(name)
   return found
 end
 
--- Adds to what permits hold of a machine.
+-- Changes how much of a machine its permits hold.
 local function hold(machine, field, amount)
   local was = machine[field] or 0
   machine[field] = was + amount
@@ -96,7 +96,7 @@ local function readAgain(name)
   machines[name] = nil
 end
 
--- How much of a machine's resource calls may hold beside their neighbors.
+-- How much of a machine's resource calls may hold, given what its neighbors use.
 local function roomOf(machine, r)
   local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
   local share = r == 'memory' and MEMORY_FLOOR_SHARE or FLOOR_SHARE

@@ -1,6 +1,6 @@
--- Rate windows: per budget and window a sorted set of places, `<permit>:<units>` by the latest time at which the call
--- reaches its service, and their sum beside it. A window holds when no stretch of its length has more units than its
--- maximum; that is checked exactly, not by buckets. A call that has ended must have arrived.
+-- Rate windows. Each budget and window has a sorted set of places and their sum. A place is `<permit>:<units>`, scored
+-- by the latest time at which the call reaches its service. A window holds when no stretch of its length has more units
+-- than its maximum. That is checked exactly, not by buckets. A call that has ended must have arrived.
 --- @include "state"
 
 local pruned = {}

@@ -13,7 +13,7 @@ local function isBusy(lane)
   end
   return redis.call('HEXISTS', keyOf(lane, 'meta'), 'paused') == 1
 end
--- Removes what BullMQ keeps of a queue beside its jobs, unless there are jobs: ended ones stay with their runs.
+-- Removes BullMQ's keys of a queue, unless it has jobs: ended ones stay with their runs.
 local function clean(lane)
   for _, set in ipairs({ 'completed', 'failed' }) do
     if redis.call('ZCARD', keyOf(lane, set)) > 0 then return end

@@ -2,7 +2,8 @@
 --- @include "layers"
 --- @include "level"
 
--- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level, levelBy }.
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level,
+-- levelBy }.
 function operations.configure(op)
   local changes = op.changes
   local changed = changes.forget and forgetLearned() or false

@@ -2,8 +2,10 @@
 --
 -- 'layers:catalogues': process -> hash of its declaration, while it has a lease.
 -- 'layers:heard': processes by when their last sign of life expires.
--- 'layers:catalogue_<hash>': the declaration. For each tool 't:<id>' -> { l: limits, o: private budget or false, v:
--- version, c: contract }; for each budget 'b:<name>' -> { l, v }; 'versions': those of its catalogues.
+-- 'layers:catalogue_<hash>': the declaration. Fields:
+--   't:<id>' -> { l: limits, o: private budget or false, v: version, c: contract }
+--   'b:<name>' -> { l, v }
+--   'versions': those of its catalogues
 -- Field 'declared' of the gate's hash: the hashes that the layer was made from.
 --- @include "layers"
 --- @include "strictest"

@@ -126,8 +126,8 @@ local function ratesOf(take, calls, others, rank)
   return rates
 end
 
--- tool, job or '' -> what keeps the next job of the tool on each machine, decided as for a worker that asks; where the
--- job stands in its queue, or until when it stands aside.
+-- tool, job or '' -> what keeps the next job of the tool on each machine, decided as for a worker that asks; the job's
+-- place in its queue, or until when it stands aside.
 function operations.explain(op)
   asking = true
   local tool, job = op.tool, op.job
