@@ -16,11 +16,11 @@ import {
 /** The validated configuration of one process. Frozen. docs/configuration.md explains each setting. */
 export type Config = Readonly<Omit<Settings, "catalogues">> & {
   readonly catalogues: readonly string[];
-  /** The folders of `PATH`, where binaries are looked for. */
+  /** The folders of `PATH`, searched for binaries. */
   readonly searchPath: readonly string[];
 };
 
-/** Settings that win over the environment, such as flags of a command line. `undefined` counts as not given. */
+/** Settings that override the environment, such as command line flags. `undefined` counts as not given. */
 export type ConfigOverrides = { readonly [Name in keyof Config]?: Config[Name] | undefined };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -39,11 +39,11 @@ const PATH_SETTINGS = new Set<SettingName>([
   "redisBinary",
   "catalogues",
 ]);
-/** Given to the processes of tools, which hand it on to those they start. It says nothing, and is no setting. */
+/** Set for the processes of tools, which pass it on to their children. It carries no meaning and is no setting. */
 export const CALL_VARIABLE = "TUTTI_CALL";
 const SECRET_PREFIX = "TUTTI_SECRET_";
 
-/** Paths are meant relative to the place they were written in: the config file's folder, or the working directory. */
+/** Paths are relative to where they were written: the config file's folder, or the working directory. */
 function absolute(value: unknown, folder: string, userHome: string): unknown {
   if (Array.isArray(value)) return value.map((one) => absolute(one, folder, userHome));
   if (typeof value !== "string" || value.trim() === "") return value;
@@ -119,8 +119,8 @@ function shown(value: unknown): string {
 }
 
 /**
- * Reads the configuration once, completely: defaults < `TUTTI_CONFIG` file < environment < overrides.
- * Only here the environment is read.
+ * Reads the whole configuration once: defaults < `TUTTI_CONFIG` file < environment < overrides. Nothing else reads the
+ * environment.
  *
  * @throws ValidationError with every problem: `config_invalid`, and `address_refused` for a host that is not loopback.
  */
@@ -174,7 +174,9 @@ export function loadConfig(
   });
 }
 
-/** The secrets given as `TUTTI_SECRET_<NAME>`, by name. They are no part of the {@link Config}, which may be logged. */
+/**
+ * The secrets given as `TUTTI_SECRET_<NAME>`, by name. They are not part of the {@link Config}, which may be logged.
+ */
 export function environmentSecrets(env: Environment = process.env): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(env).flatMap(([name, value]) =>

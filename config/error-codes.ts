@@ -1,9 +1,9 @@
 /**
- * Every error code of Tutti. The table is the single source of truth: docs/errors.md is compared
- * with it by a test, HTTP statuses and retry decisions are read from it.
+ * Every error code of Tutti. This table is the single source of truth: a test compares docs/errors.md with it, and HTTP
+ * statuses and retry decisions come from it.
  *
  * family: `terminal` = trying again cannot help, `retryable` = it may.
- * status: what HTTP answers (RFC 9457 problem details).
+ * status: the HTTP answer (RFC 9457 problem details).
  */
 export const ERROR_CODES = {
   // --- the document ------------------------------------------------------------------------

@@ -1,24 +1,24 @@
 import { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
 
-/** One problem found in user input. A {@link ValidationError} carries all of them at once. */
+/** One problem in user input. A {@link ValidationError} carries all of them. */
 export interface Issue {
   readonly code: ErrorCode;
-  /** What is wrong, in one sentence: `expected X to be ..., got: ...`. */
+  /** The problem in one sentence: `expected X to be ..., got: ...`. */
   readonly message: string;
-  /** Where in the document: `["steps", 2, "with", "path"]`. */
+  /** Path in the document: `["steps", 2, "with", "path"]`. */
   readonly path: readonly (string | number)[];
-  /** A correction that probably was meant, such as the nearest known tool id. */
+  /** What was probably meant, such as the nearest known tool id. */
   readonly suggestion?: string;
-  /** Position in the source text, counted from 1, when the text is known. */
+  /** Position in the source text, counted from 1, if the text is known. */
   readonly position?: { readonly file: string; readonly line: number; readonly column: number };
 }
 
-/** Facts beside the message, as plain JSON. Never holds a secret. */
+/** Additional facts, as plain JSON. Never contains a secret. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 /**
- * The root of every error that Tutti throws on purpose. `code` is stable and listed in
- * docs/errors.md; the message is for people and may change.
+ * The base class of all errors that Tutti throws on purpose. `code` is stable and listed in docs/errors.md; the message
+ * is for people and may change.
  */
 export class TuttiError extends Error {
   override readonly name: string = "TuttiError";
@@ -35,18 +35,18 @@ export class TuttiError extends Error {
     this.details = options.details ?? {};
   }
 
-  /** Whether trying the same thing again can help. A queue has only two answers: again, or never. */
+  /** Whether trying the same thing again can help. A queue knows only two answers: again, or never. */
   get retryable(): boolean {
     return ERROR_CODES[this.code].family === "retryable";
   }
 
-  /** The HTTP status this error is answered with (RFC 9457). */
+  /** The HTTP status for this error (RFC 9457). */
   get status(): number {
     return ERROR_CODES[this.code].status;
   }
 }
 
-/** User input was refused. Holds every problem that was found, not only the first. */
+/** User input was refused. Carries every problem found, not only the first. */
 export class ValidationError extends TuttiError {
   override readonly name = "ValidationError";
   readonly issues: readonly Issue[];
@@ -61,7 +61,7 @@ export class ValidationError extends TuttiError {
   }
 }
 
-/** True for every error that Tutti throws on purpose, also when two copies of the package are loaded. */
+/** True for every error that Tutti throws on purpose, even if two copies of the package are loaded. */
 export function isTuttiError(value: unknown): value is TuttiError {
   return (
     value instanceof Error &&

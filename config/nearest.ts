@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** Edits from one word to the other; two letters that changed places are one slip. */
+/** Number of edits between the words. Two swapped letters count as one edit. */
 function slips(given: string, meant: string): number {
   let at = 0;
   while (at < given.length && given[at] === meant[at]) at++;
@@ -9,10 +9,10 @@ function slips(given: string, meant: string): number {
   return at < given.length && swapped === meant ? 1 : distance(given, meant);
 }
 
-/** The candidate that `name` was probably meant to be; undefined when none is close. Case does not count. */
+/** The candidate that `name` was probably meant to be; undefined if none is close. Case does not count. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  // A third of the name may be wrong: more would suggest nonsense for short names.
+  // A third of the name may be wrong. More would suggest nonsense for short names.
   let limit = name.length > 1 ? Math.max(1, Math.floor(name.length / 3)) : 0;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - name.length) > limit) continue;

@@ -3,14 +3,14 @@ export interface RedisAddress {
   /** One server; one of several that sentinels name; the nodes of a cluster. */
   readonly kind: "server" | "sentinel" | "cluster";
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** What the sentinels call the master. */
+  /** The sentinels' name for the master. */
   readonly master?: string;
   readonly username?: string;
   readonly password?: string;
   /** Number of the database; a cluster has only 0. */
   readonly db: number;
   readonly isEncrypted: boolean;
-  /** Paths of PEM files, and the name in the server's certificate when it is another one than in the address. */
+  /** Paths of PEM files, and the name in the server's certificate if it differs from the address. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -19,7 +19,7 @@ export interface RedisAddress {
   readonly sentinelPassword?: string;
 }
 
-/** What addresses of a Redis look like, for error messages. */
+/** The form of Redis addresses, for error messages. */
 export const REDIS_ADDRESS_RULE =
   "a redis:// or rediss:// URL, redis+sentinel://HOST:PORT,.../MASTER[/DB] or redis+cluster://HOST:PORT,...";
 
@@ -34,8 +34,8 @@ const PARAMETERS = [
 ] as const;
 
 /**
- * Reads the address of a Redis. `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are encrypted; `?ca=`, `?cert=`
- * and `?key=` name PEM files. Null when it is none.
+ * Parses the address of a Redis; null if it is none. `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are
+ * encrypted; `?ca=`, `?cert=` and `?key=` name PEM files.
  */
 export function parseRedisAddress(text: string): RedisAddress | null {
   const found =

@@ -17,13 +17,13 @@ import {
 } from "./defaults.ts";
 import { parseRedisAddress, REDIS_ADDRESS_RULE } from "./redis-address.ts";
 
-/** The levels of the log, quietest last. */
+/** Log levels, quietest last. */
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
-/** Longest time that a timer of Node can hold. Milliseconds. */
+/** Longest time of a Node timer. Milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** Environment variables are text; a number in digits is meant as one. */
+/** Environment variables are text. Digits mean a number. */
 function fromDigits(value: unknown): unknown {
   return typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
 }
@@ -46,23 +46,23 @@ function text(error: string, pattern = /\S/) {
 }
 
 /**
- * There is no identity yet, so whoever reaches the API may do anything: it listens to this machine only.
- * `localhost` counts, because it names the loopback interface by definition (RFC 6761).
+ * There is no authentication yet, so whoever reaches the API may do anything. It therefore listens only to this
+ * machine. `localhost` counts, because it names the loopback interface by definition (RFC 6761).
  */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** The error text of {@link configSchema}'s host; `loadConfig` gives it a code of its own. */
+/** The error text for the host in {@link configSchema}. `loadConfig` gives it a code of its own. */
 export const HOST_EXPECTATION =
   "a loopback address (127.0.0.1, ::1 or localhost), because the API has no identity check yet";
 
-/** What a canary may be, as errors say it. */
+/** The values of `canary`, for errors. */
 const CANARY = "the id of a workflow, or false";
 
 /**
- * Every setting: its shape, its default, its meaning. docs/configuration.md is compared with it by a test.
- * A schema's error text completes the sentence "expected NAME to be ...".
+ * Every setting: its form, its default, its meaning. A test compares docs/configuration.md with it. A schema's error
+ * text completes the sentence "expected NAME to be ...".
  */
 export const configSchema = z.strictObject({
   redisUrl: text(REDIS_ADDRESS_RULE)
@@ -188,7 +188,7 @@ export const configSchema = z.strictObject({
     .describe("How long failed runs are kept. Milliseconds."),
 });
 
-/** The environment variables of each setting; the first one that is set wins. */
+/** The environment variables of each setting. The first one that is set wins. */
 export const VARIABLES = {
   redisUrl: ["REDIS_URL"],
   home: ["TUTTI_HOME"],

@@ -1,4 +1,4 @@
-/** The door of queues/ for those who submit, observe and steer runs. */
+/** The door of queues/ for processes that submit, observe and steer runs. */
 export { withinDeadline } from "./connection/deadline.ts";
 export { lackOf } from "./connection/durability-facts.ts";
 export { openImpatient, openPatient } from "./connection/open.ts";

@@ -1,22 +1,22 @@
 import type { Json, Target } from "../config/index.ts";
 
-/** Version of {@link RunDefinition} and of the payloads; a worker refuses what it does not know. */
+/** Version of {@link RunDefinition} and of the payloads. A worker refuses versions that it does not know. */
 export const PAYLOAD_VERSION = 3;
 
-/** When a step may start, seen from the outcomes of its dependencies. */
+/** When a step may start, given the outcomes of its dependencies. */
 type Join = "all" | "settled" | "any";
 
 /** What a failed step does to the rest of its run. */
 export type OnError = "fail_fast" | "resilient" | "recovery" | "adaptive";
 
-/** How often and how patiently a step is tried. */
+/** How often and at which intervals a step is tried. */
 export interface RetryPolicy {
   /** All calls, the first included. */
   readonly maxAttempts: number;
   readonly backoff: "exponential" | "linear" | "fixed";
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
-  /** Spreads each pause over [half, whole] so that failed steps do not come back together. */
+  /** Spreads each pause over [half, whole], so that failed steps do not come back together. */
   readonly jitter: boolean;
 }
 
@@ -49,46 +49,49 @@ interface Compensation {
   readonly idempotent: boolean;
 }
 
-/** What a call takes of a budget: so many of its slots, so many units of its rates. */
+/** What a call takes of a budget: a number of slots, and units of its rates. */
 export type BudgetTake = readonly [name: string, slots: number, cost: number];
 
-/** What the call of a step takes instead of what its tool says, name by name; all else is the tool's. */
+/** What the call of a step takes, overriding its tool name by name. Everything else is the tool's. */
 export interface StepLimits {
   /** Millionths of one machine, by resource. */
   readonly needs?: Readonly<Record<string, number>>;
   readonly budgets?: readonly BudgetTake[];
 }
 
-/** How long results of a step's tool stand for its call. */
+/** How long results of a step's tool replace its call. */
 export interface CachePolicy {
-  /** So long the tool is not called. Milliseconds. */
+  /** For this long the tool is not called. Milliseconds. */
   readonly ttlMs: number;
-  /** So long they are kept, for when the call fails. Milliseconds. */
+  /** For this long results are kept, in case the call fails. Milliseconds. */
   readonly staleMs: number;
   /** Version of the tool's contract. */
   readonly version: string;
 }
 
-/** A tool that may answer in the place of a step's own. */
+/** A tool that may answer in place of a step's own. */
 interface Alternative {
   readonly tool: string;
-  /** Its input with expressions, where it is not the step's. */
+  /** Its input with expressions, if it differs from the step's. */
   readonly with?: Json;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
 }
 
-/** What is tried when the call of a step has failed for good, in this order; then the step fails. */
+/** What to try, in this order, when the call of a step has failed for good. After that the step fails. */
 export interface Fallback {
   readonly tools: readonly Alternative[];
-  /** A kept result, however old, as far as it is kept. */
+  /** A kept result of any age. */
   readonly cache: boolean;
 }
 
-/** What the catalogue said of a tool when a workflow was prepared: its steps are checked by that, whatever a worker's says. */
+/**
+ * The catalogue's terms of a tool when a workflow was prepared. Its steps are checked against them, whatever a worker's
+ * catalogue says.
+ */
 export interface ToolTerms {
-  /** JSON Schema of the input; left out where the tool takes any object. */
+  /** JSON Schema of the input; left out if the tool takes any object. */
   readonly input?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output. */
   readonly output?: Readonly<Record<string, unknown>>;
@@ -96,9 +99,9 @@ export interface ToolTerms {
   readonly idempotent: boolean;
 }
 
-/** A step, ready to run: every default filled in, every fact of the catalogue that decides its course copied. */
+/** A step, ready to run: all defaults filled in, and all facts of the catalogue that affect its course copied. */
 export interface StepDefinition {
-  /** The tool it calls; a word for what it does instead when it calls none. */
+  /** The tool it calls, or a word for what it does instead. */
   readonly tool: string;
   /** Its tool has limits per key. */
   readonly lane?: LaneRule;
@@ -107,22 +110,22 @@ export interface StepDefinition {
   readonly name?: string;
   /** Input with expressions. */
   readonly with: Json;
-  /** Every declared dependency: from `needs`, from references and from conditions. */
+  /** All declared dependencies: from `needs`, from references and from conditions. */
   readonly needs: readonly string[];
   readonly join: Join;
   readonly when?: string;
   readonly forEach?: ForEach;
   readonly wait?: Wait;
-  /** A step that is a run of this registered workflow. */
+  /** The registered workflow whose run is this step. */
   readonly workflow?: string;
   readonly retry: RetryPolicy;
-  /** Longest time of one call; of the wait or of the other workflow's run (0: as long as they take). */
+  /** Longest time of one call; of the wait or of the other workflow's run (0: no limit). */
   readonly timeoutMs: number;
-  /** A failure of this step counts as success for its dependents and for the run. */
+  /** For its dependents and the run, a failure of this step counts as success. */
   readonly optional: boolean;
-  /** Whether a call whose end is unknown may be made again. */
+  /** Whether a call with an unknown outcome may be made again. */
   readonly idempotent: boolean;
-  /** What its call takes, where the step itself says so. */
+  /** What its call takes, if the step says so itself. */
   readonly limits?: StepLimits;
   readonly cache?: CachePolicy;
   readonly fallback?: Fallback;
@@ -149,11 +152,11 @@ interface GroupDefinition {
   readonly onError?: OnError;
   /** Its failures do not count for the run. */
   readonly optional: boolean;
-  /** Its failures are failures for the workflow's policy too. */
+  /** The workflow's policy also sees its failures. */
   readonly escalate: boolean;
 }
 
-/** A workflow as it is kept for its runs: what workers read. A run keeps the one it started with. */
+/** A workflow as stored for its runs and read by workers. A run keeps the one it started with. */
 export interface RunDefinition {
   readonly version: typeof PAYLOAD_VERSION;
   readonly workflow: { readonly id: string; readonly name: string };
@@ -164,28 +167,28 @@ export interface RunDefinition {
   readonly onError: OnError;
   readonly groups?: Readonly<Record<string, GroupDefinition>>;
   readonly timeoutMs: number;
-  /** How urgent its runs are, unless somebody says otherwise. Default: 5. */
+  /** Urgency of its runs, unless the submission names one. Default: 5. */
   readonly priority?: number;
   /** What its runs aim at. Default: balanced. */
   readonly target?: Target;
   /** JSON Schema of the run's input. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly steps: Readonly<Record<string, StepDefinition>>;
-  /** By tool that is called. A definition of an older version has none: workers go by their own catalogue then. */
+  /** By called tool. Definitions of older versions have none; workers then use their own catalogue. */
   readonly terms?: Readonly<Record<string, ToolTerms>>;
   readonly output?: Json;
   readonly success: readonly string[];
-  /** Events that steps of it wait for. */
+  /** Events that its steps wait for. */
   readonly listens?: readonly string[];
-  /** Some step waits for somebody outside, so that the whole run may. */
+  /** Some step waits for somebody outside, so the whole run may wait. */
   readonly parks?: boolean;
-  /** Some step has a `key`; what they yield stands in the record. */
+  /** Some step has a `key`; the record holds the values. */
   readonly keyed?: boolean;
 }
 
 /**
- * Whether a step starts with the first of its dependencies that completes, instead of when all have ended. Where steps run one
- * after another, it comes behind all of them anyway.
+ * Whether a step starts with the first of its dependencies that completes, instead of after all have ended. In a
+ * sequence it comes after all of them anyway.
  */
 export function startsEarly({ steps, sequence }: RunDefinition, stepId: string): boolean {
   return sequence === undefined && steps[stepId]?.join === "any";

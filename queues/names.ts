@@ -3,20 +3,19 @@ import { createHash } from "node:crypto";
 import { TuttiError } from "../config/index.ts";
 
 /**
- * Every name in Redis is built here. BullMQ's keys are `<prefix>:<queue>:<what>`, ours are
- * `<prefix>.<what>:<id>`, so the two can never meet, and the hash tag in the prefix keeps all keys
- * of a deployment on one shard.
+ * Builds every name in Redis. BullMQ's keys are `<prefix>:<queue>:<what>`, Tutti's are `<prefix>.<what>:<id>`, so the
+ * two never collide. The hash tag in the prefix keeps all keys of a deployment on one shard.
  */
 
-/** Queues of the jobs that call no tool. They have no limits and are never paused. */
+/** Queues of jobs that call no tool. They have no limits and are never paused. */
 export const CONTROL_QUEUES = {
   /** One job per run: the root of its tree. */
   run: "tutti.run",
-  /** One job per forEach step: it feeds its items to the tool's queue. */
+  /** One job per forEach step. It feeds the items to the tool's queue. */
   each: "tutti.each",
   /** Steps that wait for somebody outside: approvals, times, events. */
   wait: "tutti.wait",
-  /** Steps that are a run of another workflow. */
+  /** Steps that run another workflow. */
   sub: "tutti.sub",
   /** Wakes schedules. */
   schedule: "tutti.schedule",
@@ -26,17 +25,17 @@ export const CONTROL_QUEUES = {
   duty: "tutti.duty",
 } as const;
 
-/** Names of queues that are ours start like this; tool ids may not. */
+/** Prefix of Tutti's own queues. Tool ids may not begin with it. */
 export const CONTROL_PREFIX = "tutti.";
 
-/** Separates the tool from the key in the name of a lane; ids of tools have none. */
+/** Separates tool and key in the name of a lane. Tool ids do not contain it. */
 const LANE_MARK = "@";
-/** What a lane shows of its key at most. Characters. */
+/** Longest part of a key in the name of a lane. Characters. */
 const LANE_CHARS = 20;
-/** Digits of the hash that tell keys apart: no two of a million keys have the same. */
+/** Digits of the hash that distinguishes keys. Enough for a million keys without a collision. */
 const LANE_DIGITS = 12;
 
-/** The queue of the calls of a tool with one key. BullMQ refuses `:`, and people want to recognize the key. */
+/** The queue for calls of a tool with one key. BullMQ refuses `:`, and people should recognize the key. */
 export function laneOf(tool: string, key: string): string {
   const shown = key.replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, LANE_CHARS);
   const hash = createHash("sha256").update(key).digest("hex").slice(0, LANE_DIGITS);
@@ -47,16 +46,16 @@ export function isLane(queue: string): boolean {
   return queue.includes(LANE_MARK);
 }
 
-/** The tool whose jobs wait in a queue: a lane, or the tool's own. */
+/** The tool of a queue, which is a lane or the tool's own queue. */
 export function toolOfQueue(queue: string): string {
   const at = queue.indexOf(LANE_MARK);
   return at === -1 ? queue : queue.slice(0, at);
 }
 
-/** Parts of a job id: BullMQ refuses `:`, and `.` separates the parts. */
+/** Part of a job id. BullMQ refuses `:`, and `.` separates the parts. */
 const PART = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Whether a workflow id, run id or step id can be a part of a job id. */
+/** Whether a workflow id, run id or step id can be part of a job id. */
 export function isIdPart(value: string): boolean {
   return PART.test(value);
 }
@@ -68,7 +67,7 @@ export const ID_PART_RULE = "1 to 64 characters of A-Z a-z 0-9 _ -";
 export interface RunAddress {
   readonly workflowId: string;
   readonly runId: string;
-  /** Counts the resumptions of a run; each has its own jobs. */
+  /** Number of resumptions of the run. Each epoch has its own jobs. */
   readonly epoch: number;
 }
 
@@ -82,11 +81,11 @@ export const jobIds = {
   /** An item of a forEach step. */
   item: (run: RunAddress, stepId: string, index: number): string =>
     `${base(run)}.${stepId}.${index}`,
-  /** What undoes a step, or an item. */
+  /** The compensation of a step or an item. */
   undo: (run: RunAddress, slot: string): string => `${base(run)}.${slot}.undo`,
   /** The call of the n-th alternative of a step or item, counted from 1. */
   alternative: (run: RunAddress, slot: string, n: number): string => `${base(run)}.${slot}.alt${n}`,
-  /** The root of what undoes a run. */
+  /** The root of the jobs that undo a run. */
   undoing: (run: RunAddress): string => `${base(run)}.undo`,
 };
 
@@ -105,11 +104,11 @@ export class Keys {
   run(runId: string): string {
     return `${this.prefix}.run:${runId}`;
   }
-  /** A compiled workflow by content hash: a hash of `json` and `refs`. */
+  /** A compiled workflow by content hash: a hash with `json`, `refs` and what its runs share. */
   definition(hash: string): string {
     return `${this.prefix}.def:${hash}`;
   }
-  /** A value that is too large for the record. */
+  /** A value too large for the record. */
   value(runId: string, field: string): string {
     return `${this.prefix}.val:${runId}:${field}`;
   }
@@ -121,7 +120,7 @@ export class Keys {
   items(runId: string, stepId: string): string {
     return `${this.prefix}.items:${runId}:${stepId}`;
   }
-  /** All runs, scored by the time of submission. */
+  /** All runs, scored by submission time. */
   get runs(): string {
     return `${this.prefix}.runs`;
   }
@@ -129,7 +128,7 @@ export class Keys {
   get open(): string {
     return `${this.prefix}.open`;
   }
-  /** Runs that ended, scored by when; `kept` separates those that are kept longer. */
+  /** Ended runs, scored by when they ended. `kept` separates those that are kept longer. */
   ended(tenant: string, kept: "done" | "failed"): string {
     return `${this.prefix}.${kept}:${tenant}`;
   }
@@ -137,23 +136,23 @@ export class Keys {
   listeners(event: string): string {
     return `${this.prefix}.listeners:${event}`;
   }
-  /** Jobs of a run that wait because it is held. */
+  /** Slots of a run that stand aside because the run is held or has no place. */
   parked(runId: string): string {
     return `${this.prefix}.parked:${runId}`;
   }
-  /** Runs of a tenant that wait for their turn, the next first. */
+  /** Runs of a tenant that wait for their turn, the next one first. */
   waiting(tenant: string): string {
     return `${this.prefix}.waiting:${tenant}`;
   }
-  /** Tenants with runs that wait for their turn; one of which none waits any more may still be here. */
+  /** Tenants with runs that wait for their turn. A tenant without any may still be listed. */
   get lines(): string {
     return `${this.prefix}.lines`;
   }
-  /** Open runs that may need somebody, by what they are at and when they were looked at last: see parts/tended.lua. */
+  /** Open runs that may need looking after, by their state and when somebody last looked: see parts/tended.lua. */
   get tended(): string {
     return `${this.prefix}.tended`;
   }
-  /** How far the duties are that do not look at everything in one pass: a hash by name. */
+  /** Progress of the duties that do not look at everything in one pass: a hash by name. */
   get cursors(): string {
     return `${this.prefix}.cursors`;
   }
@@ -161,19 +160,19 @@ export class Keys {
   admitted(tenant: string): string {
     return `${this.prefix}.admitted:${tenant}`;
   }
-  /** Admitted runs whose jobs are not known to be there, scored by when whoever adds them counts as gone. */
+  /** Admitted runs whose jobs may be missing, scored by when another process may add them. */
   get adding(): string {
     return `${this.prefix}.adding`;
   }
-  /** Version of the payloads of all jobs that are there: see runs/upgrade.ts. */
+  /** Version of the payloads of all existing jobs: see runs/upgrade.ts. */
   get payloads(): string {
     return `${this.prefix}.payloads`;
   }
-  /** Who has the turn among the runs that go one after another: a hash by their word. */
+  /** The run whose turn it is for each serial key: a hash. */
   get serial(): string {
     return `${this.prefix}.serial`;
   }
-  /** Those behind it. */
+  /** The runs behind it. */
   serialLine(word: string): string {
     return `${this.prefix}.serial:${word}`;
   }
@@ -181,7 +180,7 @@ export class Keys {
   width(runId: string): string {
     return `${this.prefix}.width:${runId}`;
   }
-  /** Failed steps that somebody may want to try again, of all tenants or of one: `<run> <slot>`, scored by when. */
+  /** Failed steps that somebody may want to retry, of all tenants or of one: `<run> <slot>`, scored by failure time. */
   dead(tenant?: string): string {
     return tenant === undefined ? `${this.prefix}.dead` : `${this.prefix}.dead:${tenant}`;
   }
@@ -189,7 +188,7 @@ export class Keys {
   get tenants(): string {
     return `${this.prefix}.tenants`;
   }
-  /** Ids of registered workflows, in the order of the alphabet. */
+  /** Ids of registered workflows, in alphabetical order. */
   get workflows(): string {
     return `${this.prefix}.workflows`;
   }
@@ -197,11 +196,11 @@ export class Keys {
   workflow(workflowId: string): string {
     return `${this.prefix}.workflow:${workflowId}`;
   }
-  /** Ids of schedules, in the order of the alphabet. */
+  /** Ids of schedules, in alphabetical order. */
   get schedules(): string {
     return `${this.prefix}.schedules`;
   }
-  /** A schedule: a hash of `spec`, what is planned and what was counted. */
+  /** A schedule: a hash of `spec`, plans and counts. */
   schedule(scheduleId: string): string {
     return `${this.prefix}.schedule:${scheduleId}`;
   }
@@ -213,75 +212,75 @@ export class Keys {
   get triggers(): string {
     return `${this.prefix}.triggers`;
   }
-  /** What happened to a trigger: its latest event while it is debounced, and counts. */
+  /** The state of a trigger: its latest event while it is debounced, and counts. */
   trigger(triggerId: string): string {
     return `${this.prefix}.trigger:${triggerId}`;
   }
-  /** An event with a key that was delivered. */
+  /** A delivered event with a key. */
   event(eventId: string): string {
     return `${this.prefix}.event:${eventId}`;
   }
-  /** What the gate keeps once for all; its other keys start with this one. */
+  /** The gate's own hash. Its other keys begin with this one. */
   get gate(): string {
     return `${this.prefix}.gate`;
   }
-  /** Jobs that it lets pass, because they will not call their tool. */
+  /** Jobs that the gate lets pass because they will not call their tool. */
   get free(): string {
     return `${this.gate}.free`;
   }
-  /** What was learned of tools and machines. */
+  /** What was learned about tools and machines. */
   get learned(): string {
     return `${this.gate}.learned`;
   }
-  /** What was counted of failures, for the level at which the deployment works. */
+  /** Counts of failures, which decide the level. */
   get counted(): string {
     return `${this.gate}.counted`;
   }
-  /** What machines said last of how they are used. */
+  /** The last usage report of each machine. */
   get usage(): string {
     return `${this.gate}.usage`;
   }
-  /** Where a process hears that a tool may start there. */
+  /** Channel that tells a process that a tool may start there. */
   wake(process: string): string {
     return `${this.gate}.wake:${process}`;
   }
-  /** Where it is told that a tool or an upstream has come into trouble, or out of it. */
+  /** Channel for troubles of tools and upstreams that begin or end. */
   get troubles(): string {
     return `${this.gate}.troubles`;
   }
-  /** Lanes that are served, scored by when they were last used. */
+  /** Lanes that are served, scored by last use. */
   get lanes(): string {
     return `${this.prefix}.lanes`;
   }
-  /** Where workers hear that there is a lane more, or one less. */
+  /** Channel that tells workers of new and dropped lanes. */
   get laneChanges(): string {
     return `${this.prefix}.lanes.changes`;
   }
-  /** Readings of queues and machines: a stream. */
+  /** Samples of queues and machines: a stream. */
   get samples(): string {
     return `${this.prefix}.samples`;
   }
-  /** Which process takes them. */
+  /** The process that samples. */
   get sampler(): string {
     return `${this.samples}.lead`;
   }
-  /** What it has to know of the last one. */
+  /** State carried from the last sample to the next. */
   get remembered(): string {
     return `${this.samples}.before`;
   }
-  /** What processes said since then: a stream. */
+  /** Reports of processes since the last sample: a stream. */
   get readings(): string {
     return `${this.samples}.readings`;
   }
-  /** What the optimizer remembers from one pass to the next. */
+  /** The optimizer's state between passes. */
   get optimizer(): string {
     return `${this.prefix}.optimizer`;
   }
-  /** What its last pass saw. */
+  /** The report of its last pass. */
   get optimizerReport(): string {
     return `${this.optimizer}.report`;
   }
-  /** What it changed, and what came of it: a stream. */
+  /** Its changes and their results: a stream. */
   get optimizerAudit(): string {
     return `${this.optimizer}.audit`;
   }
@@ -289,23 +288,23 @@ export class Keys {
   get canary(): string {
     return `${this.prefix}.canary`;
   }
-  /** Keys of results that are kept, scored by when they go. */
+  /** Keys of kept results, scored by expiry. */
   get results(): string {
     return `${this.prefix}.results`;
   }
-  /** The result of a call: when it came, and JSON. */
+  /** The result of a call: its time, and JSON. */
   result(call: string): string {
     return `${this.prefix}.result:${call}`;
   }
-  /** Written now and then, to see whether Redis takes it. */
+  /** Written now and then to check whether Redis accepts writes. */
   get probe(): string {
     return `${this.prefix}.probe`;
   }
-  /** Written by each process, to see whether what came before is kept: see connection/durability.ts. */
+  /** Written by each process to check whether earlier writes are kept: see connection/durability.ts. */
   get kept(): string {
     return `${this.prefix}.kept`;
   }
-  /** How each background duty went last: a hash by name. */
+  /** The last pass of each background duty: a hash by name. */
   get duties(): string {
     return `${this.prefix}.duties`;
   }
@@ -313,11 +312,11 @@ export class Keys {
   duty(name: string): string {
     return `${this.prefix}.duty:${name}`;
   }
-  /** Workers, scored by when they were last heard of. */
+  /** Workers, scored by their last sign of life. */
   get workers(): string {
     return `${this.prefix}.workers`;
   }
-  /** What each worker said of itself. */
+  /** What each worker reports about itself. */
   get workerInfo(): string {
     return `${this.prefix}.worker-info`;
   }

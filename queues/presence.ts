@@ -2,13 +2,13 @@ import type { Redis } from "ioredis";
 
 import type { Keys } from "./names.ts";
 
-/** How often a worker says that it is alive, and for how long that counts. Milliseconds. */
+/** How often a worker gives a sign of life, and how long that counts. Milliseconds. */
 export const HEARTBEAT_MS = 5_000;
 const ALIVE_MS = 15_000;
-/** So long it is known when a silent worker was last heard of. Milliseconds. */
+/** How long the last sign of life of a silent worker is remembered. Milliseconds. */
 const REMEMBERED_MS = 3_600_000;
 
-/** What a worker process says of itself. */
+/** A worker process's report about itself. */
 export interface WorkerInfo {
   readonly id: string;
   readonly machine: string;
@@ -41,7 +41,7 @@ export class Presence {
     ]);
   }
 
-  /** Workers that were heard of in the last 15 s; those that are silent for an hour are forgotten. */
+  /** Workers with a sign of life in the last 15 s. Those silent for an hour are forgotten. */
   async alive(): Promise<WorkerInfo[]> {
     const now = await this.#now();
     const { workers } = this.#keys;
@@ -53,18 +53,18 @@ export class Presence {
     return infos.filter((info) => info !== null).map((info) => JSON.parse(info) as WorkerInfo);
   }
 
-  /** For how long a worker was not heard of; null for one that has left, or is silent for an hour. Milliseconds. */
+  /** How long a worker has been silent; null if it has left, or has been silent for an hour. Milliseconds. */
   async silentMs(workerId: string): Promise<number | null> {
     const heard = await this.#redis.zscore(this.#keys.workers, workerId);
     return heard === null ? null : Math.max(0, (await this.#now()) - Number(heard));
   }
 
-  /** Whether a worker that is silent this long counts as alive. */
+  /** Whether a worker that has been silent this long counts as alive. */
   static isAlive(silentMs: number | null): boolean {
     return silentMs !== null && silentMs < ALIVE_MS;
   }
 
-  /** By Redis' clock: those of processes may be wrong. */
+  /** By Redis' clock, because clocks of processes may be wrong. */
   async #now(): Promise<number> {
     const [seconds, micros] = await this.#redis.time();
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);

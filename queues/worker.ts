@@ -1,4 +1,4 @@
-/** The door of queues/ for those who run jobs. */
+/** The door of queues/ for processes that run jobs. */
 export type { KnownCall } from "./cache/results.ts";
 export type { OnError, StepLimits } from "./definition.ts";
 export { nothingElse } from "./embedded-redis/descriptors.ts";

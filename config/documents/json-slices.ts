@@ -4,16 +4,16 @@ import { readJson, type Json, type JsonObject } from "./json.ts";
 import { MAX_DATA_DEPTH } from "./plain-data.ts";
 import { Turns } from "./turns.ts";
 
-/** Longest part that is given to the engine's parser at once; a few milliseconds of work. Characters. */
+/** Longest part that is passed to the engine's parser at once; a few milliseconds of work. Characters. */
 const SLICE_CHARS = 262_144;
-/** Brackets and quotes that are passed over between two looks at the clock. */
+/** Brackets and quotes skipped between two looks at the clock. */
 const SKIPPED_PER_LOOK = 16_384;
 interface Fields {
   readonly fields: Record<string, Json>;
   key: string | undefined;
 }
 type Container = { readonly list: Json[] } | Fields;
-/** A value; undefined when a container was opened instead, whose members come next. */
+/** A value; undefined if a container was opened instead, whose members come next. */
 type Read = Json | undefined | Promise<Json | undefined>;
 
 const SPACE = /[\t\n\r ]*/y;
@@ -22,15 +22,15 @@ const STRUCTURE = /[",[\]{}]/g;
 const BRACKETS = /["[\]{}]/g;
 
 /**
- * Reads one text. What is small goes to the engine's parser as a whole; a larger list or object is read member by
- * member, a larger text piece by piece. The work is linear in the text for a given depth.
+ * Reads one text. Small values go to the engine's parser as a whole; a larger list or object is read member by member,
+ * a larger text piece by piece. The work is linear in the text for a given depth.
  */
 class SlicedReader {
   private readonly text: string;
   private readonly turns: Turns;
   private at = 0;
   private readonly open: Container[] = [];
-  /** Where lists and objects begin that go on behind the part that was looked at last. */
+  /** Starts of lists and objects that continue past the part that was looked at last. */
   private crossing: ReadonlySet<number> = new Set();
   /** The end of that part. */
   private lookedTo = 0;
@@ -55,7 +55,7 @@ class SlicedReader {
     return value;
   }
 
-  /** Puts a member into its container, if there is one, and reads on; gives the container after its last member. */
+  /** Puts a member into its container, if any, and reads on. Returns the container after its last member. */
   private goOn(container: Container, member: Json | undefined): Read {
     if (member !== undefined) this.put(container, member);
     const isList = "list" in container;
@@ -88,7 +88,7 @@ class SlicedReader {
     return this.readValue();
   }
 
-  /** Reads as many whole members as stand in the next part and are not the container's last. */
+  /** Reads all whole members in the next part, except the container's last one. */
   private readMembers(container: Container): void {
     const { text, at } = this;
     const { lastComma } = this.look("members");
@@ -108,7 +108,7 @@ class SlicedReader {
 
   private put(container: Container, value: Json): void {
     if ("list" in container) container.list.push(value);
-    // Not assigned: the key may be `__proto__`.
+    // Not by assignment: the key may be `__proto__`.
     else
       Object.defineProperty(container.fields, container.key ?? "", {
         value,
@@ -118,7 +118,7 @@ class SlicedReader {
       });
   }
 
-  /** A value; undefined when a large container was opened instead. */
+  /** A value; undefined if a large container was opened instead. */
   private readValue(): Read {
     this.skipSpace();
     const { text, at } = this;
@@ -143,8 +143,9 @@ class SlicedReader {
   }
 
   /**
-   * Looks at the next part: where the value that begins here ends, and the last comma on its level. What is open at
-   * the end of the part is known to be long then: if each level looked at it again, the work would grow with the depth.
+   * Looks at the next part: where the value that begins here ends, and the last comma on its level. Everything still
+   * open at the end of the part is then known to be long. If each level looked again, the work would grow with the
+   * depth.
    */
   private look(at: "value" | "members"): {
     readonly end?: number;
@@ -165,7 +166,7 @@ class SlicedReader {
         if (begun.length === 0) lastComma = this.at + index;
       } else if (code === "[" || code === "{") begun.push(this.at + index);
       else {
-        // The container around the members ends here.
+        // The container of the members ends here.
         if (begun.pop() === undefined) return { lastComma };
         if (begun.length === 0 && at === "value") return { end: this.at + index + 1 };
       }
@@ -177,7 +178,7 @@ class SlicedReader {
     return { lastComma };
   }
 
-  /** Goes behind a list or object without reading it. */
+  /** Skips a list or object without reading it. */
   private async skipContainer(): Promise<null> {
     let depth = 0;
     let inText = false;
@@ -238,17 +239,17 @@ class SlicedReader {
   }
 }
 
-/** Where the text ends whose part this is; -1 when it goes on. */
+/** The end of the text that this part belongs to; -1 if it goes on. */
 function endOfText(part: string): number {
   let end = part.indexOf('"');
   while (end !== -1 && slashesBefore(part, end) % 2 === 1) end = part.indexOf('"', end + 1);
   return end;
 }
 
-/** The longest an escape is: `\u0000`. Characters. */
+/** Length of the longest escape, `\u0000`. Characters. */
 const ESCAPE_CHARS = 6;
 
-/** How much of a part of a text can be read by itself: all of it without an escape that it holds the beginning of. */
+/** How much of a part of a text can be read alone: everything but an incomplete escape at its end. */
 function endOfWholeEscapes(part: string): number {
   const from = Math.max(0, part.length - ESCAPE_CHARS);
   const slash = from + part.slice(from).lastIndexOf("\\");
@@ -265,17 +266,17 @@ async function scanInSlices(text: string, turns: Turns) {
   return scan.problem;
 }
 
-/** What was read of a text; `problem` says why it must not be used as it is. */
+/** The value read from a text; `problem` says why it must not be used as it is. */
 export interface SlicedJson {
   readonly value: Json;
   readonly problem?: string;
 }
 
 /**
- * Reads JSON that may be long without holding the event loop. A value that would be changed by reading it, or is
- * nested too deep, is given all the same, with the problem: whoever sent it may have to be named.
+ * Reads JSON that may be long without blocking the event loop. If reading would change a value, or it is nested too
+ * deep, the result still has the value beside the problem, because its sender may have to be named.
  *
- * @throws TuttiError with `code` when it is no JSON.
+ * @throws TuttiError with `code` if it is no JSON.
  */
 export async function inspectJsonInSlices(
   text: string,
@@ -292,7 +293,7 @@ export async function inspectJsonInSlices(
   }
 }
 
-/** What `parseJson` does, without holding the event loop for a long text. */
+/** The same as `parseJson`, without blocking the event loop for a long text. */
 export async function parseJsonInSlices(text: string, code: TuttiError["code"]): Promise<Json> {
   if (text.length <= SLICE_CHARS) return parseJson(text, code);
   const { value, problem } = await inspectJsonInSlices(text, code);
@@ -300,7 +301,7 @@ export async function parseJsonInSlices(text: string, code: TuttiError["code"]):
   return value;
 }
 
-/** Reads JSON that Tutti wrote itself, without holding the event loop for a long text. */
+/** Reads JSON that Tutti wrote itself, without blocking the event loop for a long text. */
 export async function readJsonInSlices(text: string): Promise<Json> {
   return text.length <= SLICE_CHARS ? readJson(text) : new SlicedReader(text, new Turns()).read();
 }

@@ -2,16 +2,16 @@ import { messageOf, TuttiError } from "../errors.ts";
 import { readJson, type Json } from "./json.ts";
 import { MAX_DATA_DEPTH } from "./plain-data.ts";
 
-/** Why a text is refused though it may be JSON, and where. */
+/** Why a text is refused although it may be JSON, and where. */
 export interface TextProblem {
   readonly message: string;
   /** In characters. */
   readonly offset: number;
 }
 
-/** A whole number as it is written: JavaScript keeps it exactly, or it is refused. */
+/** Whether JavaScript can hold a whole number exactly. */
 export function isExactInteger(digits: string): boolean {
-  // Any of 15 digits fits; a double has at most 309, and the conversion takes the square of them.
+  // Any number of 15 digits fits. A double has at most 309 digits, and the conversion takes quadratic time.
   if (digits.length < 16) return true;
   return digits.length <= 310 && BigInt(Number(digits)) === BigInt(digits);
 }
@@ -22,9 +22,9 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 
 /**
- * Looks for what in a JSON text would be changed or could hurt when it is read: numbers that JavaScript cannot hold,
- * more than {@link MAX_DATA_DEPTH} levels. One look at each character, in as many goes as the caller likes; whether
- * it is JSON is the parser's to say.
+ * Scans a JSON text for values that reading would change and for nesting that could do harm: numbers that JavaScript
+ * cannot hold, more than {@link MAX_DATA_DEPTH} levels. It looks at each character once, in as many steps as the caller
+ * likes. The parser decides whether the text is JSON.
  */
 export class TextScan {
   problem: TextProblem | undefined;
@@ -37,12 +37,12 @@ export class TextScan {
     this.text = text;
   }
 
-  /** Whether there is nothing more to look at. */
+  /** Whether nothing is left to scan. */
   get done(): boolean {
     return this.problem !== undefined || this.at >= this.text.length;
   }
 
-  /** Looks at about so many characters more. */
+  /** Scans about this many more characters. */
   advance(characters: number): void {
     const until = Math.min(this.text.length, this.at + characters);
     while (this.at < until && this.problem === undefined)
@@ -72,7 +72,7 @@ export class TextScan {
       };
   }
 
-  /** Goes on to the end of the text, or to `until` and perhaps one character further: no escape is left half seen. */
+  /** Goes on to the end of the text, or to `until` and perhaps one character further, so that no escape is split. */
   private skipText(until: number): void {
     const part = this.text.slice(this.at, until);
     let from = 0;
@@ -94,14 +94,14 @@ export class TextScan {
   }
 }
 
-/** How many backslashes stand right before a place. */
+/** Number of backslashes right before a place. */
 export function slashesBefore(text: string, place: number): number {
   let count = 0;
   while (count < place && text.charCodeAt(place - 1 - count) === BACKSLASH) count++;
   return count;
 }
 
-/** The first problem that {@link TextScan} finds. */
+/** The first problem found by {@link TextScan}. */
 export function findTextProblem(text: string): TextProblem | undefined {
   const scan = new TextScan(text);
   scan.advance(text.length);
@@ -126,10 +126,10 @@ export function placeOf(text: string, offset: number): string {
 }
 
 /**
- * Reads JSON from outside: every value exactly as it stands there.
+ * Reads JSON from outside, with every value exactly as written.
  *
- * @throws TuttiError with `code` when it is no JSON, nested too deep, or has numbers that would be changed; the
- * message says where.
+ * @throws TuttiError with `code` if it is no JSON, is nested too deep, or has numbers that would change; the message
+ * says where.
  */
 export function parseJson(text: string, code: TuttiError["code"]): Json {
   const problem = findTextProblem(text);

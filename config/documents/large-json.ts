@@ -1,12 +1,12 @@
 import type { Json } from "./json.ts";
 import { Turns } from "./turns.ts";
 
-/** What is smaller is worked on at once; a few milliseconds. About characters of JSON. */
+/** Smaller values are processed at once, in a few milliseconds. About characters of JSON. */
 const LARGE_CHARS = 262_144;
 const NUMBER_CHARS = 4;
 const QUOTE_CHARS = 4;
 
-/** About how long a value is as JSON. Counting stops at `LARGE_CHARS`, so it costs no more than that. */
+/** About how long a value is as JSON. Counting stops at `LARGE_CHARS`, which bounds its cost. */
 function weightOf(value: unknown): number {
   let weight = 0;
   const open: unknown[] = [value];
@@ -29,13 +29,13 @@ function weightOf(value: unknown): number {
   return weight;
 }
 
-/** Whether a value is so long that work on all of it is done a part at a time. */
+/** Whether a value is so long that it must be processed in parts. */
 export const isLarge = (value: unknown): boolean => weightOf(value) >= LARGE_CHARS;
 
 const isPair = (text: string, at: number): boolean =>
   (text.charCodeAt(at - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 
-/** Writes one value, a part at a time. */
+/** Writes one value part by part. */
 class Writer {
   readonly pieces: string[] = [];
   private readonly turns = new Turns();
@@ -51,7 +51,7 @@ class Writer {
     this.pieces.push('"');
     for (let at = 0; at < text.length;) {
       const end = Math.min(text.length, at + LARGE_CHARS);
-      // Half a character would be written as a code of its own.
+      // Half a surrogate pair would be written as an escape of its own.
       const whole = end < text.length && isPair(text, end) ? end + 1 : end;
       this.pieces.push(JSON.stringify(text.slice(at, whole)).slice(1, -1));
       at = whole;
@@ -107,7 +107,7 @@ class Writer {
   }
 }
 
-/** What `JSON.stringify` gives, without holding the event loop for a long value. */
+/** The result of `JSON.stringify`, without blocking the event loop for a long value. */
 export async function writeJson(value: Json): Promise<string> {
   if (!isLarge(value)) return JSON.stringify(value);
   const writer = new Writer();
@@ -115,11 +115,11 @@ export async function writeJson(value: Json): Promise<string> {
   return writer.pieces.join("");
 }
 
-/** What becomes of the parts of a value. */
+/** How to convert the parts of a value. */
 export interface PartMap {
-  /** Of a part that is short. */
+  /** For a short part. */
   readonly part: (value: Json) => Json;
-  /** Of a text that is long. */
+  /** For a long text. */
   readonly text: (text: string) => Promise<Json>;
   readonly key: (key: string) => string;
 }
@@ -144,7 +144,7 @@ async function mapLarge(value: Json, map: PartMap, turns: Turns): Promise<Json> 
   return Object.fromEntries(fields);
 }
 
-/** A value made of another one part by part, without holding the event loop for a long one. */
+/** Converts a value part by part, without blocking the event loop for a long one. */
 export async function mapJson(value: Json, map: PartMap): Promise<Json> {
   return isLarge(value) ? mapLarge(value, map, new Turns()) : map.part(value);
 }
@@ -155,7 +155,7 @@ function copyOf(value: Json): Json {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copyOf(one)]));
 }
 
-/** A copy that shares nothing with the value, without holding the event loop for a long one. */
+/** A deep copy, without blocking the event loop for a long value. */
 export function copyJson(value: Json): Promise<Json> {
   return mapJson(value, {
     part: copyOf,

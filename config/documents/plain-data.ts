@@ -2,19 +2,19 @@ import { MAX_DOCUMENT_BYTES } from "../defaults.ts";
 import { messageOf, type Issue } from "../errors.ts";
 import { Turns } from "./turns.ts";
 
-/** Deepest nesting of a value that comes from outside. */
+/** Deepest nesting of a value from outside. */
 export const MAX_DATA_DEPTH = 100;
 
-/** Keys that change what an object is when somebody merges or assigns them. */
+/** Keys that change an object's nature when somebody merges or assigns them. */
 const DANGEROUS_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
-/** The one key that inputs, outputs and events may not have: assigned, it becomes the prototype of what is copied. */
+/** The one key that inputs, outputs and events may not have. When assigned, it becomes the prototype of the copy. */
 export const REFUSED_VALUE_KEYS: ReadonlySet<string> = new Set(["__proto__"]);
 
-/** Members that are looked at between two looks at the clock. */
+/** Members looked at between two looks at the clock. */
 const MEMBERS_PER_LOOK = 4_096;
 
-/** After this many problems nobody reads on. */
+/** Nobody reads more problems than this. */
 const MAX_ISSUES = 100;
 
 type Path = readonly (string | number)[];
@@ -25,17 +25,17 @@ function kindOf(value: unknown): string {
   return `an instance of ${value.constructor?.name ?? "an unknown class"}`;
 }
 
-/** An object on the way from the value to what is looked at now. */
+/** An object on the path from the root to the current member. */
 interface Frame {
   readonly value: object;
-  /** Of an object; a list has its indexes. */
+  /** Keys of an object; a list has indexes. */
   readonly keys: readonly (string | symbol)[] | undefined;
   readonly length: number;
-  /** The member that is looked at. */
+  /** The current member. */
   at: number;
 }
 
-/** One walk over one value. The size is what the value costs as JSON, so shared parts count each time. */
+/** One walk over one value. The size is that of its JSON, so shared parts count each time. */
 class Walk {
   readonly issues: Issue[] = [];
   private bytes = 0;
@@ -58,7 +58,7 @@ class Walk {
     else this.refuse(`expected JSON data, got: ${kindOf(value)}`);
   }
 
-  /** Looks at so many members more; whether there is nothing more to look at. */
+  /** Looks at more members. Returns whether nothing is left. */
   advance(members: number): boolean {
     for (let left = members; left > 0; left--) {
       const frame = this.frames.at(-1);
@@ -104,7 +104,7 @@ class Walk {
     return this.issues.length < MAX_ISSUES && this.bytes <= this.maxBytes;
   }
 
-  /** Where the walk is. */
+  /** The current path. */
   private path(): Path {
     return this.frames.flatMap(({ keys, at }): (string | number)[] => {
       const key = keys === undefined ? at : keys[at];
@@ -129,7 +129,7 @@ class Walk {
   }
 }
 
-/** Begins a walk and goes on with it; what a value does that is no plain one is a problem of the value. */
+/** Begins or continues a walk. What a value that is not plain does is a problem of the value. */
 function step(walk: Walk, work: () => boolean | void): boolean {
   try {
     return work() ?? false;
@@ -141,10 +141,9 @@ function step(walk: Walk, work: () => boolean | void): boolean {
 }
 
 /**
- * What keeps a value from being plain JSON data: classes, functions, `undefined`, numbers that JSON
- * cannot hold, getters, cycles, more than {@link MAX_DATA_DEPTH} levels, `refusedKeys`
- * (`document_invalid`), or more than `maxBytes` when written out (`document_too_large`). Getters are
- * not called. Never throws; stops after 100 problems.
+ * Finds what keeps a value from being plain JSON data: classes, functions, `undefined`, numbers that JSON cannot hold,
+ * getters, cycles, more than {@link MAX_DATA_DEPTH} levels, `refusedKeys` (`document_invalid`), or more than `maxBytes`
+ * of JSON (`document_too_large`). Getters are not called. Never throws; stops after 100 problems.
  */
 export function checkPlainData(
   value: unknown,
@@ -159,7 +158,7 @@ export function checkPlainData(
   return walk.issues;
 }
 
-/** The same without holding the event loop for a long value. Nobody may change it meanwhile. */
+/** The same without blocking the event loop for a long value. Nobody may change the value meanwhile. */
 export async function checkPlainDataInTurns(
   value: unknown,
   maxBytes: number,

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** How long others wait for the loop meanwhile. Milliseconds. */
+/** Longest time that others wait for the event loop. Milliseconds. */
 const TURN_MS = 10;
 
 /** Lets others run when a turn of work is over. */

@@ -13,27 +13,27 @@ export interface Position {
   readonly column: number;
 }
 
-/** A parsed YAML or JSON text that still knows where everything stood. */
+/** A parsed YAML or JSON text with the positions of its values. */
 export interface SourceDocument {
   readonly file: string;
   /** Plain JSON data. */
   readonly data: unknown;
-  /** Where the value at `path` (or its key) stands. A path that does not exist gives the deepest part that does. */
+  /** Position of the value at `path` (or of its key). For a path that does not exist, the deepest part that does. */
   readonly positionOf: (path: readonly PropertyKey[], part?: "key" | "value") => Position;
 }
 
-/** Anchors and aliases together. Resolving an alias takes time in proportion to them. */
+/** Anchors and aliases together. The time to resolve an alias is proportional to their number. */
 const MAX_ANCHORS = 1_000;
 const MAX_ISSUES = 100;
 
-/** Block collections take a column a level, so this bounds their nesting. Columns. */
+/** Block collections take a column per level, so this bounds their nesting. Columns. */
 const MAX_INDENT_COLUMNS = 2 * MAX_DATA_DEPTH;
-/** The parser takes some 5 µs a token and holds the event loop meanwhile. */
+/** The parser takes some 5 µs per token and blocks the event loop meanwhile. */
 const MAX_TOKENS = 1_000_000;
 
 /**
- * The parser is recursive, and V8 ends the process when the stack runs out while it compiles a
- * regular expression; no `catch` helps. So absurd nesting is found before parsing, by the tokens.
+ * Finds absurd nesting by tokens before parsing. The parser is recursive, and V8 ends the process if the stack runs out
+ * while it compiles a regular expression; no `catch` helps.
  */
 function checkTokens(text: string, start: Position): void {
   const { CST, Lexer } = packages.yaml();
@@ -63,7 +63,7 @@ function checkTokens(text: string, start: Position): void {
   }
 }
 
-/** A node that does not exist in the text, such as the value of `key:`, has no place of its own. */
+/** A node that does not exist in the text, such as the value of `key:`, has no position of its own. */
 function offsetOf(node: unknown, otherwise: number): number {
   return packages.yaml().isNode(node) && node.range ? node.range[0] : otherwise;
 }
@@ -71,7 +71,10 @@ function offsetOf(node: unknown, otherwise: number): number {
 const keyOf = (pair: Pair): string =>
   String(packages.yaml().isScalar(pair.key) ? pair.key.value : pair.key);
 
-/** What the parser lets pass but a document may not have: duplicate keys, too many anchors. Linear, unlike the parser's own check. */
+/**
+ * Finds what the parser accepts but a document may not have: duplicate keys, too many anchors. Linear, unlike the
+ * parser's own check.
+ */
 class Inspection {
   readonly found: { readonly message: string; readonly offset: number }[] = [];
   private anchors = 0;
@@ -94,7 +97,7 @@ class Inspection {
     }
   }
 
-  /** Read as a number, a long integer would become another. */
+  /** As a number, a long integer would change its value. */
   private visitNumber(node: Scalar): void {
     const digits = node.source?.replace(/^\+/, "") ?? "";
     const shown = digits.length > 40 ? `${digits.slice(0, 40)}...` : digits;
@@ -145,12 +148,12 @@ function refuse(message: string, code: Issue["code"], position: Position): never
 /**
  * Parses YAML 1.2 or JSON (which is YAML) into plain JSON data that remembers its positions.
  *
- * Custom tags, merge keys, several documents in one text, duplicate keys, keys such as `__proto__`
- * and aliases that blow up the document are refused.
+ * Refuses custom tags, merge keys, several documents in one text, duplicate keys, keys such as `__proto__`, and aliases
+ * that blow up the document.
  *
  * @param file Name of the text in messages.
- * @throws ValidationError with every problem: `document_syntax`, `document_invalid` or
- * `document_too_large` (over 5 MB, as text or after its aliases are written out).
+ * @throws ValidationError with every problem: `document_syntax`, `document_invalid` or `document_too_large` (over 5 MB,
+ * as text or with its aliases written out).
  */
 export function parseDocument(
   text: string,
@@ -203,7 +206,7 @@ function parse(text: string, file: string, refusedKeys?: ReadonlySet<string>): S
   }
   if (syntax.length > 0) throw new ValidationError(syntax);
 
-  // Bombs are found by the size of what the aliases stand for, not by how many there are.
+  // Bombs are found by the size of what the aliases stand for, not by their number.
   const data: unknown = document.toJS({ maxAliasCount: -1 });
   const positionOf = (path: readonly PropertyKey[], part: "key" | "value" = "value") =>
     at(locate(document, path, part));

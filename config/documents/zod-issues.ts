@@ -8,8 +8,8 @@ const plainPath = (path: readonly PropertyKey[]): (string | number)[] =>
   path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment));
 
 /**
- * What is wrong with the one form of a value that it was meant to have: the others are of another type
- * altogether. Undefined when that cannot be told.
+ * The problems of the form that the value was meant to have, if the other forms are of another type altogether.
+ * Undefined if that is unclear.
  */
 function meantForm(issue: z.core.$ZodIssue): z.core.$ZodIssue[] | undefined {
   if (issue.code !== "invalid_union") return undefined;
@@ -21,8 +21,8 @@ function meantForm(issue: z.core.$ZodIssue): z.core.$ZodIssue[] | undefined {
 }
 
 /**
- * The problems a zod schema found, as issues with this code; with positions when the document's
- * text is known. An unknown key is one issue each, at the key.
+ * The problems that a zod schema found, as issues with this code; with positions if the document's text is known. Each
+ * unknown key is an issue at that key.
  */
 export function issuesOf(
   error: { readonly issues: readonly z.core.$ZodIssue[] },

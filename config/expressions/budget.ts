@@ -1,6 +1,6 @@
 import { MAX_EXPRESSION_BYTES, MAX_EXPRESSION_STEPS } from "../defaults.ts";
 
-/** A limit was passed; who knows the place makes an error with a code of it. Never taken for a value that is missing. */
+/** A limit was exceeded. The caller converts it to an error with a code. It never counts as a missing value. */
 export class LimitExceeded extends Error {
   override readonly name = "LimitExceeded";
   readonly limit: string;
@@ -15,14 +15,14 @@ export class LimitExceeded extends Error {
 
 /** Characters that count as one step when a text is copied, compared or searched. */
 const CHARS_PER_STEP = 64;
-/** Values that count as one step when they are copied. */
+/** Values that count as one step when copied. */
 const COPIES_PER_STEP = 2;
-/** Values that count as one step when they are only measured. */
+/** Values that count as one step when only measured. */
 const MEASURED_PER_STEP = 16;
 
 /**
- * What the expressions of one template may still do: steps, and bytes of what they yield. Counted, not timed:
- * what is within the limits on one machine is so on every machine.
+ * The remaining budget of one template's expressions: steps, and bytes of their results. It counts work, not time, so
+ * what is within the limits on one machine is within them on every machine.
  */
 export class Budget {
   #steps: number;
@@ -41,31 +41,31 @@ export class Budget {
       throw new LimitExceeded("MAX_EXPRESSION_STEPS", MAX_EXPRESSION_STEPS, "steps");
   }
 
-  /** The work on a text of so many characters. */
+  /** Counts work on a text of this length. */
   spendText(chars: number): void {
     this.spend(1 + Math.floor(chars / CHARS_PER_STEP));
   }
 
-  /** The work of copying so many values. */
+  /** Counts copies of this many values. */
   spendCopies(count: number): void {
     this.spend(1 + Math.floor(count / COPIES_PER_STEP));
   }
 
-  /** What a result adds to its place. */
+  /** Counts the bytes of a result. */
   take(bytes: number): void {
     this.#bytes -= bytes;
     if (this.#bytes < 0)
       throw new LimitExceeded("MAX_EXPRESSION_BYTES", MAX_EXPRESSION_BYTES, "bytes of results");
   }
 
-  /** The work of making a text or bytes of this length, refused when nothing could hold it. */
+  /** Counts making a text or bytes of this length; refuses a length that nothing could hold. */
   checkLength(length: number): void {
     if (length > MAX_EXPRESSION_BYTES)
       throw new LimitExceeded("MAX_EXPRESSION_BYTES", MAX_EXPRESSION_BYTES, "bytes in one text");
     this.spendText(length);
   }
 
-  /** Counts JSON that came from outside, each object once however often it is put out. */
+  /** Counts JSON that came from outside, each object once, however often it is written. */
   takeJson(value: unknown): void {
     if (typeof value !== "object" || value === null) this.take(sizeOfPlain(value));
     else {
@@ -85,7 +85,7 @@ export class Budget {
       else bytes += sizeOfPlain(one);
       if (++values % MEASURED_PER_STEP === 0) this.spend(1);
     };
-    // What is too large is not walked to its end.
+    // A value that is too large is not walked to its end.
     while (open.length > 0 && bytes <= MAX_EXPRESSION_BYTES) {
       const one = open.pop();
       bytes += 2;
@@ -103,7 +103,7 @@ export class Budget {
   }
 }
 
-/** At least; what is put out is measured exactly where it is kept. */
+/** A lower bound. Whoever stores the result measures it exactly. */
 function sizeOfPlain(value: unknown): number {
   return typeof value === "string" ? value.length + 2 : 1;
 }

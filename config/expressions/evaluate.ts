@@ -5,11 +5,11 @@ import { callFunction } from "./functions.ts";
 import { negate, OPERATORS } from "./operators.ts";
 import { Fault, fault, isMap, keysOf, kindOf, List, mapKey, valueAt } from "./values.ts";
 
-/** A node of the parser's tree. It has been checked: only what the language has is there. */
+/** A node of the parser's tree, already checked: it uses only what the language has. */
 export interface Node {
   readonly op: string;
   readonly args: unknown;
-  /** What the checker put in its place: the value of a constant, or that it is a macro. */
+  /** The checker's replacement: the value of a constant, or a macro. */
   readonly meta?: { readonly alternate?: Node; readonly macro?: unknown };
 }
 
@@ -22,7 +22,7 @@ interface Evaluation {
   readonly budget: Budget;
 }
 
-/** The innermost variable of a macro; `up` leads to those around it. */
+/** The innermost variable of a macro; `up` leads to the outer ones. */
 interface Frame {
   readonly evaluation: Evaluation;
   readonly name?: string;
@@ -32,7 +32,7 @@ interface Frame {
 
 type Run = (frame: Frame) => unknown;
 
-/** Evaluates a checked tree. Each visit of a node is a step of the budget; what takes longer counts more. */
+/** Evaluates a checked tree. Each visit of a node costs one step of the budget, longer work more. */
 export type Evaluate = (variables: Readonly<Record<string, unknown>>, budget: Budget) => unknown;
 
 export function compileTree(root: Node): Evaluate {
@@ -40,7 +40,7 @@ export function compileTree(root: Node): Evaluate {
   return (variables, budget) => run({ evaluation: { variables, budget } });
 }
 
-/** The parts of a node, which the parser gave the form that its `op` has. */
+/** The operands of a node, in the form that the parser uses for its `op`. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- the form is the caller's to know
 const partsOf = <T>(node: Node): T => node.args as T;
 
@@ -116,7 +116,7 @@ function compileName(node: Node): Run {
   };
 }
 
-/** The value at a key of a map or a place of a list, or undefined. */
+/** The value at a key of a map or an index of a list, or undefined. */
 function fieldOf(value: unknown, key: unknown): unknown {
   if (Array.isArray(value)) {
     const kind = kindOf(key);
@@ -129,7 +129,7 @@ function fieldOf(value: unknown, key: unknown): unknown {
   return isMap(value) ? valueAt(value, key) : undefined;
 }
 
-/** An error that is caught costs as much as so many steps: it took down where it arose. */
+/** A caught error costs this many steps, because it records the stack where it is created. */
 const STEPS_PER_FAULT = 100;
 
 function optionalField(value: unknown, key: unknown, budget: Budget): Optional {
@@ -219,7 +219,7 @@ function compileMacro(name: string, receiver: Node, args: readonly Node[]): Run 
     return (frame) =>
       body({ evaluation: frame.evaluation, name: variable, value: value(frame), up: frame });
   }
-  // `or` and `orValue`: the argument is evaluated when it is wanted.
+  // `or` and `orValue`: the argument is evaluated only when needed.
   const [on, other] = [compile(receiver), compile(args[0]!)];
   return (frame) => {
     const value = on(frame);
@@ -263,7 +263,7 @@ function compileTernary(node: Node): Run {
   };
 }
 
-/** Decided by one side alone where that can be, even if the other cannot be evaluated. */
+/** One side alone decides if it can, even if the other cannot be evaluated. */
 function compileLogic(node: Node, decisive: boolean): Run {
   const [left, right] = compilePair(node);
   return (frame) => {
@@ -313,7 +313,7 @@ function compileLoop(name: string, range: Run, args: readonly Node[]): Run {
   const loop = loopOf(name, args.slice(1).map(compile));
   return (frame) => {
     const items = itemsOf(range(frame), frame.evaluation.budget);
-    // One frame for all items: nothing keeps it.
+    // One frame for all items, because nothing retains it.
     const own: Frame = { evaluation: frame.evaluation, name: variable, up: frame };
     return loop(items, (item) => {
       own.value = item;

@@ -8,26 +8,26 @@ import { ADDED_SIGNATURES } from "./functions.ts";
 import { withPlainLiterals } from "./literals.ts";
 import { Fault, fault, toJson } from "./values.ts";
 
-/** Names an expression may use, by the place where it stands. */
+/** The place of an expression, which decides the names it may use. */
 export type Scope = "step" | "item" | "result" | "check" | "undo" | "key" | "binding" | "usage";
 
-/** Which variables exist in which place. `secrets` never reaches a place whose value is stored. */
+/** The variables in each place. `secrets` never reaches a place whose value is stored. */
 const VARIABLES: Record<Scope, readonly string[]> = {
   /** `with` of a step. */
   step: ["input", "steps", "secrets", "run"],
   /** The same inside `forEach`. */
   item: ["input", "steps", "secrets", "run", "item", "index"],
-  /** `when`, `forEach`, `success`, `output`, conditions: decided, stored or shown. */
+  /** `when`, `forEach`, `success`, `output`, conditions: the value is decided on, stored or shown. */
   result: ["input", "steps", "run"],
-  /** `postconditions`: about what the step itself returned. */
+  /** `postconditions`: about the output of the step itself. */
   check: ["input", "steps", "run", "output"],
-  /** `with` of a compensation: about the call that is undone. */
+  /** `with` of a compensation: about the call to undo. */
   undo: ["input", "run", "secrets", "output", "item", "index"],
   /** `key` of a step: known when the run is created. */
   key: ["input", "run"],
   /** Command lines and requests of the tool catalogue. */
   binding: ["args", "secrets"],
-  /** `actual` of a budget: about the call that has returned. */
+  /** `actual` of a budget: about the ended call. */
   usage: ["result", "args"],
 };
 
@@ -43,8 +43,8 @@ const LIMITS = {
 const MAX_EXPRESSION_CHARS = 10_000;
 
 /**
- * The checker has to know what the evaluator can do. Both operators and functions are called by the evaluator
- * of this folder alone; the handlers given here only have the signatures.
+ * Tells the checker what the evaluator can do. Only the evaluator of this folder calls operators and functions; the
+ * handlers given here provide only signatures.
  */
 function withAdditions(environment: Environment): Environment {
   const never = (): never => fault("not evaluated here");
@@ -52,7 +52,7 @@ function withAdditions(environment: Environment): Environment {
     environment.registerOperator(`double ${sign} int`, never);
     environment.registerOperator(`int ${sign} double`, never);
   }
-  // CEL has no `%` for doubles, yet every number of a JSON document is one.
+  // CEL has no `%` for doubles, but every number in a JSON document is one.
   environment.registerOperator("double % double", never);
   for (const signature of ADDED_SIGNATURES) environment.registerFunction(signature, never);
   return environment;
@@ -74,39 +74,39 @@ function environmentFor(scope: Scope, itemName: string): Environment {
 
 const environments = new Map<string, Environment>();
 
-/** Building an environment is dear, so each is built once. */
+/** Environments are expensive to build, so each is built once. */
 function cachedEnvironment(scope: Scope, itemName: string): Environment {
   const key = `${scope} ${itemName}`;
   let environment = environments.get(key);
   if (environment === undefined) {
     environment = environmentFor(scope, itemName);
-    // Items can be called anything; a server that lives long must not keep every name it ever heard.
+    // Items can have any name, and a long-lived server must not keep every name it ever saw.
     if (environments.size >= 100) environments.clear();
     environments.set(key, environment);
   }
   return environment;
 }
 
-/** What an expression reads of the world outside itself. */
+/** What an expression reads from outside. */
 export interface References {
   readonly steps: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
-  /** Whether the input is read: the run's `input`, in a binding the `args` of the call. */
+  /** Whether it reads the input: the run's `input`, or in a binding the `args` of the call. */
   readonly readsInput: boolean;
 }
 
-/** An expression that was parsed and checked. */
+/** A parsed and checked expression. */
 export interface Expression extends References {
   readonly source: string;
   /**
-   * `budget` is shared by expressions that belong together.
+   * Expressions that belong together share a `budget`.
    *
    * @throws TuttiError `reference_missing`, `work_limit_exceeded`.
    */
   evaluate(variables: Readonly<Record<string, unknown>>, budget?: Budget): Json;
 }
 
-/** The name in `root.name` or `root["name"]`, when `node` is such an access. */
+/** The name in `root.name` or `root["name"]`, if `node` is such an access. */
 function memberOf(node: Node, root: string): string | undefined | false {
   if (
     (node.op !== "." && node.op !== "[]" && node.op !== ".?" && node.op !== "[?]") ||
@@ -119,7 +119,7 @@ function memberOf(node: Node, root: string): string | undefined | false {
   return isNode(key) && key.op === "value" && typeof key.args === "string" ? key.args : undefined;
 }
 
-/** Walks the tree once: collects references, refuses what could run long or cannot be known before the run. */
+/** Walks the tree once: collects references, and refuses what could run long or cannot be known before the run. */
 function collect(root: unknown): References {
   const found = { steps: new Set<string>(), secrets: new Set<string>(), readsInput: false };
   const visit = (value: unknown): void => {
@@ -157,17 +157,17 @@ function collect(root: unknown): References {
 
 const shortened = (source: string) => source.trim().slice(0, 200);
 
-/** A reason of ours to refuse an expression, as opposed to one of the parser's. */
+/** A reason of Tutti to refuse an expression, not of the parser. */
 class Refused extends Error {
   override readonly name = "Refused";
 }
 
-/** The first line of the parser's message; the rest is a drawing of the source. */
+/** The first line of the parser's message; the rest draws the source. */
 function reasonOf(thrown: unknown): string {
   return messageOf(thrown).split("\n", 1)[0] ?? "";
 }
 
-/** Whether a forEach may call its item so: a plain word that means nothing else. */
+/** Whether a forEach's item may have this name: a plain word without another meaning. */
 export function isItemName(name: string): boolean {
   return /^[a-z][A-Za-z0-9_]{0,30}$/.test(name) && !RESERVED.has(name);
 }
@@ -175,7 +175,7 @@ export function isItemName(name: string): boolean {
 const RESERVED: ReadonlySet<string> = new Set([
   ...Object.values(VARIABLES)
     .flat()
-    // An item may be called `result`: the two never meet.
+    // An item may be named `result`, because the two never meet.
     .filter((name) => name !== "item" && name !== "result"),
   ..."true false null in as break const continue else for function if import let loop package namespace return var void while has cel size string int uint double bool bytes type dyn timestamp duration optional list map".split(
     " ",
@@ -183,7 +183,7 @@ const RESERVED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Parses and checks one CEL expression. `itemName` is what the item of a forEach is called (scope `item`).
+ * Parses and checks one CEL expression. `itemName` is the name of a forEach's item (scope `item`).
  *
  * @throws TuttiError `expression_invalid` with the reason.
  */
@@ -230,7 +230,7 @@ const HOW_IT_ENDED: Readonly<Record<string, string>> = {
   failed: "failed",
 };
 
-/** The steps that an expression reads and that have no output, each with how that came. */
+/** The steps without output that an expression reads, each with the reason. */
 function withoutOutput(
   ids: ReadonlySet<string>,
   { steps }: Readonly<Record<string, unknown>>,
@@ -243,7 +243,7 @@ function withoutOutput(
   });
 }
 
-/** Why an expression has no value, as an error of ours. What is a fault of ours stays what it is. */
+/** Converts the reason why an expression has no value to a TuttiError. Bugs of Tutti stay as they are. */
 function toTuttiError(
   thrown: unknown,
   source: string,

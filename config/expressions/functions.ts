@@ -38,9 +38,9 @@ function define<const K extends readonly (keyof Kinds)[]>(
 }
 
 /**
- * Calls a function of CEL, as the kinds of its arguments say. `onReceiver`: written as `a.f(b)`.
+ * Calls the CEL function for the kinds of the arguments. `onReceiver`: written as `a.f(b)`.
  *
- * @throws Fault when no function has this name and takes these kinds.
+ * @throws Fault if no function of this name takes these kinds.
  */
 export function callFunction(
   name: string,
@@ -62,10 +62,10 @@ export function callFunction(
   return fault(`found no matching overload for '${shown}'`);
 }
 
-/** Whether each code unit of the text is a character of its own. */
+/** Whether each code unit of the text is a whole character. */
 const isPlain = (text: string) => !/[\ud800-\udbff]/.test(text);
 
-/** How many characters (code points) a text has. */
+/** Number of characters (code points) in a text. */
 function countChars(text: string): number {
   if (isPlain(text)) return text.length;
   let count = 0;
@@ -73,7 +73,7 @@ function countChars(text: string): number {
   return count;
 }
 
-/** Where in the text its `count`-th character begins; behind its end: undefined. */
+/** Index at which the `count`-th character of the text begins; undefined past its end. */
 function unitAt(text: string, count: number): number | undefined {
   if (count < 0 || count > text.length) return undefined;
   if (isPlain(text)) return count;
@@ -85,7 +85,7 @@ function unitAt(text: string, count: number): number | undefined {
   return at;
 }
 
-/** A place counted in code units, as one counted in characters. */
+/** Converts an index in code units to one in characters. */
 const charOf = (text: string, unit: number) =>
   BigInt(unit < 0 ? -1 : countChars(text.slice(0, unit)));
 
@@ -173,7 +173,7 @@ function textOf(budget: Budget, bytes: Uint8Array): string {
   }
 }
 
-/** Bytes of JSON that are read in one step. */
+/** Bytes of JSON read in one step. */
 const BYTES_PER_STEP = 8;
 
 define("string", ["bytes"], textOf);
@@ -231,7 +231,7 @@ define(".trim", ["string"], (budget, text) => {
   return text.trim();
 });
 
-/** Short texts are searched by V8, which may look at each of their characters at each place. */
+/** V8 searches for short texts and may look at each of their characters at each place. */
 function spendSearch(budget: Budget, text: string, part: string): void {
   budget.spendText(text.length * Math.min(16, Math.max(1, part.length)));
 }
@@ -275,7 +275,7 @@ define(".substring", ["string", "int", "int"], (budget, text, start, end) => {
     : text.slice(from, to);
 });
 
-/** At most `limit` parts, the last with the rest of the text. An empty separator parts each character. */
+/** At most `limit` parts, the last with the rest of the text. An empty separator splits every character. */
 function split(budget: Budget, text: string, separator: string, limit = Infinity): List {
   spendSearch(budget, text, separator);
   const parts = new List();
@@ -337,7 +337,7 @@ define(".value", ["optional"], (_budget, optional) =>
 define("optional.of", ["dyn"], (_budget, value) => Optional.of(value));
 define("optional.none", [], () => Optional.none());
 
-/** Functions that the parser does not know of; it checks calls of them before the run. */
+/** Signatures of functions that the parser does not know. It checks their calls before the run. */
 export const ADDED_SIGNATURES: readonly string[] = [
   "string(google.protobuf.Timestamp): string",
   "string(google.protobuf.Duration): string",

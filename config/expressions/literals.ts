@@ -1,9 +1,9 @@
-/** A literal in the text of an expression: its prefix, its quotes, what stands between. */
+/** A literal in the text of an expression: its prefix, its quotes, its content. */
 interface Literal {
   readonly raw: boolean;
   readonly bytes: boolean;
   readonly content: string;
-  /** Behind the closing quotes. */
+  /** Position after the closing quotes. */
   readonly end: number;
 }
 
@@ -11,8 +11,8 @@ const PREFIXED = /(?:[bB][rR]?|[rR])?(?=["'])/y;
 const IDENTIFIER = /[A-Za-z0-9_]/;
 
 /**
- * The text or bytes literal of CEL that begins at `at`, also with a prefix (`r`, `b`, `br`) and with triple
- * quotes; undefined when none does, null when it is not closed.
+ * The CEL text or bytes literal that begins at `at`, which may have a prefix (`r`, `b`, `br`) or triple quotes.
+ * Undefined if none begins there, null if it is not closed.
  */
 export function literalAt(text: string, at: number): Literal | undefined | null {
   if (at > 0 && IDENTIFIER.test(text[at - 1] ?? "") && !/["']/.test(text[at] ?? ""))
@@ -46,7 +46,7 @@ function escaped(content: string): string {
     .replaceAll("\r", "\\r");
 }
 
-/** Bytes above 127 as escapes: the text of a bytes literal stands for its UTF-8. */
+/** Writes bytes above 127 as escapes: the text of a bytes literal stands for its UTF-8. */
 function escapedBytes(content: string): string {
   return content.replace(/[^\0-\x7f]+/gu, (part) =>
     [...Buffer.from(part)].map((byte) => `\\x${byte.toString(16)}`).join(""),
@@ -54,8 +54,8 @@ function escapedBytes(content: string): string {
 }
 
 /**
- * Writes raw and bytes literals as plain ones. The parser takes a backslash in a raw text for an escape of the
- * quote behind it, does not know `br`, and cuts the characters of bytes to eight bits.
+ * Rewrites raw and bytes literals as plain ones. The parser treats a backslash in a raw text as an escape of the quote
+ * after it, does not know `br`, and cuts the characters of bytes to eight bits.
  */
 export function withPlainLiterals(source: string): string {
   if (!/[bBrR]["']/.test(source)) return source;

@@ -12,13 +12,13 @@ export function checkedInt(value: bigint): bigint {
   return value >= MIN_INT && value <= MAX_INT ? value : fault(`integer overflow: ${value}`);
 }
 
-/** Numbers of all kinds as what JavaScript compares exactly. */
+/** Converts numbers of all kinds to a form that JavaScript compares exactly. */
 function numeric(value: unknown): number | bigint | undefined {
   if (typeof value === "number" || typeof value === "bigint") return value;
   return value instanceof UnsignedInt ? value.value : undefined;
 }
 
-/** Whether two values are equal, by content; values of different kinds are not. */
+/** Whether two values have equal content. Values of different kinds are not equal. */
 function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
   budget.spend(1);
   if (a === b) return true;
@@ -73,7 +73,7 @@ function isIn(value: unknown, of: unknown, budget: Budget): boolean {
   return refuse(value, "in", of);
 }
 
-/** Below, equal or above: -1, 0, 1. NaN for two numbers that have no order. */
+/** -1 below, 0 equal, 1 above. NaN for two numbers without an order. */
 function compare(a: unknown, b: unknown, sign: string, budget: Budget): number {
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== undefined && y !== undefined) return x < y ? -1 : x > y ? 1 : x == y ? 0 : Number.NaN;
@@ -90,7 +90,7 @@ function compare(a: unknown, b: unknown, sign: string, budget: Budget): number {
   return refuse(a, sign, b);
 }
 
-/** By code points: surrogates, which stand for the highest ones, sort above what follows them in UTF-16. */
+/** Compares by code points: surrogates stand for the highest ones and sort above what follows them in UTF-16. */
 function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -124,8 +124,8 @@ const doubles: Record<string, (a: number, b: number) => number> = {
 };
 
 /**
- * JSON has one kind of number and CEL has two, so `count + 1` would be refused when `count` came
- * from JSON. Mixed arithmetic yields a double, as JSON would.
+ * JSON has one kind of number and CEL has two, so `count + 1` would be refused if `count` came from JSON. Mixed
+ * arithmetic yields a double, as JSON would.
  */
 function calculate(a: unknown, sign: string, b: unknown): unknown {
   const [onInts, onDoubles] = [ints[sign], doubles[sign]];
@@ -142,13 +142,13 @@ function calculate(a: unknown, sign: string, b: unknown): unknown {
   return refuse(a, sign, b);
 }
 
-/** Timestamps reach from year 1 to 9999, as in CEL. */
+/** Timestamps range from year 1 to 9999, as in CEL. */
 export function checkedTime(ms: number): Date {
   if (ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999) return new Date(ms);
   return fault("a timestamp outside of the years 1 to 9999");
 }
 
-/** Some 10,000 years, as in protobuf. */
+/** About 10,000 years, as in protobuf. */
 const MAX_DURATION_NANOS = 315_576_000_000n * 1_000_000_000n;
 
 export const nanosOf = (duration: Duration) =>
@@ -160,7 +160,7 @@ export function durationOf(nanos: bigint): Duration {
   return new Duration(nanos / 1_000_000_000n, Number(nanos % 1_000_000_000n));
 }
 
-/** A timestamp has milliseconds: what is finer is rounded down. */
+/** Timestamps have milliseconds; anything finer is rounded down. */
 function shifted(time: Date, nanos: bigint): Date {
   const total = BigInt(time.getTime()) * 1_000_000n + nanos;
   const ms = total / 1_000_000n;

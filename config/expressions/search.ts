@@ -1,7 +1,7 @@
-/** Texts that are shorter are found by V8; its search may compare each of their characters at each place. */
+/** V8 searches for shorter texts. Its search may compare each of their characters at each place. */
 const MIN_OWN_SEARCH_CHARS = 64;
 
-/** How far each prefix of `needle` goes on matching itself (Knuth, Morris, Pratt). */
+/** For each prefix of `needle`, how far it matches its own start (Knuth, Morris, Pratt). */
 function borders(needle: string): Int32Array {
   const table = new Int32Array(needle.length);
   let length = 0;
@@ -14,7 +14,7 @@ function borders(needle: string): Int32Array {
   return table;
 }
 
-/** All places of `needle` that do not overlap, from left to right; or overlapping ones. Linear in both texts, whatever they hold. */
+/** All places of `needle` from left to right, non-overlapping unless `overlapping`. Linear in both texts. */
 export function* placesOf(text: string, needle: string, overlapping = false): Generator<number> {
   if (needle.length < MIN_OWN_SEARCH_CHARS) {
     const step = overlapping ? 1 : Math.max(1, needle.length);
@@ -37,7 +37,7 @@ export function* placesOf(text: string, needle: string, overlapping = false): Ge
   }
 }
 
-/** The first place at or behind `from`, or -1. */
+/** The first place at or after `from`, or -1. */
 export function firstPlace(text: string, needle: string, from = 0): number {
   if (needle.length < MIN_OWN_SEARCH_CHARS) return text.indexOf(needle, from);
   for (const place of placesOf(text.slice(from), needle)) return from + place;

@@ -4,17 +4,17 @@ import { Budget } from "./budget.ts";
 import { parseExpression, type Expression, type References, type Scope } from "./expression.ts";
 import { literalAt } from "./literals.ts";
 
-/** A JSON value in which any text may hold `${{ expression }}`. */
+/** A JSON value in which any text may contain `${{ expression }}`. */
 export interface Template extends References {
-  /** Whether there is an expression in it at all, or an escape: whether filling in changes anything. */
+  /** Whether it contains an expression or an escape, so that rendering changes anything. */
   readonly dynamic: boolean;
   /**
-   * Fills the expressions in. Text that is one whole expression keeps the type of its value; inside
-   * longer text the value is written out.
+   * Evaluates the expressions. A text that is one whole expression takes the type of its value; inside longer text, the
+   * value is written out.
    *
-   * `budget` bounds the work of all its expressions; templates that are filled in together share one.
+   * `budget` bounds the work of all expressions. Templates that are rendered together share one.
    *
-   * @throws TuttiError `reference_missing` when a value does not exist, `work_limit_exceeded`.
+   * @throws TuttiError `reference_missing` if a value does not exist, `work_limit_exceeded`.
    */
   render(variables: Readonly<Record<string, unknown>>, budget?: Budget): Json;
 }
@@ -25,7 +25,7 @@ const MAX_DEPTH = 100;
 
 type Part = string | Expression;
 
-/** Where the expression that starts at `from` ends: the first `}}` outside quotes and inner braces. */
+/** The end of the expression that starts at `from`: the first `}}` outside quotes and inner braces. */
 function endOfExpression(text: string, from: number): number {
   let depth = 0;
   for (let at = from; at < text.length; at++) {
@@ -75,7 +75,7 @@ function split(text: string, scope: Scope, itemName: string): Part[] {
   return parts;
 }
 
-/** How a value is put inside longer text. */
+/** Writes a value into longer text. */
 export type WriteValue = (value: Json) => string;
 
 const written: WriteValue = (value) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -92,7 +92,7 @@ interface Collected {
   readonly write: WriteValue;
 }
 
-/** Where a text stands in a value: `report.lines[2]`. */
+/** The path of a text in a value: `report.lines[2]`. */
 const fieldOf = (at: string, key: string | number): string =>
   typeof key === "number"
     ? `${at}[${key}]`
@@ -101,7 +101,7 @@ const fieldOf = (at: string, key: string | number): string =>
       : `${at}[${JSON.stringify(key)}]`;
 const WORD = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-/** The same, of a value that has a name: an error says which field of it has no value. */
+/** The same for a value with a name: errors say which field has no value. */
 function placed(render: Render, field: string): Render {
   return (variables, budget) => {
     try {
@@ -138,7 +138,7 @@ function compileText(text: string, found: Collected): Render {
       .join("");
 }
 
-/** `at`: where the value stands; null: in no value with a name. */
+/** `at`: path of the value; null if the whole value has no name. */
 function compileValue(value: Json, found: Collected, depth: number, at: string | null): Render {
   if (depth > MAX_DEPTH)
     throw new TuttiError("expression_invalid", `nested deeper than ${MAX_DEPTH} levels`);
@@ -159,11 +159,11 @@ function compileValue(value: Json, found: Collected, depth: number, at: string |
 }
 
 /**
- * Compiles a JSON value with expressions in it.
+ * Compiles a JSON value with expressions.
  *
- * `itemName` is what the item of a forEach is called. `write` puts values inside longer text; default:
- * texts as they are, all else as JSON. `name` is what the value is called in errors, which then begin with the field that
- * has no value, as in `output.report.lines[2]`; default: it is not named.
+ * `itemName` is the name of a forEach's item. `write` puts values inside longer text; default: texts as they are,
+ * everything else as JSON. `name` is the value's name in errors, which then begin with the field that has no value, as
+ * in `output.report.lines[2]`; default: no name.
  *
  * @throws TuttiError `expression_invalid`.
  */
@@ -192,7 +192,7 @@ export function compileTemplate(
   };
 }
 
-/** A condition: `${{ expression }}`, or the bare expression. */
+/** Compiles a condition: `${{ expression }}`, or the bare expression. */
 export function compileCondition(text: string, scope: Scope): Template {
   return compileTemplate(text.includes(OPEN) ? text : `${OPEN} ${text} }}`, scope);
 }

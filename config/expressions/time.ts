@@ -8,7 +8,7 @@ import { fault } from "./values.ts";
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
-/** A day that a calendar has: `timestamp("2026-02-30T00:00:00Z")` is no 2 March. */
+/** Only days that exist: `timestamp("2026-02-30T00:00:00Z")` is not March 2. */
 export function parseTimestamp(text: string): Date {
   const found = text.length > 40 ? null : RFC_3339.exec(text);
   if (found === null)
@@ -49,7 +49,7 @@ const UNIT_NANOS: Readonly<Record<string, bigint>> = {
   ns: 1n,
 };
 
-/** As Go writes durations: `1h30m`, `-1.5s`. */
+/** Parses Go's duration syntax: `1h30m`, `-1.5s`. */
 export function parseDuration(text: string): Duration {
   const invalid = () => fault(`Invalid duration string: ${text.slice(0, 60)}`);
   if (text.length > 100) return invalid();
@@ -74,7 +74,7 @@ export function timestampText(time: Date): string {
   return time.toISOString().replace(/\.?0+Z$/, (end) => (end.startsWith(".") ? "Z" : end));
 }
 
-/** What the clock of a zone shows, as a UTC time with the same fields. Zones are IANA names or offsets (`+02:00`). */
+/** The local time of a zone as a UTC time with the same fields. Zones are IANA names or offsets (`+02:00`). */
 function inZone(time: Date, zone: string | undefined, budget: Budget): Date {
   if (zone === undefined) return time;
   const fixed = /^([+-]?)(\d\d):(\d\d)$/.exec(zone);
@@ -82,7 +82,7 @@ function inZone(time: Date, zone: string | undefined, budget: Budget): Date {
     const minutes = Number(fixed[2]) * 60 + Number(fixed[3]);
     return new Date(time.getTime() + (fixed[1] === "-" ? -minutes : minutes) * 60_000);
   }
-  // Some 100 times a step each; a zone that is new costs far more.
+  // About 100 times the work of a step; a zone that is new costs far more.
   budget.spend(isZoneAtHand(zone) ? 100 : 2_000);
   try {
     return new Date(localTime(zone, time.getTime()) + time.getUTCMilliseconds());

@@ -6,7 +6,7 @@ import type { Json } from "../documents/json.ts";
 import { MAX_DATA_DEPTH } from "../documents/plain-data.ts";
 import type { Budget } from "./budget.ts";
 
-/** Why an expression has no value, such as a key that is not there. `&&`, `||`, `all` and `exists` may go on without it. */
+/** Why an expression has no value, for instance a missing key. `&&`, `||`, `all` and `exists` may go on without it. */
 export class Fault extends Error {
   override readonly name = "Fault";
 }
@@ -15,13 +15,13 @@ export function fault(reason: string): never {
   throw new Fault(reason);
 }
 
-/** A list that an expression made. Lists from outside are plain arrays, and JSON already. */
+/** A list made by an expression. Lists from outside are plain arrays and already JSON. */
 export class List extends Array<unknown> {}
 
-/** A map that an expression made, or an object from outside. */
+/** A map made by an expression, or an object from outside. */
 export type MapValue = ReadonlyMap<unknown, unknown> | Readonly<Record<string, unknown>>;
 
-/** What the kinds of CEL are here. */
+/** How the kinds of CEL are represented here. */
 export interface Kinds {
   readonly dyn: unknown;
   readonly string: string;
@@ -61,7 +61,7 @@ export function kindOf(value: unknown): Kind {
   return isMap(value) ? "map" : "type";
 }
 
-/** Never by `constructor`: that may be a key. */
+/** Never by `constructor`, which may be a key. */
 export function isMap(value: unknown): value is MapValue {
   if (typeof value !== "object" || value === null) return false;
   if (value instanceof Map) return true;
@@ -69,7 +69,7 @@ export function isMap(value: unknown): value is MapValue {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** The parser's own objects for types, so that `type(1) == int` compares two of one kind. */
+/** The parser's own type objects, so that `type(1) == int` compares objects of one kind. */
 const types = new Map<Kind, unknown>();
 {
   const environment = new Environment();
@@ -94,7 +94,7 @@ export function typeOf(value: unknown): unknown {
   return types.get(kindOf(value)) ?? fault("type() of an optional");
 }
 
-/** Keys of one value have one form, so that `1`, `1u` and `1.0` are the same key. */
+/** Normalizes a key, so that `1`, `1u` and `1.0` are the same key. */
 export function mapKey(key: unknown): unknown {
   if (typeof key === "number" && Number.isInteger(key)) return BigInt(key);
   if (key instanceof UnsignedInt) return key.valueOf();
@@ -109,7 +109,7 @@ function isKey(key: unknown): boolean {
   );
 }
 
-/** The value at a key, or undefined. Own keys only, whatever they are called. */
+/** The value at a key, or undefined. Own keys only, whatever their name. */
 export function valueAt(map: MapValue, key: unknown): unknown {
   if (!isKey(key)) return undefined;
   if (map instanceof Map)
@@ -128,7 +128,7 @@ export function sizeOfMap(map: MapValue): number {
   return map instanceof Map ? map.size : Object.keys(map).length;
 }
 
-/** A duration as protobuf and CEL write it: seconds, with as many digits as it needs. */
+/** Writes a duration as protobuf and CEL do: seconds, with as many digits as needed. */
 export function durationText(duration: Duration): string {
   const nanos = duration.seconds * 1_000_000_000n + BigInt(duration.nanos);
   const size = nanos < 0n ? -nanos : nanos;
@@ -147,7 +147,10 @@ function exactNumber(value: bigint): number {
   );
 }
 
-/** CEL's values as JSON: integers that fit, times as ISO text, durations in seconds (`"5.5s"`), bytes as base64. */
+/**
+ * Converts CEL's values to JSON: integers that fit, times as ISO text, durations in seconds (`"5.5s"`), bytes as
+ * base64.
+ */
 export function toJson(value: unknown, budget: Budget, depth = 0): Json {
   if (depth > MAX_DATA_DEPTH) fault(`yields more than ${MAX_DATA_DEPTH} levels`);
   switch (kindOf(value)) {
@@ -215,6 +218,6 @@ function mapToJson(map: MapValue, budget: Budget, depth: number): Json {
     budget.take(name.length + 4);
     fields.push([name, toJson(one, budget, depth + 1)]);
   }
-  // Defines each key, also `__proto__`; an assignment would lose it.
+  // Defines each key, even `__proto__`; an assignment would lose it.
   return Object.fromEntries(fields);
 }

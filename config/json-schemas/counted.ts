@@ -1,13 +1,13 @@
 import { isJsonObject, readJson } from "../documents/json.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
-/** Our keyword in the copy of a schema that is compiled; what a schema itself has under this name is replaced. */
+/** Tutti's keyword in the compiled copy of a schema. It replaces any keyword of this name in the schema. */
 export const WORK = "tutti:work";
 
-/** What a schema costs: steps for each value, and for each key of an object. */
+/** The cost of a schema: steps for each value, and for each key of an object. */
 export type Work = readonly [steps: number, perKey: number];
 
-/** More than this many schemas inside one take too long to compile. */
+/** More schemas inside one schema than this take too long to compile. */
 class TooManySchemas extends Error {
   override readonly name = "TooManySchemas";
 }
@@ -35,7 +35,7 @@ const NAMED = [
   "patternProperties",
   "properties",
 ];
-/** These look at each key of an object. */
+/** These keywords look at each key of an object. */
 const KEYED = [
   "additionalProperties",
   "dependencies",
@@ -48,7 +48,7 @@ const KEYED = [
   "unevaluatedProperties",
 ];
 
-/** Patterns for names take their square to compile. */
+/** Compiling patterns for names takes quadratic time. */
 const PATTERN_WEIGHT = 10;
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
@@ -76,7 +76,7 @@ function workOf(schema: Readonly<Record<string, unknown>>): Work {
   return [steps, keyed ? 1 + patterns : 0];
 }
 
-/** The schemas directly inside one, with what each weighs. */
+/** The schemas directly inside a schema, each with its weight. */
 function* partsOf(schema: Readonly<Record<string, unknown>>): Generator<[unknown, number]> {
   for (const keyword of ONE) if (isPlainObject(schema[keyword])) yield [schema[keyword], 1];
   for (const keyword of MANY) {
@@ -90,13 +90,13 @@ function* partsOf(schema: Readonly<Record<string, unknown>>): Generator<[unknown
   }
 }
 
-/** The schema as JSON, when it has no more schemas than that. One that contains itself has. */
+/** The schema as JSON, if it has at most `maxSchemas` schemas. One that contains itself has more. */
 function limited(root: JsonSchema, maxSchemas: number): string {
   let count = 1;
   const open: unknown[] = [root];
   while (open.length > 0) {
     const one = open.pop();
-    // `true` and `false` are schemas too, and compiled.
+    // `true` and `false` are schemas too, and are compiled.
     if (!isPlainObject(one)) continue;
     for (const [part, weight] of partsOf(one)) {
       count += weight;
@@ -109,8 +109,8 @@ function limited(root: JsonSchema, maxSchemas: number): string {
 }
 
 /**
- * A copy of a schema in which each schema says what it costs. Schemas stand where the standard has them, and
- * where a `$ref` of the schema itself points.
+ * Copies a schema and adds its cost to each schema inside. Schemas are found where the standard has them, and where a
+ * `$ref` within the schema points.
  *
  * @throws TooManySchemas
  */
@@ -118,7 +118,7 @@ export function countWork(
   root: JsonSchema,
   maxSchemas: number,
 ): { readonly schema: JsonSchema; readonly hasDefaults: boolean } {
-  // A tree: what several places share is compiled at each of them.
+  // As a tree: a schema shared by several places is compiled for each of them.
   const schema = readJson<JsonSchema>(limited(root, maxSchemas));
   const seen = new Set<unknown>();
   let hasDefaults = false;
@@ -142,7 +142,7 @@ export function countWork(
   return { schema, hasDefaults };
 }
 
-/** What a reference into the schema itself points to. */
+/** The target of a reference within the schema. */
 function targetOf(root: JsonSchema, ref: unknown): unknown {
   if (typeof ref !== "string" || !ref.startsWith("#/")) return undefined;
   let at: unknown = root;

@@ -16,15 +16,15 @@ const DRAFTS: ReadonlyMap<string, Draft> = new Map(
     "json-schema.org/draft/2020-12/schema": "2020-12",
     "json-schema.org/draft/2019-09/schema": "2019-09",
     "json-schema.org/draft-07/schema": "draft-07",
-    // Draft-06 has less than draft-07 and nothing else.
+    // Draft-06 is a subset of draft-07.
     "json-schema.org/draft-06/schema": "draft-07",
   } as const),
 );
 
 /**
- * The draft that a schema says it is written in; without `$schema` it is the newest.
+ * The draft that a schema names in `$schema`; without it, the newest.
  *
- * @throws Error when it is none that is read.
+ * @throws Error if the draft is not supported.
  */
 export function draftOf({ $schema }: JsonSchema): Draft {
   if ($schema === undefined) return "2020-12";
@@ -42,12 +42,12 @@ const CLASSES = {
   "draft-07": () => packages.ajv().draft7.Ajv,
 } as const;
 
-/** An instance keeps something of each schema that it compiled; after so many it is replaced. */
+/** An instance retains something of each schema that it compiles, so it is replaced after this many. */
 const SCHEMAS_PER_INSTANCE = 200;
 
 type Instance = InstanceType<ReturnType<(typeof CLASSES)[Draft]>>;
 
-/** Compilers of one draft, one of which is in use. `all`: its checks go on after the first problem. */
+/** Compilers of one draft, one of them in use. `all`: checks go on after the first problem. */
 class Compilers {
   readonly #draft: Draft;
   readonly #all: boolean;
@@ -87,10 +87,10 @@ function knownPattern(source: string): Pattern {
   return pattern;
 }
 
-/** What compiled schemas test their patterns with. */
+/** Compiled schemas test their patterns with this. */
 const patterns = { test: (source: string, text: string) => knownPattern(source).test(text) };
 
-/** Patterns of `patternProperties`; `code` is for compilers to files, which we do not use. */
+/** Patterns of `patternProperties`. `code` is only for compiling to files, which is not used. */
 const regExp = Object.assign(
   (source: string) => {
     knownPattern(source);
@@ -103,14 +103,14 @@ const regExp = Object.assign(
 );
 
 function create(draft: Draft, all: boolean): Instance {
-  // Not strict: schemas come from MCP servers and users, with keywords of their own. Verbose: errors
-  // bring the schema's known fields along, for suggestions.
+  // Not strict: schemas from MCP servers and users have keywords of their own. Verbose: errors include the schema's
+  // known fields, for suggestions.
   const options: Options = {
     strict: false,
     allErrors: all,
     verbose: all,
     useDefaults: true,
-    // What is called for each use of a reference is compiled once.
+    // Compile the target of a reference once and call it.
     inlineRefs: false,
     code: { optimize: false, regExp },
     logger: false,
@@ -135,7 +135,7 @@ function create(draft: Draft, all: boolean): Instance {
       const { gen, data } = context;
       const source = String(context.schema);
       knownPattern(source);
-      // One table for all: each value of its own makes a schema of many patterns the square of them to compile.
+      // One shared table: a value per pattern makes compilation quadratic in the number of patterns.
       const table = gen.scopeValue("obj", { ref: patterns });
       context.fail(_`!${table}.test(${source}, ${data})`);
     },
@@ -162,10 +162,10 @@ function create(draft: Draft, all: boolean): Instance {
   return ajv;
 }
 
-/** What it takes to write a value out and to look it up. */
+/** Steps to write a value out and look it up. */
 const UNIQUE_STEPS = 10;
 
-/** Equal values have the same text. Unlike JSON it may hold anything between its parts. */
+/** Writes a value so that equal values have the same text. It is not JSON: its separators may be anything. */
 function written(value: Json): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(written).join()}]`;
@@ -173,7 +173,7 @@ function written(value: Json): string {
   return `{${fields.map(([key, one]) => `${JSON.stringify(key)}:${written(one)}`).join()}}`;
 }
 
-/** Whether no two are equal. Linear: each is written out once, with its keys in order. */
+/** Whether all items differ. Linear: each is written out once, with its keys in order. */
 function areUnique(items: readonly Json[]): boolean {
   const seen = new Set<string>();
   for (const item of items) {
@@ -185,7 +185,7 @@ function areUnique(items: readonly Json[]): boolean {
   return true;
 }
 
-/** Addresses of pages that are longer are no addresses; the pattern of `url` takes the square of their length. */
+/** Longer texts are refused as URLs, because the pattern of `url` takes quadratic time. */
 const MAX_URL_CHARS = 2_048;
 
 function limitFormats(ajv: Instance): void {

@@ -3,26 +3,26 @@ import { LimitExceeded } from "../expressions/budget.ts";
 
 /** Characters that count as one step when a format or a length is checked. */
 const CHARS_PER_STEP = 16;
-/** V8 lists the keys of an object that has more of them much more slowly. */
+/** V8 lists the keys of objects with more keys than this much more slowly. */
 const MAX_QUICK_KEYS = 64;
 const STEPS_PER_SLOW_KEY = 20;
-/** Each instruction of a pattern may look at each character; so many of these looks count as one step. */
+/** Each instruction of a pattern may look at each character. This many looks count as one step. */
 const LOOKS_PER_STEP = 8;
 
-/** What it takes to compile one instruction of a pattern. */
+/** Steps to compile one instruction of a pattern. */
 const STEPS_PER_INSTRUCTION = 50;
 
 /** Problems that a check keeps; each takes memory. */
 const MAX_PROBLEMS = 100_000;
 
-/** A value has so many problems that they are not all kept. */
+/** A value has too many problems to keep. */
 export class TooManyProblems extends Error {
   override readonly name = "TooManyProblems";
 }
 
 /**
- * What the check that is going on may still do. There is one, because checks do not wait for anything: the
- * compiled code of all schemas counts here.
+ * The budget of the current check. There is only one, because checks never wait: the compiled code of all schemas
+ * counts here.
  */
 class Meter {
   #steps = 0;
@@ -44,7 +44,7 @@ class Meter {
     this.spend(1 + Math.floor(chars / CHARS_PER_STEP));
   }
 
-  /** The work of compiling a pattern of so many instructions. */
+  /** Counts the compilation of a pattern with this many instructions. */
   spendProgram(instructions: number): void {
     this.spend(instructions * STEPS_PER_INSTRUCTION);
   }
@@ -53,7 +53,7 @@ class Meter {
     this.spend(1 + Math.floor((instructions * chars) / LOOKS_PER_STEP));
   }
 
-  /** What one schema does to one value: as much as it says, and so much more for each key of an object. */
+  /** Counts the check of a value against one schema: its steps, plus those for each key of an object. */
   visit(steps: number, perKey: number, value: unknown, problems: number): void {
     this.spend(steps);
     if (problems > MAX_PROBLEMS) throw new TooManyProblems();
@@ -64,7 +64,7 @@ class Meter {
     if (typeof value === "string" && value.length > CHARS_PER_STEP) this.spendText(value.length);
   }
 
-  /** Milliseconds that patterns outside of the linear engine may still take. */
+  /** Milliseconds left for patterns outside the linear engine. */
   get patternMs(): number {
     return this.#patternMs;
   }

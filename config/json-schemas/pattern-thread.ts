@@ -2,9 +2,9 @@ import { Worker } from "node:worker_threads";
 
 import { meter } from "./meter.ts";
 
-/** How long a thread may take to start. Milliseconds. */
+/** Longest time for a thread to start. Milliseconds. */
 const START_MS = 2_000;
-/** A thread that does not need more than a text and a pattern. Megabytes. */
+/** Heap of the thread, which needs little more than a text and a pattern. Megabytes. */
 const MAX_HEAP_MB = 64;
 
 const STARTING = 0;
@@ -13,7 +13,7 @@ const ASKED = 2;
 const NO = 3;
 const YES = 4;
 
-/** Runs in the thread. A text, because what is compiled and what is tested are different files. */
+/** The program of the thread. It is a text because compiled code and tested code are different files. */
 const PROGRAM = `
 const { workerData, parentPort } = require("node:worker_threads");
 const state = new Int32Array(workerData);
@@ -28,13 +28,13 @@ interface Running {
 }
 
 /**
- * Tests patterns that may take for ever in a thread of their own, which is ended when it does. The caller waits
- * for the answer, for as long as its check's budget lasts.
+ * Tests patterns that may run forever. They run in a thread of their own, which is ended if they do. The caller waits
+ * for the answer as long as its check's budget lasts.
  */
 export class PatternThread {
   #running: Running | undefined;
 
-  /** Starts the thread, so that it is there when it is asked. */
+  /** Starts the thread in advance. */
   prepare(): void {
     this.#start();
   }
@@ -42,7 +42,7 @@ export class PatternThread {
   /** @throws LimitExceeded */
   test(source: string, flags: string, text: string): boolean {
     const { worker, state } = this.#start();
-    // Its start is no work of the pattern.
+    // The start does not count as the pattern's work.
     Atomics.wait(state, 0, STARTING, START_MS);
     Atomics.store(state, 0, ASKED);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
@@ -69,7 +69,7 @@ export class PatternThread {
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
     worker.unref();
-    // It was ended, or is out of memory; the next pattern gets another.
+    // It was ended or is out of memory. The next pattern gets another thread.
     worker.once("error", () => this.#forget(worker));
     worker.once("exit", () => this.#forget(worker));
     this.#running = { worker, state: new Int32Array(shared) };

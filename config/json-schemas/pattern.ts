@@ -4,19 +4,19 @@ import { packages } from "../packages.ts";
 import { meter } from "./meter.ts";
 import { PatternThread } from "./pattern-thread.ts";
 
-/** What JavaScript takes for a space, as RE2 writes it inside a class. */
+/** JavaScript's white space, written for a class in RE2. */
 const SPACES =
   "\\t-\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
 const LINE_ENDS = "\\n\\r\\x{2028}\\x{2029}";
 
-/** The pattern uses something that a linear engine cannot do, or that has another meaning there. */
+/** The pattern uses something that a linear engine cannot do or understands differently. */
 class NotLinear extends Error {
   override readonly name = "NotLinear";
 }
 
 const hex = (code: string) => `\\x{${code}}`;
 
-/** An escape of JavaScript as RE2 writes it, and how long it was. */
+/** Translates an escape of JavaScript to RE2. Also returns its length. */
 function translateEscape(source: string, at: number, inClass: boolean): [string, number] {
   const rest = source.slice(at);
   const next = source[at + 1] ?? "";
@@ -42,12 +42,12 @@ function translateEscape(source: string, at: number, inClass: boolean): [string,
   const control = /^\\c([a-zA-Z])/.exec(rest);
   if (control !== null) return [hex((control[1]!.charCodeAt(0) % 32).toString(16)), 3];
   if (next === "0" && !/\d/.test(source[at + 2] ?? "")) return ["\\x00", 2];
-  // References to groups, `\S` among others in a class, and what only one of the two knows.
+  // References to groups, `\S` among others in a class, and escapes that only one of the two engines knows.
   if (/[1-9kS]/.test(next) || next === "") throw new NotLinear();
   return [packages.re2().RE2JS.quote(next), 2];
 }
 
-/** A class in brackets as RE2 writes it, and how long it was. */
+/** Translates a class in brackets to RE2. Also returns its length. */
 function translateClass(source: string, from: number): [string, number] {
   const negated = source[from + 1] === "^";
   let at = from + (negated ? 2 : 1);
@@ -68,7 +68,7 @@ function translateClass(source: string, from: number): [string, number] {
   return [`[${negated ? "^" : ""}${content}]`, length];
 }
 
-/** A pattern of JavaScript in RE2's words, with the meaning that it has in JavaScript. */
+/** Translates a JavaScript pattern to RE2 with the same meaning. */
 function translate(source: string): string {
   let pattern = "";
   for (let at = 0; at < source.length;) {
@@ -86,17 +86,17 @@ function translatePart(source: string, at: number): [string, number] {
   if (char === ".") return [`[^${LINE_ENDS}]`, 1];
   if (char !== "(" || source[at + 1] !== "?") return [char, 1];
   const group = /^\(\?(?::|<[^=!>][^>]*>)/.exec(source.slice(at));
-  // Looking ahead or behind needs a way back.
+  // Looking ahead or behind needs backtracking.
   if (group === null) throw new NotLinear();
   return ["(?:", group[0].length];
 }
 
-/** A regular expression of a schema; testing it costs its check's budget. */
+/** A regular expression of a schema. Testing it spends the check's budget. */
 export interface Pattern {
   test(text: string): boolean;
 }
 
-/** Whether JavaScript can read it, and how: with `u`, as JSON Schema asks for, or without. */
+/** The flags with which JavaScript can read the pattern: with `u`, as JSON Schema asks for, or without. */
 function flagsOf(source: string): string {
   try {
     // oxlint-disable-next-line no-new -- only whether it is one
@@ -114,10 +114,10 @@ function flagsOf(source: string): string {
 }
 
 /**
- * Compiles a pattern for a linear engine. What that cannot express (looking ahead, references to groups, more
- * than 1,000 repetitions) is run in a thread that is ended when the check's time is over.
+ * Compiles a pattern for a linear engine. Patterns that it cannot express (looking ahead, references to groups, more
+ * than 1,000 repetitions) run in a thread that is ended when the check's time is over.
  *
- * @throws SyntaxError when it is no regular expression of JavaScript.
+ * @throws SyntaxError if it is no regular expression of JavaScript.
  */
 export function compilePattern(source: string, ignoreCase = false): Pattern {
   const flags = flagsOf(source) + (ignoreCase ? "i" : "");

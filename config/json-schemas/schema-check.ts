@@ -10,7 +10,7 @@ import { compilerOf, draftOf } from "./drafts.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { meter, TooManyProblems } from "./meter.ts";
 
-/** What a value does to a JSON Schema. */
+/** One violation of a JSON Schema. */
 export interface SchemaProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -18,7 +18,7 @@ export interface SchemaProblem {
 }
 
 /**
- * Checks a value and fills the schema's defaults in.
+ * Checks a value and fills in the schema's defaults.
  *
  * @returns the value with defaults (the given one is not changed), or every problem.
  */
@@ -58,10 +58,10 @@ function problemOf(error: ErrorObject): SchemaProblem {
 }
 
 /**
- * Compiles a JSON Schema (draft-07, 2019-09 or 2020-12, as its `$schema` says), once for each schema object. The
- * work of its checks is counted.
+ * Compiles a JSON Schema (draft-07, 2019-09 or 2020-12, as its `$schema` says), once for each schema object. The work
+ * of its checks is counted.
  *
- * @throws TuttiError `catalogue_invalid` when it is no valid schema; its check throws `work_limit_exceeded`.
+ * @throws TuttiError `catalogue_invalid` if the schema is not valid; its check throws `work_limit_exceeded`.
  */
 export function compileSchema(schema: JsonSchema): SchemaCheck {
   const known = checks.get(schema);
@@ -84,7 +84,7 @@ function checkOf(schema: JsonSchema): SchemaCheck {
   const compile = (all: boolean) => compileWith(compilerOf(draft, all), counted.schema);
   const validate = compile(true);
   return (value) => {
-    // Defaults are written into the value.
+    // Ajv writes defaults into the value.
     const copy = counted.hasDefaults ? structuredClone(value) : value;
     try {
       if (runs(validate, copy)) return { value: copy };
@@ -92,7 +92,7 @@ function checkOf(schema: JsonSchema): SchemaCheck {
     } catch (thrown) {
       if (!(thrown instanceof TooManyProblems)) throw thrown;
     }
-    // So rare that it is compiled when it is wanted.
+    // So rare that it is compiled only when needed.
     const first = compile(false);
     const again = counted.hasDefaults ? structuredClone(value) : value;
     if (runs(first, again)) return { value: again };
@@ -102,16 +102,16 @@ function checkOf(schema: JsonSchema): SchemaCheck {
 
 function compileWith(ajv: ReturnType<typeof compilerOf>, schema: JsonSchema): ValidateFunction {
   const { $schema: _draft, ...own } = schema;
-  // The schemas of schemas are checked by the same code.
+  // The same code checks schemas against their meta-schema.
   meter.start();
   let validate: ValidateFunction;
   try {
     validate = ajv.compile(own);
   } finally {
-    // Ajv would keep it for ever, and every submitted document brings a new one.
+    // Ajv would keep it forever, and every submitted document brings a new one.
     ajv.removeSchema(own);
   }
-  // Its answer would come too late, and its refusal would end the process.
+  // Its answer would come too late, and its rejection would end the process.
   if ("$async" in validate) throw new Error("$async is not supported");
   return validate;
 }
@@ -127,7 +127,7 @@ function runs(validate: ValidateFunction, value: unknown): boolean {
 }
 
 function limitOf(thrown: unknown): unknown {
-  // Schemas that refer to themselves without end take the stack first.
+  // Endless references to itself exhaust the stack first.
   const limit =
     thrown instanceof RangeError
       ? new LimitExceeded("MAX_SCHEMA_STEPS", MAX_SCHEMA_STEPS, "steps")

@@ -2,16 +2,16 @@ import { messageOf } from "../errors.ts";
 import { packages } from "../packages.ts";
 import { offsetAt, transitionAfter, transitionBefore } from "./zone.ts";
 
-/** Between two looks for a change of the clocks. Milliseconds. */
+/** Period searched at once for a change of the clocks. Milliseconds. */
 const HORIZON_MS = 400 * 86_400_000;
 
-/** What is wrong with a cron expression; null when nothing is. */
+/** The problem with a cron expression; null if there is none. */
 export function cronProblem(cron: string): string | null {
   const fields = cron.trim().split(/\s+/);
   const alias = fields.length === 1 && cron.startsWith("@");
   if (!alias && fields.length !== 5 && fields.length !== 6)
     return `expected 5 fields, or 6 with seconds, got: ${cron.trim() === "" ? 0 : fields.length}`;
-  // The parser would draw a random number each time it reads one.
+  // The parser would draw a random number on each read.
   if (!alias && /(^|[\s,/])H/.test(cron)) return "H is not supported";
   try {
     packages.cronParser().CronExpressionParser.parse(cron, { tz: "UTC" }).next();
@@ -24,16 +24,16 @@ export function cronProblem(cron: string): string | null {
 /**
  * The times of a cron expression after an instant, ascending. Milliseconds since 1970.
  *
- * The expression names local times. One that the clocks skip is shifted by the length of the gap, as
- * `compatible` of Temporal does, and each instant fires once; so a date that is skipped whole moves to the next date's
- * same time. A local time that comes twice fires once, the first time, unless the minute or the hour is `*` or
- * `*\/n`: such an expression is an interval, and goes by the time that passes.
+ * The expression names local times. A time that the clocks skip is shifted by the length of the gap, as Temporal's
+ * `compatible` does, and each instant fires once. So a date that is skipped as a whole moves to the same time of the
+ * next date. A local time that occurs twice fires once, the first time, unless the minute or the hour is `*` or `*\/n`:
+ * such an expression is an interval and follows elapsed time.
  */
 export function* cronTimes(cron: string, timeZone: string, afterMs: number): Generator<number> {
   const repeats = isInterval(cron);
   let fromMs = afterMs;
   for (;;) {
-    // From here to the next change of the clocks they are ahead of UTC by the same.
+    // From here to the next change of the clocks, their offset from UTC is constant.
     const startMs = fromMs + 1;
     const aheadMs = offsetAt(timeZone, startMs);
     const last = transitionBefore(timeZone, startMs);
@@ -60,14 +60,17 @@ export function* cronTimes(cron: string, timeZone: string, afterMs: number): Gen
 
 const EMPTY: readonly number[] = [];
 
-/** What local clocks show that are ahead of UTC by so much, after a local time and before an instant; as instants. */
+/**
+ * The matching local times after a local time and before an instant, for local clocks with this offset from UTC; as
+ * instants.
+ */
 function* instants(
   cron: string,
   afterLocalMs: number,
   aheadMs: number,
   beforeMs: number,
 ): Generator<number> {
-  // In UTC, where no time is skipped, the parser does not lose its way.
+  // In UTC no time is skipped, so the parser cannot get lost.
   const expression = packages.cronParser().CronExpressionParser.parse(cron, {
     tz: "UTC",
     currentDate: new Date(afterLocalMs),
@@ -79,7 +82,7 @@ function* instants(
   }
 }
 
-/** Whether there is a time at all behind an instant: the parser gives up where there is none for years. */
+/** Whether there is any time after an instant. The parser gives up if there is none for years. */
 function isPossible(cron: string, afterMs: number): boolean {
   return (
     nextOf(
@@ -98,7 +101,7 @@ function nextOf(expression: { next(): { getTime(): number } }): number | null {
   }
 }
 
-/** Two ascending lists as one, each number once. */
+/** Merges two ascending lists without duplicates. */
 function* merged(first: Iterable<number>, second: Iterable<number>): Generator<number> {
   const [a, b] = [first[Symbol.iterator](), second[Symbol.iterator]()];
   let [x, y] = [a.next(), b.next()];
@@ -113,7 +116,7 @@ function* merged(first: Iterable<number>, second: Iterable<number>): Generator<n
   }
 }
 
-/** Whether the minute or the hour of an expression is every one, or every so many. */
+/** Whether the minute or the hour of an expression is every one or every n-th. */
 function isInterval(cron: string): boolean {
   const fields = cron.trim().split(/\s+/);
   if (fields.length === 1) return /^@(secondly|minutely|hourly)$/.test(fields[0]!);

@@ -1,19 +1,19 @@
 import { LRUCache } from "lru-cache";
 
-/** Zones whose clocks are kept; making one takes about as long as reading it a hundred times. */
+/** How many zones' clocks are cached. Making one takes about as long as reading it a hundred times. */
 const KEPT = 500;
 
 const clocks = new LRUCache<string, Intl.DateTimeFormat>({ max: KEPT });
 
-/** Whether the clock of this zone was read before. */
+/** Whether this zone's clock is cached. */
 export function isZoneAtHand(timeZone: string): boolean {
   return clocks.has(timeZone);
 }
 
 /**
- * What the clock of a zone shows at an instant, to the second, as the UTC time with the same fields. Milliseconds.
+ * The local time of a zone at an instant, to the second, as the UTC time with the same fields. Milliseconds.
  *
- * @throws RangeError when there is no such zone.
+ * @throws RangeError if there is no such zone.
  */
 export function localTime(timeZone: string, atMs: number): number {
   let clock = clocks.get(timeZone);

@@ -1,22 +1,22 @@
 import { cronTimes } from "./cron.ts";
 
-/** When a schedule fires: by a cron expression, or every so many milliseconds after its anchor. */
+/** When a schedule fires: by a cron expression, or at an interval from its anchor. */
 export type Timing =
   | { readonly cron: string; readonly timeZone: string }
   | { readonly everyMs: number; readonly anchorMs: number };
 
 /** Firings that are due. */
 export interface Due {
-  /** Planned times in ascending order, the latest ones. Milliseconds since 1970. */
+  /** The latest planned times, ascending. Milliseconds since 1970. */
   readonly times: readonly number[];
-  /** How many more are due that were planned before those; exact up to 1,000 of a cron expression. */
+  /** How many more are due that were planned earlier; for a cron expression, exact up to 1,000. */
   readonly earlier: number;
 }
 
-/** Firings of a cron expression that are counted one by one: each costs a tenth of a millisecond. */
+/** How many firings of a cron expression are counted one by one. Each costs a tenth of a millisecond. */
 const MAX_COUNTED = 1_000;
 
-/** Where the search for the latest firings of a long time begins. Milliseconds. */
+/** Where the search for the latest firings of a long period begins. Milliseconds. */
 const FIRST_LOOK_BACK_MS = 60_000;
 
 /**
@@ -37,7 +37,7 @@ export function nextTimes(timing: Timing, afterMs: number, count: number): numbe
   return Array.from({ length: count }, (_, index) => first + index * timing.everyMs);
 }
 
-/** The first firing after a time. Null when there is none. Milliseconds since 1970. */
+/** The first firing after a time; null if there is none. Milliseconds since 1970. */
 export function nextTime(timing: Timing, afterMs: number): number | null {
   if (!("cron" in timing)) return multipleAfter(timing, afterMs);
   const [first] = timesUntil(timing, afterMs, Number.POSITIVE_INFINITY, 1);
@@ -70,7 +70,7 @@ function dueByInterval(
   };
 }
 
-/** The first multiple after a time; the anchor itself is none. */
+/** The first multiple after a time. The anchor itself does not count. */
 function multipleAfter(
   { everyMs, anchorMs }: { readonly everyMs: number; readonly anchorMs: number },
   afterMs: number,
@@ -89,7 +89,7 @@ function dueByCron(
     const earlier = Math.max(0, counted.length - keep);
     return { times: counted.slice(earlier), earlier };
   }
-  // After a very long time: look back from its end, further and further, until enough are found.
+  // After a very long time: looks back from the end, further and further, until enough are found.
   for (let backMs = FIRST_LOOK_BACK_MS; ; backMs *= 2) {
     const times = timesUntil(timing, Math.max(afterMs, untilMs - backMs), untilMs);
     if (times.length >= keep) return { times: times.slice(-keep), earlier: MAX_COUNTED };

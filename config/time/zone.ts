@@ -3,19 +3,19 @@ import { LRUCache } from "lru-cache";
 import { localTime } from "./local-time.ts";
 
 const DAY_MS = 86_400_000;
-/** Zones and years whose changes are kept. */
+/** How many combinations of zone and year are cached. */
 const KEPT = 500;
 
 /** A change of the clocks of a zone. */
 export interface Transition {
   /** Milliseconds since 1970. */
   readonly atMs: number;
-  /** What the local clock is ahead of UTC before and from then on. Milliseconds. */
+  /** How far the local clock is ahead of UTC, before and from then on. Milliseconds. */
   readonly beforeMs: number;
   readonly afterMs: number;
 }
 
-/** What the local clock of a zone is ahead of UTC at an instant. Milliseconds. */
+/** How far a zone's local clock is ahead of UTC at an instant. Milliseconds. */
 export function offsetAt(timeZone: string, atMs: number): number {
   if (timeZone === "UTC") return 0;
   return localTime(timeZone, atMs) - Math.floor(atMs / 1_000) * 1_000;
@@ -23,7 +23,7 @@ export function offsetAt(timeZone: string, atMs: number): number {
 
 const years = new LRUCache<string, readonly Transition[]>({ max: KEPT });
 
-/** The changes of a zone's clocks in a year of UTC, in order. */
+/** The changes of a zone's clocks in a UTC year, in order. */
 function transitionsOf(timeZone: string, year: number): readonly Transition[] {
   if (timeZone === "UTC") return [];
   const key = `${year} ${timeZone}`;
@@ -35,7 +35,7 @@ function transitionsOf(timeZone: string, year: number): readonly Transition[] {
   return found;
 }
 
-/** Looks at every day, and halves the ones in which the clocks were changed. No zone changes them twice in a day. */
+/** Looks at every day and bisects those in which the clocks changed. No zone changes them twice in a day. */
 function search(timeZone: string, fromMs: number, untilMs: number): Transition[] {
   const found: Transition[] = [];
   let beforeMs = offsetAt(timeZone, fromMs - 1);

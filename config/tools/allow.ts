@@ -12,9 +12,9 @@ const partsOf = (url: URL): [host: string, port: string] => [
   url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port,
 ];
 
-/** Whether the host is named in `privateHosts`, so that its addresses may be private ones. */
+/** Whether `privateHosts` names the host, so that its addresses may be private. */
 export function isPrivateHostAllowed(allow: Allowances, url: URL): boolean {
-  // `*` would switch the guard off for everything; whoever needs that can name the hosts.
+  // `*` would disable the guard for everything. Whoever needs that can name the hosts.
   return allow.privateHosts.some((pattern) => pattern !== "*" && matches(pattern, ...partsOf(url)));
 }
 
@@ -27,7 +27,7 @@ export function isHostAllowed(allow: Allowances, url: URL): boolean {
   );
 }
 
-/** Whether command tools and stdio servers may start this binary. Named exactly as in the list. */
+/** Whether command tools and stdio servers may start this binary. The name must equal the one in the list. */
 export function isCommandAllowed(allow: Allowances, command: string): boolean {
   return allow.commands.includes(command);
 }

@@ -3,7 +3,7 @@ import { compileTemplate } from "../expressions/template.ts";
 import { isCommandAllowed, isHostAllowed } from "./allow.ts";
 import type { Allowances, Binding, McpServerSpec } from "./tool.ts";
 
-/** A problem of a binding or a server, with its path below it. */
+/** A problem of a binding or a server, with its path inside. */
 export interface BindingProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -11,7 +11,7 @@ export interface BindingProblem {
 
 const EXPRESSION = "${{";
 
-/** The address when its host is written out; undefined when expressions decide it. */
+/** The address if it is literal; undefined if expressions decide it. */
 function literalUrl(text: string): URL | undefined | "invalid" {
   const [literal = ""] = text.split(EXPRESSION, 1);
   const hostEnds = /^[a-z]+:\/\/[^/?#]+[/?#]/i.test(literal);
@@ -33,7 +33,7 @@ function* checkCommand(command: string, allow: Allowances): Generator<BindingPro
   yield { path: ["command"], message: `the command ${command} is not in allow.commands` };
 }
 
-/** Expressions that do not compile; each text on its own, so that the place is exact. */
+/** Expressions that do not compile. Each text is compiled on its own, so that the path is exact. */
 function* checkExpressions(value: unknown, path: (string | number)[]): Generator<BindingProblem> {
   if (typeof value === "string") {
     try {
@@ -48,7 +48,7 @@ function* checkExpressions(value: unknown, path: (string | number)[]): Generator
   }
 }
 
-/** What is wrong with a binding: expressions, binaries and hosts that are not allowed, unknown servers. */
+/** Checks a binding: expressions, binaries and hosts that are not allowed, unknown servers. */
 export function* checkBinding(
   binding: Binding,
   allow: Allowances,
@@ -73,7 +73,7 @@ export function* checkBinding(
   yield* checkExpressions(binding, []);
 }
 
-/** The same for an MCP server. One whose expressions use `args` runs once for each value of them. */
+/** The same for an MCP server. One whose expressions use `args` runs once for each of their values. */
 export function* checkServer(server: McpServerSpec, allow: Allowances): Generator<BindingProblem> {
   if (server.transport === "stdio") yield* checkCommand(server.command, allow);
   else yield* checkHost(server.url, allow, "url");

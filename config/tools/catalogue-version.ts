@@ -7,14 +7,14 @@ const expected =
   'expected a non-negative integer, or up to 8 numbers with dots between, as text: "1.10.2" (a bare 1.10 is the number 1.1)';
 
 /**
- * What orders catalogues: a non-negative integer, or a text of numbers with dots between. Kept as text. They are
- * compared number by number from the left; what is left out is 0.
+ * Orders catalogues: a non-negative integer, or a text of numbers with dots between. Kept as text. Compared number by
+ * number from the left; missing numbers are 0.
  */
 export const catalogueVersion = z
   .union([z.int().nonnegative(), z.string().regex(VERSION)], { error: expected })
   .transform(String);
 
-/** Below 0 when the first is older, above when it is newer. No version is older than any. */
+/** Below 0 if the first is older, above if it is newer. A missing version is the oldest. */
 export function compareVersions(a: string | undefined, b: string | undefined): number {
   if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
   const [one, other] = [a, b].map((text) => text.split(".").map(Number));

@@ -12,20 +12,20 @@ import { ToolRegistry, type ToolEntry } from "./registry.ts";
 import { tellOnce, withoutRetired, type Tell } from "./retired.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
-/** Fewer tools than this mean that the shipped catalogue is not whole. */
+/** Fewer tools mean that the shipped catalogue is incomplete. */
 const MIN_SHIPPED_TOOLS = 46;
 
-/** The folder of the catalogue that comes with the package; beside config/tools/ in source and in dist/. */
+/** The folder of the shipped catalogue, next to config/tools/ in source and in dist/. */
 const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
 
 export interface CatalogueOptions {
-  /** Catalogue files of the user, in order: later tools and budgets take the place of earlier ones of their name. */
+  /** The user's catalogue files, in order. Later tools and budgets replace earlier ones of the same name. */
   readonly files?: readonly string[];
   /** Whether the shipped catalogue comes first. Default: true. */
   readonly shipped?: boolean;
-  /** Fewer tools than this are an error. Default: 46 with the shipped catalogue, 0 without. */
+  /** Fewer tools than this are an error. Default: 46 with the shipped catalogue, otherwise 0. */
   readonly minTools?: number;
-  /** Is told, once a process, of fields that nothing goes by any more. Default: a warning of the process. */
+  /** Is told, once per process, of fields without effect. Default: a process warning. */
   readonly tell?: Tell;
 }
 
@@ -108,7 +108,7 @@ function parseFile(
   return { file: parsed.data, document };
 }
 
-/** What a catalogue declares. */
+/** The contents of a catalogue. */
 export interface CatalogueParts {
   readonly tools: readonly ToolEntry[];
   readonly budgets: Readonly<Record<string, BudgetSpec>>;
@@ -117,11 +117,11 @@ export interface CatalogueParts {
 }
 
 /**
- * Reads one catalogue text. Servers and allow lists hold for the tools of this text only; its budgets are
- * for those of all. References between tools and to budgets are not checked here: they may be in other files.
+ * Reads one catalogue text. Its servers and allow lists apply only to its own tools; its budgets apply to the tools of
+ * all catalogues. References between tools and to budgets are not checked here, because they may lead to other files.
  *
  * @param name Name of the text in messages.
- * @param tell Is told of fields that nothing goes by any more. Default: a warning of the process.
+ * @param tell Is told of fields without effect. Default: a process warning.
  * @throws ValidationError `catalogue_invalid` with every problem and its position.
  */
 export function catalogueParts(text: string, name: string, tell?: Tell): CatalogueParts {
@@ -174,7 +174,7 @@ function readParts(path: string, tell?: Tell): CatalogueParts {
  * Loads catalogues into a registry.
  *
  * @throws ValidationError `catalogue_invalid` with every problem of every file, also between files.
- * @throws TuttiError `incomplete_tool_registry` when there are fewer than `minTools` tools.
+ * @throws TuttiError `incomplete_tool_registry` if there are fewer than `minTools` tools.
  */
 export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
   const { files = [], shipped = true, minTools = shipped ? MIN_SHIPPED_TOOLS : 0 } = options;
@@ -191,7 +191,7 @@ export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
       issues.push(...thrown.issues);
     }
   }
-  // Between tools only when each is known: a file that did not load would be missed everywhere.
+  // Only if every tool is known: a file that failed to load would be missing everywhere.
   if (issues.length === 0) issues.push(...registry.problems());
   if (issues.length > 0) throw new ValidationError(issues);
   if (registry.size < minTools)

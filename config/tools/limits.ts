@@ -3,10 +3,10 @@ import { z } from "zod";
 import { messageOf, TuttiError } from "../errors.ts";
 import { parseExpression, type Expression } from "../expressions/expression.ts";
 
-/** Names of budgets. Without a colon, so that none meets the private budget of a tool. */
+/** Names of budgets. They have no colon, so none equals the private budget of a tool. */
 export const BUDGET_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 
-/** What a call means to those who wait for it, the most needed first. */
+/** How important a call is, most important first. */
 export const IMPORTANCES = ["critical", "essential", "optional"] as const;
 
 const rateWindow = z.strictObject({
@@ -15,21 +15,21 @@ const rateWindow = z.strictObject({
   durationMs: z.int().positive(),
 });
 
-/** Windows that all hold at once. */
+/** Windows that all apply at once. */
 const rates = z.array(rateWindow).min(1).max(10);
 
 const rateOrRates = z.union([rateWindow, rates], {
   error: "expected a window {max, durationMs}, or a list of them",
 });
 
-/** What the keys of a tool have each: its tenants, or what its steps say. */
+/** The limits of each key of a tool: of its tenants, or of a step's `key`. */
 const perKey = z
   .strictObject({
-    /** `tenant`: each tenant has these limits. `step`: each value of `key`, a word of the step. */
+    /** `tenant`: each tenant has these limits. `step`: each value of a step's `key` has them. */
     by: z.enum(["tenant", "step"]),
     /** Calls with the same key at the same time, over all workers. Default: unlimited. */
     concurrency: z.int().positive().max(100_000).optional(),
-    /** At most `max` units of calls with the same key in any window; or a list of windows that all hold. */
+    /** At most `max` units of calls with the same key in any window; or a list of windows that all apply. */
     rate: rateOrRates.optional(),
   })
   .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined, {
@@ -41,30 +41,29 @@ export const toolLimits = z.strictObject({
   /** Calls at the same time, over all workers. Default: unlimited. */
   concurrency: z.int().positive().max(100_000).optional(),
   /**
-   * How far the optimizer may raise `concurrency` where that proves a gain. Default: not at all, `concurrency` is
-   * a limit.
+   * How far the optimizer may raise `concurrency` if that proves a gain. Default: not at all; `concurrency` is a limit.
    */
   maxConcurrency: z.int().positive().max(100_000).optional(),
-  /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all hold. */
+  /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all apply. */
   rate: rateOrRates.optional(),
-  /** Units of `rate`, and of that of `perKey`, that a call costs. Default: 1. */
+  /** Units of `rate`, and of the rate of `perKey`, that a call costs. Default: 1. */
   cost: z.int().positive().optional(),
   /**
-   * With so many jobs waiting a new run that calls the tool is refused as `queue_full`; with `perKey` in the
-   * lane of its key. Default: unlimited.
+   * If this many jobs wait, a new run that calls the tool is refused as `queue_full`. With `perKey`, the lane of its
+   * key counts. Default: unlimited.
    */
   queueLength: z.int().positive().optional(),
-  /** Limits that each tenant, or each account that steps name, has for itself. */
+  /** Limits for each tenant, or for each account that steps name. */
   perKey: perKey.optional(),
 });
 
-/** When a tool that does not answer is left alone. What is left out has the default. */
+/** When a tool that does not answer is left alone. Missing fields have the default. */
 export const breakerSpec = z.strictObject({
-  /** Failures in a row after which a machine says that the tool is down. Default: 5. */
+  /** Failures in a row after which a machine reports the tool as down. Default: 5. */
   failures: z.int().positive().max(1_000).optional(),
   /** How long nothing calls it then. Milliseconds. Default: 60,000. */
   openMs: z.int().positive().max(86_400_000).optional(),
-  /** Calls that try it after that, and have to succeed before everybody may call again. Default: 3. */
+  /** Calls that test it after that. They must succeed before everybody may call again. Default: 3. */
   probes: z.int().positive().max(1_000).optional(),
 });
 
@@ -73,14 +72,14 @@ export const budgetSpec = z
   .strictObject({
     /** Calls that hold a part of it at the same time, over all tools and workers. */
     slots: z.int().positive().max(100_000).optional(),
-    /** Units in any window, over all tools and workers; all windows hold. */
+    /** Units in any window, over all tools and workers. All windows apply. */
     rates: rates.optional(),
   })
   .refine(({ slots, rates: windows }) => slots !== undefined || windows !== undefined, {
     error: "expected slots, rates or both, got: neither",
   });
 
-/** What a call of a tool takes of a budget; a number is that many slots and that many units. */
+/** What a call of a tool takes of a budget. A number means that many slots and that many units. */
 export const budgetUse = z.union(
   [
     z.int().positive(),
@@ -89,7 +88,7 @@ export const budgetUse = z.union(
       slots: z.int().min(0).optional(),
       /** Units of the rates. Default: 1. */
       cost: z.int().min(0).optional(),
-      /** Units that were really used: an expression over `result` and `args`, read when the call has returned. */
+      /** Units actually used: an expression over `result` and `args`, evaluated when the call has returned. */
       actual: z.string().min(1).optional(),
     }),
   ],
@@ -101,13 +100,13 @@ export type BudgetSpec = z.output<typeof budgetSpec>;
 export type BudgetUse = z.output<typeof budgetUse>;
 type ToolLimitsSpec = z.output<typeof toolLimits>;
 
-/** What a call takes of a budget, as far as the budget limits it. */
+/** What a call takes of a budget, for those parts that the budget limits. */
 export interface Amounts {
   readonly slots: number;
   readonly cost: number;
 }
 
-/** An amount that a budget never has. */
+/** An amount that exceeds the whole budget. */
 export interface Excess {
   readonly field: keyof Amounts;
   readonly max: number;
@@ -116,13 +115,13 @@ export interface Excess {
   readonly durationMs?: number;
 }
 
-/** A problem of a declaration, with its path below it. */
+/** A problem of a declaration; its path is relative to the declaration. */
 interface LimitProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** The windows of a rate; none when it is not limited. */
+/** The windows of a rate; none if it is not limited. */
 export function windowsOf(rate: ToolLimitsSpec["rate"]): readonly RateWindow[] {
   if (rate === undefined) return [];
   return "max" in rate ? [rate] : rate;
@@ -136,7 +135,7 @@ export function ratesOf({
   return { "limits.rate": windowsOf(rate), "limits.perKey.rate": windowsOf(each?.rate) };
 }
 
-/** The amounts behind a declaration; what it leaves out is that of `base`. */
+/** The amounts of a declaration. Missing ones come from `base`. */
 export function amountsOf(
   use: number | { readonly slots?: number | undefined; readonly cost?: number | undefined },
   base: Amounts = { slots: 1, cost: 1 },
@@ -145,7 +144,7 @@ export function amountsOf(
   return { slots: use.slots ?? base.slots, cost: use.cost ?? base.cost };
 }
 
-/** Where these amounts are more than a budget ever has: such a call would wait for ever. */
+/** Amounts that exceed the whole budget: such a call would wait forever. */
 export function excessesOf({ slots, cost }: Amounts, budget: BudgetSpec): Excess[] {
   const found: Excess[] = [];
   if (budget.slots !== undefined && slots > budget.slots)
@@ -163,8 +162,8 @@ export function excessText(what: string, owner: string, excess: Excess): string 
 }
 
 /**
- * Compiles the `actual` of a budget: one whole expression. Its variables are `result`, what the call
- * returned, and `args`, its input.
+ * Compiles the `actual` of a budget: one whole expression. Its variables are `result`, the call's return value, and
+ * `args`, its input.
  *
  * @throws TuttiError `expression_invalid`.
  */
@@ -175,7 +174,7 @@ export function compileActual(text: string): Expression {
   return parseExpression(source, "usage");
 }
 
-/** What is wrong with the limits of a tool by themselves; budgets may be in other files. */
+/** Checks the limits of a tool by themselves. Budgets may be in other files. */
 export function* checkToolLimits(tool: {
   readonly limits: ToolLimitsSpec;
   readonly budgets: Readonly<Record<string, BudgetUse>>;

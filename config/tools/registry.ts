@@ -7,19 +7,19 @@ import { isCompatible, SYNERGY_THRESHOLD, synergyScore } from "./synergy.ts";
 import { orderTools } from "./tool-order.ts";
 import type { Allowances, McpServerSpec, ToolSpec } from "./tool.ts";
 
-/** A tool with what the file that declares it lets it touch. */
+/** A tool with what its file allows it to touch. */
 export interface ToolEntry {
   readonly spec: ToolSpec;
   readonly allow: Allowances;
-  /** The server of an `mcp` binding. Tools of one server hold the same object. */
+  /** The server of an `mcp` binding. Tools of one server share the same object. */
   readonly server?: McpServerSpec;
   /** Version of the catalogue that declares it, if that has one. */
   readonly catalogueVersion?: string;
-  /** Where a part of the declaration stands; unknown for tools that were not read from a file. */
+  /** Position of a part of the declaration; unknown for tools that were not read from a file. */
   readonly positionOf?: (path: readonly PropertyKey[]) => Position;
 }
 
-/** A tool with how well it goes with another. */
+/** A tool and how well another goes with it. */
 export interface Synergy {
   readonly id: string;
   /** Above 0.5, at most 1. */
@@ -40,7 +40,7 @@ function unindexed(index: Index, key: string, id: string): void {
   if (ids?.size === 0) index.delete(key);
 }
 
-/** All tools that are known, with indexes by capability and category. It may change while workers run. */
+/** All known tools, indexed by capability and category. It may change while workers run. */
 export class ToolRegistry {
   private readonly entries = new Map<string, ToolEntry>();
   private readonly known = new Map<string, BudgetSpec>();
@@ -49,7 +49,7 @@ export class ToolRegistry {
   private readonly byCapability: Index = new Map();
   private readonly byCategory: Index = new Map();
 
-  /** `version`: that of the catalogue that declares the budgets. */
+  /** `version`: of the catalogue that declares the budgets. */
   constructor(
     entries: Iterable<ToolEntry> = [],
     budgets: Readonly<Record<string, BudgetSpec>> = {},
@@ -71,7 +71,7 @@ export class ToolRegistry {
   /**
    * Adds a tool.
    *
-   * @throws ValidationError `catalogue_invalid` when the id is taken.
+   * @throws ValidationError `catalogue_invalid` if the id is taken.
    */
   register(entry: ToolEntry): void {
     const { id } = entry.spec;
@@ -82,7 +82,7 @@ export class ToolRegistry {
     this.replace(entry);
   }
 
-  /** Adds a tool, or puts it in the place of the one with its id. */
+  /** Adds a tool or replaces the one with its id. */
   replace(entry: ToolEntry): void {
     const { id, capabilities, category } = entry.spec;
     this.changes++;
@@ -92,7 +92,7 @@ export class ToolRegistry {
     indexed(this.byCategory, category, id);
   }
 
-  /** Removes a tool. False when there is none with this id. */
+  /** Removes a tool. False if there is none with this id. */
   unregister(id: string): boolean {
     this.changes++;
     this.unindex(id);
@@ -123,7 +123,7 @@ export class ToolRegistry {
     );
   }
 
-  /** All tools, in the order they came. */
+  /** All tools, in the order they were added. */
   list(): ToolEntry[] {
     return [...this.entries.values()];
   }
@@ -132,7 +132,7 @@ export class ToolRegistry {
     return [...this.entries.keys()];
   }
 
-  /** Adds a budget, or puts it in the place of the one with its name. `version`: that of its catalogue. */
+  /** Adds a budget or replaces the one with its name. `version`: of its catalogue. */
   replaceBudget(name: string, spec: BudgetSpec, version?: string): void {
     this.changes++;
     this.known.set(name, spec);
@@ -149,7 +149,7 @@ export class ToolRegistry {
     return this.known.get(name);
   }
 
-  /** All budgets by name, in the order they came. */
+  /** All budgets by name, in the order they were added. */
   budgets(): Readonly<Record<string, BudgetSpec>> {
     return Object.fromEntries(this.known);
   }
@@ -183,7 +183,7 @@ export class ToolRegistry {
     return isCompatible(this.require(a).spec, this.require(b).spec);
   }
 
-  /** Tools that go well with this one, best first; none for a tool that does not exist. */
+  /** Tools that go well with this one, best first; none if the tool does not exist. */
   synergies(id: string): Synergy[] {
     const spec = this.entries.get(id)?.spec;
     if (!spec) return [];
@@ -195,7 +195,7 @@ export class ToolRegistry {
   }
 
   /**
-   * Ids in an order in which every tool stands after its dependencies.
+   * Ids ordered so that every tool follows its dependencies.
    *
    * @throws ValidationError `catalogue_invalid` naming a cycle.
    */
@@ -206,8 +206,8 @@ export class ToolRegistry {
   }
 
   /**
-   * What is wrong between tools: references to tools and budgets that do not exist, calls that take more
-   * than a budget has, dependencies that go round.
+   * Problems between tools: references to missing tools and budgets, calls that exceed a whole budget, cyclic
+   * dependencies.
    */
   problems(): Issue[] {
     const issues: Issue[] = [...this.budgetIssues()];

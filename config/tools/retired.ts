@@ -1,8 +1,8 @@
 import type { SourceDocument } from "../documents/yaml.ts";
 
 /**
- * Fields of a tool that never had an effect and are no more, by where they stood. A catalogue that has them is read all
- * the same, without them, and it is said once that nothing goes by them.
+ * Removed fields of a tool that never had an effect, by path. A catalogue with such fields is read without them, and a
+ * notice says once that they have no effect.
  */
 const RETIRED = [
   ["tier"],
@@ -11,13 +11,13 @@ const RETIRED = [
   ["performance", "throughputPerMinute"],
 ] as const;
 
-/** What is said for whom: where a file is read that has something to take out. */
+/** Receives a notice about removed fields. */
 export type Tell = (notice: string) => void;
 
 const warned = new Set<string>();
 const warn: Tell = (notice) => process.emitWarning(notice, { type: "TuttiWarning" });
 
-/** Says it once in the life of a process, however often the file is read. */
+/** Gives a notice once in the life of a process, however often the file is read. */
 export function tellOnce(notice: string, tell: Tell = warn): void {
   if (warned.has(notice)) return;
   warned.add(notice);
@@ -28,7 +28,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The data of a catalogue without fields that are no more, and what is to be said of them; null: it has none. */
+/** The data of a catalogue without removed fields, and the notices about them; null if it has none. */
 export function withoutRetired({ data, positionOf }: SourceDocument): {
   readonly data: unknown;
   readonly notice: string | null;
@@ -57,7 +57,7 @@ export function withoutRetired({ data, positionOf }: SourceDocument): {
   };
 }
 
-/** The same without a field; null when it does not have it. */
+/** A copy without a field; null if the value does not have it. */
 function without(value: unknown, [name, ...rest]: readonly string[]): Fields | null {
   if (!isFields(value) || name === undefined || !Object.hasOwn(value, name)) return null;
   if (rest.length === 0) {

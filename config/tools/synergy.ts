@@ -1,6 +1,6 @@
 import type { ToolSpec } from "./tool.ts";
 
-/** What two categories gain from working together, beside what they share. Order does not matter. */
+/** Bonus when tools of two categories work together, in addition to what they share. Order does not matter. */
 const CATEGORY_BONUS: Readonly<Record<string, number>> = {
   "creation+intelligence": 0.8,
   "communication+enterprise": 0.9,
@@ -12,7 +12,7 @@ const CAPABILITY_WEIGHT = 0.3;
 const INTEGRATION_WEIGHT = 0.2;
 /** Scores above this count as a synergy. */
 export const SYNERGY_THRESHOLD = 0.5;
-/** 0.1 + 0.2 is more than 0.3, and three thirds may be more than one. */
+/** 0.1 + 0.2 exceeds 0.3, and three thirds may exceed one. */
 const EPSILON = 1e-9;
 
 const shared = (a: readonly string[], b: readonly string[]): number => {
@@ -21,8 +21,8 @@ const shared = (a: readonly string[], b: readonly string[]): number => {
 };
 
 /**
- * Whether two tools may run side by side on one machine: for no resource that both need do the
- * shares exceed 1, and neither depends on the other. Symmetric.
+ * Whether two tools may run side by side on one machine: their shares of any resource that both need add up to at most
+ * 1, and neither depends on the other. Symmetric.
  */
 export function isCompatible(a: ToolSpec, b: ToolSpec): boolean {
   if (a.dependencies.includes(b.id) || b.dependencies.includes(a.id)) return false;
@@ -41,6 +41,6 @@ export function synergyScore(a: ToolSpec, b: ToolSpec): number {
     CAPABILITY_WEIGHT * (all === 0 ? 0 : common / all) +
     INTEGRATION_WEIGHT * shared(a.integrationPoints, b.integrationPoints) +
     (CATEGORY_BONUS[pair] ?? OTHER_BONUS);
-  // Rounded to billionths: 0.1 + 0.2 shall be 0.3.
+  // Rounded to billionths, so that 0.1 + 0.2 is 0.3.
   return Math.min(1, Math.round(score * 1e9) / 1e9);
 }

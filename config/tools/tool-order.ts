@@ -1,18 +1,18 @@
 import type { ToolSpec } from "./tool.ts";
 
-/** Tools with every tool after its `dependencies`, or one cycle that makes this impossible. */
+/** Tools ordered so that each follows its `dependencies`, or a cycle that makes this impossible. */
 export type ToolOrder =
   | { readonly order: readonly string[] }
   | { readonly cycle: readonly string[] };
 
 /**
- * Orders tools by their `dependencies`. Ties keep the given order; dependencies on tools that
- * are not given are ignored. A cycle is named from its first tool back to it: `["a", "b", "a"]`.
+ * Orders tools by their `dependencies`. Ties keep the given order; dependencies on tools that are not given are
+ * ignored. A cycle lists its tools from the first back to itself: `["a", "b", "a"]`.
  */
 export function orderTools(tools: readonly ToolSpec[]): ToolOrder {
   const byId = new Map(tools.map((tool) => [tool.id, tool]));
   const done = new Set<string>();
-  /** The tools between the root and the one being visited, with the next dependency of each. */
+  /** The path from the root to the tool being visited, each with its next dependency. */
   const trail: { readonly id: string; next: number }[] = [];
   const onTrail = new Set<string>();
 

@@ -13,10 +13,10 @@ import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import { KEEP_RESULT, READ_RESULT } from "./scripts/generated.ts";
 
-/** Results that are kept at once, of all tenants; beyond that those go first that would go first anyway. */
+/** Most results that are kept at once, for all tenants. Beyond that, those that expire first go. */
 const MAX_RESULTS = 10_000;
 
-/** What a call is known by: whoever makes the same call gets the same result. */
+/** Identifies a call. Whoever makes the same call gets the same result. */
 export interface KnownCall {
   readonly tool: string;
   /** Version of the tool's contract. */
@@ -25,7 +25,7 @@ export interface KnownCall {
   readonly input: JsonObject;
 }
 
-/** A result that was kept. */
+/** A kept result. */
 export interface KeptResult {
   readonly output: Json;
   /** How old it is. Milliseconds. */
@@ -48,8 +48,8 @@ const SCRIPTS = {
 };
 
 /**
- * Results of completed calls, for those who make the same call again. Inputs are kept as their hash only.
- * What is larger than the record of a run would hold is not kept.
+ * Results of completed calls, for those who make the same call again. Only hashes of inputs are kept. Results that do
+ * not fit into the record of a run are not kept.
  */
 export class Results {
   readonly #scripts: Commands<typeof SCRIPTS>;
@@ -60,7 +60,7 @@ export class Results {
     this.#keys = keys;
   }
 
-  /** Keeps a result for so long. Milliseconds. `most`: results that are kept at once. */
+  /** Stores a result for `keepMs` milliseconds. `most`: results that are kept at once. */
   async keep(call: KnownCall, output: Json, keepMs: number, most = MAX_RESULTS): Promise<void> {
     const text = await writeJson(output);
     if (Buffer.byteLength(text) > INLINE_VALUE_BYTES) return;
@@ -68,7 +68,7 @@ export class Results {
     await this.#scripts.keep(results, this.#keyOf(call), text, keepMs, most);
   }
 
-  /** The last result of the same call; null when none is kept. */
+  /** The last result of the same call; null if none is kept. */
   async find(call: KnownCall): Promise<KeptResult | null> {
     const found = await this.#scripts.read(this.#keyOf(call));
     return found === null ? null : { ageMs: found[0], output: readJson<Json>(found[1]) };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 import { RedisConnection } from "bullmq";
 
-/** SHA-256 of the scripts that ours call, as they were tested: of BullMQ 6.7.0. */
+/** SHA-256 of the BullMQ 6.7.0 scripts that Tutti's scripts call and were tested with. */
 const TESTED: Readonly<Record<string, string>> = {
   addDelayedJob: "e47c0db3c46bd84afab98fae90bba3b98cf6554e74df840801c39baccc627c4c",
   addParentJob: "19780e843859d4d8f0ceade1aec912bb0a5594bb9756a11791617671b6198bf8",
@@ -22,8 +22,8 @@ interface BullScript {
 }
 
 /**
- * BullMQ's own scripts by name, as the version that is installed defines them on its clients. Ours call them instead of
- * having copies of what they do.
+ * BullMQ's own scripts by name, as the installed version defines them on its clients. Tutti's scripts call them instead
+ * of copying what they do.
  */
 const texts: ReadonlyMap<string, BullScript> = collected();
 
@@ -31,7 +31,7 @@ function collected(): ReadonlyMap<string, BullScript> {
   const found = new Map<string, BullScript>();
   const client = {
     defineCommand(name: string, { lua, numberOfKeys }: { lua: string; numberOfKeys: number }) {
-      // BullMQ names a script with the version that it belongs to.
+      // BullMQ appends its version to a script's name.
       found.set(name.split(":")[0]!, { lua, keys: numberOfKeys });
     },
   };
@@ -42,7 +42,7 @@ function collected(): ReadonlyMap<string, BullScript> {
   return found;
 }
 
-/** Scripts of the installed BullMQ that are not those that this version was tested with. */
+/** Scripts of the installed BullMQ that differ from those this version was tested with. */
 export function untestedBullScripts(): string[] {
   return Object.keys(TESTED).filter((name) => {
     const text = texts.get(name)?.lua;
@@ -50,16 +50,16 @@ export function untestedBullScripts(): string[] {
   });
 }
 
-/** How many keys a script of BullMQ takes; they come before its arguments. */
+/** How many keys a BullMQ script takes. They come before its arguments. */
 export const keysOfBullScript = (name: string): number => bullScript(name).keys;
 
-/** A script of BullMQ as a Lua expression: a function of its keys and its arguments. */
+/** A BullMQ script as a Lua expression: a function of its keys and its arguments. */
 export const bullFunction = (name: string): string =>
   `function(KEYS, ARGV)\n${bullScript(name).lua}\nend`;
 
 /**
- * Scripts of BullMQ as functions of a Lua table, by name. What BullMQ packs for its scripts may come to these unpacked: who
- * calls many of them is asked in one JSON.
+ * BullMQ scripts as functions of a Lua table, by name. They also accept unpacked values for what BullMQ packs, because
+ * a caller of many scripts sends one JSON.
  */
 export const bullFunctions = (table: string, names: readonly string[]): string =>
   `local ${table} = {}
@@ -70,7 +70,7 @@ do
 ${names.map((name) => `${table}.${name} = ${bullFunction(name)}`).join("\n")}
 end`;
 
-/** The scripts of BullMQ that add a flow. */
+/** BullMQ's scripts that add a flow. */
 export const ADDING = [
   "addStandardJob",
   "addPrioritizedJob",
@@ -79,13 +79,16 @@ export const ADDING = [
   "releaseParentIfNoPendingDependencies",
 ];
 
-/** Names the texts of the scripts that add a flow: calls that were written down for others must not be made of these. */
+/** Identifies the texts of the scripts that add a flow. Calls recorded for other texts must not use these. */
 export const ADDING_TEXTS = createHash("sha256")
   .update(ADDING.map((name) => bullFunction(name)).join("\n"))
   .digest("hex")
   .slice(0, 16);
 
-/** A Lua function of scripts which add jobs from a template: BullMQ's scripts, made only when they are asked for; and their name. */
+/**
+ * A Lua function that returns the scripts for templates, which add jobs. They are made only when called for. Also
+ * defines the name of their texts.
+ */
 export const ADDING_FUNCTION = `local addingTexts = '${ADDING_TEXTS}'
 local function adding()
 ${bullFunctions("scripts", ADDING)}

@@ -2,8 +2,8 @@ import { createRedisBackend, type BackendFactory, type RedisQueueBackend } from 
 import type { Redis } from "ioredis";
 
 /**
- * Which argument of a script of BullMQ is the time now, by the name of the script. It is the time of the process
- * that asks: one with a wrong clock would let what is delayed wait for hours, or go on at once.
+ * Index of the argument with the current time in BullMQ's scripts, by script name. BullMQ passes the caller's time. A
+ * caller with a wrong clock would keep delayed jobs waiting for hours, or start them at once.
  */
 const NOW_ARGUMENT: Readonly<Record<string, number>> = {
   addJobScheduler: 7,
@@ -16,7 +16,7 @@ const NOW_ARGUMENT: Readonly<Record<string, number>> = {
   updateJobScheduler: 5,
 };
 
-/** A script of BullMQ by Redis' clock instead of its caller's; any other as it is. */
+/** Makes a BullMQ script use Redis' clock instead of its caller's. Other scripts stay as they are. */
 export function byRedisClock(name: string, lua: string): string {
   const [script = "", version] = name.split(":");
   const argument = version === undefined ? undefined : NOW_ARGUMENT[script];
@@ -28,12 +28,12 @@ end
 ${lua}`;
 }
 
-/** Scripts that answer a job, and last when the next delayed one is due. */
+/** Scripts that return a job, and as their last value when the next delayed one is due. */
 const FETCHING: ReadonlySet<string> = new Set(["moveToActive", "moveToDelayed", "moveToFinished"]);
 
 /**
- * The same backend, which tells its worker times by the worker's own clock: BullMQ's worker compares them with it,
- * and would ask all the time, or not at all, if it were wrong.
+ * Wraps a backend so that its worker gets times of its own clock. BullMQ's worker compares them with that clock. If it
+ * were wrong, the worker would ask all the time or not at all.
  */
 function byOwnClock(backend: RedisQueueBackend, clock: RedisClock): RedisQueueBackend {
   const run = backend.execCommand.bind(backend);
@@ -63,21 +63,21 @@ export class RedisClock {
   #aheadMs = 0;
   readonly #base: BackendFactory<RedisQueueBackend>;
 
-  /** @param base how workers' backends are made. Default: by BullMQ. */
+  /** @param base makes workers' backends. Default: BullMQ. */
   constructor(base: BackendFactory<RedisQueueBackend> = createRedisBackend) {
     this.#base = base;
   }
 
-  /** Milliseconds; negative when it is behind. */
+  /** Milliseconds; negative if Redis' clock is behind. */
   get aheadMs(): number {
     return this.#aheadMs;
   }
 
-  /** Backends of workers whose clock this is. */
+  /** The backend of workers that use this clock. */
   readonly backend: BackendFactory<RedisQueueBackend> = (name, options, more) =>
     byOwnClock(this.#base(name, options, more), this);
 
-  /** Asks Redis. What the way there and back may explain is no difference. */
+  /** Asks Redis. A difference that the round trip may explain does not count. */
   async measure(redis: Redis): Promise<void> {
     const before = Date.now();
     const [seconds, micros] = await redis.time();

@@ -7,15 +7,15 @@ import { answersOf } from "./open.ts";
 import { unavailable } from "./trouble.ts";
 
 /**
- * Time is counted in pieces of this length at most. A process that was busy, or did not get its share of
- * the machine, is late for a piece: it could not have read an answer meanwhile. Milliseconds.
+ * Time is counted in pieces of at most this length. A process that was busy, or got too little of the machine, is late
+ * for a piece: it could not have read an answer meanwhile. Milliseconds.
  */
 const PIECE_MS = 100;
 
 /**
- * Resolves when this process could have read an answer for `ms` and none came; never when `done` is aborted.
+ * Resolves after `ms` in which this process could have read an answer and none came; never once `done` is aborted.
  *
- * @param answers grows with every answer, which begins the time anew.
+ * @param answers grows with every answer, which restarts the time.
  */
 export async function silence(
   ms: number,
@@ -28,7 +28,7 @@ export async function silence(
     const pieceMs = Math.min(leftMs, PIECE_MS);
     await pause(pieceMs, undefined, { signal: done }).catch(() => {});
     if (done.aborted) return new Promise<never>(() => {});
-    // What came while this process was busy lies in its socket: the next turn of the loop reads it.
+    // Answers that came while this process was busy are in the socket. The next turn of the loop reads them.
     await turn();
     const now = answers();
     leftMs = now === before ? leftMs - pieceMs : ms;
@@ -37,10 +37,10 @@ export async function silence(
 }
 
 /**
- * Does work on a connection, unless Redis says nothing for `deadlineMs`: every answer begins the time anew, so
- * large work may take longer, and time in which this process could not have read an answer does not count.
+ * Does work on a connection, unless Redis is silent for `deadlineMs`. Every answer restarts the time, so large work may
+ * take longer. Time in which this process could not have read an answer does not count.
  *
- * @throws TuttiError `redis_unavailable`, also when Redis is not reachable or cannot work now.
+ * @throws TuttiError `redis_unavailable`, also if Redis is not reachable or cannot work now.
  */
 export async function withinDeadline<T>(
   work: Promise<T>,
@@ -62,7 +62,7 @@ export async function withinDeadline<T>(
   }
 }
 
-/** Whether work is done within a time; it is not waited for any longer. Milliseconds. */
+/** Whether work settles within a time. Does not wait any longer. Milliseconds. */
 export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

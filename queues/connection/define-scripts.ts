@@ -2,47 +2,47 @@ import { randomBytes } from "node:crypto";
 
 import type { Redis } from "ioredis";
 
-/** How long the answer of a script is kept. A connection that is away longer finds a run as it stands. Milliseconds. */
+/** How long a script's answer is kept. A connection that is away longer finds the run as it stands. Milliseconds. */
 const KEPT_MS = 60_000;
 
 type Argument = string | number | Buffer;
 
-/** A script: its keys come first among what it takes. */
+/** A script. Its keys come before its other arguments. */
 export interface Script<Args extends readonly Argument[], Answer> {
-  /** No two scripts have the same. */
+  /** Unique among scripts. */
   readonly name: string;
   readonly lua: string;
-  /** How many keys it takes, at least 1; `counted`: its first argument says how many follow. */
+  /** Number of keys, at least 1. `counted`: the first argument is the number of keys that follow. */
   readonly keys: number | "counted";
-  /** It does its work once for each call, however often the call is sent; see {@link onlyOnce}. */
+  /** It does its work once per call, however often the call is sent; see {@link onlyOnce}. */
   readonly once: boolean;
-  /** What it takes and answers, for the compiler alone. */
+  /** Types of its arguments and answer, for the compiler only. */
   readonly call?: (...args: Args) => Promise<Answer>;
 }
 
-/** What a connection can be asked for when scripts are defined on it. */
+/** The commands of a connection after scripts are defined on it. */
 export type Commands<Scripts> = {
   readonly [Name in keyof Scripts]: Scripts[Name] extends Script<infer Args, infer Answer>
     ? (...args: Args) => Promise<Answer>
     : never;
 };
 
-/** Declares a script, with the types of what it takes (its keys first) and what it answers. */
+/** Declares a script with the types of its arguments (keys first) and its answer. */
 export function script<Args extends readonly Argument[], Answer>(
   name: string,
   lua: string,
   { keys, once = false }: { readonly keys: number | "counted"; readonly once?: boolean },
 ): Script<Args, Answer> {
-  // One without may be sent to any node of a cluster, and all our keys are on one.
+  // A script without keys may be sent to any node of a cluster, but all keys of a deployment are on one.
   if (keys === 0) throw new Error(`expected ${name} to have a key`);
   return { name, lua, keys, once };
 }
 
-/** Texts by name, of each connection. */
+/** Texts by name, for each connection. */
 const defined = new WeakMap<object, Map<string, string>>();
 
 /**
- * Makes scripts known to a connection. ioredis names a script by its hash and sends its text when Redis has lost it.
+ * Defines scripts on a connection. ioredis calls a script by its hash, and sends its text if Redis has lost it.
  *
  * @param prefix of the deployment.
  */
@@ -72,12 +72,12 @@ export function defineScripts<Scripts extends Readonly<Record<string, Script<nev
 }
 
 /**
- * A script that does its work once for each call, however often the call is sent. When the connection is
- * lost before the answer has come, ioredis sends a command again, and nobody can tell whether it was done: a run
- * would be found instead of created, and what was admitted would never be named to anybody. So each call has a
- * name, its last key, and its answer is kept under it for a while.
+ * Makes a script do its work once per call, however often the call is sent. When the connection is lost before the
+ * answer, ioredis sends the command again, and nobody can tell whether it was done: a run would be found instead of
+ * created, and the runs it admitted would never be reported. So each call has a name, its last key, under which its
+ * answer is kept for a while.
  *
- * Not for what every step passes: those scripts tell by what they find that they were there before.
+ * Not for scripts that every step passes: they recognize a repeated call by what they find.
  */
 function onlyOnce(lua: string): string {
   return `

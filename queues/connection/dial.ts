@@ -10,10 +10,10 @@ import {
   given,
 } from "../../config/index.ts";
 
-/** The answers of Redis as they are. */
+/** ioredis options without `replyMapping`: Redis' answers stay as they are. */
 type Options = Omit<RedisOptions, "replyMapping">;
 
-/** How a connection behaves, whatever it leads to. */
+/** Options of a connection, whatever it leads to. */
 export type DialOptions = Pick<
   Options,
   | "connectTimeout"
@@ -25,15 +25,15 @@ export type DialOptions = Pick<
   | "protocol"
   | "reconnectOnError"
 > & {
-  /** Pause before another try to connect; null: none is made. Milliseconds. */
+  /** Pause before another attempt to connect; null: there is none. Milliseconds. */
   readonly retryStrategy: (attempt: number) => number | null;
 };
 
 /**
- * A connection to the Redis of an address: a server, the master that sentinels name, or a cluster. With sentinels
- * every attempt to connect asks them anew, and a name is resolved anew: neither goes by an address of before.
+ * Opens a connection to the Redis of an address: a server, the master that sentinels name, or a cluster. Every attempt
+ * to connect asks the sentinels and resolves names anew; neither uses an earlier address.
  *
- * @throws TuttiError `config_invalid` when it is no address, or a file that it names cannot be read.
+ * @throws TuttiError `config_invalid` if it is no address, or if a file that it names cannot be read.
  */
 export function dial(url: string, options: DialOptions): Redis {
   const address = parseRedisAddress(url);
@@ -54,14 +54,14 @@ export function dial(url: string, options: DialOptions): Redis {
             sentinelPassword: address.sentinelPassword,
           }),
           sentinelRetryStrategy: options.retryStrategy,
-          // The one that was the master may come back, as a replica.
+          // The former master may come back as a replica.
           failoverDetector: true,
           enableTLSForSentinelMode: address.isEncrypted,
         }),
       );
     case "cluster": {
       const { lazyConnect, enableOfflineQueue, retryStrategy: _, ...rest } = shared;
-      // It does what a connection does.
+      // A cluster has the interface of a connection.
       const cluster = new Cluster([...address.nodes], {
         clusterRetryStrategy: options.retryStrategy,
         ...given({ lazyConnect, enableOfflineQueue }),
@@ -73,20 +73,20 @@ export function dial(url: string, options: DialOptions): Redis {
   }
 }
 
-/** The part of ioredis that makes the sockets of a connection. */
+/** The part of ioredis that opens the sockets of a connection. */
 interface Connector {
   connect(...args: unknown[]): Promise<NodeJS.EventEmitter>;
   disconnect(): void;
   /** The last socket. */
   readonly stream?: { readonly destroyed: boolean };
-  /** Hears from the sentinels that there is another master, and ends the connection to the old one once. */
+  /** Learns of another master from the sentinels, and ends the connection to the old one once. */
   readonly failoverDetector?: { readonly isDisconnected: boolean; cleanup(): void } | null;
 }
 
 /**
- * Mends two faults of ioredis. It hears the first error of a socket; a TLS connection that it refuses has a second
- * one, which would end the process. And a connection that is just about to connect when a sentinel tells of another
- * master would be closed for ever, instead of going there.
+ * Works around two faults of ioredis. It handles only the first error of a socket, but a TLS connection that it refuses
+ * has a second one, which would end the process. And a connection that is just connecting when a sentinel announces
+ * another master would be closed forever, instead of going there.
  */
 function mended(redis: Redis): Redis {
   const { connector } = redis as unknown as { readonly connector: Connector };
@@ -96,13 +96,13 @@ function mended(redis: Redis): Redis {
     const detector = connector.failoverDetector;
     const isTold = detector?.isDisconnected === true && detector !== heard;
     heard = detector;
-    // There is nothing to be ended, and who connects now asks for the master anyway.
+    // There is no connection to end, and one that connects now asks for the master anyway.
     if (isTold && connector.stream?.destroyed !== false) detector.cleanup();
     else disconnect();
   };
   const connect = connector.connect.bind(connector);
   connector.connect = async (...args) => (await connect(...args)).on("error", () => {});
-  // BullMQ makes a connection of its own out of this one, for a worker that waits.
+  // BullMQ duplicates this connection for a worker that waits.
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = (override) => mended(duplicate(override));
   return redis;

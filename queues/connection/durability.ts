@@ -13,22 +13,22 @@ import { factsFrom, lackOf, type DurabilityFacts } from "./durability-facts.ts";
 import { connectionOf, openImpatient } from "./open.ts";
 import { redisTrouble, unavailable, type RedisTrouble } from "./trouble.ts";
 
-/** A round asks replicas for so long; then it is known how many have it. Milliseconds. */
+/** How long a round waits for replicas before it counts them. Milliseconds. */
 const ROUND_MS = 500;
 const PAUSE_MS = 50;
-/** How often it is looked whether there is a replica now. Milliseconds. */
+/** How often to check whether there is a replica. Milliseconds. */
 const LOOK_MS = 10_000;
-/** The mark of a process that died is gone after this time. Milliseconds. */
+/** The mark of a dead process expires after this time. Milliseconds. */
 const MARK_MS = 60_000;
 
 interface DurabilityOptions {
   /** Default: "standard". */
   readonly durability?: DurabilityProfile;
-  /** So many replicas must have what is acknowledged. Default: see {@link Durability}. */
+  /** How many replicas must have what is acknowledged. Default: see {@link Durability}. */
   readonly replicas?: number | undefined;
 }
 
-/** What a round found: the connection whose writes are kept, or why that is not known. */
+/** The result of a round: the connection whose writes are kept, or why that is not known. */
 type Round = { readonly connection: string | null } | { readonly lack: Lack };
 
 /** Why something is not known to be kept. */
@@ -38,23 +38,23 @@ interface Lack {
 }
 
 /**
- * Says when what was written survives the end of a server.
+ * Tells when a write survives the loss of a server.
  *
- * Profile `standard`: always; what a crash may take is told in docs/operations.md. Profile `strict`: when the server
- * has synced it to its disk, and as many replicas have it as are asked for: one where the address names sentinels or
- * a cluster, or a replica was ever seen, else none.
+ * Profile `standard`: at once; docs/operations.md says what a crash may lose. Profile `strict`: when the server has
+ * synced the write to its disk and the requested number of replicas have it. Default: one replica if the address names
+ * sentinels or a cluster, or if a replica was ever seen; otherwise none.
  *
- * All that was written before is confirmed at once, by a connection of its own, because `WAIT` holds up its
- * connection. Two things could make its answer a lie, and are looked for. The server that confirms may be another
- * than the one that was written to, in a failover: so a mark is written after the work, on the connection of
- * the work, and has to be found where it is confirmed. And the connection of the work may have been made
- * anew since, to another server: so who asks names the connection that it began with.
+ * One confirmation covers all earlier writes. It uses a connection of its own, because `WAIT` blocks its connection.
+ * Two things could make its answer false, and both are checked. After a failover, the confirming server may not be the
+ * one that was written to. So a mark is written after the work, on the same connection, and must be found by the
+ * confirming one. And the work's connection may since have been made anew, to another server. So the caller names the
+ * connection that it began with.
  */
 export class Durability {
   readonly #redis: Redis;
   readonly #url: string;
   readonly #mark: string;
-  /** Whether something is kept only when it was seen to be. */
+  /** Whether a write counts as kept only once that is confirmed. */
   readonly isStrict: boolean;
   #replicas: number;
   readonly #isFixed: boolean;
@@ -67,7 +67,7 @@ export class Durability {
   #underway: Promise<unknown> = Promise.resolve();
   #next: Promise<Round> | undefined;
 
-  /** @param mark a key, for this process alone is added to it. */
+  /** @param mark a key; a part for this process alone is appended. */
   constructor(redis: Redis, url: string, mark: string, options: DurabilityOptions = {}) {
     this.#redis = redis;
     this.#url = url;
@@ -79,14 +79,14 @@ export class Durability {
   }
 
   /**
-   * Work that somebody is told is done: it is kept when this resolves.
+   * Does work and resolves once it is kept, so that the caller may report it as done.
    *
-   * @throws TuttiError `redis_unavailable` when it is not known to be kept within `ms`; `config_invalid` when this
-   * Redis cannot keep it.
+   * @throws TuttiError `redis_unavailable` if it is not known to be kept within `ms`; `config_invalid` if this Redis
+   * cannot keep it.
    */
   async keep<T>(work: () => Promise<T>, ms: number): Promise<T> {
     if (!this.isStrict) return work();
-    // Nothing is done where it is known that it could not be kept.
+    // Does nothing if it is known that the work could not be kept.
     await this.check();
     const before = connectionOf(this.#redis);
     const result = await work();
@@ -108,11 +108,11 @@ export class Durability {
   }
 
   /**
-   * Does work until it is kept.
+   * Repeats work until it is kept.
    *
-   * @param again the same when another server may answer than the one that did it.
-   * @param isOver whether it need not be kept, or no more: it is returned as it is.
-   * @param onLack told what is missing, again and again.
+   * @param again the same work, when another server than the one that did it may answer.
+   * @param isOver whether the result need not be kept, or not any more; it is then returned as it is.
+   * @param onLack is told repeatedly what is missing.
    */
   async repeat<T>(
     work: () => Promise<T>,
@@ -134,13 +134,13 @@ export class Durability {
   }
 
   /**
-   * Does work, and goes on without waiting until it is kept; when another server may answer by then than the one that
-   * did it, it is done again. For what is harmless when it is done again.
+   * Does work and returns without waiting until it is kept. If by then another server than the one that did it may
+   * answer, the work is done again. Only for work that is harmless to repeat.
    */
   async follow<T>(work: () => Promise<T>): Promise<T> {
     const before = connectionOf(this.#redis);
     const result = await work();
-    // What could not be done again is as if it had been lost, which its next start knows how to end.
+    // Work that could not be repeated counts as lost. The next start knows how to handle that.
     if (this.isStrict) void this.#follow(before ?? connectionOf(this.#redis), work).catch(() => {});
     return result;
   }
@@ -155,7 +155,7 @@ export class Durability {
   }
 
   /**
-   * Sees whether this Redis can keep what the profile promises.
+   * Checks whether this Redis can keep what the profile promises.
    *
    * @throws TuttiError `config_invalid`.
    */
@@ -172,22 +172,22 @@ export class Durability {
   }
 
   /**
-   * Whether what was written on the connection `since` is kept; false when there is another one now.
+   * Whether writes on the connection `since` are kept; false if there is another connection now.
    *
-   * @param onLack told what was missing at a try; true ends it.
+   * @param onLack is told what was missing in an attempt; true stops.
    */
   async #confirmed(since: string | null, onLack: (lack: Lack) => boolean | void): Promise<boolean> {
     for (;;) {
       const round = await this.#join();
       if ("connection" in round) return round.connection === since;
-      // Who has it is no question any more.
+      // Replicas no longer matter.
       if (connectionOf(this.#redis) !== since) return false;
       if (onLack(round.lack) === true) return false;
       await pause(PAUSE_MS);
     }
   }
 
-  /** The next round that begins: one for all who come while another is underway. */
+  /** Joins the next round. All who come while another round is underway share it. */
   #join(): Promise<Round> {
     this.#next ??= this.#underway.then(() => {
       this.#next = undefined;
@@ -201,13 +201,13 @@ export class Durability {
   async #round(): Promise<Round> {
     try {
       const { own, syncs, hasWaitAof } = await this.#look();
-      // With `always` it is on the disk before it is answered.
+      // With `always` the write is on disk before it is answered.
       const asksDisk = hasWaitAof && syncs !== "always";
       const connection = connectionOf(this.#redis);
       const mark = String(++this.#marks);
       await this.#redis.set(this.#mark, mark, "PX", MARK_MS);
       const [before, replicas] = [connectionOf(own), this.#replicas];
-      // What it waits for is the last write of its own connection.
+      // WAIT covers the last write of its own connection.
       const asked = own.pipeline().get(this.#mark).pexpire(this.#mark, MARK_MS);
       if (replicas > 0) asked.wait(replicas, ROUND_MS);
       if (asksDisk) asked.call("WAITAOF", 1, 0, ROUND_MS);
@@ -226,7 +226,7 @@ export class Durability {
     }
   }
 
-  /** What the server is and can do, looked at now and then, and at each new connection to it. */
+  /** The facts about the server, read now and then and at each new connection. */
   async #look(): Promise<DurabilityFacts & { readonly own: Redis }> {
     const own = (this.#own ??= openImpatient(this.#url));
     const connection = connectionOf(own);
@@ -246,7 +246,7 @@ function lacking(message: string, trouble: RedisTrouble | null = null): Round {
   return { lack: trouble === null ? { message } : { message, trouble } };
 }
 
-/** @throws Error the first one of the answers. */
+/** @throws Error the first error among the answers. */
 async function answers(
   exec: Promise<[error: Error | null, result: unknown][] | null>,
 ): Promise<unknown[]> {

@@ -1,7 +1,10 @@
-/** Calls underway at once. One leaves Redis idle while its answer is read; without a bound nothing gathers. */
+/**
+ * Calls underway at once. A single one would leave Redis idle while its answer is read; without a bound nothing would
+ * gather.
+ */
 const MAX_UNDERWAY = 4;
 
-/** One piece of work that waits for its turn. */
+/** An item that waits to be sent. */
 interface Waiting<T, R> {
   readonly item: T;
   readonly weight: number;
@@ -10,8 +13,8 @@ interface Waiting<T, R> {
 }
 
 /**
- * Sends together what is asked for at about the same time: a few calls are underway, and what comes
- * meanwhile goes with the next. Whoever is alone waits for nobody, and a crowd pays for few calls.
+ * Batches items that are added at about the same time. A few calls are underway, and what comes meanwhile goes with the
+ * next. A single caller waits for nobody, and many callers cost few calls.
  */
 export class Gather<T, R> {
   readonly #send: (items: readonly T[]) => Promise<readonly R[]>;
@@ -20,13 +23,13 @@ export class Gather<T, R> {
   #scheduled = false;
   #underway = 0;
 
-  /** `maxWeight` bounds one call; an item that alone is heavier goes alone. */
+  /** `maxWeight` bounds one call. An item that exceeds it alone goes alone. */
   constructor(maxWeight: number, send: (items: readonly T[]) => Promise<readonly R[]>) {
     this.#maxWeight = maxWeight;
     this.#send = send;
   }
 
-  /** Settles with the item's own result, or with the failure of the call it went with. */
+  /** Settles with the item's own result, or with the failure of the call that carried it. */
   add(item: T, weight = 1): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, weight, resolve, reject });

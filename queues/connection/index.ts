@@ -1,4 +1,4 @@
-/** The door of queues/connection/: connections to Redis, and what they tell of its troubles. */
+/** The door of queues/connection/: connections to Redis, and its troubles. */
 export {
   ADDING,
   ADDING_FUNCTION,

@@ -6,44 +6,44 @@ import { dial } from "./dial.ts";
 import { wholeOrNothing } from "./scripts.ts";
 import { redisTrouble, type RedisTrouble } from "./trouble.ts";
 
-/** Pauses before a command that was refused is sent again. Milliseconds. */
+/** Pauses before a refused command is sent again. Milliseconds. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** Told when Redis begins and ceases to refuse what a connection asks for. */
+/** Is told when Redis begins and stops refusing commands of a connection. */
 export interface TroubleReport {
   refused(trouble: RedisTrouble): void;
-  /** `times`: how many answers were refusals; `ms`: for how long. */
+  /** `times`: number of refusals; `ms`: how long they lasted. */
   over(troubles: readonly RedisTrouble[], times: number, ms: number): void;
 }
 
 /**
- * A connection for workers: it waits for Redis as long as it takes, because a worker that gives up
- * loses its jobs' locks. That holds for a Redis that is away and for one that cannot work now (its memory
- * is full, it became a replica, ...): a refused command did nothing, and is sent again until it is not.
+ * A connection for workers. It waits for Redis as long as it takes, because a worker that gives up loses its jobs'
+ * locks. That covers a Redis that is away and one that cannot work now (its memory is full, it became a replica, ...).
+ * A refused command did nothing, so it is sent again until Redis accepts it.
  */
 export function openPatient(url: string, report?: TroubleReport): Redis {
   return patient(open(url, { maxRetriesPerRequest: null }), report);
 }
 
-/** A connection for submitters: commands fail soon when Redis is away. */
+/** A connection for submitters: commands fail soon if Redis is away. */
 export function openImpatient(url: string): Redis {
   return open(url, { maxRetriesPerRequest: 2, connectTimeout: REDIS_DEADLINE_MS });
 }
 
-/** How often each connection has heard of Redis. */
+/** Number of answers on each connection. */
 const heard = new WeakMap<Redis, number>();
-/** How often each was made anew; a cluster has one to each of its nodes. */
+/** How often each connection was made anew. A cluster has one connection per node. */
 const remade = new WeakMap<Redis, number>();
 
-/** Grows with every answer of Redis on this connection. Data that come before it can work are none. */
+/** Grows with every answer of Redis on this connection. Data before the connection is ready do not count. */
 export function answersOf(redis: Redis): number {
   return heard.get(redis) ?? 0;
 }
 
 /**
- * What answers the next command: another word when the connection was made anew, maybe to another server, or a
- * cluster has another master. Null while a cluster is looked for.
+ * Identifies what answers the next command. It changes when the connection was made anew, perhaps to another server, or
+ * when a cluster has another master. Null while a cluster is not connected.
  */
 export function connectionOf(redis: Redis): string | null {
   const made = remade.get(redis);
@@ -67,10 +67,10 @@ function open(
   const redis = dial(url, {
     ...options,
     retryStrategy: backOff,
-    // After a failover the address may lead to another server; this one will not write again.
+    // After a failover the address may lead to another server; this one will not accept writes again.
     reconnectOnError: (error: Error) => redisTrouble(error) === "READONLY",
   });
-  // ioredis ends the process on an `error` event nobody hears; the commands themselves report the trouble.
+  // An `error` event without a listener ends the process. The commands report the trouble themselves.
   redis.on("error", () => {});
   listen(redis, redis);
   if (redis.isCluster)
@@ -82,7 +82,7 @@ function open(
   return redis;
 }
 
-/** Counts what a connection, or one to a node of its cluster, hears. */
+/** Counts the answers on a connection, or on one to a node of its cluster. */
 function listen(redis: Redis, node: Redis): void {
   const hear = () => {
     const made = remade.get(node);
@@ -93,7 +93,7 @@ function listen(redis: Redis, node: Redis): void {
   if (node.status === "ready") hear();
 }
 
-/** Sends commands that Redis refuses because it is in trouble until it takes them. */
+/** Resends commands that Redis refuses because it is in trouble, until it accepts them. */
 function patient(redis: Redis, report?: TroubleReport): Redis {
   const send = redis.sendCommand.bind(redis);
   let now:
@@ -102,7 +102,7 @@ function patient(redis: Redis, report?: TroubleReport): Redis {
   const refused = (trouble: RedisTrouble) => {
     now ??= { reported: new Set(), sinceMs: performance.now(), times: 0 };
     now.times++;
-    // Different commands may be refused for different reasons: each is told once.
+    // Different commands may be refused for different reasons. Each reason is reported once.
     if (!now.reported.has(trouble)) report?.refused(trouble);
     now.reported.add(trouble);
   };
@@ -116,7 +116,7 @@ function patient(redis: Redis, report?: TroubleReport): Redis {
     let pauseMs = FIRST_PAUSE_MS;
     command.reject = (error: Error): void => {
       const trouble = redisTrouble(error);
-      // A transaction is refused as a whole, and whoever sent it has to send it again.
+      // A transaction is refused as a whole, and its sender must send it again.
       if (trouble === null || command.inTransaction || redis.status === "end") {
         reject(error);
         return;

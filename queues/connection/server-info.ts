@@ -1,4 +1,4 @@
-/** Fields of an answer of INFO, by name. */
+/** Parses the fields of an INFO answer, by name. */
 export function parseInfo(info: string): ReadonlyMap<string, string> {
   return new Map(
     info.split("\r\n").flatMap((line) => {
@@ -8,7 +8,7 @@ export function parseInfo(info: string): ReadonlyMap<string, string> {
   );
 }
 
-/** True when `version` is `least` or later; both as numbers with dots. */
+/** True if `version` is `least` or later. Both are numbers with dots. */
 export function isAtLeast(version: string, least: string): boolean {
   return version.localeCompare(least, "en", { numeric: true }) >= 0;
 }

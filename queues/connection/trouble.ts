@@ -1,8 +1,8 @@
 import { messageOf, TuttiError } from "../../config/index.ts";
 
 /**
- * What Redis answers while it cannot do its work, although the command is right. All of it ends by itself or by
- * an operator's hand, and the same command is right again then.
+ * Answers of a Redis that cannot do its work although the command is right. Each trouble ends by itself or by an
+ * operator's hand, and then the same command works.
  */
 export const REDIS_TROUBLES = {
   OOM: "its memory is full (maxmemory)",
@@ -18,14 +18,14 @@ export const REDIS_TROUBLES = {
 
 export type RedisTrouble = keyof typeof REDIS_TROUBLES;
 
-/** Servers before 7 wrap what a script met: `ERR Error running script ...: -OOM command not allowed`. */
+/** Servers before 7 wrap errors inside a script: `ERR Error running script ...: -OOM command not allowed`. */
 const INSIDE_SCRIPT = /^ERR Error running script\b.*?-(?<code>[A-Z]+) /s;
 
-/** Which trouble of Redis an error tells of; null when it tells of something else. */
+/** The trouble of Redis that an error reports; null if it reports something else. */
 export function redisTrouble(thrown: unknown): RedisTrouble | null {
   if (!(thrown instanceof Error) || thrown.name !== "ReplyError") return null;
   const { message } = thrown;
-  // A transaction that was refused says why for each of its commands.
+  // A refused transaction gives the reason for each of its commands.
   const code = INSIDE_SCRIPT.exec(message)?.groups?.["code"] ?? /^[A-Z]+/.exec(message)?.[0] ?? "";
   if (Object.hasOwn(REDIS_TROUBLES, code)) return code as RedisTrouble;
   const causes = (thrown as { readonly previousErrors?: readonly unknown[] }).previousErrors ?? [];
@@ -35,7 +35,7 @@ export function redisTrouble(thrown: unknown): RedisTrouble | null {
 const AWAY =
   /ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EPIPE|Connection is closed|Command aborted due to connection close|Stream isn't writeable|All sentinels are unreachable|Failed to refresh slots cache/;
 
-/** Whether `thrown` says that Redis is away, rather than that it refused a command. */
+/** Whether `thrown` means that Redis is away, not that it refused a command. */
 function isConnectionTrouble(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   return (
@@ -45,7 +45,9 @@ function isConnectionTrouble(thrown: unknown): boolean {
   );
 }
 
-/** An error that says that Redis is away or cannot work now, as `redis_unavailable`; every other one as it is. */
+/**
+ * Converts an error that means Redis is away or cannot work now to `redis_unavailable`. Other errors stay as they are.
+ */
 export function unavailable(thrown: unknown): unknown {
   const trouble = redisTrouble(thrown);
   if (trouble !== null) {

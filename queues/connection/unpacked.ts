@@ -1,8 +1,8 @@
 import { unpack } from "msgpackr";
 
 /**
- * An argument of a script of BullMQ as JSON can carry it to that script: a text, or what BullMQ has packed, unpacked. A list
- * keeps its nulls, which its reader takes for nil.
+ * Converts an argument of a BullMQ script to a form that JSON can carry: a text, or the unpacked form of what BullMQ
+ * has packed. A list keeps its nulls; its reader treats them as nil.
  */
 export function unpacked(arg: unknown): unknown {
   if (Buffer.isBuffer(arg)) return withoutNulls(unpack(arg));
@@ -10,7 +10,10 @@ export function unpacked(arg: unknown): unknown {
   return typeof arg === "number" ? String(arg) : (arg ?? "");
 }
 
-/** Half a surrogate pair, as in the message of an error, would be refused by a script's JSON parser, with all of its call. */
+/**
+ * Replaces half a surrogate pair, as in an error message: a script's JSON parser would refuse it, and with it the whole
+ * call.
+ */
 export const wellFormed = (text: string): string => Buffer.from(text).toString();
 
 /** Lua has no null inside a table. */

@@ -5,30 +5,30 @@ import { defineScripts, script, type Commands } from "../connection/index.ts";
 import type { Keys } from "../names.ts";
 import { LEAVE_DUTY, RENEW_DUTY } from "./scripts/generated.ts";
 
-/** How a background duty of the workers is. */
+/** The state of a background duty of the workers. */
 export interface DutyState {
   readonly name: string;
-  /** How often it is done. Milliseconds. */
+  /** How often it runs. Milliseconds. */
   readonly everyMs: number;
   /** When its last pass began. Milliseconds since 1970. */
   readonly beganAtMs: number;
-  /** How long that took. Milliseconds. */
+  /** How long that pass took. Milliseconds. */
   readonly tookMs: number;
-  /** Why its last pass failed; null when it did not. */
+  /** Why its last pass failed; null if it did not. */
   readonly error: string | null;
   /** What the last pass could not do although it went on: `<run, tenant or lane>: <reason>`, the first 20. */
   readonly failures: readonly string[];
-  /** What was due when its last pass ended and is still to be done, such as runs to be removed. */
+  /** Work that was due at the end of its last pass and is still to be done, such as runs to remove. */
   readonly behind?: number;
 }
 
-/** A duty as it is now. */
+/** The state of a duty now. */
 export interface DutyView extends DutyState {
-  /** How much later than planned the next pass is; 0 when it is not due. Milliseconds. */
+  /** How much later than planned the next pass is; 0 if it is not due. Milliseconds. */
   readonly lateMs: number;
 }
 
-/** A pass that has not ended holds its duty, and says so at least this often. Milliseconds. */
+/** A running pass holds its duty for this long and renews that more often. Milliseconds. */
 const LEASE_MS = 30_000;
 const RENEW_MS = LEASE_MS / 3;
 
@@ -53,11 +53,11 @@ export class DutyStates {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Does a pass, unless another one of this duty is underway somewhere: then the answer is null. */
+  /** Runs a pass, unless another pass of this duty is underway somewhere; then returns null. */
   async alone<T>(name: string, token: string, pass: () => Promise<T>): Promise<T | null> {
     const key = this.#keys.duty(name);
     if ((await this.#redis.set(key, token, "PX", LEASE_MS, "NX")) === null) {
-      // The same pass, sent again because its answer was lost.
+      // The same request, sent again because its answer was lost.
       if ((await this.#redis.get(key)) !== token) return null;
     }
     const renewal = setInterval(() => {
@@ -75,7 +75,7 @@ export class DutyStates {
     await this.#redis.hset(this.#keys.duties, state.name, JSON.stringify(state));
   }
 
-  /** A duty that is not done any more. */
+  /** Forgets a duty that no longer exists. */
   async forget(name: string): Promise<void> {
     await this.#redis.hdel(this.#keys.duties, name);
   }

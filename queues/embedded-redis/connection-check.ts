@@ -5,14 +5,14 @@ import { silence } from "../connection/deadline.ts";
 import { dial, type DialOptions } from "../connection/dial.ts";
 import { parseInfo } from "../connection/server-info.ts";
 
-/** What a server says about itself. */
+/** What a server reports about itself. */
 export interface ServerFacts {
   readonly version: string;
   readonly runId: string;
   readonly pid: number;
-  /** Path of the configuration file it was started with; empty without one. */
+  /** Path of its configuration file; empty if it was started without one. */
   readonly configFile: string;
-  /** True while it reads its data after a start; it answers hardly anything else then. */
+  /** True while it loads its data after a start. It answers hardly anything else then. */
   readonly loading: boolean;
   readonly appendOnly: boolean;
   readonly maxmemoryPolicy: string;
@@ -21,7 +21,7 @@ export interface ServerFacts {
 export async function factsOf(client: Redis): Promise<ServerFacts> {
   const fields = parseInfo(await client.info());
   return {
-    // Valkey reports a Redis version too, for compatibility; its own says more.
+    // Valkey also reports a Redis version, for compatibility; its own says more.
     version: fields.get("valkey_version") ?? fields.get("redis_version") ?? "",
     runId: fields.get("run_id") ?? "",
     pid: Number(fields.get("process_id")),
@@ -35,7 +35,7 @@ export async function factsOf(client: Redis): Promise<ServerFacts> {
 /**
  * Connects once, does the work and disconnects: no retries, nothing left open.
  *
- * @throws Error with the reason when there is no connection or no answer within `timeoutMs`.
+ * @throws Error with the reason if there is no connection or no answer within `timeoutMs`.
  */
 export async function askRedis<T>(
   options: Pick<RedisOptions, "host" | "port" | "password"> & {
@@ -50,10 +50,10 @@ export async function askRedis<T>(
     connectTimeout: timeoutMs,
     retryStrategy: () => null,
     enableReadyCheck: false,
-    // Servers that are too old know no other one, and shall get to say how old they are.
+    // Servers that are too old know no other protocol, and must be able to report their version.
     protocol: 2,
     enableOfflineQueue: false,
-    // Its timer also runs for a socket that is closed already, and keeps the process alive.
+    // Its timer also runs for a closed socket and keeps the process alive.
     disconnectTimeout: 50,
   } satisfies DialOptions;
   const client = url === undefined ? new Redis({ ...rest, ...settings }) : dial(url, settings);
@@ -78,7 +78,7 @@ export async function askRedis<T>(
   }
 }
 
-/** A refused connection to a name with several addresses has an empty message of its own. */
+/** The error of a refused connection to a name with several addresses has an empty message. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "")
     return error.errors.map(messageOf).join(", ");

@@ -1,10 +1,10 @@
 import { constants, openSync, readdirSync, readFileSync } from "node:fs";
 
-/** The flag of a descriptor that does not live on in another program, as /proc shows it. Octal. */
+/** The flag in /proc of a descriptor that another program does not inherit. Octal. */
 const CLOSE_ON_EXEC = 0o2000000;
 const FIRST = 3;
 
-/** Descriptors that were open when they were looked for first. */
+/** Descriptors that were open when first listed. */
 let candidates: readonly number[] | undefined;
 let nothing: number | undefined;
 
@@ -27,9 +27,10 @@ function openDescriptors(): number[] {
 }
 
 /**
- * What to add to the `stdio` of a child, behind its first three, so that it inherits nothing else. Whatever Node opens
- * is closed in children. What this process itself was given by its parent, such as the lock or the pipe of a script,
- * is not, when its number is high: there the child gets the null device instead. Only Linux is known to need it.
+ * What to append to the first three `stdio` entries of a child so that it inherits nothing else. Node closes in
+ * children whatever it opened itself. Descriptors that this process got from its parent, such as a script's lock or
+ * pipe, stay open if their number is high. The child gets the null device in their place. Only Linux is known to need
+ * this.
  */
 export function nothingElse(): ("ignore" | number)[] {
   if (process.platform !== "linux") return [];

@@ -7,12 +7,12 @@ import { checkBinary, type ServerBinary } from "./locate.ts";
 import { fetchPackages } from "./packages.ts";
 
 /**
- * Debian's redis-server holds only a link; the program is in redis-tools. The libraries are named
- * because they are the ones that a small system lacks.
+ * Debian's redis-server contains only a link; the program is in redis-tools. The listed libraries are those that a
+ * small system lacks.
  */
 const PACKAGES = ["redis-server", "redis-tools", "libjemalloc2", "liblzf1"];
 
-/** Copies the program and every library, links followed, out of the unpacked packages. */
+/** Copies the program and all libraries from the unpacked packages, following links. */
 async function collect(unpacked: string, folder: RedisFolder): Promise<void> {
   const files = await readdir(unpacked, { recursive: true, withFileTypes: true });
   const libraries = files.filter(
@@ -33,10 +33,9 @@ async function collect(unpacked: string, folder: RedisFolder): Promise<void> {
 }
 
 /**
- * Fetches the distribution's own server into the cache folder. Needs apt and no rights. The caller
- * holds the lock.
+ * Fetches the distribution's own server into the cache folder. Needs apt, but no privileges. The caller holds the lock.
  *
- * @throws Error with apt's reason, or with the server's when it does not run here.
+ * @throws Error with apt's reason, or with the server's if it does not run here.
  */
 export async function fetchServer(
   folder: RedisFolder,

@@ -3,19 +3,19 @@ import { join } from "node:path";
 
 import { messageOf, TuttiError } from "../../config/index.ts";
 
-/** Where the embedded server of one machine keeps its things, below `TUTTI_HOME`. */
+/** The files of a machine's embedded server, below `TUTTI_HOME`. */
 export interface RedisFolder {
   readonly root: string;
-  /** The server's data. Survives everything. */
+  /** The server's data. Nothing deletes it. */
   readonly data: string;
   /** One file per process that uses the server. */
   readonly users: string;
   /** A fetched server, and the libraries it needs. */
   readonly bin: string;
   readonly lib: string;
-  /** Port, password and process of the server that runs, or ran. Mode 0600. */
+  /** Port, password and process of the server that runs, or ran last. Mode 0600. */
   readonly state: string;
-  /** What the server is started with. Mode 0600. */
+  /** The server's configuration. Mode 0600. */
   readonly conf: string;
   readonly log: string;
   readonly lock: string;
@@ -37,14 +37,14 @@ export function redisFolderOf(home: string): RedisFolder {
 }
 
 /**
- * Makes the folder, readable by its owner only.
+ * Makes the folder, readable only by its owner.
  *
- * @throws TuttiError `config_invalid` when it cannot be made.
+ * @throws TuttiError `config_invalid` if it cannot be made.
  */
 export async function makeRedisFolder(home: string): Promise<RedisFolder> {
   try {
     await mkdir(join(home, "redis"), { recursive: true, mode: 0o700 });
-    // One server, one name for its folder: the server is recognized by the path of its configuration.
+    // One server, one folder name: the server is recognized by the path of its configuration.
     const folder = redisFolderOf(await realpath(home));
     await chmod(folder.root, 0o700);
     await mkdir(folder.data, { recursive: true, mode: 0o700 });
@@ -59,7 +59,7 @@ export async function makeRedisFolder(home: string): Promise<RedisFolder> {
   }
 }
 
-/** Replaces a file in one step, so that no reader sees half of it. Mode 0600. */
+/** Replaces a file atomically, so that no reader sees half of it. Mode 0600. */
 export async function writePrivate(path: string, content: string): Promise<void> {
   const draft = `${path}.${process.pid}`;
   await rm(draft, { force: true });
@@ -67,7 +67,7 @@ export async function writePrivate(path: string, content: string): Promise<void>
   await rename(draft, path);
 }
 
-/** The JSON of a file; `undefined` when there is none, or none that can be read. */
+/** The JSON of a file; `undefined` if there is none or it cannot be read. */
 export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8"));

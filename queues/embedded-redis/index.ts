@@ -1,4 +1,4 @@
-/** The door of queues/embedded-redis/: a Redis to work on, whether one was given or not. */
+/** The door of queues/embedded-redis/: provides a Redis, whether or not one was given. */
 import { messageOf, shownRedisAddress, TuttiError, type Config } from "../../config/index.ts";
 import { askRedis } from "./connection-check.ts";
 import { fetchServer } from "./fetch.ts";
@@ -17,22 +17,22 @@ export type RedisConfig = Pick<
 >;
 
 export interface OpenRedisOptions {
-  /** Told in one line what is going on, for people. Default: nobody is. */
+  /** Receives lines for people about what is going on. Default: nobody is told. */
   readonly onTalk?: (line: string) => void;
-  /** Folders that are looked through after PATH. Default: those of this platform. */
+  /** Folders searched after PATH. Default: those of this platform. */
   readonly knownFolders?: readonly string[];
-  /** Ends the waiting for another process that starts or stops the embedded server. */
+  /** Stops waiting for another process that starts or stops the embedded server. */
   readonly signal?: AbortSignal;
-  /** Whether a server may be downloaded when none is found. Default: true. */
+  /** Whether a server may be downloaded if none is found. Default: true. */
   readonly mayFetch?: boolean;
 }
 
 /** A Redis that answers. */
 export interface OpenRedis extends AsyncDisposable {
-  /** Holds the password: not for logs. */
+  /** Contains the password: not for logs. */
   readonly url: string;
   readonly origin: "url" | "embedded";
-  /** Ends the use; the last user of an embedded server stops it. Data stays. May be called twice. */
+  /** Ends the use. The last user of an embedded server stops it. Data stays. May be called twice. */
   close(): Promise<void>;
 }
 
@@ -77,11 +77,11 @@ async function obtainBinary(
 }
 
 /**
- * Opens the Redis of `REDIS_URL`, or this machine's embedded one: adopts it when it runs, else starts
- * it. A Redis that somebody else runs on this machine is never taken.
+ * Opens the Redis of `REDIS_URL`, or this machine's embedded one: adopts it if it runs, else starts it. Never takes a
+ * Redis that somebody else runs on this machine.
  *
- * @throws TuttiError `redis_unavailable` when the given one does not answer within `redisDeadlineMs`
- * or the embedded one does not start; `redis_not_found`, with the command to run, when no server can be started.
+ * @throws TuttiError `redis_unavailable` if the given one does not answer within `redisDeadlineMs` or the embedded one
+ * does not start; `redis_not_found`, with the command to run, if no server can be started.
  */
 export async function openRedis(
   config: RedisConfig,

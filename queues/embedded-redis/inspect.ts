@@ -5,12 +5,12 @@ import { redisFolderOf } from "./folder.ts";
 import { locateServer, type Places } from "./locate.ts";
 import { canFetch } from "./packages.ts";
 
-/** What a Redis says about itself, and how its clock differs from ours. */
+/** What a Redis reports about itself, and how far its clock differs from this machine's. */
 export interface RedisInspection extends Pick<
   ServerFacts,
   "version" | "appendOnly" | "maxmemoryPolicy"
 > {
-  /** Positive when the server's clock is ahead. What the way there and back may explain is left out. Milliseconds. */
+  /** Positive if the server's clock is ahead, without what the round trip may explain. Milliseconds. */
   readonly clockSkewMs: number;
   readonly durability: DurabilityFacts;
 }
@@ -19,7 +19,7 @@ export interface RedisInspection extends Pick<
  * Asks a Redis about itself on a connection of its own.
  *
  * @param now This machine's clock. Milliseconds.
- * @throws Error with the reason when it does not answer within `timeoutMs`.
+ * @throws Error with the reason if it does not answer within `timeoutMs`.
  */
 export function inspectRedis(
   url: string,
@@ -45,7 +45,7 @@ export function inspectRedis(
   });
 }
 
-/** Which server `openRedis` would start here: `canFetch` when it would have to download one. */
+/** The server that `openRedis` would start here: `canFetch` if it would have to download one. */
 export async function findServer(
   config: Pick<Config, "home"> & Places,
 ): Promise<

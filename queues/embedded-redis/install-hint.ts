@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The command of each family of distributions, by the ids that /etc/os-release uses. */
+/** The command for each family of distributions, by the ids in /etc/os-release. */
 const BY_DISTRIBUTION: readonly (readonly [ids: RegExp, command: string])[] = [
   [/^(debian|ubuntu)$/, "apt-get install -y redis-server"],
   [/^(fedora|rhel|centos)$/, "dnf install -y valkey"],
@@ -25,7 +25,7 @@ function readOsRelease(): string {
   }
 }
 
-/** What to do when no server was found: one line, with the command for this platform. */
+/** What to do if no server was found: one line, with the command for this platform. */
 export function installHint(
   platform: NodeJS.Platform = process.platform,
   osRelease: string = readOsRelease(),

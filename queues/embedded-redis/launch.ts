@@ -11,14 +11,14 @@ import { readJson, writePrivate, type RedisFolder } from "./folder.ts";
 import type { ServerBinary } from "./locate.ts";
 import { identityOf, isAlive, type ProcessMark } from "./process-identity.ts";
 
-/** A server of ours that answers. */
+/** A running embedded server. */
 export interface EmbeddedServer {
   readonly port: number;
   readonly password: string;
   readonly facts: ServerFacts;
 }
 
-/** What server.json holds. `runId` and `process` are missing while the server starts. */
+/** Contents of server.json. `runId` and `process` are missing while the server starts. */
 interface State {
   readonly port: number;
   readonly password: string;
@@ -30,12 +30,12 @@ interface State {
 const ANSWER_MS = 2_000;
 /** Longest time from start to the first answer. Milliseconds. */
 const START_MS = 15_000;
-/** Longest time to read a large append-only file. Milliseconds. */
+/** Longest time to load a large append-only file. Milliseconds. */
 const LOAD_MS = 600_000;
 /** Longest time to write the rest of the append-only file and end. Milliseconds. */
 const STOP_MS = 30_000;
 const POLL_MS = 15;
-/** Somebody may take the free port between finding and using it. */
+/** Somebody may take the free port before the server does. */
 const PORT_ATTEMPTS = 5;
 
 function isState(value: unknown): value is State {
@@ -67,12 +67,12 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** The configuration language knows quotes and backslashes as C does. */
+/** The configuration language has quotes and backslashes like C. */
 function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', String.raw`\"`)}"`;
 }
 
-/** When a server syncs what was written to its disk. */
+/** When a server syncs writes to its disk. */
 type Syncs = "always" | "everysec";
 
 function configuration(folder: RedisFolder, { port, password }: State, syncs: Syncs): string {
@@ -83,7 +83,7 @@ function configuration(folder: RedisFolder, { port, password }: State, syncs: Sy
     `dir ${quoted(folder.data)}`,
     "appendonly yes",
     `appendfsync ${syncs}`,
-    // The append-only file is the one truth; snapshots beside it would only cost.
+    // The append-only file is the only truth; snapshots beside it would only cost.
     'save ""',
     // A queue that loses keys is worse than one that refuses new jobs.
     "maxmemory-policy noeviction",
@@ -92,7 +92,9 @@ function configuration(folder: RedisFolder, { port, password }: State, syncs: Sy
   ].join("\n");
 }
 
-/** Waits until the server has read its data; at most `silentMs` for its first answer. `isGone` ends the waiting early. */
+/**
+ * Waits until the server has loaded its data, at most `silentMs` for its first answer. `isGone` ends the waiting early.
+ */
 async function untilReady(
   state: State,
   silentMs: number,
@@ -112,7 +114,7 @@ async function untilReady(
 async function spawnServer(folder: RedisFolder, binary: ServerBinary): Promise<ChildProcess> {
   const log = await open(folder.log, "w", 0o600);
   try {
-    // Detached: Ctrl-C reaches a whole terminal group, and the workers need Redis to close well.
+    // Detached: Ctrl-C reaches the whole process group of a terminal, and workers need Redis to close properly.
     return spawn(binary.path, [folder.conf], {
       cwd: folder.root,
       detached: true,
@@ -130,7 +132,7 @@ async function lastLines(folder: RedisFolder): Promise<string> {
 }
 
 /**
- * Starts a server. The caller holds the lock and has seen that none runs.
+ * Starts a server. The caller holds the lock and has checked that none runs.
  *
  * @throws TuttiError `redis_unavailable` with the end of the server's log.
  */
@@ -175,10 +177,10 @@ export async function startServer(
 }
 
 /**
- * The server that runs already for this folder, also one whose users all died; `undefined` when there is none.
+ * The running server of this folder, even one whose users all died; `undefined` if there is none.
  *
  * @param silentMs Longest time until its first answer.
- * @throws TuttiError `redis_unavailable` when it runs and does not answer: a second one would ruin its data.
+ * @throws TuttiError `redis_unavailable` if it runs but does not answer: a second one would ruin its data.
  */
 export async function adoptServer(
   folder: RedisFolder,
@@ -188,7 +190,7 @@ export async function adoptServer(
   if (!isState(state)) return undefined;
   const known = state.process;
   if (known !== undefined && !(await isAlive(known))) return undefined;
-  // Without a process mark its starter died while it started: it deserves a moment.
+  // Without a process mark its starter died during the start, so it gets only a moment.
   const facts = await untilReady(state, known === undefined ? ANSWER_MS : silentMs);
   // The port may belong to a stranger by now, and a stranger without a password lets everybody in.
   const isOurs =
@@ -203,7 +205,7 @@ export async function adoptServer(
   );
 }
 
-/** From now on a server that runs syncs whatever is written before it answers. */
+/** Makes a running server sync every write before it answers. */
 export async function syncAlways(server: EmbeddedServer): Promise<void> {
   await ask(server, (client) => client.config("SET", "appendfsync", "always"));
 }
@@ -221,15 +223,15 @@ async function ends(process: ProcessMark, withinMs: number): Promise<boolean> {
 /**
  * Stops the server after everything is written. The caller holds the lock.
  *
- * @throws TuttiError `redis_unavailable` when it does not end.
+ * @throws TuttiError `redis_unavailable` if it does not end.
  */
 export async function stopServer(folder: RedisFolder): Promise<void> {
   const server = await adoptServer(folder, ANSWER_MS);
   if (server === undefined) return;
   const { pid } = server.facts;
   const identity = await identityOf(pid);
-  // NOSAVE means "no snapshot"; the append-only file is flushed and synced all the same.
-  // The connection closes without an answer, which is the answer.
+  // NOSAVE means "no snapshot"; the append-only file is still flushed and synced. The connection closes without an
+  // answer, which is the answer.
   await ask(server, (client) => client.shutdown("NOSAVE")).catch(() => undefined);
   if (identity !== undefined && !(await ends({ pid, identity }, STOP_MS))) {
     const message = `the embedded Redis (pid ${pid}) does not stop`;

@@ -9,10 +9,10 @@ import type { RedisFolder } from "./folder.ts";
 
 const run = promisify(execFile);
 
-/** Oldest server that BullMQ works on without restrictions. */
+/** Oldest server on which BullMQ works without restrictions. */
 export const MIN_REDIS_VERSION = "6.2.0";
 
-/** Where packages put servers, although the folder may not be on the PATH of a service. */
+/** Where packages install servers, even if a service's PATH lacks the folder. */
 const KNOWN_FOLDERS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   linux: ["/usr/bin", "/usr/local/bin", "/usr/sbin", "/home/linuxbrew/.linuxbrew/bin"],
   darwin: ["/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin"],
@@ -30,7 +30,7 @@ const NAMES =
 export interface ServerBinary {
   readonly path: string;
   readonly version: string;
-  /** The whole environment to start it with. */
+  /** The complete environment to start it with. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -45,13 +45,13 @@ async function versionOf(path: string, env: Readonly<Record<string, string>>): P
 }
 
 /**
- * Looks whether a binary can be started and is recent enough.
+ * Checks whether a binary starts and is recent enough.
  *
  * @param libraries Folder with libraries that the system lacks.
  * @throws Error with the reason.
  */
 export async function checkBinary(path: string, libraries?: string): Promise<ServerBinary> {
-  // Nothing of our environment, which holds secrets, is any business of the server's.
+  // The server must not see this process's environment, which holds secrets.
   const env = { LC_ALL: "C", ...given({ LD_LIBRARY_PATH: libraries }) };
   return { path, env, version: await versionOf(path, env) };
 }
@@ -61,11 +61,11 @@ export interface Places {
   readonly redisBinary?: string | undefined;
   /** The folders of PATH. */
   readonly searchPath: readonly string[];
-  /** Looked through after PATH. Default: those of this platform. */
+  /** Searched after PATH. Default: those of this platform. */
   readonly knownFolders?: readonly string[] | undefined;
 }
 
-/** The binary that was fetched earlier, when there is one that works. */
+/** A binary that was fetched earlier, if it works. */
 async function fetchedBinary(folder: RedisFolder): Promise<ServerBinary | undefined> {
   return checkBinary(join(folder.bin, "redis-server"), folder.lib).catch(() => undefined);
 }
@@ -74,7 +74,7 @@ async function tryBinary(
   path: string,
   onSkip: (reason: string) => void,
 ): Promise<ServerBinary | undefined> {
-  // Most folders hold none, and that is nothing to talk about.
+  // Most folders contain none, which is not worth reporting.
   const isThere = await access(path, constants.X_OK).then(
     () => true,
     () => false,
@@ -87,9 +87,9 @@ async function tryBinary(
 }
 
 /**
- * The first server that can be used, or `undefined`. Unusable ones on the way are told to `onSkip`.
+ * The first usable server, or `undefined`. Unusable ones on the way are reported to `onSkip`.
  *
- * @throws TuttiError `redis_not_found` when the explicit choice cannot be used.
+ * @throws TuttiError `redis_not_found` if the explicit choice cannot be used.
  */
 export async function locateServer(
   { redisBinary, searchPath, knownFolders = KNOWN_FOLDERS[process.platform] ?? [] }: Places,
@@ -107,7 +107,7 @@ export async function locateServer(
   const folders = [...new Set([...searchPath, ...knownFolders])];
   const candidates = NAMES.flatMap((name) => folders.map((one) => join(one, name)));
   for (const candidate of candidates) {
-    // In order, because the first one is the one to take.
+    // One at a time, because the first usable one is taken.
     const found = await tryBinary(candidate, onSkip);
     if (found !== undefined) return found;
   }

@@ -6,15 +6,15 @@ import { TuttiError } from "../../config/index.ts";
 import { readJson } from "./folder.ts";
 import { isAlive, isProcessMark, ownMark } from "./process-identity.ts";
 
-/** How often a waiting process looks whether the lock is free. Milliseconds. */
+/** How often a waiting process checks the lock. Milliseconds. */
 const POLL_MS = 20;
 /** Longest wait. Long enough for the holder to download a server. Milliseconds. */
 const WAIT_MS = 240_000;
 
-/** Content that cannot be read for so long is not being written. Milliseconds. */
+/** After this time, unreadable content is not just being written. Milliseconds. */
 const UNREADABLE_MS = 2_000;
 
-/** Takes the lock in one step, together with its content. */
+/** Takes the lock and writes its content atomically. */
 async function take(path: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, JSON.stringify(await ownMark()), { mode: 0o600 });
@@ -29,7 +29,10 @@ async function take(path: string): Promise<boolean> {
   }
 }
 
-/** What is no lock of a process is nobody's, unless somebody is just writing it: our own are there at once. */
+/**
+ * A file that is not a process's lock belongs to nobody, unless it is just being written. Tutti's own are complete at
+ * once.
+ */
 async function isStale(path: string): Promise<boolean> {
   const mark = await readJson(path);
   if (isProcessMark(mark)) return !(await isAlive(mark));
@@ -42,8 +45,8 @@ async function isStale(path: string): Promise<boolean> {
 }
 
 /**
- * Removes the lock of a dead process. Of several that see it, one may: otherwise the slower one
- * would remove the lock that the faster one has just taken.
+ * Removes the lock of a dead process. Only one of several that see it may do so; otherwise a slower process would
+ * remove the lock that a faster one has just taken.
  */
 async function removeStale(path: string): Promise<void> {
   const guard = `${path}.steal`;
@@ -56,11 +59,11 @@ async function removeStale(path: string): Promise<void> {
 }
 
 /**
- * Does the work while no other process of this machine does work under the same lock file. The lock
- * of a process that died is taken over.
+ * Does the work while no other process of this machine works under the same lock file. Takes over the lock of a process
+ * that died.
  *
- * @param signal ends the waiting, with its reason.
- * @throws TuttiError `redis_unavailable` when the lock is not free within four minutes.
+ * @param signal stops the waiting, with its reason.
+ * @throws TuttiError `redis_unavailable` if the lock is not free within four minutes.
  */
 export async function withLock<T>(
   path: string,
@@ -68,7 +71,7 @@ export async function withLock<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const deadline = Date.now() + WAIT_MS;
-  // Each turn needs the one before it.
+  // Each attempt needs the result of the one before it.
   while (!(await take(path))) {
     if (await isStale(path)) await removeStale(path);
     else if (Date.now() > deadline) {

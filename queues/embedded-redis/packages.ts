@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** The C library has to fit the system's loader, so it is always the system's own. */
+/** The C library must match the system's loader, so the system's own is always used. */
 const NEVER_UNPACK = /^(libc6|libc-bin|base-files)_/;
 
 /** Longest time of one apt command. Milliseconds. */
@@ -13,7 +13,7 @@ const APT_MS = 120_000;
 const MAX_OUTPUT_BYTES = 16_000_000;
 
 async function apt(options: readonly string[], command: readonly string[]): Promise<void> {
-  // No terminal, no questions. The environment passes through, because it may name a proxy.
+  // No terminal, no questions. The environment is passed on, because it may name a proxy.
   await run("apt-get", ["-q", "-y", ...options, ...command], {
     timeout: APT_MS,
     maxBuffer: MAX_OUTPUT_BYTES,
@@ -25,7 +25,7 @@ async function debsIn(folder: string): Promise<string[]> {
   return names.filter((name) => name.endsWith(".deb")).map((name) => join(folder, name));
 }
 
-/** Downloads into `work`, without root and without a lock of the system's. apt checks the signatures. */
+/** Downloads into `work`, without root and without a system lock. apt checks the signatures. */
 async function download(
   packages: readonly string[],
   work: string,
@@ -40,13 +40,13 @@ async function download(
     `-oDir::Cache=${join(work, "cache")}`,
     `-oDir::State::extended_states=${join(work, "extended_states")}`,
     "-oDebug::NoLocking=1",
-    // As root, apt would become `_apt`, who may not write here.
+    // As root, apt would become `_apt`, which may not write here.
     "-oAPT::Sandbox::User=root",
     "-oAcquire::Retries=1",
     "-oAcquire::http::Timeout=20",
     "-oAcquire::https::Timeout=20",
   ];
-  // Reinstall: a package that is there may be there without what we need of it.
+  // Reinstall: an installed package may lack the files needed here.
   const install = [
     "install",
     "--download-only",
@@ -78,8 +78,8 @@ export async function canFetch(): Promise<boolean> {
 }
 
 /**
- * Fetches packages of this distribution and what they need, and unpacks them into a folder. Needs apt and no rights.
- * Returns the names of the package files.
+ * Fetches packages of this distribution with their dependencies and unpacks them into a folder. Needs apt, but no
+ * privileges. Returns the names of the package files.
  *
  * @throws Error with apt's reason.
  */
@@ -95,7 +95,7 @@ export async function fetchPackages(
     const files = await download(packages, work, onTalk);
     const wanted = files.filter((path) => !NEVER_UNPACK.test(basename(path)));
     for (const path of wanted) {
-      // One after the other: they share folders.
+      // One after the other, because they share folders.
       await run("dpkg-deb", ["-x", path, folder], { timeout: APT_MS });
     }
     return wanted.map((path) => basename(path));

@@ -10,14 +10,14 @@ function answersSignals(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, but somebody else's.
+    // EPERM: the process exists but belongs to somebody else.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 
 async function startOnLinux(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The name stands in parentheses and may hold anything, also parentheses; the rest is plain.
+  // The name is in parentheses and may contain anything, even parentheses; the rest is plain.
   const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return stat === "" || state === "Z" || state === "X" ? undefined : rest[18];
 }
@@ -34,8 +34,8 @@ async function startByPs(pid: number): Promise<string | undefined> {
 }
 
 /**
- * What tells a process from a later one with the same pid: when it started. `undefined` when it is
- * gone (a zombie counts as gone). On Windows only the pid is known.
+ * Distinguishes a process from a later one with the same pid: its start time. `undefined` if it is gone (a zombie
+ * counts as gone). On Windows only the pid is known.
  */
 export async function identityOf(pid: number): Promise<string | undefined> {
   if (!answersSignals(pid)) return undefined;
@@ -43,7 +43,7 @@ export async function identityOf(pid: number): Promise<string | undefined> {
   return platform() === "win32" ? "alive" : startByPs(pid);
 }
 
-/** A process as files remember it. */
+/** A process as recorded in files. */
 export interface ProcessMark {
   readonly pid: number;
   readonly identity: string;
@@ -53,7 +53,7 @@ export async function ownMark(): Promise<ProcessMark> {
   return { pid: process.pid, identity: (await identityOf(process.pid)) ?? "alive" };
 }
 
-/** False for a dead process and for a stranger that got its pid. */
+/** False for a dead process, and for a stranger that got its pid. */
 export async function isAlive(mark: ProcessMark): Promise<boolean> {
   return (await identityOf(mark.pid)) === mark.identity;
 }

@@ -1,18 +1,18 @@
 import type { BudgetLimits, GatedLimits, Layer } from "./stored/limits.ts";
 import type { MachineChange } from "./stored/machines.ts";
 
-/** Changes of what the gate goes by. `false` takes a layer away. */
+/** Changes to what the gate obeys. `false` removes a layer. */
 export interface GateChanges {
   readonly tools?: Readonly<Record<string, Partial<Record<Layer, Partial<GatedLimits> | false>>>>;
   readonly budgets?: Readonly<Record<string, Partial<Record<Layer, BudgetLimits | false>>>>;
   readonly machines?: Readonly<Record<string, MachineChange>>;
-  /** Tools that may be called again at once: their breaker closes and what their service asked for is forgotten. */
+  /** Tools that may be called again at once: their breaker closes, and what their service asked for is forgotten. */
   readonly open?: readonly string[];
-  /** What was learned so far of tools and machines holds no more, and calls are not kept to be learned from. */
+  /** Discards what was learned about tools and machines, and stops keeping calls to learn from. */
   readonly forget?: true;
-  /** 0 normal, 1 reduced, 2 minimal: fixed there, whatever fails. `auto`: what fails decides again. */
+  /** 0 normal, 1 reduced, 2 minimal: fixed there, whatever fails. `auto`: failures decide again. */
   readonly level?: number | "auto";
-  /** Who says so, for the audit, and for how long. Default: an operator, until told otherwise. */
+  /** Who fixes the level, for the audit, and for how long. Default: an operator, until changed. */
   readonly levelBy?: {
     readonly who: string;
     readonly reason?: string;

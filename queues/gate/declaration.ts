@@ -3,7 +3,7 @@ import type { GateChanges } from "./changes.ts";
 import { ownBudget, ownerOf } from "./stored/budget-names.ts";
 import type { BudgetLimits, GatedLimits } from "./stored/limits.ts";
 
-/** What a catalogue says of the calls of a tool beside its limits; schemas and the way it is reached as hashes. */
+/** The contract of a tool's calls in a catalogue, apart from its limits. Schemas and the binding are hashes. */
 interface ToolContract {
   readonly effect: string;
   readonly idempotent: boolean;
@@ -13,21 +13,21 @@ interface ToolContract {
   readonly binding: string | null;
 }
 
-/** What is known of a declaration beside the limits in it. */
+/** Facts about a declaration, apart from its limits. */
 export interface DeclarationFacts {
-  /** Version of the catalogue that it is of. */
+  /** Version of its catalogue. */
   readonly version?: string;
   readonly contract?: ToolContract;
 }
 
-/** What a process declares: limits in the layer `declared`, and what is known of them. */
+/** A process's declaration: limits in the layer `declared`, and facts about them. */
 export interface Declaration extends GateChanges {
   readonly facts?: Readonly<
     Record<"tools" | "budgets", Readonly<Record<string, DeclarationFacts>>>
   >;
 }
 
-/** What one catalogue says of a tool, as it stands in Redis. */
+/** A tool as one catalogue declares it and Redis stores it. */
 export interface DeclaredTool {
   readonly l: Partial<GatedLimits>;
   /** Its private budget. */
@@ -36,13 +36,13 @@ export interface DeclaredTool {
   readonly c?: ToolContract;
 }
 
-/** The same of a budget. */
+/** A budget as one catalogue declares it and Redis stores it. */
 export interface DeclaredBudget {
   readonly l: BudgetLimits;
   readonly v?: string;
 }
 
-/** A declaration as it is sent: its name, and a text for each tool and budget. */
+/** A declaration as sent: its hash, and one text per tool and budget. */
 export interface EncodedDeclaration {
   readonly hash: string;
   readonly fields: Readonly<Record<string, string>>;

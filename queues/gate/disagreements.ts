@@ -11,31 +11,31 @@ import { BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_PROBES } from "./scripts/con
 import { ownBudget } from "./stored/budget-names.ts";
 import { listed, MACHINE_UNITS, type BudgetLimits, type GatedLimits } from "./stored/limits.ts";
 
-/** What the living declare, as the script answers it: {@link Declarations} of a deployment. */
+/** What living workers declare, as the script returns it; see {@link Declarations}. */
 export interface DeclarationTexts {
-  /** Hash of what each process declares. */
+  /** Hash of each process's declaration. */
   readonly by: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
-  /** Texts by hash, of those fields of which there are several. */
+  /** Texts by hash, for each field on which catalogues differ. */
   readonly differs: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** What somebody set of them. */
+  /** What an operator set in these fields. */
   readonly set: Readonly<Record<string, string>>;
 }
 
-/** A catalogue with which living workers were started. */
+/** A catalogue that living workers were started with. */
 export interface CatalogueView {
-  /** Hash of all that it declares. */
+  /** Hash of the whole declaration. */
   readonly hash: string;
-  /** Versions of the files that it is made of, the newest first; none has no version. */
+  /** Versions of its files, newest first. Empty if it has no version. */
   readonly versions: readonly string[];
   readonly workers: readonly string[];
 }
 
-/** What one catalogue says of what is in dispute. */
+/** What one catalogue says about a field in dispute. */
 interface Said {
   readonly version: string | null;
   readonly workers: readonly string[];
-  /** By word of the catalogue; of schemas and bindings their hash. */
+  /** By word of the catalogue. Schemas and bindings are hashes. */
   readonly values: Readonly<Record<string, Json>>;
 }
 
@@ -46,7 +46,7 @@ export interface DisagreementView {
   /** Words of the catalogue. */
   readonly differs: readonly string[];
   readonly says: readonly Said[];
-  /** What holds: what the newest version says, what an operator set, or of each word the strictest. */
+  /** What applies: the newest version, what an operator set, or the strictest value of each word. */
   readonly holds: "newest" | "set" | "strictest";
   readonly sentence: string;
 }
@@ -72,7 +72,7 @@ export function declarationsOf({ by, versions, differs, set }: DeclarationTexts)
   return { catalogues, disagreements };
 }
 
-/** In words, those that neither a newer version nor an operator has settled. */
+/** The disagreements that neither a newer version nor an operator has settled. */
 export function unsettled({ disagreements }: Declarations): readonly DisagreementView[] {
   return disagreements.filter(({ holds }) => holds === "strictest");
 }
@@ -104,7 +104,7 @@ function disagreementOf(
   const differing = (all: typeof said): string[] =>
     words.filter((word) => new Set(all.map(({ values }) => textOf(values[word]))).size > 1);
   const differs = differing(said);
-  // A version, or words that hold no limit.
+  // They differ only in the version, or in words that hold no limit.
   if (differs.length === 0) return [];
   const newest = said.reduce((a, b) => (compareVersions(a.v, b.v) < 0 ? b : a)).v;
   const open = differing(said.filter(({ v }) => compareVersions(v, newest) === 0));
@@ -133,7 +133,7 @@ const byWorker = (a: Said, b: Said): number =>
 
 const textOf = (value: Json | undefined): string => canonicalJson(value ?? null);
 
-/** Workers of one catalogue that are named. */
+/** How many workers of one catalogue a sentence names. */
 const MAX_NAMED = 3;
 
 const HOLDS = {
@@ -173,7 +173,7 @@ const breakerWords = ({
   probes = BREAKER_PROBES,
 }: NonNullable<GatedLimits["breaker"]>): Json => ({ failures, openMs, probes });
 
-/** What one catalogue says of a tool, in the words of catalogues. */
+/** A tool as one catalogue declares it, in the catalogue's own words. */
 function toolWords(tool: string, { l, o, c }: Omit<DeclaredTool, "v">): Values {
   const { needs = {}, perKey, breaker = {} } = l;
   const takes = listed(l.budgets);
@@ -202,7 +202,7 @@ function toolWords(tool: string, { l, o, c }: Omit<DeclaredTool, "v">): Values {
   };
 }
 
-/** Words that an operator has the say about. */
+/** Words that an operator has set. */
 function setWords(
   of: "tool" | "budget",
   name: string,

@@ -16,8 +16,8 @@ interface OfPermit {
 }
 
 /**
- * What the gate's script (scripts/gate.lua) is asked for, as it travels: JSON, so that what is not said is left out and is
- * nil in Lua. Both sides read fields by these names.
+ * The operations of the gate's script (scripts/gate.lua) as sent: JSON, so an absent field is nil in Lua. Both sides
+ * read the fields by these names.
  */
 interface Operations {
   acquire: OfTool & Process;
@@ -33,7 +33,7 @@ interface Operations {
   };
   handed: OfPermit & { readonly job: string; readonly ms: number };
   arrange: { readonly queue: string; readonly count: number };
-  /** `take`: what the job says instead of its tool. */
+  /** `take`: what the job takes in place of what its tool says. */
   amend: OfPermit & { readonly take?: StepLimits };
   stamp: OfPermit;
   report: OfTool & {

@@ -62,17 +62,17 @@ const grantOf = ([, permit, take, guardMs, handOns = 0]: GrantAnswer): Grant => 
 
 const takeOf = (take: StepLimits | null) => (take === null ? {} : { take });
 
-/** Operations that one call of the script does at most. */
+/** Most operations in one call of the script. */
 const MAX_OPERATIONS = 100;
 
-/** Jobs that one operation marks at most. */
+/** Most jobs that one operation marks. */
 const MAX_PASSED = 200;
 
 type Asked = [gate: string, prefix: string, operations: string, nowMs: number];
 
 const SCRIPTS = {
   gate: script<Asked, string>("tuttiGate", GATE, { keys: 1 }),
-  /** Null when the whole gate has to be asked. */
+  /** Null when the whole gate must be asked. */
   calls: script<Asked, string | null>("tuttiCalls", CALLS, { keys: 1 }),
 };
 
@@ -80,7 +80,7 @@ const SCRIPTS = {
 export class Gate extends GateReader {
   readonly #gather: Gather<GateOperation, unknown>;
 
-  /** `now`: the clock of tests; by default Redis' own. */
+  /** `now` is a clock for tests. Default: Redis' own. */
   constructor(redis: Redis, keys: Keys, now: () => number = () => 0) {
     super(redis, keys);
     const { gate, calls } = defineScripts(redis, keys.prefix, SCRIPTS);
@@ -92,7 +92,7 @@ export class Gate extends GateReader {
     });
   }
 
-  /** Asks for a permit for the next job of a tool's queue. Refused, the caller stands in line. */
+  /** Asks for a permit for the next job of a tool's queue. A refused caller stands in line. */
   async acquire(tool: string, { machine, process }: Caller): Promise<Acquired> {
     const answer = await this.#do<AcquireAnswer>({ op: "acquire", tool, machine, process });
     switch (answer[0]) {
@@ -112,9 +112,8 @@ export class Gate extends GateReader {
   }
 
   /**
-   * Gives a permit back, and with `next` asks for one for the next job of the same queue, and for so many jobs at
-   * most (`arrange`) to be put in fair order behind it. `null`: it is not this tool's turn, or there was no such permit
-   * any more.
+   * Gives a permit back. With `next` it also asks for one for the next job of the same queue, and puts up to `arrange`
+   * jobs in fair order behind it. Returns `null` when it is not this tool's turn, or when the permit was already gone.
    */
   async release(
     permit: string,
@@ -131,9 +130,9 @@ export class Gate extends GateReader {
   }
 
   /**
-   * Says of calls that they went well, and that their permits were handed on.
+   * Reports calls that went well and whose permits were handed on.
    *
-   * @param before what was returned for the calls before these, to tell how many were underway meanwhile.
+   * @param before the answer to the report before this one. It tells how many calls were underway meanwhile.
    */
   async ended(
     queue: string,
@@ -145,17 +144,17 @@ export class Gate extends GateReader {
     return this.#do({ op: "ended", queue, machine, times, ...given({ before }) });
   }
 
-  /** Says which job holds a permit that was handed on, and for how long. */
+  /** Reports which job holds a permit that was handed on, and for how long. */
   async handed(permit: string, job: string, ms: number): Promise<void> {
     await this.#do({ op: "handed", permit, job, ms: Math.round(ms) });
   }
 
-  /** Puts the next jobs of a queue in fair order; says how many were put there, 0 when they stand so by themselves. */
+  /** Puts the next jobs of a queue in fair order. Returns how many it moved; 0 when they already are in order. */
   arrange(queue: string, count: number): Promise<number> {
     return this.#do({ op: "arrange", queue, count });
   }
 
-  /** Changes a permit to what its job says it takes; null when that does not fit, and the permit is gone. */
+  /** Changes a permit to what its job takes. Null when that does not fit; the permit is then gone. */
   async amend(permit: string, take: StepLimits | null): Promise<Grant | null> {
     const answer = await this.#do<GrantAnswer | ["refused"]>({
       op: "amend",
@@ -165,12 +164,12 @@ export class Gate extends GateReader {
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
-  /** Says that the call goes out now. 0, or how long it has to wait for its place in a rate. Milliseconds. */
+  /** Reports that the call goes out now. Returns 0, or the milliseconds it must wait for its place in a rate. */
   stamp(permit: string): Promise<number> {
     return this.#do({ op: "stamp", permit });
   }
 
-  /** Says how a call ended that needed no permit. */
+  /** Reports the end of a call that needed no permit. */
   async report(
     tool: string,
     machine: string,
@@ -179,7 +178,9 @@ export class Gate extends GateReader {
     await this.#do({ op: "report", tool, machine, call });
   }
 
-  /** A process comes to work on its machine. Capacities in millionths by resource, `*` for all others; -1: no bound. */
+  /**
+   * A process starts work on its machine. Capacities are in millionths by resource; `*` is all others, -1 is unbounded.
+   */
   async register(
     { machine, process }: Caller,
     leaseMs: number,
@@ -189,19 +190,19 @@ export class Gate extends GateReader {
   }
 
   /**
-   * Says what the catalogue of a process declares, as long as that is alive. Returns how many different catalogues the
-   * living have.
+   * Stores what a process's catalogue declares while the process lives. Returns how many different catalogues living
+   * processes have.
    */
   declare({ process }: Caller, { hash, fields }: EncodedDeclaration): Promise<number> {
     return this.#do({ op: "declare", process, hash, fields });
   }
 
-  /** The catalogues of the living, and where they differ. */
+  /** The catalogues of living workers, and where they differ. */
   async declarations(): Promise<Declarations> {
     return declarationsOf(await this.#do<DeclarationTexts>({ op: "declarations" }));
   }
 
-  /** Keeps the permits of a process. */
+  /** Renews a process's lease on its permits. */
   async renew({ machine, process }: Caller, leaseMs: number): Promise<Renewed> {
     type Answer = [known: number, permits: readonly string[] | Readonly<Record<string, never>>];
     const [known, permits] = await this.#do<Answer>({ op: "renew", process, machine, leaseMs });
@@ -209,8 +210,8 @@ export class Gate extends GateReader {
   }
 
   /**
-   * Counts a call again whose permit the gate has lost; `underwayMs`: for how long it has been underway. Null
-   * when the tool has no limits.
+   * Counts a call again after the gate lost its permit. `underwayMs` is how long it has been underway. Null when the
+   * tool has no limits.
    */
   async adopt(
     tool: string,
@@ -229,78 +230,78 @@ export class Gate extends GateReader {
     return answer[0] === "granted" ? grantOf(answer) : null;
   }
 
-  /** A process goes; what it held is free. */
+  /** A process leaves and frees what it held. */
   async leave({ machine, process }: Caller): Promise<void> {
     await this.#do({ op: "leave", process, machine });
   }
 
-  /** A process serves a lane no more; what it waited for there, or was offered, is free. */
+  /** A process stops serving a lane and frees its claims and offers there. */
   async leaveLane(queue: string, { machine, process }: Caller): Promise<void> {
     await this.#do({ op: "leaveLane", process, machine, queue });
   }
 
   /** Forgets the rate windows of lanes that have passed. */
   async dropPassedLaneWindows(): Promise<void> {
-    // One page after another, so that Redis is free for others in between.
+    // One page at a time, so that Redis can serve others in between.
     while (await this.#do<boolean>({ op: "dropLaneWindows" }));
   }
 
-  /** Changes limits, capacities or the level; takes effect at once, for those who wait too. */
+  /** Changes limits, capacities or the level. It takes effect at once, also for waiting claims. */
   async configure({ machines, ...changes }: GateChanges): Promise<void> {
     const fields = Object.entries(machines ?? {}).map(([name, one]) => [name, encodeMachine(one)]);
     const encoded = { ...changes, machines: Object.fromEntries(fields) };
     await this.#do({ op: "configure", changes: encoded });
   }
 
-  /** Marks jobs that will not call their tool: they wait for nothing and count nowhere. */
+  /** Marks jobs that will not call their tool. They wait for nothing and do not count. */
   async pass(jobs: readonly { readonly queue: string; readonly jobId: string }[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += MAX_PASSED) {
       const some = jobs
         .slice(from, from + MAX_PASSED)
         .map(({ queue, jobId }) => ({ queue, job: jobId }));
-      // One after another, so that Redis is free for others in between.
+      // One batch at a time, so that Redis can serve others in between.
       await this.#do({ op: "pass", jobs: some });
     }
   }
 
-  /** Takes the marks of jobs away: they have come, or are gone. */
+  /** Removes the marks of jobs that have come or are gone. */
   async passed(jobIds: readonly string[]): Promise<void> {
     for (let from = 0; from < jobIds.length; from += MAX_PASSED)
       await this.#do({ op: "passed", jobs: jobIds.slice(from, from + MAX_PASSED) });
   }
 
-  /** What keeps the next job of a tool, or a certain one, on each machine. Decided as for a worker that asks. */
+  /** What keeps the next job of a tool, or one job, on each machine. Decided as for a worker that asks. */
   async explain(tool: string, job = ""): Promise<Explained> {
     return decodeExplained(await this.#do<ExplainedAnswer>({ op: "explain", tool, job }));
   }
 
-  /** What has happened since the last call of this; from the first call on it is kept. */
+  /** What happened since the last call of this. The first call starts the recording. */
   async observe(): Promise<Observed> {
     return observedOf(await this.#do<ObservedTexts>({ op: "observe" }));
   }
 
-  /** For how long each tool has held permits on a machine, in all. */
+  /** How long each tool has held permits on a machine, in total. */
   busy(machine: string): Promise<Busy> {
     return this.#do({ op: "busy", machine });
   }
 
-  /** Queues and machines at this moment. */
+  /** The current state of queues and machines. */
   async sample(): Promise<Seen> {
     return seenOf(await this.#do<SeenTexts>({ op: "sample" }));
   }
 
-  /** The level, and its last changes. */
+  /** The level and its latest changes. */
   async level(changes = 20): Promise<LevelView> {
     return levelViewOf(await this.#do<LevelTexts>({ op: "level", count: changes }));
   }
 
-  /** The level, if a tool rests at it; null when it is called. */
+  /** The level, if a tool rests at it; null if the tool is called. */
   async restsAt(tool: string): Promise<Level | null> {
     const level = await this.#do<number>({ op: "rests", tool });
     return level < 0 ? null : levelOf(level);
   }
 
-  /** Turns the level as what fails asks for. False when it is another one meanwhile, or fixed by hand. */
+  /** Changes the level according to failures. False when it has changed meanwhile or is fixed by hand. */
   async turnLevel(from: number, to: number, reason: string): Promise<boolean> {
     return (await this.#do<number>({ op: "turn", from, to, reason })) === 1;
   }
@@ -309,7 +310,7 @@ export class Gate extends GateReader {
     return healthOf(await this.#do<HealthTexts>({ op: "health" }));
   }
 
-  /** All it knows at this moment. */
+  /** Everything the gate knows at this moment. */
   async show(): Promise<GateSnapshot> {
     return decodeSnapshot(await this.#do<SnapshotTexts>({ op: "show" }));
   }

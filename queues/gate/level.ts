@@ -1,35 +1,33 @@
 import type { CallClass } from "./permit.ts";
 import { LEVELS } from "./scripts/constants.ts";
 
-/** How the deployment works. */
 export type Level = (typeof LEVELS)[number];
 
-/** A change of the level at which the deployment works. */
 interface LevelChange {
   readonly at: string;
   readonly from: Level;
   readonly to: Level;
   readonly reason: string;
-  /** Who fixed it, or `tutti` when it followed from what failed. */
+  /** Who fixed it, or `tutti` when failures changed it. */
   readonly by: string;
 }
 
-/** The level at which the deployment works. */
+/** The level of the deployment and its history. */
 export interface LevelView {
   readonly level: Level;
-  /** Who fixed it by hand, and until when; null: until told otherwise. ISO 8601. */
+  /** Who fixed it by hand, and until when (ISO 8601). Null: until changed. */
   readonly fixed?: { readonly by: string; readonly until: string | null };
-  /** The newest first. */
+  /** Newest first. */
   readonly changes: readonly LevelChange[];
 }
 
-/** What says how well the services behind the tools answer. */
+/** How well the services behind the tools answer. */
 export interface Health {
   readonly now: number;
   readonly level: number;
-  /** Who fixed the level, if somebody did. */
+  /** Who fixed the level, if anybody did. */
   readonly by?: string;
-  /** Calls so far, by tool and how they ended. */
+  /** Calls so far, by tool and by how they ended. */
   readonly outcomes: readonly { readonly tool: string; readonly end: CallClass; count: number }[];
   /** Tools with an open breaker. */
   readonly open: ReadonlySet<string>;
@@ -37,7 +35,7 @@ export interface Health {
   readonly upstreams: Readonly<Record<string, string>>;
 }
 
-/** {@link LevelView} as the script answers it. */
+/** {@link LevelView} as the script returns it. */
 export interface LevelTexts {
   readonly level: number;
   readonly by?: string;
@@ -45,7 +43,7 @@ export interface LevelTexts {
   readonly changes: Readonly<Record<string, Readonly<Record<keyof LevelChange, string>>>>;
 }
 
-/** {@link Health} as the script answers it. */
+/** {@link Health} as the script returns it. */
 export type HealthTexts = Omit<Health, "outcomes" | "open"> &
   Readonly<Record<"outcomes" | "open", object>>;
 

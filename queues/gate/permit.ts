@@ -2,7 +2,7 @@ import type { StepLimits } from "../definition.ts";
 
 /** What the end of a call says about the service behind its tool. */
 export type CallClass =
-  /** It answered; what it said may still be a failure of the step. */
+  /** It answered. The answer may still fail the step. */
   | "ok"
   /** It asked to be left alone (429). */
   | "limited"
@@ -14,67 +14,66 @@ export type CallClass =
 /** How a call ended, for the gate. */
 export interface CallEnd {
   readonly class: CallClass;
-  /** With `limited`: how long the service asked for. Milliseconds; 0 when it did not say. */
+  /** With `limited`: the pause the service asked for, in milliseconds; 0 if it named none. */
   readonly retryAfterMs?: number;
-  /** Units really used, by budget. */
+  /** Units actually used, by budget. */
   readonly actual?: Readonly<Record<string, number>>;
-  /** It went well, and was slow for this reason: its machine was full. */
+  /** It went well but was slow because its machine was full. */
   readonly own?: boolean;
-  /** The call was not made: what it took of rates is given back. */
+  /** The call was not made. Its share of the rates is given back. */
   readonly unused?: boolean;
-  /** How long it took, when its permit was handed on to it. Milliseconds. */
+  /** How long it took, in milliseconds; set when its permit was handed on to it. */
   readonly ms?: number;
 }
 
-/** A call that went well and whose permit was handed on. */
+/** A call that went well and handed its permit on. */
 export interface EndedWell {
   readonly ms: number;
   /** Its machine was full. */
   readonly own: boolean;
 }
 
-/** The milliseconds that calls of a tool took up to a moment; what that grows by tells how many were underway. */
+/** Milliseconds that calls of a tool had taken at a moment. Its growth tells how many calls were underway. */
 export type CallSum = readonly [atMs: number, ms: number];
 
-/** A process on a machine, as the gate knows it. */
 export interface Caller {
   readonly machine: string;
   readonly process: string;
 }
 
-/** A permit that was given. */
+/** A permit that was granted. */
 export interface Grant {
   readonly permit: string;
-  /** What the job it was given for says instead of its tool. */
+  /** What its job takes in place of what the tool says. */
   readonly take: StepLimits | null;
-  /** A call that goes out later than this after the grant may break a rate; 0: it takes of none. Milliseconds. */
+  /** A call sent later than this after the grant may break a rate. 0: it uses no rate. Milliseconds. */
   readonly guardMs: number;
   /**
-   * For how many calls after its own it may be handed on for a moment, as nobody else waits for anything that it holds: that
-   * many jobs stand in fair order. Missing: for none.
+   * How many more calls may have this permit for a moment: nobody else waits for anything it holds, and that many jobs
+   * stand in fair order. Missing: none.
    */
   readonly handOns?: number;
 }
 
-/** What came of asking for a permit. */
+/** The answer to a request for a permit. */
 export type Acquired =
   | ({ readonly status: "granted" } & Grant)
   /** The tool takes nothing. */
   | { readonly status: "open" }
-  /** The next job will not call its tool; it takes nothing. */
+  /** The next job will not call its tool, so it takes nothing. */
   | { readonly status: "free"; readonly job: string }
   | { readonly status: "paused" }
-  /** No job waits; the next delayed one is due after so long, 0 when there is none. */
+  /** No job waits. The next delayed one is due in this time; 0 if there is none. */
   | { readonly status: "empty"; readonly dueInMs: number }
-  /** The process has no lease (any more), and has to register first. */
+  /** The process has no lease, or lost it, and must register first. */
   | { readonly status: "unknown" }
-  /** Not now. `waitMs`: what passes with time has passed then; 0 when nothing of that kind. */
+  /** Not now. After `waitMs` the reasons that pass with time have passed; 0 if there are none. */
   | { readonly status: "refused"; readonly waitMs: number; readonly reason: string };
 
-/** What a process hears that keeps its permits. */
+/** The answer to a process that renews its lease. */
 export interface Renewed {
-  /** False when they were taken back because it was late, or when Redis has lost them. */
+  /** False if its permits were taken back because it was late, or if Redis lost them. */
   readonly known: boolean;
-  /** The permits that are in its name, but for offers. */
+  /** The permits the process holds, without offers. */
   readonly permits: readonly string[];
 }

@@ -20,15 +20,15 @@ import {
 } from "./stored/snapshot.ts";
 import { TroubleNames } from "./stored/troubles.ts";
 
-/** What a process may know by heart of the tools that take nothing. */
+/** What a process may remember about tools that take nothing. */
 export interface OpenTools {
-  /** Those that take nothing, unless they are in trouble. */
+  /** Tools that take nothing unless they are in trouble. */
   readonly tools: ReadonlyMap<string, Pick<GatedLimits, "upstream" | "importance" | "perKey">>;
   readonly troubles: TroubleNames;
   readonly level: number;
 }
 
-/** What is read and said without a turn in the script. */
+/** Reads and writes that need no operation of the script. */
 export class GateReader {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -42,7 +42,7 @@ export class GateReader {
     return `${this.#keys.gate}.${name}`;
   }
 
-  /** What holds of each tool, all layers together. */
+  /** The effective limits of each tool, all layers combined. */
   async toolLimits(): Promise<ReadonlyMap<string, GatedLimits>> {
     const texts = await this.#redis.hgetall(this.#key("tools"));
     return mapOf(texts, (text, tool) => toolState(decodeTool(text), tool).limits);
@@ -60,13 +60,13 @@ export class GateReader {
     return decodeLayers(await this.#redis.hgetall(this.#key("layers:budgets")), decodeBudget);
   }
 
-  /** The tools of which a layer says something. */
+  /** The tools that a layer mentions. */
   async toolsIn(layer: Layer): Promise<string[]> {
     const fields = await this.#redis.hkeys(this.#key("layers:tools"));
     return fields.map(decodeLayerName).flatMap((one) => (one.layer === layer ? [one.id] : []));
   }
 
-  /** The machines on which somebody works. */
+  /** The machines with live processes. */
   async machines(): Promise<MachineState[]> {
     const names = await this.#redis.smembers(this.#key("machines"));
     const all = names.map((name) => this.#redis.hgetall(this.#key(`machine:${name}`)));
@@ -90,7 +90,7 @@ export class GateReader {
     };
   }
 
-  /** A machine says how it is used. */
+  /** Stores what a machine reports about its usage. */
   async sayUsage(machine: string, word: UsageWord): Promise<void> {
     await this.#redis.hset(this.#keys.usage, machine, JSON.stringify(word));
   }

@@ -7,16 +7,16 @@ import { ownBudget } from "./stored/budget-names.ts";
 import { decodeBudget, decodeTool, type BudgetLimits, type GatedLimits } from "./stored/limits.ts";
 import { fitting, wholeMachine } from "./stored/machines.ts";
 
-/** The limits of a queue that Bull Board shows, and that workers without a gate go by. */
+/** The limits that Bull Board shows for a queue and that workers without a gate obey. */
 export interface ShownLimits {
   readonly concurrency?: number;
   readonly rate?: { readonly max: number; readonly durationMs: number };
 }
 
 /**
- * What a queue shows of the limits of its tool: as many calls as fit all machines by the largest share,
- * and no more than the tool's own limit; of several windows the one that lets the fewest through in the
- * long run. Never tighter than the gate, which decides.
+ * The limits a queue shows for its tool. Concurrency is the number of calls that fit all machines by their largest
+ * share, up to the tool's own limit. Of several windows it shows the one with the lowest long-term rate. It is never
+ * tighter than the gate, which decides.
  */
 export function shownLimits(
   { needs }: Pick<GatedLimits, "needs">,
@@ -41,7 +41,7 @@ function both(a: BudgetLimits = {}, b: BudgetLimits = {}): BudgetLimits {
   };
 }
 
-/** Writes the limits that stand now to these queues, of tools or lanes, for people and other workers to see. */
+/** Writes the current limits to these queues of tools or lanes, for people and other workers to see. */
 export async function showLimits(
   redis: Redis,
   keys: Keys,
@@ -58,7 +58,7 @@ export async function showLimits(
   await Promise.all(
     names.map(async (name, index) => {
       const queue = queues.get(name);
-      // Gated workers read the queue's settings beside those that are shown.
+      // Gated workers read the queue's settings from here, not from the shown ones.
       await redis.hsetnx(queue.toKey("meta:gated"), "opts.maxLenEvents", EVENTS_KEPT);
       const { needs = {}, budgets: used = [], perKey } = decodeTool(limits[index] ?? "{}");
       const text = used.some(([budget]) => budget === ownBudget(tools[index]!)) && budgets[index];

@@ -4,34 +4,34 @@ import { readJson } from "../../config/index.ts";
 import type { Keys } from "../names.ts";
 import type { RunState } from "../runs/record/run-record.ts";
 
-/** Results that are kept: an hour of runs once a minute. */
+/** Results that are kept: an hour at one run a minute. */
 const KEPT = 60;
 
-/** What became of a canary run. */
+/** The result of a canary run. */
 export interface CanaryResult {
   readonly runId: string;
-  /** `open`: it did not end until the next one was due. `none`: it could not be started, or its record is gone. */
+  /** `open`: it had not ended when the next one was due. `none`: it could not be started, or its record is gone. */
   readonly state: RunState | "open" | "none";
-  /** From submission to its end; null: it did not end. Milliseconds. */
+  /** From submission to end; null: it did not end. Milliseconds. */
   readonly tookMs: number | null;
-  /** Why it did not complete, as far as somebody knows. */
+  /** Why it did not complete, if known. */
   readonly reason?: string;
-  /** When it was looked at, by Redis' clock. Milliseconds. */
+  /** When it was checked, by Redis' clock. Milliseconds. */
   readonly atMs: number;
 }
 
-/** What is known of the canary of a deployment. */
+/** The stored state of the canary of a deployment. */
 export interface CanaryRecord {
   readonly workflowId: string;
   /** How often it is started. Milliseconds. */
   readonly everyMs: number;
-  /** The run that is underway; null: none. */
+  /** The run underway; null: none. */
   readonly runId: string | null;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly results: readonly CanaryResult[];
 }
 
-/** Where the last results of the canary are kept. */
+/** Stores the last results of the canary. */
 export class Canaries {
   readonly #redis: Redis;
   readonly #keys: Keys;

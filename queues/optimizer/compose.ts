@@ -16,7 +16,7 @@ import type {
 
 type ToolReadings = readonly { readonly machine: string; readonly reading: ToolReading }[];
 
-/** Makes one sample of what the gate's script sees and of what processes said since the one before. */
+/** Composes a sample from the view of the gate's script and the readings of processes since the previous sample. */
 export function composeSample(
   before: Remembered,
   seen: Seen,
@@ -61,7 +61,7 @@ export function composeSample(
   };
 }
 
-/** What the next sample has to know of this moment; `missed`: of what no sample tells, when none was made. */
+/** The state that the next sample needs. `missed`: no sample was made, so also what none reports. */
 export function remember(
   { now, queues, blocked, admitted }: Seen,
   missed?: { readonly before: Remembered | null },
@@ -82,7 +82,7 @@ export function remember(
 
 function byTool(readings: readonly Reading[]): ReadonlyMap<string, ToolReadings> {
   const found = new Map<string, { machine: string; reading: ToolReading }[]>();
-  // Only the last word of a process says what is underway there.
+  // Only the last reading of a process says what is underway there.
   const last = new Map(readings.map((reading) => [reading.process, reading]));
   for (const one of readings)
     for (const [tool, said] of Object.entries(one.tools)) {
@@ -107,10 +107,10 @@ function servingOf(
   return serving;
 }
 
-/** How the time that a tool was blocked for is remembered. */
+/** The name under which a tool's blocked time is remembered. */
 const counterOf = ({ tool, label }: Seen["blocked"][number]): string => `${tool}\n${label}`;
 
-/** By tool and label, what was added. Counters that were lost begin anew. */
+/** Growth by tool and label. Lost counters begin anew. */
 function blockedSince(
   before: Remembered["blocked"],
   now: Seen["blocked"],
@@ -174,7 +174,7 @@ function machineSample(
   latest: UsageWord | undefined,
   now: number,
 ): MachineSample {
-  // Who said it may be gone: what is old says nothing about now.
+  // The process that reported it may be gone, and an old report says nothing about now.
   const said = latest === undefined || now - latest.atMs > USAGE_STALE_MS ? undefined : latest;
   return {
     believed: sharesOf(used),

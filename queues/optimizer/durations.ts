@@ -4,16 +4,16 @@ import { packages } from "../../config/index.ts";
 
 /** Longer times count as this long. Milliseconds. */
 const LONGEST_MS = 86_400_000;
-/** What is told apart: 1 % of the time, and a millisecond. */
+/** Significant digits: a resolution of 1 % of the time, and a millisecond. */
 const DIGITS = 2;
-/** So few times are kept as they are: that is exact, and cheaper than a histogram to write and to read. */
+/** Up to this many times are stored exactly. That is cheaper than a histogram to write and to read. */
 const FEW = 64;
-/** What begins the text of few times; the base 64 of a histogram never does. */
+/** Begins the text of a list of exact times. The base 64 of a histogram never begins like this. */
 const MARK = ":";
 
 /**
- * Times of many calls: as they are while they are few, then a histogram (HDR) that is as small with a million of
- * them as with a thousand. Those of several machines add up. Values are off by 1 % at most.
+ * Times of many calls: exact while they are few, then a histogram (HDR) that is as small for a million times as for a
+ * thousand. Those of several machines can be added. Values are off by 1 % at most.
  */
 export class Durations {
   #values: number[] | null;
@@ -35,7 +35,7 @@ export class Durations {
     return new Durations(text.slice(MARK.length).split(",").map(Number), null);
   }
 
-  /** The sum of what was written; undefined texts are nothing. */
+  /** The sum of encoded texts; undefined counts as empty. */
   static sum(texts: Iterable<string | undefined>): Durations {
     const sum = Durations.empty();
     for (const text of texts) if (text !== undefined) sum.add(Durations.decode(text));
@@ -57,14 +57,14 @@ export class Durations {
     return this.#values?.length ?? this.#histogram?.totalCount ?? 0;
   }
 
-  /** Milliseconds; null when there is none. */
+  /** Milliseconds; null if there are no times. */
   get meanMs(): number | null {
     if (this.count === 0) return null;
     if (this.#values === null) return this.#histogram?.mean ?? null;
     return this.#values.reduce((sum, value) => sum + value, 0) / this.#values.length;
   }
 
-  /** The time that so many of 100 do not exceed. Milliseconds; null when there is none. */
+  /** The time that `percent` of 100 do not exceed. Milliseconds; null if there are none. */
   percentileMs(percent: number): number | null {
     if (this.count === 0) return null;
     if (this.#values === null) return this.#histogram?.getValueAtPercentile(percent) ?? null;
@@ -72,7 +72,7 @@ export class Durations {
     return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? null;
   }
 
-  /** As a text for Redis; undefined when there is nothing to write. */
+  /** Encodes the times for Redis; undefined if there are none. */
   encode(): string | undefined {
     if (this.count === 0) return undefined;
     if (this.#values !== null) return `${MARK}${this.#values.join(",")}`;

@@ -20,13 +20,13 @@ const SCRIPTS = {
   >("tuttiKeepOptimizer", KEEP_OPTIMIZER, { keys: 3 }),
 };
 
-/** A state, and which one it is. */
+/** A state and its version. */
 export interface KeptState<State> {
   readonly version: string;
   readonly state: State | null;
 }
 
-/** Where the optimizer keeps its state, its last report and its audit, all as JSON. */
+/** Stores the optimizer's state, its last report and its audit, all as JSON. */
 export class OptimizerStore<State, Report, Event extends object> {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -46,7 +46,7 @@ export class OptimizerStore<State, Report, Event extends object> {
     };
   }
 
-  /** False when somebody else was faster. */
+  /** False if another pass was faster. */
   async keep(
     version: string,
     state: State,
@@ -71,7 +71,7 @@ export class OptimizerStore<State, Report, Event extends object> {
     return text === null ? null : readJson<Report>(text);
   }
 
-  /** The newest first, with when each was written, by Redis' clock. Milliseconds. */
+  /** Newest first, each with the time it was written, by Redis' clock. Milliseconds. */
   async audit(limit: number): Promise<(Event & { readonly atMs: number })[]> {
     const entries = await this.#redis.xrevrange(
       this.#keys.optimizerAudit,

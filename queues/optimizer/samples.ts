@@ -9,13 +9,13 @@ import { composeSample, remember } from "./compose.ts";
 import { SAMPLE_MS, type Reading, type Remembered, type Sample } from "./sample.ts";
 import { APPEND_SAMPLE, LEAD } from "./scripts/generated.ts";
 
-/** Who leads and is silent for so many intervals is followed by another. */
+/** A leader that is silent for this many intervals is replaced. */
 const LEAD_INTERVALS = 3;
-/** After so many intervals without a sample there is nothing to compare with. */
+/** After this many intervals without a sample there is nothing to compare with. */
 const GAP_INTERVALS = 10;
-/** Readings that are kept when nobody samples. */
+/** Readings that are kept if nobody samples. */
 const READINGS_MAX = 5_000;
-/** Readings that go into one sample. */
+/** Readings in one sample. */
 const READINGS_READ = 1_000;
 
 const SCRIPTS = {
@@ -39,7 +39,7 @@ const SCRIPTS = {
   >("tuttiAppendSample", APPEND_SAMPLE, { keys: 4 }),
 };
 
-/** A sample, and where it stands in the stream. */
+/** A sample and its id in the stream. */
 export interface KeptSample {
   readonly id: string;
   readonly sample: Sample;
@@ -52,7 +52,7 @@ interface SamplesParts {
   readonly intervalMs?: number | undefined;
 }
 
-/** The samples of a deployment: a stream with an end, written by one process at a time. */
+/** The samples of a deployment: a bounded stream, written by one process at a time. */
 export class Samples {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -70,7 +70,7 @@ export class Samples {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** A process says what it did; it goes into the next sample. */
+  /** Reports what a process did. It goes into the next sample. */
   async report(reading: Reading): Promise<void> {
     const { readings } = this.#keys;
     await this.#redis.xadd(
@@ -85,8 +85,8 @@ export class Samples {
   }
 
   /**
-   * Takes a sample, when nobody else leads. Null when somebody does, and for the first one, which has
-   * nothing to compare with.
+   * Takes a sample, if nobody else leads. Null if somebody does, and for the first sample, which has nothing to compare
+   * with.
    */
   async take(process: string): Promise<Sample | null> {
     const { sampler, remembered, samples, readings } = this.#keys;
@@ -122,13 +122,13 @@ export class Samples {
     return written === null ? null : sample;
   }
 
-  /** Lets another process lead. */
+  /** Gives up the lead. */
   async leave(process: string): Promise<void> {
     if ((await this.#redis.get(this.#keys.sampler)) === process)
       await this.#redis.del(this.#keys.sampler);
   }
 
-  /** Samples behind one, the oldest first; the last `count` of them. */
+  /** The last `count` samples after `id`, oldest first. */
   async after(id: string | null, count: number): Promise<KeptSample[]> {
     const entries = await this.#redis.xrevrange(
       this.#keys.samples,

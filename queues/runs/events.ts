@@ -5,20 +5,20 @@ import type { Keys } from "../names.ts";
 import { partOf, shownAs } from "./record/part-names.ts";
 import { parseStepRecord, type RunState, type StepRecord } from "./record/run-record.ts";
 
-/** One transition, as soon as it is written. */
+/** One transition, sent as soon as it is written. */
 export type Transition =
   | {
       readonly type: "step";
       readonly shown: string;
-      /** It is the record of the call that undoes the step. */
+      /** It concerns the compensation of the step. */
       readonly undo?: true;
       readonly record: StepRecord;
     }
   | { readonly type: "run"; readonly state: RunState }
-  /** The connection was away: transitions may have been missed, so read the record again. */
+  /** The connection was lost and transitions may be missing, so read the record again. */
   | { readonly type: "gap" };
 
-/** What a transition is about: a step, an item of it (`each[3]`), or what undoes either (`each.3.undo` as it is told). */
+/** What a transition is about: a step, an item (`each[3]`), or the compensation of either (sent as `each.3.undo`). */
 function subjectOf(word: string): { readonly shown: string; readonly undo?: true } {
   if (!word.endsWith(".undo")) return { shown: word };
   const { stepId, item } = partOf(word);
@@ -28,8 +28,8 @@ function subjectOf(word: string): { readonly shown: string; readonly undo?: true
 type Listener = (transition: Transition) => void;
 
 /**
- * Transitions of runs over Redis pub/sub. They are a nudge, never the truth: what they tell stands in
- * the run record, and a listener that joins late reads it there.
+ * Transitions of runs over Redis pub/sub. They are only a hint; the run's record is the truth, and a listener that
+ * joins late reads it there.
  */
 export class RunEvents {
   readonly #subscriber: Redis;
@@ -44,7 +44,7 @@ export class RunEvents {
   }
 
   /**
-   * Hears of a run's transitions from the moment the promise resolves until the returned function is called.
+   * Listens to a run's transitions from the moment the promise resolves until the returned function is called.
    *
    * @throws TuttiError `redis_unavailable` after 5 s.
    */
@@ -66,7 +66,7 @@ export class RunEvents {
     return stop;
   }
 
-  /** After the connection was away: hears again first, and only then has everybody read the record. */
+  /** After a lost connection: subscribes again before it tells everybody to read the record. */
   async #resume(): Promise<void> {
     const channels = [...this.#listeners.keys()];
     if (channels.length === 0) return;
@@ -74,7 +74,7 @@ export class RunEvents {
       await this.#subscriber.subscribe(...channels);
       this.#tellAll({ type: "gap" });
     } catch {
-      // Away once more; there will be another "ready".
+      // The connection is lost again; another "ready" will follow.
     }
   }
 

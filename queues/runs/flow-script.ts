@@ -17,7 +17,7 @@ type Given = string | number | Buffer;
 const functions = ADDING.map((name) => `scripts[#scripts + 1] = ${bullFunction(name)}`);
 
 const SCRIPTS = {
-  /** Answers null when the flow was there. */
+  /** Returns null if the flow exists. */
   addFlow: script<
     [firstJob: string, linkedJobs: number, ...linksAndCalls: Given[]],
     unknown[] | null
@@ -38,25 +38,28 @@ function commandsOf(client: object, prefix: string): Commands<typeof SCRIPTS> {
   return commands;
 }
 
-/** What jobs wait for beside their children: keys of jobs, by the key of the one that waits. */
+/** What jobs wait for, other than their children: keys of jobs, by the key of the waiting job. */
 export type JobLinks = ReadonlyMap<string, readonly string[]>;
 
-/** Jobs of a flow as FlowProducer gives them to its backend: each with its queue and its parent, parents first. */
+/** Jobs of a flow as FlowProducer passes them to its backend: each with its queue and its parent, parents first. */
 export type FlowEntries = Parameters<RedisQueueBackend["addFlow"]>[0];
 
-/** A script of BullMQ without its version, and what it takes: keys first. */
+/** A script of BullMQ without its version, and its keys and arguments. */
 type Call = readonly [script: string, given: readonly Given[]];
 
-/** What is asked to add a flow, or a part of one: what jobs wait for beside their children, then calls of BullMQ's scripts. */
+/**
+ * The calls that add a flow or a part of one: first what jobs wait for other than their children, then calls of
+ * BullMQ's scripts.
+ */
 export interface FlowCalls {
-  /** The key of the first job: where it is, the flow is there. */
+  /** The key of the first job. If it exists, the flow exists. */
   readonly first: string;
-  /** By the key of the set of what a job waits for. */
+  /** By the key of the set of jobs that a job waits for. */
   readonly links: readonly (readonly [waiting: string, waitsFor: readonly string[]])[];
   readonly calls: readonly Call[];
 }
 
-/** Says what BullMQ would ask, by its own code. */
+/** Records the calls that BullMQ's own code would make. */
 export async function callsOf(
   backend: RedisQueueBackend,
   entries: FlowEntries,
@@ -67,7 +70,7 @@ export async function callsOf(
   );
   const calls: Call[] = [];
   const recorder = {
-    // BullMQ names a script with the version that it belongs to.
+    // BullMQ appends its version to a script's name.
     runCommand: (name: string, given: readonly unknown[]) =>
       calls.push([name.split(":")[0]!, given as Given[]]),
     exec: () => Promise.resolve(entries.map((entry) => [null, entry.jobId])),
@@ -88,17 +91,17 @@ export async function callsOf(
 }
 
 /**
- * Adds a flow, or a part of one, with one script instead of a transaction of many.
+ * Adds a flow or a part of one with one script instead of a transaction of many.
  *
- * A transaction names its scripts by their hashes. When Redis has lost its scripts (SCRIPT FLUSH, a failover
- * to a fresh replica, a restart), such a transaction fails at some of its commands and does the others, and
- * ioredis, which sends the text of a script again when one is missing, does not see it. One script is sent
- * again as a whole, it is there or it is not, and it costs one command.
+ * A transaction calls its scripts by hash. If Redis has lost its scripts (SCRIPT FLUSH, a failover to a fresh replica,
+ * a restart), some commands of the transaction fail and the others take effect. ioredis resends the text of a missing
+ * script, but does not notice it inside a transaction. One script is resent as a whole, runs or does not run, and costs
+ * one command.
  *
- * It takes words, not one JSON as templates are: of 1,000 jobs Redis' Lua would keep megabytes.
+ * It takes separate arguments, not one JSON as templates do: for 1,000 jobs Redis' Lua would retain megabytes.
  *
- * A flow of which the first job is there is left as it is: somebody added it, this very command perhaps, whose
- * answer was lost. Its jobs may have ended by now, and a parent must not wait for them again.
+ * A flow whose first job exists is left as it is: somebody has added it, perhaps this very command, whose answer was
+ * lost. Its jobs may have ended by now, and a parent must not wait for them again.
  */
 export async function addTogether(
   backend: RedisQueueBackend,
@@ -115,11 +118,12 @@ export async function addTogether(
 }
 
 /**
- * Removes jobs with one script, in the order given, each by itself. False when some are locked by a worker. Jobs that are
- * gone cost nothing: BullMQ would look for them in lists that may be long. None of them is passed by the gate any more.
+ * Removes jobs with one script, in the given order, one by one. False if a worker has locked some. Jobs that are gone
+ * cost nothing, whereas BullMQ would search lists that may be long. Also removes the jobs' marks that let them pass the
+ * gate.
  *
  * @param keys of the deployment.
- * @param jobs with how the keys of their queue begin.
+ * @param jobs with the key prefixes of their queues.
  */
 export async function removeTogether(
   connection: object,

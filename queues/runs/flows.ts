@@ -21,28 +21,28 @@ import { LET_GO } from "./scripts/generated.ts";
 export interface TreeNode {
   readonly queue: string;
   readonly jobId: string;
-  /** What Bull Board shows. */
+  /** Name in Bull Board. */
   readonly name: string;
   readonly data: RunJob & { readonly stepId?: string; readonly links?: StepLinks };
-  /** Position of the parent in the tree; -1 for the root, which comes first. Parents come before their children. */
+  /** Index of the parent in the tree; -1 for the root, which comes first. Parents come before their children. */
   readonly parent: number;
-  /** BullMQ's priority; the smallest is taken first. Control jobs have none. */
+  /** BullMQ's priority; the smallest goes first. Control jobs have none. */
   readonly priority?: number;
   /** The job of another tree that waits for this root. */
   readonly under?: { readonly queue: string; readonly jobId: string };
 }
 
-/** Name of the backoff strategy that our workers register. */
+/** The backoff strategy that Tutti's workers register. */
 export const BACKOFF = "tutti";
-/** BullMQ's own bound, out of the way: how often a tool is called is counted in the record. */
+/** Switches off BullMQ's own bound. The record counts how often a tool is called. */
 const WITHOUT_LIMIT = 1_000_000;
 /** Jobs promoted at the same time. */
 const CHUNK = 200;
-/** Jobs that one call removes; keeps Redis free for others in between. */
+/** Jobs removed by one call. Lets Redis serve others in between. */
 const REMOVED_PER_CALL = 100;
 
 /**
- * How long a control job pauses before its next attempt: it is tried without limit, so it must not spin.
+ * How long a control job pauses before its next attempt. It is retried without limit, so it must not spin.
  * Milliseconds.
  */
 export function controlBackoffMs(attemptsMade: number): number {
@@ -55,7 +55,9 @@ const jobOptions = (jobId: string) => ({
   backoff: { type: BACKOFF },
 });
 
-/** How every job below a root is added. The outcome of a step is ours: a failed child keeps no parent waiting. */
+/**
+ * Options of every job below a root. Tutti decides the outcome of a step, so a failed child keeps no parent waiting.
+ */
 export const childOptions = (jobId: string) => ({
   ...jobOptions(jobId),
   ignoreDependencyOnFailure: true,
@@ -79,7 +81,7 @@ export class Flows {
 
   constructor(connection: Redis, queues: ToolQueues, prefix: string) {
     this.#producer = new FlowProducer({ connection, prefix });
-    // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
+    // Calls report trouble with Redis themselves. An `error` event without a listener would end the process.
     this.#producer.on("error", () => {});
     this.#queues = queues;
     this.#prefix = prefix;
@@ -88,9 +90,9 @@ export class Flows {
   }
 
   /**
-   * Adds a tree. Up to 1,000 jobs are added at once, all or none. A larger one is added in batches with
-   * every source held back; `added` is called when all is there, and only then do the sources start.
-   * Adding the same tree again is harmless at any moment.
+   * Adds a tree. Up to 1,000 jobs are added at once, all or none. A larger tree is added in batches while its sources
+   * are held back; once all jobs are there, `added` is called and the sources start. Adding the same tree again is
+   * always harmless.
    */
   async add(tree: readonly TreeNode[], added: () => Promise<void>): Promise<void> {
     const queues = tree.map(({ queue }) => queue);
@@ -109,13 +111,13 @@ export class Flows {
     await this.release(tree);
   }
 
-  /** What BullMQ is asked to add a tree all at once. */
+  /** The calls of BullMQ's scripts that add a tree at once. */
   callsOf(tree: readonly TreeNode[]): Promise<FlowCalls> {
     const links = this.#linksOf(tree);
     return callsOf(this.#producer.getBackend(), this.#entriesOf(tree, links, NONE), links);
   }
 
-  /** The jobs of a tree; those that are held begin when they are told to. */
+  /** The jobs of a tree. Held jobs begin when they are released. */
   #entriesOf(tree: readonly TreeNode[], links: JobLinks, held: ReadonlySet<number>): FlowEntries {
     const parents = new Set(tree.map(({ parent }) => parent));
     return tree.map((node, index) => {
@@ -124,7 +126,7 @@ export class Flows {
     });
   }
 
-  /** A job as FlowProducer would give it to its backend; `waits`: for others, be they here or come later. */
+  /** A job as FlowProducer passes it to its backend. `waits`: it waits for other jobs, present or not. */
   #entryOf(
     tree: readonly TreeNode[],
     { queue, jobId, name, data, parent, priority, under }: TreeNode,
@@ -163,12 +165,12 @@ export class Flows {
     return { jobData, jobId, parentKeyOpts, prefix: this.#prefix, queueName: queue };
   }
 
-  /** Whether a tree is added all at once. */
+  /** Whether a tree is added at once. */
   fitsOneBatch(tree: readonly TreeNode[]): boolean {
     return tree.length <= ENQUEUE_BATCH_JOBS;
   }
 
-  /** Lets jobs go that wait for their time. Harmless when they do not (any more). */
+  /** Starts delayed jobs now. Harmless for jobs that are not delayed. */
   async promote(jobs: readonly JobPlace[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += CHUNK) {
       await Promise.all(
@@ -179,7 +181,7 @@ export class Flows {
     }
   }
 
-  /** Gives jobs another priority. Harmless for those that have begun, or are gone. */
+  /** Gives jobs another priority. Harmless for jobs that have begun or are gone. */
   async reprioritize(jobs: readonly JobPlace[], priority: number): Promise<void> {
     for (let from = 0; from < jobs.length; from += CHUNK) {
       await Promise.all(
@@ -194,12 +196,12 @@ export class Flows {
     return (await this.#queues.get(queue).getJob(jobId)) !== undefined;
   }
 
-  /** What BullMQ says of a job; `unknown` when there is none. */
+  /** BullMQ's state of a job; `unknown` if there is none. */
   async stateOf(queue: string, jobId: string): Promise<string> {
     return this.#queues.get(queue).getJobState(jobId);
   }
 
-  /** Lets a job that has finished be entered once more. False when it has not, or is gone. */
+  /** Runs a finished job once more. False if it has not finished or is gone. */
   async again({ queue, jobId }: JobPlace, state: "completed" | "failed"): Promise<boolean> {
     const job = await this.#queues.get(queue).getJob(jobId);
     if (job === undefined) return false;
@@ -214,14 +216,14 @@ export class Flows {
     }
   }
 
-  /** Starts the sources of a tree that was added in batches. Harmless when some have started. */
+  /** Starts the sources of a tree that was added in batches. Harmless if some have started. */
   async release(tree: readonly TreeNode[]): Promise<void> {
     await this.promote([...sourcesOf(tree)].map((index) => tree[index]!));
   }
 
   /**
-   * Lets jobs of a tree go on whose links lead from steps that have all ended: one of them, by its id, or all. Harmless when
-   * they do not wait for these.
+   * Releases jobs of a tree that wait by links for steps that have all ended: one job, by its id, or all. Harmless for
+   * jobs that do not wait for these steps.
    */
   async releaseLinked(tree: readonly TreeNode[], jobId?: string): Promise<void> {
     const links = this.#linksOf(tree);
@@ -241,7 +243,7 @@ export class Flows {
     return `${this.#queues.qualified(queue)}:${jobId}`;
   }
 
-  /** What jobs wait for beside their children. */
+  /** What jobs wait for, other than their children. */
   #linksOf(tree: readonly TreeNode[]): Map<string, string[]> {
     const links = new Map<string, string[]>();
     for (const node of tree) {
@@ -255,7 +257,7 @@ export class Flows {
     return links;
   }
 
-  /** Removes jobs in the order given, each by itself. False when some are locked by a worker. */
+  /** Removes jobs in the given order, one by one. False if a worker has locked some. */
   async remove(jobs: readonly JobPlace[]): Promise<boolean> {
     if (jobs.length === 0) return true;
     const { client } = this.#queues.get(jobs[0]!.queue).getBackend();
@@ -271,7 +273,7 @@ export class Flows {
     return all;
   }
 
-  /** Lets workers serve the lanes among these queues, should they have been forgotten. */
+  /** Makes workers serve the lanes among these queues, in case they were forgotten. */
   async keepLanes(queues: readonly string[]): Promise<void> {
     await this.#queues.lanes.keep(queues);
   }
@@ -283,7 +285,7 @@ export class Flows {
 
 const NONE: ReadonlySet<number> = new Set();
 
-/** Nodes that wait for nothing: where a run begins. */
+/** Nodes that wait for nothing, where a run begins. */
 function sourcesOf(tree: readonly TreeNode[]): ReadonlySet<number> {
   const sources = new Set(tree.keys());
   const linked = new Set<string | undefined>();

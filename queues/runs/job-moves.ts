@@ -7,36 +7,36 @@ import type { Begun, Committed, Moved } from "./record/ledger-answers.ts";
 import type { HandedPermit, Move } from "./record/ledger-operations.ts";
 import { type Ending, type Ledger, type MoveOf, type StepAddress } from "./record/ledger.ts";
 
-/** BullMQ's script by which a job goes back to its queue. */
+/** BullMQ's script that puts a job back into its queue. */
 const PUT_BACK = "moveJobFromActiveToWait";
 
 const isMove = (name: string): name is Move => name === "moveToActive" || name === "moveToFinished";
 
-/** The ending of a step that is written by the script that ends its job. */
+/** The ending of a step, written by the script that ends its job. */
 export interface JobEnd {
   readonly step: StepAddress;
   readonly ending: Ending;
-  /** Does what follows from it, where something does; the job ends after that. */
+  /** Does the work that the ending leaves, if any. The job ends after that. */
   readonly follow: (committed: Committed) => Promise<void>;
 }
 
-/** A fetch with a permit that stays for the next job when one ends. */
+/** A fetch with a permit that passes from an ended job to the next. */
 export interface HandedFetch {
   readonly permit: HandedPermit;
-  /** No job was taken: the gate has to be asked for the permit first. Said when the job has ended. */
+  /** No job was taken, because the gate must be asked for the permit first. Set when the job has ended. */
   isRefused: boolean;
 }
 
-/** Who calls the tool of a job: its number among the calls of its process, and its name among all. */
+/** Who calls the tool of a job: its number among the calls of its process, and its name among all callers. */
 interface Caller {
   readonly number: number;
   readonly holder: string;
 }
 
-/** A job whose step began when it was taken. */
+/** A job whose step began when the job was taken. */
 interface BegunJob {
   readonly begun: Begun;
-  /** Of the call. */
+  /** The number of the call. */
   readonly number: number;
   /** Fields and values of the job. */
   readonly job: readonly string[];
@@ -51,9 +51,9 @@ interface Leaving {
 const nameOf = ({ id, token }: Leaving): string => `${token} ${id}`;
 
 /**
- * Jobs are taken and ended by the script that steps pass anyway. BullMQ sends one command for each job; the workers of a
- * process share theirs here, with each other and with what is written of the steps. BullMQ says what is asked and reads
- * the answer, by its own code.
+ * Takes and ends jobs with the script that steps pass anyway. BullMQ sends one command per job. Here the workers of a
+ * process share commands, with each other and with the changes of steps. BullMQ's own code still builds the requests
+ * and reads the answers.
  */
 export class JobMoves {
   readonly #ledger: Ledger;
@@ -62,13 +62,13 @@ export class JobMoves {
   readonly #begun = new Map<string, BegunJob>();
   readonly #handed = new Map<string, HandedFetch>();
 
-  /** @param next who calls the tool of the next job. Default: no step begins when its job is taken. */
+  /** @param next the caller of the next job's tool. Default: no step begins when its job is taken. */
   constructor(ledger: Ledger, next?: () => Caller) {
     this.#ledger = ledger;
     this.#next = next;
   }
 
-  /** Backends of workers whose jobs move this way. */
+  /** The backend of workers whose jobs move this way. */
   readonly backend: BackendFactory<RedisQueueBackend> = (...args) => {
     const backend = createRedisBackend(...args);
     const run = backend.execCommand.bind(backend);
@@ -83,19 +83,19 @@ export class JobMoves {
     return backend;
   };
 
-  /** When this job completes, its step ends with it. */
+  /** Ends the step together with this job when the job completes. */
   endWith(job: Leaving, end: JobEnd): void {
     this.#ends.set(nameOf(job), end);
   }
 
-  /** The worker that ends this job, or has ended its last one, takes the next only if the permit may be handed on to it. */
+  /** The worker that ends this job, or ended it last, takes the next only if the permit may be handed on to it. */
   handOn(job: Leaving, permit: HandedPermit): HandedFetch {
     const fetch = { permit, isRefused: false };
     this.#handed.set(nameOf(job), fetch);
     return fetch;
   }
 
-  /** How the step of a job began when that was taken, and who will call its tool; only once. */
+  /** How the step of a job began when the job was taken, and the number of its call. Returns it only once. */
   begunWith(job: Leaving): Pick<BegunJob, "begun" | "number"> | undefined {
     const name = nameOf(job);
     const found = this.#begun.get(name);
@@ -103,7 +103,7 @@ export class JobMoves {
     return found;
   }
 
-  /** Says what a step reads when it begins: it begins when its job is taken from now on. */
+  /** Stores what a step reads when it begins. From then on it begins when its job is taken. */
   learn(...about: Parameters<Ledger["learn"]>): Promise<void> | undefined {
     return this.#next === undefined ? undefined : this.#ledger.learn(...about);
   }
@@ -117,7 +117,7 @@ export class JobMoves {
     const fetch = this.#handed.get(nameOf(leaving));
     const more = given({ holder: caller?.holder, handed: fetch?.permit });
     const { answer, begun, asks } = await this.#moved({ script: name, keys, args, ...more });
-    // Until then BullMQ tries again.
+    // Kept until here because BullMQ tries again.
     this.#handed.delete(nameOf(leaving));
     if (fetch !== undefined) fetch.isRefused = asks === true;
     if (begun !== undefined && caller !== undefined) {
@@ -138,7 +138,7 @@ export class JobMoves {
     if (end === undefined) return this.#ledger.move(move);
     const moved =
       target === "completed" ? await this.#end(end, move) : await this.#ledger.move(move);
-    // Until then BullMQ tries again.
+    // Kept until here because BullMQ tries again.
     this.#ends.delete(name);
     return moved;
   }
@@ -150,7 +150,7 @@ export class JobMoves {
     return this.#ledger.move(move);
   }
 
-  /** A job goes back to its queue before it came to its worker: its step has not begun. */
+  /** A job goes back to its queue before its worker got it, so its step has not begun. */
   async #takeBack(leaving: Leaving): Promise<void> {
     const job = this.#begun.get(nameOf(leaving))?.job;
     if (job === undefined) return;
@@ -161,7 +161,7 @@ export class JobMoves {
   }
 }
 
-/** The token of the worker, in what BullMQ packs for a move. */
+/** The worker's token in the arguments that BullMQ packs for a move. */
 const tokenOf = (name: Move, args: readonly unknown[]): string | undefined =>
   (args[name === "moveToActive" ? 2 : 7] as { readonly token?: string }).token;
 

@@ -6,15 +6,15 @@ import type { Keys } from "../names.ts";
 import type { ToolQueues } from "../tools/tool-queues.ts";
 import { FIELDS } from "./record/run-record.ts";
 
-/** Queues of versions before 3, which kept as jobs what links are now. */
+/** Queues of versions before 3, which used jobs for what links are now. */
 const FORMER_QUEUES = ["tutti.fork", "tutti.edge"];
 
-/** Open runs looked at in one call. */
+/** Open runs read by one call. */
 const PAGE = 1_000;
 
 /**
- * Makes sure that no run is underway whose jobs were made by an older version: this one does not serve them. Then removes
- * what that version left of runs that have ended. Looks at the open runs once in the life of a deployment.
+ * Makes sure that no run is underway whose jobs come from an older version, since this version does not serve them.
+ * Then removes what older versions left of ended runs. Looks at the open runs once in the life of a deployment.
  *
  * @throws TuttiError `version_mismatch` while there is such a run.
  */
@@ -34,7 +34,7 @@ export async function upgradePayloads(redis: Redis, keys: Keys, queues: ToolQueu
   await redis.set(keys.payloads, version);
 }
 
-/** An open run with jobs of an older version; null when there is none. */
+/** An open run with jobs of an older version; null if there is none. */
 async function formerRun(redis: Redis, keys: Keys): Promise<string | null> {
   for (let cursor = "0"; ;) {
     const [next, pairs] = await redis.zscan(keys.open, cursor, "COUNT", PAGE);
@@ -45,7 +45,7 @@ async function formerRun(redis: Redis, keys: Keys): Promise<string | null> {
     for (const [index, [failed, answer]] of answers.entries()) {
       if (failed !== null) throw failed;
       const [admittedAt, payloads] = answer as (string | null)[];
-      // Who waits for its turn has no jobs yet.
+      // A run that waits for its turn has no jobs yet.
       if (admittedAt !== null && Number(payloads ?? 0) < PAYLOAD_VERSION) return runs[index]!;
     }
     if (next === "0") return null;

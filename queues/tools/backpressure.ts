@@ -4,15 +4,14 @@ import { toolOfQueue } from "../names.ts";
 import { queueOfCall, type RunKeys } from "./lane-keys.ts";
 import type { ToolQueues } from "./tool-queues.ts";
 
-/** When the tool has no rate, nobody can know when there is room. Milliseconds. */
+/** Without a rate of the tool, nobody knows when there will be room. Milliseconds. */
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * Refuses new runs whose tools have full queues; of a tool with limits per key it is the lane of the
- * run's key that counts, so that nobody is refused because of others. It asks the catalogue of whoever submits, at the
- * moment of the submission: a queue's length is no part of a workflow, so it is in no definition, and a
- * change of it needs no new version of one. What was accepted before and starts its steps later is let
- * through, so a queue may grow longer than this.
+ * Refuses new runs whose tools have full queues. For a tool with limits per key the lane of the run's key counts, so
+ * that nobody is refused because of others. It reads the submitter's catalogue at submission: a queue's length is not
+ * part of any definition, so changing it needs no new version of a workflow. Runs accepted earlier that start their
+ * steps later are let through, so a queue may exceed this length.
  */
 export class Backpressure {
   readonly #queues: ToolQueues;
@@ -24,12 +23,12 @@ export class Backpressure {
   }
 
   /**
-   * What refuses a run of this definition, `queue_full` with `details` {tool, waiting, limit,
-   * retryAfterMs}; null when there is room. Of several full queues the one that takes longest.
+   * The error that refuses a run of this definition, `queue_full` with `details` {tool, waiting, limit, retryAfterMs};
+   * null if there is room. Of several full queues, the one that takes longest.
    */
   async refusal(definition: RunDefinition, keys: RunKeys): Promise<TuttiError | null> {
     const limited = this.#limited(definition, keys);
-    // All are asked at once, so it is one round trip; none when no tool has a limit.
+    // All queues are asked at once, in one round trip; none if no tool has a limit.
     const lengths = await Promise.all(limited.map(({ queue }) => this.#queues.waiting(queue)));
     const full = limited
       .map((one, index) => ({ ...one, waiting: lengths[index]! }))
@@ -60,7 +59,7 @@ export class Backpressure {
   }
 }
 
-/** How long the tool's rates take for so many calls. Milliseconds. */
+/** How long the tool's rates take for this many calls. Milliseconds. */
 function retryAfterMs({ limits }: ToolSpec, calls: number): number {
   const windows = Object.values(ratesOf(limits)).flat();
   if (windows.length === 0) return RETRY_AFTER_MS;

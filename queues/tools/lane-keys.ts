@@ -14,14 +14,14 @@ import { laneOf } from "../names.ts";
 /** Longest key. Characters. */
 const MAX_KEY = 1_000;
 
-/** Whose lanes the calls of a run wait in. */
+/** The keys that select the lanes of a run's calls. */
 export interface RunKeys {
   readonly tenant: string;
-  /** What the `key` of each step that has one has yielded. */
+  /** The value of each step's `key`. */
   readonly steps: Readonly<Record<string, string>>;
 }
 
-/** The keys of a run, from what its record holds of them. */
+/** The keys of a run, decoded from its record. */
 export function readKeys(tenant: string, text: string | null | undefined): RunKeys {
   return { tenant, steps: text ? readJson<Record<string, string>>(text) : {} };
 }
@@ -38,7 +38,7 @@ export function queueOfCall(
 
 const templates = new WeakMap<RunDefinition, ReadonlyMap<string, Template>>();
 
-/** The keys of steps, compiled once for all runs that are started with the same plan. */
+/** The key templates of the steps, compiled once for all runs of the same plan. */
 function templatesOf(definition: RunDefinition): ReadonlyMap<string, Template> {
   let found = templates.get(definition);
   if (found === undefined) {
@@ -53,9 +53,9 @@ function templatesOf(definition: RunDefinition): ReadonlyMap<string, Template> {
 }
 
 /**
- * What the keys of the steps yield for this input.
+ * Evaluates the keys of the steps for this input.
  *
- * @throws ValidationError `input_invalid` for each that yields nothing that can be a key.
+ * @throws ValidationError `input_invalid` for each one that yields no valid key.
  */
 export function keysOfSteps(
   definition: RunDefinition,

@@ -7,7 +7,7 @@ import { DROP_LANES, TIDY_LANES, USE_LANES } from "./scripts/generated.ts";
 /** Entries that BullMQ keeps in the event stream of each queue. */
 export const EVENTS_KEPT = 1_000;
 
-/** Lanes that one call is about; keeps Redis free for others in between. */
+/** Lanes handled by one call. Lets Redis serve others in between. */
 const CHUNK = 100;
 
 const SCRIPTS = {
@@ -34,9 +34,9 @@ const SCRIPTS = {
 };
 
 /**
- * The lanes of a deployment: the queues of the keys of tools with limits per key. They come and go, so
- * those that are there are written down for the workers. Whoever adds a job says so; a lane is dropped
- * only while it is empty, and by the script that looks whether it is.
+ * The lanes of a deployment: queues for the keys of tools with limits per key. They come and go, so existing ones are
+ * listed for the workers. Whoever adds a job lists its lane. A lane is dropped only if it is empty, by the same script
+ * that checks this.
  */
 export class Lanes {
   readonly #redis: Redis;
@@ -50,8 +50,8 @@ export class Lanes {
   }
 
   /**
-   * Adds jobs to queues, lanes among them: workers know of those before, so that nothing is lost with whoever
-   * dies meanwhile, and after, should one have been dropped in between.
+   * Adds jobs to queues that may be lanes. Lanes are listed before, so that nothing is lost if the process dies
+   * meanwhile, and again after, in case one was dropped in between.
    */
   async use(queues: readonly string[], add: () => Promise<unknown>): Promise<void> {
     await this.#use(queues, "");
@@ -59,12 +59,12 @@ export class Lanes {
     await this.keep(queues);
   }
 
-  /** Makes the lanes among these queues known again, should they be forgotten. */
+  /** Lists the lanes among these queues again, in case they were forgotten. */
   async keep(queues: readonly string[]): Promise<void> {
     await this.#use(queues, "NX");
   }
 
-  /** Lanes that are served, the one that was used last first. */
+  /** Lanes that are served, last used first. */
   all(limit?: number): Promise<string[]> {
     return this.#redis.zrevrange(this.#keys.lanes, 0, limit === undefined ? -1 : limit - 1);
   }
@@ -76,19 +76,19 @@ export class Lanes {
     return scores.map((score) => score !== null);
   }
 
-  /** Drops the lanes that were not used for so long and are empty. Returns their names. */
+  /** Drops empty lanes that were not used for this long. Returns their names. */
   async dropIdle(idleMs: number): Promise<string[]> {
     const { lanes, prefix, laneChanges } = this.#keys;
     const dropped: string[] = [];
     for (;;) {
-      // One page after another, so that Redis is free for others in between.
+      // One page at a time, so that Redis can serve others in between.
       const [looked, ...some] = await this.#scripts.drop(lanes, prefix, idleMs, laneChanges, CHUNK);
       dropped.push(...some);
       if (Number(looked) < CHUNK) return dropped;
     }
   }
 
-  /** Removes what is left of the lanes among these queues that were dropped. */
+  /** Removes the remains of dropped lanes among these queues. */
   async tidy(queues: readonly string[]): Promise<void> {
     const { lanes, prefix } = this.#keys;
     await inChunks(lanesOf(queues), (some) => this.#scripts.tidy(lanes, prefix, ...some));

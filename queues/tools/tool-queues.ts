@@ -6,10 +6,10 @@ import { CONTROL_QUEUES, isLane, Keys } from "../names.ts";
 import { EVENTS_KEPT, Lanes } from "./lanes.ts";
 import { WAKING } from "./waking.ts";
 
-/** Lanes that are open here at the same time; they come and go. */
+/** Lanes that are open in this process at the same time. They come and go. */
 const LANES_OPEN = 500;
 
-/** One BullMQ queue for each tool, each lane and each kind of control job: opened when first used, closed together. */
+/** One BullMQ queue for each tool, each lane and each kind of control job. Opened when first used, closed together. */
 export class ToolQueues {
   readonly #connection: Redis;
   readonly #prefix: string;
@@ -18,7 +18,7 @@ export class ToolQueues {
     max: LANES_OPEN,
     dispose: (queue) => void queue.close(),
   });
-  /** Which lanes there are. */
+  /** The lanes of the deployment. */
   readonly lanes: Lanes;
 
   constructor(connection: Redis, prefix: string) {
@@ -35,23 +35,23 @@ export class ToolQueues {
         connection: this.#connection,
         prefix: this.#prefix,
         streams: { events: { maxLen: EVENTS_KEPT } },
-        // Who looks at a lane that was dropped must not leave anything there.
+        // Looking at a dropped lane must not write anything there.
         skipMetasUpdate: isLane(name),
         ...(name === CONTROL_QUEUES.schedule ? { settings: WAKING } : {}),
       });
-      // Trouble with Redis is reported by the calls; an event nobody hears would end the process.
+      // Calls report trouble with Redis themselves. An `error` event without a listener would end the process.
       queue.on("error", () => {});
       kept.set(name, queue);
     }
     return queue;
   }
 
-  /** How BullMQ names a queue in parent references. */
+  /** The name of a queue in BullMQ's parent references. */
   qualified(name: string): string {
     return `${this.#prefix}:${name}`;
   }
 
-  /** How many jobs of a queue wait for a worker; what waits for other jobs or a time does not count. */
+  /** How many jobs of a queue wait for a worker. Jobs that wait for other jobs or for a time do not count. */
   async waiting(name: string): Promise<number> {
     const queue = this.get(name);
     const [plain, prioritized] = await Promise.all([
@@ -61,15 +61,15 @@ export class ToolQueues {
     return plain + prioritized;
   }
 
-  /** Until when a job stands aside; null when it does not, or until it is called. Milliseconds since 1970. */
+  /** Until when a job stands aside; null if it does not, or until it is called. Milliseconds since 1970. */
   async dueAtMs({ queue, jobId }: { queue: string; jobId: string }): Promise<number | null> {
     const score = await this.#connection.zscore(this.get(queue).toKey("delayed"), jobId);
-    // BullMQ keeps the order of jobs that are due at the same time in the low bits.
+    // BullMQ uses the low bits to order jobs that are due at the same time.
     const dueMs = score === null ? null : Math.floor(Number(score) / 4_096);
     return dueMs === null || dueMs > Date.now() + FAR_MS / 2 ? null : dueMs;
   }
 
-  /** Lets a held job go. Harmless when it is not held (any more). */
+  /** Starts a delayed job now. Harmless if it is not delayed. */
   async promote(queue: string, jobId: string): Promise<void> {
     try {
       await this.get(queue).getBackend().promote(jobId);
@@ -82,7 +82,7 @@ export class ToolQueues {
     }
   }
 
-  /** Gives a job another priority. Harmless when it is gone. */
+  /** Gives a job another priority. Harmless if it is gone. */
   async reprioritize(queue: string, jobId: string, priority: number): Promise<void> {
     try {
       await this.get(queue).getBackend().changePriority(jobId, priority);

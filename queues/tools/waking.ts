@@ -1,7 +1,7 @@
 import { nextTime } from "../../config/index.ts";
 
 /**
- * How BullMQ is told the next time of a cron expression: its own reading of them loses times that the clocks skip.
+ * Tells BullMQ the next time of a cron expression, because BullMQ's own reading loses times that clock changes skip.
  * For every queue and worker of schedules.
  */
 export const WAKING = {

@@ -10,7 +10,7 @@ export const FLOORS = ["config", "queues", "processors", "src"] as const;
  */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: listed(`
-    error-codes.ts errors.ts defaults.ts given.ts quoted.ts nearest.ts optimization.ts redis-address.ts settings.ts env.ts
+    error-codes.ts errors.ts defaults.ts given.ts quoted.ts nearest.ts packages.ts optimization.ts redis-address.ts settings.ts env.ts
     time documents expressions json-schemas tools
     index.ts`),
   queues: listed(`

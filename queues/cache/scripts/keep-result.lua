@@ -1,5 +1,5 @@
--- Keeps a result. KEYS: all results by when they go, this one. ARGV: the result as JSON, how long it is
--- kept (ms), how many are kept.
+-- Stores a result. KEYS: all results by when they expire, this one. ARGV: the result as JSON, how long it is kept (ms),
+-- how many are kept.
 --- @include "../../connection/scripts/parts/clock"
 
 local all, key = KEYS[1], KEYS[2]

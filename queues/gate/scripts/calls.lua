@@ -1,15 +1,15 @@
--- What every call asks of the gate, and nothing else: Redis makes all functions of a script anew each time, and those of the whole
--- (gate.lua) cost as much as a call itself.
+-- The operations that every call needs, and nothing else. Redis builds all functions of a script anew on each call, and
+-- those of the whole gate (gate.lua) cost as much as the call itself.
 --
--- KEYS, ARGV and what is returned as of gate.lua; nil, and nothing is done, when the whole has to be asked because there is more
--- to do first: somebody is dead, silent, or heard of anew.
+-- KEYS, ARGV and the answer are those of gate.lua. Returns nil and does nothing when gate.lua must be asked, because
+-- there is more to do first: a process is dead, silent, or came back.
 --- @include "parts/operations/calls"
 --- @include "parts/answer"
 
--- All of them were heard of.
+-- Here every process has given a sign of life.
 function declaring.comesBack() end
 
--- One that declares nothing need not be heard of.
+-- A process that declares nothing need not be heard of.
 local function isHeard(process)
   return redis.call('ZSCORE', G .. '.layers:heard', process) or redis.call('HEXISTS', G .. '.layers:catalogues', process) == 0
 end

@@ -1,29 +1,34 @@
 import type { Target } from "../../../config/index.ts";
 
-/** What the gate is built with; sources and reasons are in docs/gate.md. */
+/** Constants of the gate. docs/gate.md has their sources and reasons. */
 
-/** A grant that was pushed to a process is taken back when the process has not come for it. Milliseconds. */
+/**
+ * A grant that was pushed to a process is taken back if the process does not come for it in this time. Milliseconds.
+ */
 export const OFFER_MS = 1_000;
 /**
- * Neighbors never take more of a machine from its calls than leaves them this share of its capacity: the kernel gives each
- * its part, and what is held back entirely helps nobody. Memory is not given back, so that little is left of it.
+ * Neighbors of calls never reduce a machine below this share of its capacity. The kernel gives each its part, and
+ * holding everything back helps nobody. Memory is not given back, so its floor is low.
  */
 export const FLOOR_SHARE = 0.5;
 export const MEMORY_FLOOR_SHARE = 0.1;
-/** A machine is kept free for a big job whose tool has waited this long, or three times its service time. Milliseconds. */
+/**
+ * A machine is kept free for a big job once its tool has waited this long, or three times its service time if that is
+ * longer. Milliseconds.
+ */
 export const STARVED_MS = 3_000;
-/** Share of a machine above which a job is big: small ones get their turn without help. */
+/** A job that needs a larger share of a machine than this is big. Smaller ones get their turn without help. */
 export const BIG_SHARE = 0.3;
-/** A drained machine goes back to all when the big job has not come. Milliseconds. */
+/** A drained machine is open to all again if the big job has not come in this time. Milliseconds. */
 export const DRAIN_MS = 30_000;
 /**
- * Who has waited this long goes like the next more urgent class of its tenant, after twice as long like the one after
- * that: nobody starves behind urgent work that never ends. Milliseconds.
+ * A job that has waited this long ranks as the next more urgent class of its tenant; after twice as long, as the one
+ * after that. So nobody starves behind urgent work that never ends. Milliseconds.
  */
 export const AGE_MS = 60_000;
 /**
- * Of runs of a tenant that are equally urgent, which goes first by what it aims at: what somebody waits for, what wants to
- * be done soon, what must not fail, all else, what is not to be idle, what only has to be done at some time.
+ * The order of equally urgent runs of a tenant, by target: somebody waits for it, it should be done soon, it must not
+ * fail, everything else, it should keep machines busy, it can be done at any time.
  */
 export const TARGETS_FIRST_TO_LAST = [
   "user_experience",
@@ -34,64 +39,76 @@ export const TARGETS_FIRST_TO_LAST = [
   "cost",
 ] as const satisfies readonly Target[];
 /**
- * A run goes before those of the next target that began up to so many runs earlier: more than are at work at once, as
- * shipped, and not so many that a run which began long ago would wait behind all that comes. Runs.
+ * A run goes before runs of the next target that began up to this many runs earlier. That is more than are at work at
+ * once by default, but few enough that an old run does not wait behind everything new. Runs.
  */
 export const TARGET_LEAD_RUNS = 12;
-/** That nobody else waits beside a queue is known for so long: longer than permits are handed on without the gate. Milliseconds. */
+/**
+ * How long it counts as known that nobody else waits beside a queue. Longer than permits are handed on without the
+ * gate. Milliseconds.
+ */
 export const ALONE_MS = 1_000;
-/** Turns at a queue, a budget or a machine are forgotten when no two tenants have met there for this long. Milliseconds. */
+/**
+ * Turns at a queue, a budget or a machine are forgotten after no two tenants have met there for this long.
+ * Milliseconds.
+ */
 export const TURNS_KEPT_MS = 60_000;
-/** Tenants of a queue that are compared for one call, one after another if there are more. */
+/** How many tenants of a queue are compared for one call. If there are more, the next calls compare the others. */
 export const TENANTS_COMPARED = 64;
 /**
- * A call reaches its service some time after it was let through, and a window has to hold there. Until it
- * has ended it counts as if it came this much later: so much of the window, within bounds. Milliseconds.
+ * A call reaches its service some time after the gate let it through, and the window must hold at the service. Until
+ * the call ends, it counts as if it arrived this much later: this share of the window, within bounds. Milliseconds.
  */
 export const GUARD_SHARE = 0.1;
 export const GUARD_MIN_MS = 10;
 export const GUARD_MAX_MS = 250;
-/** What the catalogue of a process declares counts as long as the process was heard of in this time. Milliseconds. */
+/** A process's declaration counts for this long after the last sign of life. Milliseconds. */
 export const DECLARED_MS = 15_000;
-/** Where nobody was heard of for that long, those who come back in this time after the first still count. Milliseconds. */
+/**
+ * If no process gave a sign of life for that long, the others may come back within this time after the first.
+ * Milliseconds.
+ */
 export const RETURN_MS = 7_500;
-/** Told to all processes when what the living declare together has changed. */
+/** Message to all processes that the combined declaration has changed. */
 export const DECLARED_MESSAGE = "!declared";
-/** A process is heard of at least this often. Milliseconds. */
+/** A process gives a sign of life at least this often. Milliseconds. */
 export const SIGN_OF_LIFE_MS = 5_000;
 /** Failures in a row after which a machine reports a tool as down. */
 export const BREAKER_FAILURES = 5;
 /** How long an open breaker lets nothing through. Milliseconds. */
 export const BREAKER_OPEN_MS = 60_000;
-/** Calls that a half-open breaker lets through at once, and that have to succeed to close it. */
+/** Calls that a half-open breaker lets through at once. As many must succeed to close it. */
 export const BREAKER_PROBES = 3;
-/** Machines that called a tool within this time have a say about its breaker. Milliseconds. */
+/** Machines that called a tool within this time vote on its breaker. Milliseconds. */
 export const BREAKER_QUORUM_MS = 60_000;
-/** Pause after a 429 that names none; doubles with each in a row up to the maximum. Milliseconds. */
+/** Pause after a 429 that names none. It doubles with each 429 in a row, up to the maximum. Milliseconds. */
 export const COOL_DOWN_MS = 1_000;
 export const COOL_DOWN_MAX_MS = 60_000;
-/** A ramp that has found no end by then is over. Milliseconds. */
+/** A ramp ends after this time even if it has not reached its goal. Milliseconds. */
 export const RAMP_MS = 30_000;
-/** Calls over which the mean service time of a tool is taken. */
+/** Number of calls in the mean service time of a tool. */
 export const SERVICE_WINDOW = 20;
-/** Marks of jobs that will not call their tool are forgotten after this time. Milliseconds. */
+/** Marks of jobs that will not call their tool expire after this time. Milliseconds. */
 export const PASS_MS = 7 * 86_400_000;
-/** What a call is taken to last before any was measured, if its tool does not say. Milliseconds. */
+/** Assumed duration of a call before any was measured, if its tool states none. Milliseconds. */
 export const DEFAULT_SERVICE_MS = 1_000;
-/** The least share of a machine that a call counts as, in the demand of a run. */
+/** Smallest share of a machine that a call counts as in the demand of a run. */
 export const MIN_SHARE = 0.05;
-/** Ended calls that are kept for who learns from them, until the next pass. */
+/** Ended calls kept for learning until the next pass. */
 export const SAMPLES_KEPT = 5_000;
-/** More calls of a tool at once than this are a mistake of counting. */
+/** More calls of a tool at once than this is a counting error. */
 export const MOST_BESIDE = 100_000;
 /** Changes of the level that are kept. */
 export const AUDIT_KEPT = 1_000;
-/** How the deployment works, the best first: with all tools, without the optional ones, with the critical ones only. */
+/** Levels, best first: all tools, without the optional ones, only the critical ones. */
 export const LEVELS = ["normal", "reduced", "minimal"] as const;
-/** Jobs of a queue that are looked at for those that need not wait, whenever its tool is refused. */
+/** When a tool is refused, this many jobs of its queue are searched for those that need not wait. */
 export const YIELD_SCAN = 500;
 
-/** What calls ask of the gate: operations that read and change single numbers only, and have a script of their own (calls.lua). */
+/**
+ * Operations that single calls ask of the gate. They read and change only single numbers and have a script of their own
+ * (calls.lua).
+ */
 export const OF_CALLS = {
   acquire: 1,
   swap: 1,

@@ -1,7 +1,7 @@
 -- The gate: one script, many operations in a call.
 --
--- KEYS: the gate's hash, for the cluster to find its node. ARGV as in parts/state.lua; the operations are
--- { op, ... } as gate-operations.ts has them, and what is not said is nil.
+-- KEYS: the gate's hash, so that a cluster finds its node. ARGV as in parts/state.lua. Operations are { op, ... } as in
+-- gate-operations.ts; an absent field is nil.
 -- Returns JSON: one answer per operation.
 --- @include "parts/operations/calls"
 --- @include "parts/operations/processes"

@@ -2,15 +2,15 @@ import type { BudgetTake } from "../../definition.ts";
 import { listed } from "./limits.ts";
 import { decodeService, type Service } from "./snapshot.ts";
 
-/** What keeps a call from starting on a machine, as the deciding script says it. */
+/** What keeps a call from starting on a machine, as the script decides it. */
 export type Reason =
-  /** The deployment works at a level at which tools of this importance rest. */
+  /** Tools of this importance rest at the deployment's level. */
   | { readonly kind: "degraded"; readonly level: number }
   | { readonly kind: "breaker"; readonly state: "open"; readonly untilMs: number }
   | { readonly kind: "breaker"; readonly state: "half_open"; readonly probes: number }
   /** The service behind the tool asked to be left alone. */
   | { readonly kind: "cool_down"; readonly upstream: string; readonly untilMs: number }
-  /** After that it is called more and more often, but not at full rate yet. */
+  /** The ramp after that: more and more calls are let through, but not yet all. */
   | {
       readonly kind: "ramp";
       readonly upstream: string;
@@ -19,7 +19,7 @@ export type Reason =
     }
   /** As many calls are underway as the service behind the tool was seen to carry. */
   | { readonly kind: "knee"; readonly limit: number }
-  /** It needs more than there is in all. */
+  /** It needs more than the total capacity. */
   | {
       readonly kind: "exceeds";
       readonly budget: string;
@@ -41,7 +41,7 @@ export type Reason =
       readonly durationMs: number;
       readonly untilMs: number;
     }
-  /** Another tool has a better claim to a budget that both use. */
+  /** Another tool goes first at a budget that both use. */
   | { readonly kind: "behind"; readonly budget: string; readonly tool: string }
   /** Shares of the machine, in millionths. */
   | {
@@ -51,7 +51,7 @@ export type Reason =
       readonly need?: number;
       readonly free?: number;
     }
-  /** The machine is kept for a big job that has waited long. */
+  /** The machine is kept free for a big job that has waited long. */
   | {
       readonly kind: "drain";
       readonly resource: string;
@@ -59,29 +59,34 @@ export type Reason =
       readonly tool: string;
     };
 
-/** What a label of blocked time says: the kind of the reason, and the budget, resource or upstream that it names. */
+/** Splits a label of blocked time into the kind of the reason and the budget, resource or upstream that it names. */
 export function partsOfLabel(label: string): { readonly kind: string; readonly of: string } {
   const at = label.indexOf(":");
   return at < 0 ? { kind: label, of: "" } : { kind: label.slice(0, at), of: label.slice(at + 1) };
 }
 
-/** What a call takes: millionths of a machine, and of budgets. */
+/** What a call takes: millionths of a machine, and budgets. */
 export interface Taken {
   readonly units: Readonly<Record<string, number>>;
   readonly budgets: readonly BudgetTake[];
 }
 
-/** A place in the fair order: fewer calls of its tenant before it, then the smaller order, then who was added earlier. */
+/**
+ * A place in the fair order, compared field by field: calls of its tenant before it, then the order, then when it was
+ * added.
+ */
 export interface Rank {
   readonly turn: number;
   readonly order: number;
   readonly at: number;
 }
 
-/** What keeps a tool, or one job of it, on each machine; see `Gate.explain`. Times are Redis' own, in milliseconds. */
+/**
+ * What keeps a tool, or one of its jobs, on each machine; see `Gate.explain`. Times are Redis' own, in milliseconds.
+ */
 export interface Explained {
   readonly now: number;
-  /** Whether limits of the tool are known. */
+  /** Whether the gate knows limits of the tool. */
   readonly known: boolean;
   readonly paused: boolean;
   /** The job that would be fetched next. */
@@ -99,7 +104,7 @@ export interface Explained {
   /** Null: too few of its calls have ended. */
   readonly service: Service | null;
   readonly machines: Readonly<Record<string, readonly Reason[]>>;
-  /** Its place in the fair order behind those of its queue before it, at most 50; the last is its own. */
+  /** Places of the jobs of its queue before it and its own, which is last; at most 50. */
   readonly ranks: readonly Rank[];
   /** Other tools in line, with the places of their first jobs. */
   readonly others: readonly {
@@ -121,10 +126,10 @@ interface StoredTake {
   readonly b: readonly BudgetTake[] | Readonly<Record<string, never>>;
 }
 
-/** A {@link Reason} with the line of the gate in which it is waited for. */
+/** A {@link Reason} with the gate's line in which the call waits. */
 type StoredReason = Reason & { readonly line?: string };
 
-/** {@link Explained} as the script answers it. */
+/** {@link Explained} as the script returns it. */
 export interface ExplainedAnswer extends Omit<
   Explained,
   "take" | "service" | "machines" | "others"

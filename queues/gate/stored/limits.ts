@@ -12,7 +12,7 @@ import type { BudgetTake, StepLimits } from "../../definition.ts";
 import { GUARD_MAX_MS, GUARD_MIN_MS, GUARD_SHARE } from "../scripts/constants.ts";
 import { ownBudget } from "./budget-names.ts";
 
-/** The whole of a machine, in the unit of {@link ToolLimits.needs}. */
+/** A whole machine, in the unit of {@link ToolLimits.needs}. */
 export const MACHINE_UNITS = 1_000_000;
 
 /** What a call of a tool takes, as the gate reads it. */
@@ -24,31 +24,33 @@ export interface ToolLimits {
   readonly upstream: string;
   /** 0 critical, 1 essential, 2 optional. */
   readonly importance: 0 | 1 | 2;
-  /** What each of its lanes has, beside what they share, and the units that a call costs of its rates. */
+  /** The private budget of each lane, in addition to what lanes share, and the units of its rates that a call costs. */
   readonly perKey?: BudgetLimits & { readonly cost: number };
-  /** When the tool is left alone; what is not said has the default. */
+  /** When the tool's breaker opens. Absent fields have the default. */
   readonly breaker?: ToolSpec["breaker"];
 }
 
-/** The limits of a tool, and what was learned of it. */
+/** The limits of a tool, and what was learned about it. */
 export interface GatedLimits extends ToolLimits {
-  /** Calls at once that the service behind it was seen to carry; false: it has shown no bound. */
+  /** How many calls at once the service behind it was seen to carry; false: no bound was seen. */
   readonly cap?: number | false;
   /** How long a call takes. Milliseconds. */
   readonly serviceMs?: number;
-  /** Somebody else's service is behind it: how many calls at once it takes is worth learning. */
+  /** It calls an external service, so its cap is worth learning. */
   readonly external?: boolean;
 }
 
 /** What a budget has, as the gate reads it. */
 export interface BudgetLimits {
   readonly slots?: number;
-  /** How far the optimizer may raise them; `fit`: as far as machines carry what a call needs. Default: not at all. */
+  /**
+   * How far the optimizer may raise the slots; `fit`: as far as machines carry what a call needs. Default: not at all.
+   */
   readonly maxSlots?: number | "fit";
   readonly rates?: readonly (readonly [max: number, durationMs: number])[];
 }
 
-/** How much later than it was let through a call may reach its service, in windows of this length. Milliseconds. */
+/** How long after its grant a call may reach its service, in windows of this length. Milliseconds. */
 export const guardMsOf = (durationMs: number): number =>
   Math.max(GUARD_MIN_MS, Math.min(GUARD_MAX_MS, Math.ceil(durationMs * GUARD_SHARE)));
 
@@ -62,10 +64,10 @@ export function listed<T>(
 const withLists = <T extends BudgetLimits>(limits: T): T =>
   limits.rates === undefined ? limits : { ...limits, rates: listed(limits.rates) };
 
-/** Limits of a budget as they stand in Redis. */
+/** Decodes the limits of a budget as Redis stores them. */
 export const decodeBudget = (text: string): BudgetLimits => withLists(readJson<BudgetLimits>(text));
 
-/** Limits of a tool as they stand in Redis, or what one layer says of them. */
+/** Decodes the limits of a tool as Redis stores them, or one layer of them. */
 export function decodeTool(text: string): Partial<GatedLimits> {
   const { budgets, perKey, ...limits } = readJson<Partial<GatedLimits>>(text);
   return {
@@ -76,27 +78,26 @@ export function decodeTool(text: string): Partial<GatedLimits> {
 }
 
 /**
- * A share of one machine in millionths, rounded up, so that what is believed to be in use is never less
- * than what was declared. But as many calls must fit as floor(1 / share) says: three of a third, although
- * a third rounded up is too much for that. Such a share is rounded down, which is less than a millionth off.
- * What is smaller than a millionth counts as one.
+ * Converts a share of one machine to millionths, rounded up, so that the gate never counts less than what was declared.
+ * But floor(1 / share) calls must fit: three of a third, although a third rounded up is too much for three. Such a
+ * share is rounded down, by less than a millionth. A share below a millionth counts as one.
  */
 export function shareUnits(share: number): number {
   if (share <= 0) return 0;
-  // The hair is for binary: 0.1 is a tenth, not a little more or less.
+  // The epsilon corrects binary fractions: 0.1 must count as exactly a tenth.
   const fit = Math.floor(1 / share + 1e-9);
   const up = Math.ceil(share * MACHINE_UNITS - 1e-6);
   return Math.max(1, Math.min(up, Math.floor(MACHINE_UNITS / Math.max(1, fit))));
 }
 
-/** Millionths of a machine as shares of it, by resource. */
+/** Converts millionths of a machine to shares of it, by resource. */
 export function sharesOf(units: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(units).map(([resource, amount]) => [resource, amount / MACHINE_UNITS]),
   );
 }
 
-/** Compiles what a catalogue says of a budget. */
+/** Compiles a budget of a catalogue. */
 export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
   return {
     ...given({ slots }),
@@ -106,10 +107,7 @@ export function compileBudget({ slots, rates }: BudgetSpec): BudgetLimits {
   };
 }
 
-/**
- * Compiles what a catalogue says of a tool. `own` is the tool's private budget, when it
- * has a concurrency or a rate.
- */
+/** Compiles a tool of a catalogue. `own` is the tool's private budget, if it has a concurrency or a rate. */
 export function compileLimits(spec: ToolSpec): {
   readonly limits: ToolLimits;
   readonly own?: BudgetLimits;
@@ -137,15 +135,15 @@ export function compileLimits(spec: ToolSpec): {
 }
 
 /**
- * A tool that says what its calls need may be raised as far as that fits. One call at a time may be what keeps calls
- * apart that must not meet: only those that may be repeated may meet, too.
+ * The optimizer may raise a tool that declares its needs as far as they fit. A concurrency of 1 may exist to keep calls
+ * apart, so it is raised only for idempotent tools.
  */
 function boundOf(spec: ToolSpec, needs: ToolLimits["needs"]): "fit" | undefined {
   const isAlone = spec.limits.concurrency === 1 && !spec.idempotent;
   return isAlone || Object.keys(needs).length === 0 ? undefined : "fit";
 }
 
-/** The private budget of whoever has a concurrency, a rate or both. */
+/** The private budget for a concurrency, a rate or both. */
 function privateBudget({
   concurrency,
   rate,
@@ -166,8 +164,8 @@ interface StepWords {
 }
 
 /**
- * Compiles what a step says of its call; undefined when it says nothing. What it leaves out of a budget is
- * the tool's. A resource with the share 0 stays: it takes away what the tool needs.
+ * Compiles the resources and budgets of a step; undefined if it says nothing. Fields that it leaves out of a budget
+ * come from the tool. A resource with share 0 stays: it removes the tool's need.
  */
 export function compileStepLimits(spec: ToolSpec, step: StepWords): StepLimits | undefined {
   const { resources = {}, budgets = {} } = step;
@@ -185,7 +183,7 @@ export function compileStepLimits(spec: ToolSpec, step: StepWords): StepLimits |
   };
 }
 
-/** What the call of a step takes: what the step says stands in the place of what its tool says, name by name. */
+/** What the call of a step takes. The step overrides its tool, name by name. */
 export function limitsOfStep(tool: ToolLimits, step: StepLimits | undefined): ToolLimits {
   if (step === undefined) return tool;
   const needs = Object.entries({ ...tool.needs, ...step.needs }).filter(([, units]) => units > 0);
@@ -197,7 +195,7 @@ export function limitsOfStep(tool: ToolLimits, step: StepLimits | undefined): To
   };
 }
 
-/** Shares of a machine in millionths, by resource; those of which nothing is needed are left out. */
+/** Converts shares of a machine to millionths, by resource. Leaves out resources with no need. */
 export function unitsOf(resources: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(resources)
@@ -208,12 +206,12 @@ export function unitsOf(resources: Readonly<Record<string, number>>): Record<str
 
 const take = (name: string, { slots, cost }: Amounts): BudgetTake => [name, slots, cost];
 
-/** The word for what a tool is worth, as a number. */
+/** The importance of a tool as a number. */
 export function importanceUnits(importance: ToolSpec["importance"]): ToolLimits["importance"] {
   const [critical, essential] = IMPORTANCES;
   if (importance === critical) return 0;
   return importance === essential ? 1 : 2;
 }
 
-/** A layer over what a tool or a budget declares; later ones win. */
+/** Layers of limits of a tool or a budget. Later ones win. */
 export type Layer = "declared" | "learned" | "tuned" | "set";

@@ -3,24 +3,24 @@ import { MACHINE_UNITS } from "./limits.ts";
 
 type Units = Readonly<Record<string, number>>;
 
-/** What a machine has, by resource. Millionths of the machine. */
+/** Limits of a machine, by resource. Millionths of the machine. */
 export interface MachineLimits {
   /** Resources with a capacity of their own. */
   readonly capacity: Units;
-  /** What all others have; null: it has no bound at all. */
+  /** Capacity of all other resources; null: unbounded. */
   readonly others: number | null;
-  /** What others than its calls use, as far as it was measured. */
+  /** Measured use by anything but its calls. */
   readonly background: Units;
 }
 
 export interface MachineState extends MachineLimits {
   /** What permits hold. */
   readonly used: Units;
-  /** Permits that are out. */
+  /** Permits in use. */
   readonly calls: number;
 }
 
-/** A machine that is kept for the next call of a big tool. */
+/** A machine that is kept free for the next call of a big tool. */
 export interface Drain {
   readonly tool: string;
   readonly units: Units;
@@ -28,13 +28,13 @@ export interface Drain {
   readonly untilMs: number;
 }
 
-/** What is said of a machine beside what runs there. Millionths; `*` for all resources without a word of their own, -1: no bound. */
+/** Changes to a machine's limits. Millionths; `*` is all resources not named, -1 is unbounded. */
 export interface MachineChange {
   readonly capacity?: Units;
   readonly background?: Units;
 }
 
-/** What calls may hold of a resource of a machine beside its neighbors, as the gate reckons it. */
+/** How much of a machine's resource calls may hold, given what its neighbors use, as the gate computes it. */
 export function roomOf({ capacity, others, background }: MachineLimits, resource: string): number {
   if (others === null) return Infinity;
   const own = capacity[resource] ?? others;
@@ -42,7 +42,7 @@ export function roomOf({ capacity, others, background }: MachineLimits, resource
   return Math.max(own - (background[resource] ?? 0), Math.floor(own * share));
 }
 
-/** Calls that take these units and that there is room for at once; Infinity when nothing bounds them. */
+/** How many calls with these needs fit at once; Infinity when nothing bounds them. */
 export function fitting(units: Units, room: (resource: string) => number): number {
   const each = Object.entries(units)
     .filter(([, amount]) => amount > 0)
@@ -50,10 +50,10 @@ export function fitting(units: Units, room: (resource: string) => number): numbe
   return Math.max(0, Math.min(Infinity, ...each));
 }
 
-/** A whole machine, of every resource. */
+/** Room on an empty machine, for any resource. */
 export const wholeMachine = (): number => MACHINE_UNITS;
 
-/** How a machine stands in Redis: `c:` capacity, `b:` background, `u:` used, and `n` calls. */
+/** Decodes a machine as Redis stores it: `c:` capacity, `b:` background, `u:` used, and `n` calls. */
 export function decodeMachine(fields: Readonly<Record<string, number | string>>): MachineState {
   const part = (mark: string): Record<string, number> =>
     Object.fromEntries(

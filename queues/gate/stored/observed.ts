@@ -2,23 +2,23 @@ import { readJson } from "../../../config/index.ts";
 import { decodeMachine, type MachineState } from "./machines.ts";
 import { mapOf } from "./snapshot.ts";
 
-/** A machine's word about itself that is older says nothing about how it is. Milliseconds. */
+/** A machine's report older than this says nothing about its current state. Milliseconds. */
 export const USAGE_STALE_MS = 15_000;
 
-/** What a machine says of itself: shares of it by resource; null: cannot be read there. */
+/** A machine's report about itself: shares of it by resource; null: not readable there. */
 export interface UsageWord {
   readonly usage: Readonly<Record<string, number | null>>;
   /** Share of time in which work waited for the resource. */
   readonly pressure: Readonly<Record<string, number | null>>;
-  /** Time that it is a mean of. */
+  /** Length of time that the means cover. */
   readonly windowMs: number;
-  /** Mean number of running calls in the very same time, by tool. A worker of an older version does not say it. */
+  /** Mean number of running calls in the same time, by tool. Workers of older versions do not report it. */
   readonly running?: Readonly<Record<string, number>>;
   /** Redis' clock. Milliseconds. */
   readonly atMs: number;
 }
 
-/** For how long each tool has held permits on a machine, in all, at a moment of Redis' clock. Milliseconds. */
+/** How long each tool has held permits on a machine in total, at a moment of Redis' clock. Milliseconds. */
 export interface Busy {
   readonly now: number;
   readonly busy: Readonly<Record<string, number>>;
@@ -31,31 +31,31 @@ export function runningBetween(before: Busy, after: Busy): Record<string, number
   return Object.fromEntries(
     Object.entries(after.busy).map(([tool, heldMs]) => [
       tool,
-      // What was counted is forgotten with the last process of a machine.
+      // The counts are forgotten with the last process of a machine.
       Math.max(0, (heldMs - (before.busy[tool] ?? 0)) / ms),
     ]),
   );
 }
 
-/** What has happened at the gate for some time. */
+/** What happened at the gate over some time. */
 export interface Observed {
   readonly now: number;
-  /** What machines said of themselves. */
+  /** What machines reported about themselves. */
   readonly usage: ReadonlyMap<string, UsageWord>;
   readonly calls: readonly {
     readonly tool: string;
     readonly ms: number;
-    /** Calls of the tool that were underway while this one was, itself included: mean over its time, all machines. */
+    /** Mean number of calls of the tool underway during this one, itself included, on all machines. */
     readonly concurrency: number;
-    /** More of them waited. */
+    /** More of its calls waited. */
     readonly bound: boolean;
-    /** It was sent away with a 429. */
+    /** The service refused it with a 429. */
     readonly limited: boolean;
-    /** Its machine was full meanwhile: that it was slow says nothing about its service. */
+    /** Its machine was full, so its slowness says nothing about its service. */
     readonly own: boolean;
     readonly atMs: number;
   }[];
-  /** Calls that are underway, by tool. */
+  /** Calls underway, by tool. */
   readonly running: Readonly<Record<string, number>>;
 }
 
@@ -68,7 +68,7 @@ type CallSample = [
   atMs: number,
   own: number,
 ];
-/** {@link Observed} as the script answers it. */
+/** {@link Observed} as the script returns it. */
 export type ObservedTexts = Pick<Observed, "now"> & {
   readonly usage: Readonly<Record<string, string>>;
   readonly calls: readonly string[];
@@ -92,22 +92,22 @@ export function observedOf({ now, usage, calls, running }: ObservedTexts): Obser
 export interface Seen {
   readonly now: number;
   readonly level: number;
-  /** Waiting, active and delayed jobs by tool; tools without any are left out. */
+  /** Waiting, active and delayed jobs by tool. Tools with none are left out. */
   readonly queues: Readonly<Record<string, readonly [number, number, number]>>;
-  /** Time that was blocked since ever. Milliseconds. */
+  /** Total blocked time. Milliseconds. */
   readonly blocked: readonly {
     readonly tool: string;
     readonly label: string;
     readonly ms: number;
   }[];
   readonly machines: ReadonlyMap<string, Pick<MachineState, "used" | "background">>;
-  /** What machines said of themselves. */
+  /** What machines reported about themselves. */
   readonly usage: ReadonlyMap<string, UsageWord>;
-  /** Runs that were admitted since it was called last, by the hash of their definition. */
+  /** Runs admitted since the last call, by the hash of their definition. */
   readonly admitted: Readonly<Record<string, number>>;
 }
 
-/** {@link Seen} as the script answers it. */
+/** {@link Seen} as the script returns it. */
 export type SeenTexts = Omit<Seen, "blocked" | "machines" | "usage"> & {
   readonly blocked: Readonly<Record<string, number>>;
   readonly machines: Readonly<Record<string, Readonly<Record<string, number>>>>;

@@ -14,7 +14,6 @@ import {
 import { decodeMachine, type Drain, type MachineState } from "./machines.ts";
 import { decodeTroubles, type Troubles } from "./troubles.ts";
 
-/** What each layer says of a tool or a budget. */
 export type Layers<T> = Readonly<Partial<Record<Layer, T>>>;
 export type ToolLayers = ReadonlyMap<string, Layers<Partial<GatedLimits>>>;
 export type BudgetLayers = ReadonlyMap<string, Layers<BudgetLimits>>;
@@ -25,17 +24,17 @@ export interface Service {
   readonly calls: number;
 }
 
-/** A tool of which the gate knows limits. */
+/** A tool whose limits the gate knows. */
 export interface ToolState {
   readonly limits: GatedLimits;
-  /** When it counts as down and how many calls try it then: as declared, or else the default. */
+  /** When the breaker opens, and how many probes try the tool then: as declared, or the default. */
   readonly breaker: Readonly<Record<"failures" | "openMs" | "probes", number>>;
 }
 
-/** A permit that is out. */
+/** A permit in use. */
 export interface Permit {
   readonly id: string;
-  /** The queue that its job comes from: of a tool, or a lane of it. */
+  /** The queue that its job comes from: of a tool or one of its lanes. */
   readonly tool: string;
   readonly machine: string;
   readonly process: string;
@@ -47,7 +46,7 @@ export interface Permit {
   /** The job that runs with it; null while it is only offered. */
   readonly job: string | null;
   readonly isOffered: boolean;
-  /** It tries whether the tool is back. */
+  /** It tests whether the tool is back. */
   readonly probe: boolean;
 }
 
@@ -57,14 +56,14 @@ export interface Claim {
   readonly machine: string;
   readonly processes: readonly string[];
   readonly sinceMs: number;
-  /** The main reason, as blocked time is counted under, and since when it is that. */
+  /** The main reason, as in the labels of blocked time, and since when it applies. */
   readonly label: string | null;
   readonly labelSinceMs: number | null;
-  /** When what passes with time has passed; 0: nothing of that kind keeps it. */
+  /** When the reasons that pass with time have passed; 0: there are none. */
   readonly untilMs: number;
 }
 
-/** What is taken of a budget: slots, and units by the length of each window in milliseconds. */
+/** Use of a budget: slots, and units by the length of each window in milliseconds. */
 interface BudgetUse {
   readonly slots: number;
   readonly units: Readonly<Record<string, number>>;
@@ -76,37 +75,37 @@ export interface GateSnapshot extends Troubles {
   readonly level: number;
   readonly machines: ReadonlyMap<string, MachineState>;
   readonly drains: ReadonlyMap<string, Drain>;
-  /** By process, where it works and until when it keeps its permits without a sign of life. */
+  /** Where each process works, and until when it keeps its permits without a sign of life. */
   readonly processes: ReadonlyMap<
     string,
     { readonly machine: string; readonly leaseUntilMs: number }
   >;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly permits: readonly Permit[];
   readonly claims: readonly Claim[];
   readonly tools: ReadonlyMap<string, ToolState>;
   readonly budgets: ReadonlyMap<string, BudgetLimits>;
   readonly toolLayers: ToolLayers;
   readonly budgetLayers: BudgetLayers;
-  /** Budgets of which nothing is taken are not in it. */
+  /** Without budgets that nobody uses. */
   readonly used: ReadonlyMap<string, BudgetUse>;
-  /** Calls that are underway by tool and, of the services behind them, by upstream. */
+  /** Calls underway, by tool and by the upstream behind it. */
   readonly running: ReadonlyMap<string, number>;
   readonly runningUpstream: ReadonlyMap<string, number>;
-  /** Means of tools of which enough calls have ended. */
+  /** Mean service times of tools with enough ended calls. */
   readonly services: ReadonlyMap<string, Service>;
   /** Time in which the queues of a tool were not served, by label. Milliseconds. */
   readonly blockedMs: ByTool;
-  /** Ends of calls. */
+  /** Ends of calls, by class. */
   readonly outcomes: ByTool;
 }
 
-/** Numbers of a tool by something else. */
+/** Numbers of a tool by another key. */
 type ByTool = ReadonlyMap<string, Readonly<Record<string, number>>>;
 
 type Texts = Readonly<Record<string, string>>;
 
-/** {@link GateSnapshot} as the script answers it. */
+/** {@link GateSnapshot} as the script returns it. */
 export interface SnapshotTexts extends Readonly<
   Record<
     | "processes"
@@ -130,7 +129,7 @@ export interface SnapshotTexts extends Readonly<
   readonly level: number;
   readonly machines: Readonly<Record<string, Texts>>;
   readonly claims: Readonly<Record<string, Texts>>;
-  /** Jobs that run, by queue with a permit. */
+  /** Running jobs, for each queue with a permit. */
   readonly active: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -170,11 +169,11 @@ export function decodeSnapshot(texts: SnapshotTexts): GateSnapshot {
   };
 }
 
-/** A tool; of one that nobody declared the gate takes for granted what stands here. */
+/** A tool, or the gate's defaults if nobody declared it. */
 export const toolIn = ({ tools }: Pick<GateSnapshot, "tools">, tool: string): ToolState =>
   tools.get(tool) ?? toolState({}, tool);
 
-/** What a budget has; that of a lane is what its tool has for each key. */
+/** The limits of a budget. A lane has its tool's limits per key. */
 export function budgetIn(
   { budgets, tools }: Pick<GateSnapshot, "budgets" | "tools">,
   name: string,
@@ -183,7 +182,7 @@ export function budgetIn(
   return lane === undefined ? budgets.get(name) : tools.get(toolOfQueue(lane))?.limits.perKey;
 }
 
-/** The layers that have a say about a tool, or about its private budget. */
+/** The layers that mention a tool or its private budget. */
 export function layersOf(
   { toolLayers, budgetLayers }: Pick<GateSnapshot, "toolLayers" | "budgetLayers">,
   tool: string,
@@ -198,7 +197,7 @@ export function mapOf<T, U>(
   return new Map(Object.entries(table).map(([name, value]) => [name, decode(value, name)]));
 }
 
-/** Limits with what the gate takes for granted. Somebody may have said something of a tool before anybody declared it. */
+/** Limits completed with the gate's defaults. A layer may mention a tool before anybody declares it. */
 export function toolState(limits: Partial<GatedLimits>, tool: string): ToolState {
   const { failures, openMs, probes } = limits.breaker ?? {};
   return {
@@ -211,7 +210,7 @@ export function toolState(limits: Partial<GatedLimits>, tool: string): ToolState
   };
 }
 
-/** Layers stand by `<layer>:<id>`. */
+/** Decodes layers, stored by `<layer>:<id>`. */
 export function decodeLayers<T>(
   texts: Texts,
   decode: (text: string) => T,
@@ -239,10 +238,10 @@ function decodeDrain(text: string): Drain {
   return { tool, units: n, untilMs: at + ms };
 }
 
-/** A mean over fewer calls says too little to reckon with. */
+/** A mean over fewer calls is too uncertain to use. */
 const LEAST_CALLS = 5;
 
-/** `<mean ms> <calls>`; null: too few have ended. */
+/** Decodes `<mean ms> <calls>`; null: too few calls have ended. */
 export function decodeService(text: string | false | undefined): Service | null {
   const [meanMs, calls] = (text || "").split(" ").map(Number);
   return meanMs === undefined || calls === undefined || calls < LEAST_CALLS
@@ -250,7 +249,7 @@ export function decodeService(text: string | false | undefined): Service | null 
     : { meanMs, calls };
 }
 
-/** Slots stand by the name of their budget, units of windows by `<budget>\n<length>`. */
+/** Decodes use: slots by budget name, units of windows by `<budget>\n<length>`. */
 function decodeUse(texts: Texts): ReadonlyMap<string, BudgetUse> {
   const found = new Map<string, BudgetUse>();
   for (const [field, text] of Object.entries(texts)) {
@@ -267,7 +266,7 @@ function decodeUse(texts: Texts): ReadonlyMap<string, BudgetUse> {
   return found;
 }
 
-/** Numbers stand by `<tool>\n<what>`. */
+/** Decodes numbers stored by `<tool>\n<what>`. */
 function byTool(table: Texts): ByTool {
   const found = new Map<string, Readonly<Record<string, number>>>();
   for (const [field, value] of Object.entries(table)) {
@@ -291,9 +290,9 @@ interface StoredPermit {
 }
 
 /**
- * The permits, each with the job that runs with it. A permit is given for the job that is next at that moment; when two
- * are given at once, one of them takes the job behind it. So those whose job another one has already get the jobs that
- * run and have none.
+ * The permits, each with the job that runs with it. A permit is granted for the job that is next at that moment. When
+ * two are granted at once, one of them takes the job behind it. So a permit whose job is taken by another gets a
+ * running job that has none.
  */
 function decodePermits({
   permits,
@@ -307,7 +306,7 @@ function decodePermits({
   for (const { id, t, j, o } of stored)
     if (j !== undefined && o === undefined && free.get(t)?.delete(j) === true) jobs.set(id, j);
   for (const { id, t, o } of stored) {
-    // BullMQ puts the job that was taken last in front.
+    // BullMQ puts the job taken last in front.
     const rest = [...(free.get(t) ?? [])];
     const job = o === undefined && !jobs.has(id) ? rest.at(-1) : undefined;
     if (job === undefined) continue;

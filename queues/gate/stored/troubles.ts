@@ -1,16 +1,16 @@
 import { readJson } from "../../../config/index.ts";
 
-/** A tool whose breaker is not closed. Times are Redis' own. Milliseconds. */
+/** A breaker that is not closed. Times are Redis' own. Milliseconds. */
 export interface BreakerTrouble {
-  /** `half_open`: some calls try whether the tool is back. */
+  /** `half_open`: some calls test whether the tool is back. */
   readonly state: "open" | "half_open";
   readonly untilMs: number;
-  /** Trial calls that are underway, and those that have succeeded. */
+  /** Probes underway, and probes that succeeded. */
   readonly probes: number;
   readonly succeeded: number;
 }
 
-/** The service behind tools, which asked to be left alone, or is called more and more often after that. */
+/** A service that asked to be left alone, or that is in the ramp after that. */
 export interface UpstreamTrouble {
   readonly sinceMs: number;
   /** End of the pause; 0 when there was none before the ramp. */
@@ -28,7 +28,7 @@ export interface Troubles {
 const BREAKER = "b:";
 const UPSTREAM = "u:";
 
-/** How troubles stand in Redis, by `b:<tool>` and `u:<upstream>`. */
+/** Decodes troubles as Redis stores them, by `b:<tool>` and `u:<upstream>`. */
 export function decodeTroubles(texts: Readonly<Record<string, string>>): Troubles {
   const breakers = new Map<string, BreakerTrouble>();
   const upstreams = new Map<string, UpstreamTrouble>();
@@ -56,19 +56,19 @@ export function decodeTroubles(texts: Readonly<Record<string, string>>): Trouble
   return { breakers, upstreams };
 }
 
-/** What tells everybody that a service has asked to be left alone. */
+/** Message to all that a service has asked to be left alone. */
 export const closedMessage = (upstream: string): string => `+${UPSTREAM}${upstream}`;
 
-/** What is in trouble, by what was read and what was heard since. */
+/** The names of tools and upstreams in trouble, as first read and kept up to date by messages. */
 export class TroubleNames {
   readonly #fields: Set<string>;
 
-  /** @param fields As they stand in Redis. */
+  /** @param fields As Redis stores them. */
   constructor(fields: readonly string[] = []) {
     this.#fields = new Set(fields);
   }
 
-  /** False: the message says nothing of a trouble. */
+  /** False: the message is not about a trouble. */
   hear(message: string): boolean {
     const field = message.slice(1);
     if (message.startsWith("+")) this.#fields.add(field);
@@ -77,7 +77,7 @@ export class TroubleNames {
     return true;
   }
 
-  /** Whether a tool must not be called without asking. */
+  /** Whether a call of the tool must ask the gate first. */
   concern(tool: string, upstream: string): boolean {
     return this.#fields.has(`${BREAKER}${tool}`) || this.#fields.has(`${UPSTREAM}${upstream}`);
   }

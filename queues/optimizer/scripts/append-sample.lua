@@ -1,6 +1,6 @@
--- Writes a sample. KEYS: who leads, what is remembered, samples, readings. ARGV: who writes, what to remember,
--- the sample or '', the last reading that is in it or ''. Returns the sample's id, '' without one; false when
--- another one leads meanwhile: then nothing is written.
+-- Writes a sample. KEYS: who leads, what is remembered, samples, readings. ARGV: who writes, what to remember, the
+-- sample or '', the last reading in it or ''. Returns the sample's id, '' without one; false if another one leads
+-- meanwhile and nothing was written.
 --- @constant SAMPLES_MAX
 --- @constant SAMPLES_TRIMMED
 

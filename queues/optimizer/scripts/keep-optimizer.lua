@@ -1,6 +1,6 @@
--- What the optimizer remembers. A pass that was overtaken by another one writes nothing: of two that read the
--- same only the first one's conclusions stand. KEYS: the state, the report, the audit. ARGV: the version that
--- was read, the state, the report or '', events ... Returns 1, or 0 when nothing was written.
+-- Stores what the optimizer remembers. A pass that was overtaken writes nothing: of two that read the same version,
+-- only the first one's conclusions stand. KEYS: the state, the report, the audit. ARGV: the version that was read, the
+-- state, the report or '', events ... Returns 1, or 0 if nothing was written.
 --- @constant AUDIT_MAX
 
 local optimizer, latest, audit = KEYS[1], KEYS[2], KEYS[3]

@@ -35,8 +35,8 @@ export function abortedState(abort: Abort): RunState {
 }
 
 /**
- * Stops a run: what has not begun never will, what runs is aborted wherever it runs. Returns the state
- * now: an end, or `cancelling` while steps are still running. Null when there is no such run.
+ * Stops a run: steps that have not begun never will, and running calls are aborted wherever they run. Returns the
+ * state: an end, or `cancelling` while steps still run. Null if there is no such run.
  */
 export async function cancelRun(
   parts: RunParts,
@@ -56,16 +56,13 @@ export async function cancelRun(
   const ended = (await runs.cancelSettled(runId))
     ? await conclude(parts, run, { state: abortedState(abort) })
     : null;
-  // The jobs that are left would only find that there is nothing to do; queues nobody serves would keep them.
-  // Those that run stay: when their worker is dead, their jobs are what ends them.
+  // The remaining jobs would only find that there is nothing to do, and queues nobody serves would keep them. Jobs of
+  // running steps stay: if their worker is dead, they end those steps.
   await removeJobs(parts, run, steps, { root: false, except: running });
   return ended ?? "cancelling";
 }
 
-/**
- * Repairs a run whose canceller died: ends what is pending, and the run once nothing runs.
- * Returns the state now.
- */
+/** Repairs a run whose canceller died: ends pending steps, and the run once nothing runs. Returns the state. */
 export async function resumeCancel(parts: RunParts, runId: string): Promise<RunState | null> {
   const run = await runOf(parts, runId);
   if (run === null || run.abort === null || run.state !== "cancelling") return run?.state ?? null;
@@ -74,7 +71,7 @@ export async function resumeCancel(parts: RunParts, runId: string): Promise<RunS
   const running = await parts.runs.cancelSteps(runId, epoch, steps, run.abort.reason);
   await callBack(parts, run, running);
   for (const child of childRuns(run, running)) await cancelRun(parts, child, run.abort);
-  // A job that is gone ends no step; somebody removed it.
+  // A step whose job is gone would never end; somebody removed the job.
   const gone = await missing(parts, run, running);
   if (gone.length > 0) {
     const forced = gone.map((step) => ({ ...step, force: true }));
@@ -85,8 +82,8 @@ export async function resumeCancel(parts: RunParts, runId: string): Promise<RunS
 }
 
 /**
- * Calls the jobs of steps that began and stand aside now, because their run was held when they were
- * entered again: they find that it is being stopped, and end. Nothing else would wake them.
+ * Calls the jobs of steps that began and now stand aside, because their run was held when they were entered again. They
+ * find that it is being stopped, and end. Nothing else would wake them.
  */
 async function callBack(
   parts: RunParts,
@@ -102,9 +99,8 @@ const isOfTool = ({ queue }: { readonly queue: string }): boolean =>
   !queue.startsWith(CONTROL_PREFIX);
 
 /**
- * Lets the steps of a run that pause before another attempt, or wait for anything else, start at once.
- * They find that the run, or their group, is being stopped and end, instead of holding it up. Only those
- * of `group`, when it is given.
+ * Starts the steps of a run that pause before another attempt or wait for anything else. They find that the run or
+ * their group is being stopped and end, instead of holding it up. With `group`, only its steps.
  */
 export async function wakeWaitingSteps(
   parts: RunParts,
@@ -121,7 +117,7 @@ export async function wakeWaitingSteps(
     steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
   );
   const states = records.map((text) => parseStepRecord(text).state);
-  // None of them will call its tool: the gate lets them pass.
+  // None of them will call its tool, so the gate lets them pass.
   const open = steps.filter((_, index) => parseStepRecord(records[index]).finishedAtMs === null);
   await parts.gate.pass(open.flatMap((step) => jobsOfStep(run, step)).filter(isOfTool));
   const idle = steps.filter(
@@ -153,12 +149,12 @@ async function missing(
   return steps.filter((_, index) => there[index] === false);
 }
 
-/** Removes everything that is known of a run that has ended. */
+/** Removes everything about an ended run. */
 export async function forgetRun(parts: RunParts, runId: string): Promise<boolean> {
   const run = await runOf(parts, runId);
   if (run === null || isOpen(run.state)) return false;
   const steps = await stepsOf(parts.runs, runId, run.definition, { ever: true });
-  // Which epochs were undone is not known any more.
+  // It is no longer known which epochs were undone.
   const able = steps.filter(({ stepId }) => run.definition.steps[stepId]?.compensate !== undefined);
   for (const places of await formerPlaces(parts.runs, run)) {
     const { reopened: _, ...whole } = run;
@@ -180,7 +176,7 @@ export async function forgetRun(parts: RunParts, runId: string): Promise<boolean
   return true;
 }
 
-/** Removes the jobs of an epoch of a run, parents first; false when some are locked by a worker. */
+/** Removes the jobs of an epoch of a run, parents first. False if a worker has locked some. */
 async function removeJobs(
   parts: RunParts,
   run: FoundRun,
@@ -195,7 +191,7 @@ async function removeJobs(
   const nodes = options.root ? tree : tree.filter((node) => node.queue !== CONTROL_QUEUES.run);
   const name = (job: { queue: string; jobId: string }) => `${job.queue} ${job.jobId}`;
   const kept = new Set((options.except ?? []).flatMap((step) => jobsOfStep(run, step).map(name)));
-  // Older versions gave one to every run.
+  // Older versions gave every run a root job.
   const root = { queue: CONTROL_QUEUES.run, jobId: jobIds.run(run.address) };
   const all = [...(options.root ? [root] : []), ...nodes, ...ours];
   return parts.flows.remove(all.filter((job) => !kept.has(name(job))));

@@ -2,12 +2,12 @@ import { jobsOf, runOf, type FoundRun, type RunParts } from "./parts.ts";
 import { workingFor } from "./sub-runs.ts";
 
 /**
- * Calls the steps that stand aside because their run had no place among those at work, here and in the runs that work for
- * it. Harmless at any moment: what may not go on yet moves aside again.
+ * Calls the steps that stand aside because their run had no place among those at work, here and in the runs that work
+ * for it. Always harmless: a step that may not go on yet moves aside again.
  */
 export async function callReturned(parts: RunParts, run: FoundRun): Promise<void> {
   await callSteps(parts, run);
-  // Last: who dies before leaves it to who looks for runs without jobs.
+  // Last: if this process dies before, the search for runs without jobs finds the run.
   await parts.waits.cameBack(run.address.runId);
   await parts.runs.jobsAreThere(run.address.runId);
 }

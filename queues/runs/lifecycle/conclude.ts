@@ -10,12 +10,12 @@ import { jobOf, runOf, stepsOf, type FoundRun, type RunParts, type StepOrItem } 
 import { undoes } from "./policy.ts";
 import { enqueueRuns } from "./start.ts";
 
-/** What the end of a run needs to know of it. */
+/** The facts of a run needed to end it. */
 type RunFacts = Pick<FoundRun, "address" | "definition" | "abort">;
 
 /**
- * Ends a run of which every step has ended: what has to be undone is undone first. Returns the state
- * now, `compensating` among them; null when there is no such run.
+ * Ends a run whose steps have all ended, after undoing what must be undone. Returns the state, which may be
+ * `compensating`; null if there is no such run.
  */
 export async function conclude(
   parts: RunParts,
@@ -30,7 +30,7 @@ export async function conclude(
   return state;
 }
 
-/** Writes the end of a run and lets the next one of its tenant in. */
+/** Writes the end of a run and admits the next one of its tenant. */
 async function finishRun(
   parts: RunParts,
   run: RunFacts,
@@ -43,7 +43,7 @@ async function finishRun(
   return finished.state;
 }
 
-/** Ends a run whose compensations are over: none of their failures is hidden. */
+/** Ends a run whose compensations are over. None of their failures is hidden. */
 export async function concludeUndone(parts: RunParts, runId: string): Promise<RunState | null> {
   const run = await runOf(parts, runId);
   if (run === null || run.state !== "compensating") return run?.state ?? null;
@@ -74,7 +74,7 @@ export async function concludeUndone(parts: RunParts, runId: string): Promise<Ru
   return finishRun(parts, run, { ...ended, error });
 }
 
-/** Adds the jobs that undo a run, unless they are there: one after another, the latest completion first. */
+/** Adds the jobs that undo a run, unless they are there. They run one after another, latest completion first. */
 export async function enqueueUndo(parts: RunParts, runId: string): Promise<void> {
   const run = await runOf(parts, runId);
   if (run === null || run.state !== "compensating") return;
@@ -90,7 +90,7 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   const tree: TreeNode[] = [
     { queue: CONTROL_QUEUES.run, jobId: root, name: "compensation", data, parent: -1 },
   ];
-  // A child runs before its parent: the earliest completion stands on top.
+  // A child runs before its parent, so the earliest completion is the root.
   for (const text of readJson<string[]>(undoing ?? "[]").toReversed()) {
     const { stepId, item } = partOf(text);
     const step = { stepId, ...given({ item }), undo: true } as const;
@@ -106,11 +106,11 @@ export async function enqueueUndo(parts: RunParts, runId: string): Promise<void>
   }
   const last = tree.at(-1)!;
   if (!(await parts.flows.has(last.queue, last.jobId))) await parts.flows.add(tree, async () => {});
-  // Who added a large one may have died before its first job was let go.
+  // A process that added a large tree may have died before it released the first job.
   else if (!parts.flows.fitsOneBatch(tree)) await parts.flows.release(tree);
 }
 
-/** The completed calls that have to be undone, the latest first. */
+/** The completed calls to undo, latest first. */
 async function toUndo(parts: RunParts, run: RunFacts): Promise<string[]> {
   const { definition, address } = run;
   const candidates = await stoppedSteps(parts, run);
@@ -129,7 +129,7 @@ async function toUndo(parts: RunParts, run: RunFacts): Promise<string[]> {
     .map(({ step }) => partName(step.stepId, step.item));
 }
 
-/** Steps that can be undone and stand in a scope that undoes and was stopped: the run, or their group. */
+/** Steps that can be undone and belong to a stopped scope that undoes: the run or their group. */
 async function stoppedSteps(parts: RunParts, run: RunFacts): Promise<ReadonlySet<string>> {
   const { definition, abort } = run;
   const able = Object.keys(definition.steps).filter(

@@ -9,24 +9,24 @@ import type { ParentStep, RunState } from "../record/run-record.ts";
 import { CREATE_RUN } from "../scripts/generated.ts";
 import { wordsOf, type FlowTemplate, type FlowTemplates } from "./flow-template.ts";
 
-/** What is written when a run is submitted. */
+/** The facts written when a run is submitted. */
 export interface NewRun extends Identity {
   readonly runId: string;
   readonly definition: RunDefinition;
   readonly hash: string;
-  /** What stands in the record: JSON or a reference. */
+  /** The text in the record: JSON or a reference. */
   readonly input: string;
-  /** What `input` refers to, when it is too large for the record. */
+  /** The value behind the reference, if the input is too large for the record. */
   readonly largeInput?: string;
   readonly inputHash: string;
   /** 1 to 10, 10 the most urgent. */
   readonly priority: number;
-  /** Runs with the same word run one after another. */
+  /** Runs with the same key run one after another. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
-  /** What the `key` of each step that has one has yielded. */
+  /** The value of each step's `key`. */
   readonly lanes?: Readonly<Record<string, string>>;
-  /** Longest time from its admission to its end. Milliseconds. */
+  /** Longest time from admission to end. Milliseconds. */
   readonly timeoutMs: number;
 }
 
@@ -38,17 +38,17 @@ interface ExistingRun {
   readonly epoch: number;
 }
 
-/** What became of a submission. */
+/** The answer to a submission. */
 export interface Created {
   readonly existing: ExistingRun | null;
-  /** BullMQ's priority of its jobs; null when it waits for its turn. */
+  /** BullMQ's priority of its jobs; null if the run waits for its turn. */
   readonly rank: number | null;
   /** Its jobs are there. */
   readonly added: boolean;
   readonly admitted: readonly string[];
 }
 
-/** A submission on its way; with `defines` its definition goes along. */
+/** A submission to be sent. With `defines`, its definition is sent along. */
 interface Creation {
   readonly run: NewRun;
   readonly facts: string;
@@ -56,9 +56,12 @@ interface Creation {
   readonly defines: boolean;
 }
 
-/** What one call creates, each run and each of its jobs counted, unless one alone is more; keeps Redis free for others in between. */
+/**
+ * Weight that one call creates at most, counting each run and each job, unless one run alone exceeds it. Lets Redis
+ * serve others in between.
+ */
 const MAX_CREATED = 64;
-/** So much of an input counts like a job. Characters. */
+/** This many characters of an input count as one job. */
 const CHARS_LIKE_JOB = 10_000;
 
 const SCRIPTS = {
@@ -71,12 +74,12 @@ const SCRIPTS = {
   }),
 };
 
-/** Begins the records of runs, and the jobs of those that need not wait. */
+/** Creates the records of runs, and the jobs of those that need not wait. */
 export class Creations {
   readonly #templates: FlowTemplates | undefined;
   readonly #creations: Gather<Creation, readonly string[]>;
 
-  /** @param templates how jobs are added together with their record. Default: who submits adds them then. */
+  /** @param templates add jobs together with their record. Default: the submitter adds them afterwards. */
   constructor(redis: Redis, keys: Keys, templates?: FlowTemplates) {
     this.#templates = templates;
     const scripts = defineScripts(redis, keys.prefix, SCRIPTS);
@@ -96,12 +99,12 @@ export class Creations {
   }
 
   /**
-   * Writes the record of a new run, and adds its jobs if it need not wait and its workflow has a template. `existing` is
-   * what stands there when it was written before; `admitted` are the other runs whose jobs can be added now. What is
-   * submitted at about the same time shares a call.
+   * Writes the record of a new run, and adds its jobs if it need not wait and its workflow has a template. `existing`
+   * is the earlier record, if the run was submitted before. `admitted` are other runs whose jobs can be added now.
+   * Submissions at about the same time share a call.
    */
   async create(run: NewRun, maxRunning: number): Promise<Created> {
-    // What works for another run is tied to a job of that.
+    // The jobs of a sub-run are tied to a job of its parent.
     const template =
       run.parent === undefined
         ? ((await this.#templates?.of(run.definition, run.hash)) ?? null)
@@ -126,7 +129,7 @@ export class Creations {
   }
 }
 
-/** What the script is told of a run, as JSON. */
+/** The facts of a run for the script, as JSON. */
 function factsOf(run: NewRun, maxRunning: number, template: FlowTemplate | null): string {
   const { tenant, actor, correlationId, definition, parent, lanes } = run;
   const { listens, parks, width, target } = definition;
@@ -159,7 +162,7 @@ function factsOf(run: NewRun, maxRunning: number, template: FlowTemplate | null)
   });
 }
 
-/** How often a workflow calls each tool, as far as it is known before it runs: a forEach counts as one. */
+/** How often a workflow calls each tool, as far as known before it runs. A forEach counts as one. */
 function callsOf(definition: RunDefinition): [tool: string, calls: number][] {
   const calls = new Map<string, number>();
   for (const { tool, wait, workflow } of Object.values(definition.steps))

@@ -3,11 +3,11 @@ import type { Decided, WaitDecision } from "../record/waits.ts";
 import { jobOf, runOf, type RunParts } from "./parts.ts";
 
 /**
- * Decides about a step that waits, or will: kept and handed on, whichever comes first. Null when there
- * is no such run.
+ * Decides about a step that waits or will wait: stores the decision and passes it on, whichever comes first. Null if
+ * there is no such run.
  *
- * @throws TuttiError `unknown_step`, `request_invalid` when the step waits for something else,
- * `decision_late` when it has ended without this.
+ * @throws TuttiError `unknown_step`, `request_invalid` if the step waits for something else, `decision_late` if it has
+ * ended without this decision.
  */
 export async function decideStep(
   parts: RunParts,
@@ -33,12 +33,12 @@ export async function decideStep(
   const decided = await parts.waits.decide(runId, stepId, decision);
   if (decided.status === "late")
     throw new TuttiError("decision_late", `${stepId} of run ${runId} has ended without it`);
-  // Also when it stands already: who wrote it may have died before it could promote.
+  // Even if it already stands: its writer may have died before promoting.
   if (decided.status !== "gone") await parts.flows.promote([jobOf(run, { stepId })]);
   return decided;
 }
 
-/** Hands an event to every open run in which a step waits for it, or will. Returns their ids. */
+/** Delivers an event to every open run with a step that waits or will wait for it. Returns their ids. */
 export async function deliverEvent(
   parts: RunParts,
   event: {

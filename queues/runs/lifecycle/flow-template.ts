@@ -10,24 +10,30 @@ import type { FlowCalls } from "../flow-script.ts";
 import type { Flows } from "../flows.ts";
 import type { TreeOf } from "./tree-of.ts";
 
-/** Trees of more jobs are added on their own: beside them the round trip is little, and Redis reads a long text for each run. */
+/**
+ * Larger trees are added separately. For them the round trip matters little, and Redis would parse a long text for each
+ * run.
+ */
 const MOST_JOBS = 50;
-/** Templates that are kept at hand. Characters. */
+/** Size of the cache of templates. Characters. */
 const KEPT_CHARS = 8_000_000;
-/** Stands for the rank of a run. */
+/** Placeholder for the rank of a run. */
 const ANY_RANK = 1_000;
 
-/** How the jobs of any run of a workflow are added: stored beside its definition, so that a submission says what is its own. */
+/**
+ * How to add the jobs of any run of a workflow. Stored beside its definition, so that a submission sends only its own
+ * values.
+ */
 export interface FlowTemplate {
-  /** The field of the definition: by its content, as another version of the product or of BullMQ has another. */
+  /** The field of the definition, named by content: another version of Tutti or BullMQ has another field. */
   readonly field: string;
-  /** JSON, with {@link marksOf} in the places of what a run says. */
+  /** JSON, with {@link marksOf} in place of the run's values. */
   readonly text: string;
   readonly mark: string;
   readonly jobs: number;
 }
 
-/** What stands for the words of a run. Its definition cannot have a part of its own hash in it. */
+/** Placeholders for the values of a run. A definition cannot contain a part of its own hash. */
 const marksOf = (mark: string) => ({
   runId: `~r${mark}~`,
   tenant: `~t${mark}~`,
@@ -35,7 +41,7 @@ const marksOf = (mark: string) => ({
   correlationId: `~c${mark}~`,
 });
 
-/** The words of a run by their marks, as they stand in the JSON of its jobs. */
+/** The values of a run by their marks, escaped as in the JSON of its jobs. */
 export const wordsOf = ({ tenant, actor, correlationId }: Identity) => ({
   t: inJson(tenant),
   a: inJson(actor),
@@ -44,7 +50,7 @@ export const wordsOf = ({ tenant, actor, correlationId }: Identity) => ({
 
 const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
-/** Templates of the workflows whose runs are submitted here. */
+/** Templates of the workflows whose runs this process submits. */
 export class FlowTemplates {
   readonly #flows: Flows;
   readonly #treeOf: TreeOf;
@@ -57,7 +63,10 @@ export class FlowTemplates {
     this.#treeOf = treeOf;
   }
 
-  /** Null when runs of this workflow have trees of their own, or large ones, or BullMQ is not the tested one. */
+  /**
+   * Null if each run of this workflow has its own tree, if its trees are large, or if this BullMQ is not the tested
+   * one.
+   */
   async of(definition: RunDefinition, hash: string): Promise<FlowTemplate | null> {
     const kept = this.#kept.get(hash);
     if (kept !== undefined) return kept.template;

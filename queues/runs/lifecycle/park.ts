@@ -4,9 +4,9 @@ import type { RunParts } from "./parts.ts";
 import { enqueueRuns } from "./start.ts";
 
 /**
- * Parks a run of which every step that could go on waits for somebody outside: its time stands still
- * and another run gets its place. `version` is the state of the record before the caller looked, or
- * after its own change; whoever changes it next looks again. Returns whether it is parked now.
+ * Parks a run in which every step that could go on waits for somebody outside. Its clock stops and another run gets its
+ * place. `version` is that of the record before the caller looked, or after its own change; whoever changes it next
+ * looks again. Returns whether the run is parked now.
  */
 export async function parkIfIdle(
   parts: RunParts,
@@ -27,8 +27,8 @@ export async function parkIfIdle(
 }
 
 /**
- * The same for a caller who has changed nothing: a run that was let go with nothing to do, or whose last
- * step to end died before it could park it.
+ * The same for a caller who changed nothing: the run was let go with nothing to do, or the worker of its last step died
+ * before parking it.
  */
 export async function parkAgain(
   parts: RunParts,
@@ -40,13 +40,13 @@ export async function parkAgain(
   return version ? parkIfIdle(parts, definition, { runId }, version) : false;
 }
 
-/** Whether some step waits for somebody outside and no other can do anything before that. */
+/** Whether some step waits for somebody outside and no other step can do anything before that. */
 function isIdle(definition: RunDefinition, records: ReadonlyMap<string, StepRecord>): boolean {
   let waits = false;
   for (const [id, record] of records) {
     if (record.state === "running" || record.state === "retrying") return false;
     if (record.state === "waiting") waits = true;
-    // One after another: what has not begun stands behind what waits.
+    // In a sequence, a step that has not begun comes after the waiting one.
     if (record.state !== "pending" || definition.sequence !== undefined) continue;
     const { join, needs } = definition.steps[id]!;
     const on = needs.map((need) => records.get(need));

@@ -20,7 +20,7 @@ export interface RunPlaces {
   readonly keys: RunKeys;
 }
 
-/** What is needed to do something to a whole run. */
+/** What operations on a whole run need. */
 export interface RunParts {
   readonly runs: Runs;
   readonly waits: Waits;
@@ -28,7 +28,7 @@ export interface RunParts {
   readonly creations: Creations;
   readonly gate: Gate;
   readonly treeOf: TreeOf;
-  /** Runs of a tenant that are at work at the same time. */
+  /** How many runs of a tenant may be at work at the same time. */
   readonly maxRunning: number;
 }
 
@@ -41,17 +41,17 @@ export interface FoundRun extends RunPlaces {
   readonly priority: number;
   /** Whether its turn has come. */
   readonly admitted: boolean;
-  /** How far the jobs of a large tree are: see {@link FIELDS.added}. */
+  /** Progress of adding a large tree: see {@link FIELDS.added}. */
   readonly added: string | null;
-  /** The run that gave its place among those at work, and may have none: this one, or the one that it works for. */
+  /** The run that gave up its place among those at work, and may have none: this one, or the one it works for. */
   readonly away: string | null;
-  /** It has a place again, and steps of it may stand aside for that. */
+  /** It has a place again, and some of its steps may stand aside for that. */
   readonly returned: boolean;
   readonly parent?: ParentStep;
   readonly reopened?: ReopenedSteps;
 }
 
-/** What is known of a run; null when there is none. */
+/** Reads a run; null if there is none. */
 export async function runOf({ runs }: RunParts, runId: string): Promise<FoundRun | null> {
   const found = await runs.headerAnd(runId, [
     FIELDS.abort,
@@ -111,7 +111,7 @@ export interface StepOrItem {
   readonly force?: boolean;
 }
 
-/** All steps of a run and the items of its forEach steps; with `ever` also items of earlier epochs. */
+/** All steps of a run and the items of its forEach steps; with `ever`, also items of earlier epochs. */
 export async function stepsOf(
   runs: Runs,
   runId: string,
@@ -139,7 +139,7 @@ export async function stepsOf(
   return [...own, ...items];
 }
 
-/** The job of a step, of one item of it, or of what undoes it. */
+/** The job of a step, of one item, or of the compensation of either. */
 export function jobOf(run: RunPlaces, step: StepOrItem): { queue: string; jobId: string } {
   const { stepId, item, undo, alt } = step;
   const found = run.definition.steps[stepId]!;
@@ -164,19 +164,19 @@ export function jobOf(run: RunPlaces, step: StepOrItem): { queue: string; jobId:
   };
 }
 
-/** The queue in which a step itself stands; that of its tool also when it stands in a lane of it. */
+/** The queue of a step itself: its tool's queue, even if the step uses a lane. */
 export function queueOf(step: StepDefinition): string {
   if (step.forEach !== undefined) return CONTROL_QUEUES.each;
   if (step.wait !== undefined) return CONTROL_QUEUES.wait;
   return step.workflow === undefined ? step.tool : CONTROL_QUEUES.sub;
 }
 
-/** Whether a step itself calls no tool: it waits, or others call for it. */
+/** Whether a step itself calls no tool, because it waits or others call for it. */
 export function isControlStep({ forEach, wait, workflow }: StepDefinition): boolean {
   return forEach !== undefined || wait !== undefined || workflow !== undefined;
 }
 
-/** The job of a step or item, and those of its alternatives: any of them may be what stands for it now. */
+/** The job of a step or item and those of its alternatives. Any of them may stand for it now. */
 export function jobsOfStep(run: RunPlaces, step: StepOrItem): { queue: string; jobId: string }[] {
   const { fallback, forEach } = run.definition.steps[step.stepId]!;
   const own = jobOf(run, step);
@@ -185,7 +185,7 @@ export function jobsOfStep(run: RunPlaces, step: StepOrItem): { queue: string; j
   return [own, ...fallback.tools.map((_, index) => jobOf(run, { ...step, alt: { n: index + 1 } }))];
 }
 
-/** The jobs behind slots, such as those that wait for a place. */
+/** The jobs of these slots, for instance of those that wait for a place. */
 export function jobsOf(
   run: RunPlaces,
   slots: readonly string[],
@@ -203,7 +203,7 @@ export async function placesOf(
   return { definition, address: job, keys: readKeys(job.tenant, text) };
 }
 
-/** Where the jobs of each epoch of a run were: an input that was replaced may have led elsewhere. */
+/** Where the jobs of each epoch of a run were. A replaced input may have led to other lanes. */
 export async function formerPlaces(runs: Runs, run: FoundRun): Promise<RunPlaces[]> {
   const { definition, address } = run;
   const before = Array.from({ length: address.epoch }, (_, epoch) => FIELDS.lanesOf(epoch));

@@ -5,8 +5,8 @@ import { enqueueRun, enqueueRuns } from "./start.ts";
 import { workingFor } from "./sub-runs.ts";
 
 /**
- * Holds a run and the runs that work for it: no step begins, those that run go on, its time stands
- * still. Returns the state now; null when there is no such run.
+ * Holds a run and the runs that work for it: no step begins, running ones go on, and the clock stands still. Returns
+ * the state; null if there is no such run.
  */
 export async function pauseRun(
   parts: RunParts,
@@ -23,8 +23,8 @@ export async function pauseRun(
 }
 
 /**
- * Lets a paused run go on, and before it the runs that work for it: who dies in between leaves one that
- * is still paused, and can be asked again. Returns the state now; null when there is no such run.
+ * Lets a paused run go on, after the runs that work for it. If the process dies in between, the run is still paused and
+ * can be resumed again. Returns the state; null if there is no such run.
  */
 export async function unpauseRun(parts: RunParts, runId: string): Promise<RunState | null> {
   if ((await parts.runs.header(runId))?.state === "paused")
@@ -36,9 +36,9 @@ export async function unpauseRun(parts: RunParts, runId: string): Promise<RunSta
   if (answer.before !== "paused" || run === null) return answer.now;
   if (run.state === "queued") await enqueueRun(parts, runId);
   await parts.flows.promote(jobsOf(run, answer.parked));
-  // Last: who dies before leaves them to the sweeper.
+  // Last: if this process dies before, the sweeper calls them.
   await parts.waits.calledBack(runId, answer.parked);
-  // Who was called looks itself when it has nothing more to do.
+  // A step that was called checks this itself when it has nothing more to do.
   const idle =
     answer.now === "running" &&
     answer.parked.length === 0 &&

@@ -1,15 +1,15 @@
 import type { OnError, RunDefinition } from "../../definition.ts";
 
-/** Which policy a failure of a step has, and what it is about: its group, or the whole run. */
+/** The policy for a failure of a step, and its scope: the step's group or the whole run. */
 export interface Policy {
   readonly onError: OnError;
-  /** The scope, when it is a group. */
+  /** The group, if that is the scope. */
   readonly group?: string;
 }
 
 /**
- * The step's own policy, else that of its group, else that of the workflow. A group with a policy is a
- * boundary: what its members do to others ends there.
+ * The step's own policy, else that of its group, else that of the workflow. A group with a policy is a boundary: the
+ * effects of its members on others end there.
  */
 export function policyOf(definition: RunDefinition, stepId: string): Policy {
   const step = definition.steps[stepId]!;
@@ -19,7 +19,7 @@ export function policyOf(definition: RunDefinition, stepId: string): Policy {
   return { onError: step.onError ?? group.onError, group: step.group };
 }
 
-/** Whether something in this scope undoes what completed when the scope is stopped; no group: the run. */
+/** Whether stopping this scope undoes its completed steps. Without a group: the run. */
 export function undoes(definition: RunDefinition, scope: string | undefined): boolean {
   const own = scope === undefined ? definition.onError : definition.groups?.[scope]?.onError;
   if (own === "recovery") return true;
@@ -29,7 +29,7 @@ export function undoes(definition: RunDefinition, scope: string | undefined): bo
   });
 }
 
-/** Whether a failure of this step is one of the run. */
+/** Whether a failure of this step is a failure of the run. */
 export function counts(definition: RunDefinition, stepId: string): boolean {
   const step = definition.steps[stepId]!;
   const group = step.group === undefined ? undefined : definition.groups?.[step.group];

@@ -7,16 +7,13 @@ import { storedForm } from "../record/values.ts";
 import { runOf, stepsOf, type FoundRun, type RunParts } from "./parts.ts";
 import { enqueueRuns } from "./start.ts";
 
-/** What is to be done again. */
+/** What to run again. */
 export interface Reopen {
-  /**
-   * `failed`: every step that failed or was cancelled. Or the ids of steps. What depends on them is done
-   * again too.
-   */
+  /** `failed`: every step that failed or was cancelled. Otherwise ids of steps. Their dependents run again too. */
   readonly steps: "failed" | readonly string[];
-  /** Steps that completed may be named as well. */
+  /** Completed steps may be named too. */
   readonly anyState?: boolean;
-  /** Replaces the input of the run, for what is done again. */
+  /** Replaces the input of the run for what runs again. */
   readonly input?: { readonly value: JsonObject; readonly hash: string };
   /** Replaces the input of steps: values, not expressions. */
   readonly with?: Readonly<Record<string, Json>>;
@@ -31,13 +28,13 @@ export interface Reopened {
 }
 
 /**
- * Resumes a run that has ended: the named steps and all that depend on them run again, as the run's
- * next epoch; every other result is kept. A step of which only some items failed keeps the others. What
- * was undone is done again. Null when there is no such run.
+ * Resumes an ended run as its next epoch. The named steps and all that depend on them run again; every other result is
+ * kept. If only some items of a step failed, the other items are kept. Whatever was undone runs again. Null if there is
+ * no such run.
  *
- * @throws TuttiError `resume_refused` when the run is open, was resumed meanwhile, or has nothing of
- * the kind; `unknown_step`; `request_invalid` when `with` names a step that is kept.
- * @throws ValidationError `input_invalid` when the `key` of a step yields none for the new input.
+ * @throws TuttiError `resume_refused` if the run is open, was resumed meanwhile, or has no such step to resume;
+ * `unknown_step`; `request_invalid` if `with` names a step that is kept.
+ * @throws ValidationError `input_invalid` if the `key` of a step yields none for the new input.
  */
 export async function reopenRun(
   parts: RunParts,
@@ -72,7 +69,7 @@ export async function reopenRun(
       "request_invalid",
       `expected with to name steps that run again; these do not: ${kept.join(", ")}`,
     );
-  // Items are kept only where the list stays the same: nothing that it may come from is done again.
+  // Items are kept only if the list stays the same: nothing that it may come from runs again.
   const sameList = (id: string): boolean =>
     what.input === undefined && !definition.steps[id]!.needs.some((need) => again.has(need));
   const partly = new Set(
@@ -122,7 +119,7 @@ export async function reopenRun(
   return { epoch: answer.reopened, steps: ids.filter((id) => again.has(id)) };
 }
 
-/** The keys of the steps that run again with another input; those of the jobs that there were are kept. */
+/** The lanes of the steps that run again with another input. Those of earlier jobs are kept. */
 function lanesOf(
   { definition, address, keys }: FoundRun,
   again: ReadonlySet<string>,
@@ -137,7 +134,9 @@ function lanesOf(
   ];
 }
 
-/** How many items each forEach had at most: its next list may be shorter, and all are forgotten in the end. */
+/**
+ * The most items that each forEach ever had. Its next list may be shorter, but all items must be forgotten in the end.
+ */
 async function mostItems(
   parts: RunParts,
   runId: string,
@@ -151,7 +150,7 @@ async function mostItems(
   return [...counts].map(([id, count]) => [id, String(count)]);
 }
 
-/** The steps that were asked for. */
+/** The requested steps. */
 function namedSteps(
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
@@ -179,7 +178,7 @@ function namedSteps(
   return [...steps];
 }
 
-/** Those steps and all that depend on them. An `any` step that completed owes them nothing. */
+/** These steps and all that depend on them, except `any` steps that completed. */
 function withDependents(
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
@@ -202,7 +201,7 @@ function withDependents(
   return again;
 }
 
-/** Reopened `any` steps that need not wait: a dependency that is kept has completed. */
+/** Reopened `any` steps that need not wait, because a kept dependency has completed. */
 function freeSteps(
   definition: RunDefinition,
   records: ReadonlyMap<string, StepRecord>,
@@ -217,7 +216,7 @@ function freeSteps(
   });
 }
 
-/** What is forgotten: the steps, and their items unless only some of them failed. */
+/** The slots to forget: the steps, and their items unless only some of them failed. */
 async function slotsToClear(
   parts: RunParts,
   runId: string,

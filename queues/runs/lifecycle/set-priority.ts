@@ -3,9 +3,9 @@ import { jobOf, jobsOfStep, runOf, stepsOf, type RunParts } from "./parts.ts";
 import { workingFor } from "./sub-runs.ts";
 
 /**
- * Makes a run, and the runs that work for it, more or less urgent: its place among the runs that wait
- * for their turn, and that of every step that has not begun. Items of a forEach that are added later
- * read the record. Returns the state of the run; null when there is no such run.
+ * Changes the urgency of a run and of the runs that work for it: their places among the runs that wait for their turn,
+ * and those of all steps that have not begun. Items of a forEach that are added later read the record. Returns the
+ * state of the run; null if there is no such run.
  *
  * @param priority 1 to 10, 10 the most urgent.
  */
@@ -23,7 +23,7 @@ export async function setRunPriority(
     steps.map(({ stepId, item }) => FIELDS.record(stepId, item)),
   );
   const open = steps.filter((_, index) => parseStepRecord(records[index]).finishedAtMs === null);
-  // A step that runs is given the new one as well: it may be tried again.
+  // A running step gets the new priority too, because it may be retried.
   await parts.flows.reprioritize(
     open.flatMap((step) => jobsOfStep(run, step)),
     run.priority,

@@ -16,23 +16,23 @@ import { storedForm } from "../record/values.ts";
 import { callReturned } from "./come-back.ts";
 import { runOf, treeOfRun, type FoundRun, type RunParts } from "./parts.ts";
 
-/** A run that is to be. */
+/** A run to start. */
 export interface RunStart {
   readonly runId: string;
   readonly definition: RunDefinition;
   /** Content hash of the definition. */
   readonly hash: string;
-  /** Checked against the workflow's `inputs`, defaults filled in. */
+  /** Checked against the workflow's `inputs`, with defaults filled in. */
   readonly input: JsonObject;
   readonly identity: Identity;
-  /** 1 to 10, 10 the most urgent. Default: what the workflow says, else 5. */
+  /** 1 to 10, 10 the most urgent. Default: the workflow's priority, else 5. */
   readonly priority?: number;
-  /** Runs with the same word run one after another, in the order of their submission. */
+  /** Runs with the same key run one after another, in the order of their submission. */
   readonly serialKey?: string;
   readonly parent?: ParentStep;
-  /** Instead of the workflow's own. Milliseconds. */
+  /** Overrides the workflow's own. Milliseconds. */
   readonly timeoutMs?: number;
-  /** Refuses it when a queue is full. Default: nothing does, as nobody is there to be told. */
+  /** Refuses the run if a queue is full. Default: nothing refuses it, because nobody is there to be told. */
   readonly backpressure?: Backpressure;
 }
 
@@ -45,19 +45,19 @@ export interface Submitted {
 /** A run that is recorded. */
 export interface Started extends Submitted {
   /**
-   * Settles when its jobs, and those of runs that were admitted with it, are added or could not be. It never
-   * rejects: what is recorded is done, and a duty of the workers adds the jobs that are missing.
+   * Settles when its jobs, and those of runs admitted with it, are added or could not be. It never rejects: the record
+   * stands, and a duty of the workers adds missing jobs.
    */
   readonly added: Promise<void>;
 }
 
 /**
- * Records a run and, when its tenant has room, adds its jobs. The same request again is the same run;
- * what a submitter that died left undone is done. Nothing that happens after the run is recorded is an error.
+ * Records a run and, if its tenant has room, adds its jobs. The same request again is the same run and completes what a
+ * submitter that died left undone. Nothing that happens after the run is recorded is an error.
  *
- * @throws TuttiError `run_conflict` when the id is taken by another workflow or input,
- * `payload_too_large`, `queue_full` when it is new and `backpressure` says so.
- * @throws ValidationError `input_invalid` when the `key` of a step yields none.
+ * @throws TuttiError `run_conflict` if the id is taken by another workflow or input, `payload_too_large`, `queue_full`
+ * if the run is new and `backpressure` refuses it.
+ * @throws ValidationError `input_invalid` if the `key` of a step yields none.
  */
 export async function startRun(parts: RunParts, start: RunStart): Promise<Started> {
   const keys: RunKeys = {
@@ -65,7 +65,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     steps: keysOfSteps(start.definition, start.runId, start.input),
   };
   const refusal = (await start.backpressure?.refusal(start.definition, keys)) ?? null;
-  // A run that is there already has its place.
+  // A run that already exists has its place.
   if (refusal !== null && (await parts.runs.header(start.runId)) === null) throw refusal;
   const { runId, hash, definition, input, identity, serialKey, parent } = start;
   const { priority = definition.priority ?? DEFAULT_PRIORITY } = start;
@@ -105,7 +105,7 @@ export async function startRun(parts: RunParts, start: RunStart): Promise<Starte
     const other = existing.hash === hash ? "input" : "workflow";
     throw new TuttiError("run_conflict", `run ${runId} exists with another ${other}`);
   }
-  // Who started it may have died before the jobs were added.
+  // The process that started it may have died before the jobs were added.
   const add = async () => {
     if (existing.state === "queued") await enqueueRun(parts, runId);
   };
@@ -117,7 +117,7 @@ export async function enqueueRuns(parts: RunParts, admitted: readonly string[]):
   for (const runId of admitted) await enqueueRun(parts, runId);
 }
 
-/** Adds the jobs of a run. Those of a large one start when all are there; the record says how far it is. */
+/** Adds the jobs of a run. Those of a large run start when all are there. The record stores the progress. */
 async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]): Promise<void> {
   await parts.flows.add(tree, () => parts.runs.note(runId, FIELDS.added, "1"));
   if (parts.flows.fitsOneBatch(tree)) return;
@@ -126,9 +126,8 @@ async function addJobs(parts: RunParts, runId: string, tree: readonly TreeNode[]
 }
 
 /**
- * Adds the jobs of a run that was admitted, or finishes what an earlier call began; calls the steps of one that has a place
- * again. Harmless at any
- * moment: jobs that are there are not added again. Returns whether there was something to do.
+ * Adds the jobs of an admitted run, or finishes what an earlier call began; calls the steps of a run that has a place
+ * again. Always harmless: existing jobs are not added again. Returns whether there was something to do.
  */
 export async function enqueueRun(parts: RunParts, runId: string): Promise<boolean> {
   const run = await runOf(parts, runId);
@@ -150,7 +149,7 @@ export async function enqueueFound(parts: RunParts, run: FoundRun): Promise<bool
     await parts.runs.note(runId, FIELDS.added, "2");
     return true;
   }
-  // A tree of one batch is there or it is not.
+  // The tree of one batch is there as a whole or not at all.
   if (parts.flows.fitsOneBatch(tree) && (await parts.flows.has(tree[0]!.queue, tree[0]!.jobId)))
     return false;
   await addJobs(parts, runId, tree);

@@ -5,7 +5,7 @@ import type { RunKeys } from "../../tools/lane-keys.ts";
 import type { TreeNode } from "../flows.ts";
 import type { ParentStep } from "../record/run-record.ts";
 
-/** The steps of an epoch of a run that was resumed; the others have ended before. */
+/** The steps of an epoch of a resumed run. The others ended earlier. */
 export interface ReopenedSteps {
   readonly steps: ReadonlySet<string>;
   /** `any` steps among them that need not wait. */
@@ -24,7 +24,7 @@ export interface TreeRequest {
   readonly parent?: ParentStep;
 }
 
-/** The jobs of a run; the compiler is handed in, because it stands above this folder. */
+/** Compiles the jobs of a run. The compiler is passed in because it stands above this folder. */
 export type TreeOf = (
   definition: RunDefinition,
   hash: string,

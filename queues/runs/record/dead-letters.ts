@@ -3,21 +3,21 @@ import type { Redis } from "ioredis";
 import type { Keys } from "../../names.ts";
 import { partName } from "./part-names.ts";
 
-/** A step, or an item, that failed in the end and that nobody has looked after yet. */
+/** A step or item that failed for good and that nobody has looked after yet. */
 export interface DeadLetter {
   readonly runId: string;
   /** See `partOf`. */
   readonly slot: string;
-  /** When it failed. Redis' clock. */
+  /** When it failed, by Redis' clock. */
   readonly atMs: number;
 }
 
-/** Letters removed in one call. */
+/** Letters removed by one call. */
 const CHUNK = 500;
 
 /**
- * The steps and items that failed after their last attempt: an index over the records of the runs, which
- * hold everything else. Written with the ending of a step, cleaned up when it is reopened or forgotten.
+ * The steps and items that failed after their last attempt. This is an index over the records of runs, which hold
+ * everything else. It is written with the ending of a step and cleaned up when the step is reopened or forgotten.
  */
 export class DeadLetters {
   readonly #redis: Redis;
@@ -28,13 +28,13 @@ export class DeadLetters {
     this.#keys = keys;
   }
 
-  /** The newest first, without the first `offset` of them. Of all tenants unless one is given. */
+  /** Newest first, after skipping `offset`. All tenants unless one is given. */
   async newest(offset: number, limit: number, tenant?: string): Promise<DeadLetter[]> {
     const key = this.#keys.dead(tenant);
     return lettersOf(await this.#redis.zrevrange(key, offset, offset + limit - 1, "WITHSCORES"));
   }
 
-  /** The oldest first, without the first `offset` of them, as far as they failed until `untilMs`. */
+  /** Oldest first, after skipping `offset`, up to those that failed at `untilMs`. */
   async oldest(
     untilMs: number,
     offset: number,
@@ -50,7 +50,7 @@ export class DeadLetters {
     return this.#redis.zcard(this.#keys.dead(tenant));
   }
 
-  /** When each of these failed; null for what is no dead letter (any more). */
+  /** When each of these failed; null for those that are not dead letters. */
   async times(letters: readonly Pick<DeadLetter, "runId" | "slot">[]): Promise<(number | null)[]> {
     const times: (number | null)[] = [];
     for (let from = 0; from < letters.length; from += CHUNK) {
@@ -61,7 +61,7 @@ export class DeadLetters {
     return times;
   }
 
-  /** Forgets letters of a tenant. Returns how many there were; the records stay as they are. */
+  /** Forgets letters of a tenant. Returns how many there were. The records stay as they are. */
   async discard(
     tenant: string,
     letters: readonly Pick<DeadLetter, "runId" | "slot">[],
@@ -88,7 +88,7 @@ function lettersOf(membersAndScores: readonly string[]): DeadLetter[] {
   return letters;
 }
 
-/** What people call a step or an item, as a slot: `each[3]` is `each.3`. Null when it is neither. */
+/** Converts the shown name of a step or item to its slot: `each[3]` to `each.3`. Null if it is neither. */
 export function partOfShown(shown: string): string | null {
   const found = /^([A-Za-z0-9_-]+)(?:\[(\d+)\])?$/.exec(shown);
   if (found?.[1] === undefined) return null;

@@ -5,7 +5,7 @@ import { LAST_RANK } from "../../gate/scripts/ranks.ts";
 import type { Identity, StepError } from "../../jobs.ts";
 import type { ParentStep, RunHeader, RunState } from "./run-record.ts";
 
-/** What stands in a record about the run as a whole. The name of its workflow is in the definition. */
+/** The fields of a record about the run as a whole. The definition has the name of its workflow. */
 export type RecordHeader = Omit<RunHeader, "workflow"> & {
   readonly workflowId: string;
   readonly hash: string;
@@ -29,7 +29,7 @@ const HEADER = [
   "target",
 ] as const;
 
-/** Reads what a run is, and more fields of its record; null when there is nothing under the key. */
+/** Reads the header of a run and more fields of its record; null if there is nothing under the key. */
 export async function readHeader(
   redis: Redis,
   key: string,

@@ -26,7 +26,7 @@ export class Items {
     }
   }
 
-  /** Keeps one item that comes after the others. */
+  /** Stores one item after the others. */
   async putOne(runId: string, stepId: string, index: number, item: Json): Promise<void> {
     await this.#redis.hset(this.#keys.items(runId, stepId), String(index), JSON.stringify(item));
   }

@@ -2,7 +2,7 @@ import { given } from "../../../config/index.ts";
 import { parseStepRecord, type Abort, type StepRecord } from "./run-record.ts";
 
 /**
- * What a step stands aside for: its run is held, has as many calls underway as it may, or gave its place among the runs at
+ * Why a step stands aside: its run is held, has the maximum of calls underway, or gave up its place among the runs at
  * work and waits for one.
  */
 export type Aside = "paused" | "full" | "away";
@@ -10,15 +10,15 @@ export type Aside = "paused" | "full" | "away";
 const isBare = (status: unknown): status is Aside | "gone" | "fenced" =>
   ["gone", "fenced", "paused", "full", "away"].includes(String(status));
 
-/** What `Ledger.begin` found. */
+/** The answer of `Ledger.begin`. */
 export type Begun =
-  /** There is no such run any more, or it has ended: nothing to do. */
+  /** The run does not exist or has ended, so there is nothing to do. */
   | { readonly status: "gone" }
-  /** A later start of the same step is at work, or the run was resumed: this one must not speak. */
+  /** A later start of the step is at work, or the run was resumed, so this one must do nothing. */
   | { readonly status: "fenced" }
-  /** The step waits to be called. */
+  /** The step waits to be called back. */
   | { readonly status: Aside }
-  /** The step ended before; the job only has to finish. */
+  /** The step has already ended; only the job must finish. */
   | {
       readonly status: "done";
       readonly record: StepRecord;
@@ -26,8 +26,8 @@ export type Begun =
       readonly values: Values;
     }
   /**
-   * `go`: the start is marked. `unknown`: an earlier start was marked and never ended, and calling again is
-   * not safe. That one keeps the say, should its result still come; this one may end the step without it.
+   * `go`: the start is marked. `unknown`: an earlier start was marked and never ended, and calling again is not safe.
+   * The earlier start may still write its result; this one may end the step without it.
    */
   | {
       readonly status: "go" | "unknown";
@@ -39,18 +39,18 @@ export type Begun =
 /** Fields of the run record, in the order asked for. */
 export type Values = readonly (string | null)[];
 
-/** What became of a commit. Only `ok` wrote something. */
+/** The answer to a commit. Only `ok` wrote something. */
 export type Committed =
   | {
       readonly status: "ok" | "done";
       readonly record: StepRecord;
-      /** The run is being stopped and this was the last step that ran. */
+      /** The run is being stopped and this was its last running step. */
       readonly lastOfAborted: boolean;
-      /** State of the record after this ending, in runs that can be parked. */
+      /** Version of the record after this ending, in runs that can be parked. */
       readonly version?: string;
-      /** Steps that may call now, because this one is done. */
+      /** Steps that may call now that this one is done. */
       readonly granted: readonly string[];
-      /** The run ends with this step, and what its end is is not written yet. */
+      /** The run ends with this step, and its ending is not written yet. */
       readonly endsRun: boolean;
       /** Runs that began because this one has ended. */
       readonly admitted: readonly string[];
@@ -58,35 +58,35 @@ export type Committed =
   | { readonly status: "gone" }
   | { readonly status: "fenced" };
 
-/** What became of a step that wants to wait. */
+/** The answer to a step that is to wait. */
 export type Parked =
   | { readonly status: "ok"; readonly version: string }
   | { readonly status: "decided"; readonly decision: string }
   | { readonly status: "gone" | "fenced" };
 
-/** What BullMQ's script answered, and how the step began of the job that was taken, when it did. */
+/** BullMQ's answer, and how the step of the taken job began, if it did. */
 export interface Moved {
   readonly answer: unknown;
   readonly begun?: Begun;
-  /** No job was taken, because the gate has to be asked for the permit that was to be handed on. */
+  /** No job was taken, because the gate must be asked about the permit that was to be handed on. */
   readonly asks?: true;
 }
 
-/** What the script answers to one operation; false for what does not exist. */
+/** The script's answer to one operation; false for what does not exist. */
 export type Answer = readonly (string | false)[];
 
 /** What follows from an ending. */
 interface AfterCommit {
-  /** Running steps that are left of a run that is being stopped. */
+  /** Steps still running in a run that is being stopped. */
   readonly left?: number;
   readonly version?: string;
   readonly granted?: unknown;
-  /** Of a run that ends with the step: whether somebody has to say how. */
+  /** The run ends with the step. `open`: somebody must still find out how. */
   readonly run?: "open" | "ended";
   readonly admitted?: unknown;
 }
 
-/** An empty table of a script is no list. */
+/** An empty Lua table does not arrive as a list. */
 const listed = (list: unknown): readonly string[] => (Array.isArray(list) ? list : []);
 
 export function committedOf([status, text, after]: Answer): Committed {
@@ -125,7 +125,7 @@ export function movedOf([answer, failure, begun, asks]: Answer): Moved {
   };
 }
 
-/** A value of a record; null for what does not exist. */
+/** A value of a record; null if it does not exist. */
 export const orNull = (value: string | false): string | null => (value === false ? null : value);
 
 function abortOf(text: string | false | undefined): { abort?: Abort } {

@@ -1,12 +1,12 @@
 /**
- * What the ledger's script (scripts/ledger.lua) is asked for, as it travels: JSON, so that what is not said is left out
- * and is nil in Lua. Both sides read fields by these names.
+ * The operations of the ledger's script (scripts/ledger.lua) as sent: JSON, so an absent field is nil in Lua. Both
+ * sides read the fields by these names.
  */
 export type LedgerOperation = Begin | Commit | Retry | Park | Undo | Read | Moving | End | Learn;
 
-/** Which start of which step speaks. */
+/** Which start of which step makes the request. */
 interface Speaker {
-  /** The step, or an item of it, or what undoes it. */
+  /** The step, one of its items, or the compensation of either. */
   readonly slot: string;
   readonly start: number;
   readonly epoch: number;
@@ -16,7 +16,7 @@ interface Begin extends Speaker {
   readonly op: "begin";
   readonly once?: true;
   readonly group?: string;
-  /** It takes one of the run's places. */
+  /** It needs one of the run's places for calls. */
   readonly calls?: true;
   readonly holder?: string;
   /** Fields of the record to read. */
@@ -25,19 +25,19 @@ interface Begin extends Speaker {
 
 export interface Commit extends Speaker {
   readonly op: "commit";
-  /** Of the outcome. */
+  /** The letter of the outcome. */
   readonly letter: string;
   readonly attempts: number;
   readonly detail?: string;
   readonly output?: string;
   readonly aborts?: readonly AbortEntry[];
-  /** Take hold with the third of their kind. */
+  /** Take effect with the third of their kind. */
   readonly systemic?: readonly AbortEntry[];
   readonly call?: EndedCall;
   readonly undoable?: true;
   readonly dead?: true;
   readonly links?: LinksOut;
-  /** The run ends with the step; so many of a tenant may be at work. */
+  /** The run ends with this step. The number is how many runs of a tenant may be at work. */
   readonly ends?: number;
 }
 
@@ -47,7 +47,7 @@ interface Retry extends Speaker {
   readonly attempts: number;
   readonly detail: string;
   readonly call?: EndedCall;
-  /** It undoes what the run did: an abort does not stop it. */
+  /** It undoes what the run did, so an abort does not stop it. */
   readonly undoes?: true;
 }
 
@@ -60,7 +60,7 @@ interface Undo {
   readonly op: "undo";
   readonly slot: string;
   readonly start: number;
-  /** Only when it is this one's. */
+  /** Only if this one holds the step. */
   readonly holder?: string;
 }
 
@@ -69,18 +69,18 @@ interface Read {
   readonly fields: readonly string[];
 }
 
-/** Who waits for a step by links: see scripts/parts/links.lua. */
+/** Jobs that wait for a step by links: see scripts/parts/links.lua. */
 export interface LinksOut {
   /** The key of the step's job. */
   readonly job: string;
-  /** What BullMQ shows of how it ended. */
+  /** How it ended, as BullMQ shows it. */
   readonly told: string;
   readonly to: readonly LinkedJob[];
 }
 
 /** A job that a link leads to. */
 interface LinkedJob {
-  /** How the keys of its queue begin. */
+  /** The key prefix of its queue. */
   readonly queue: string;
   readonly job: string;
   /** It starts with the first of its dependencies that completes. */
@@ -89,40 +89,40 @@ interface LinkedJob {
 
 export interface Moving {
   readonly op: "move";
-  /** One of BullMQ's scripts, with what it takes. */
+  /** One of BullMQ's scripts, with its keys and arguments. */
   readonly script: Move;
   readonly keys: readonly string[];
   readonly args: readonly unknown[];
-  /** Who will call the tool of the job that is taken: its step begins, if it is known what that reads. */
+  /** Who will call the tool of the job that is taken. Its step begins too, if it is known what the step reads. */
   readonly holder?: string;
-  /** Another job is taken only if this permit may be handed on to it. */
+  /** Take another job only if this permit may be handed on to it. */
   readonly handed?: HandedPermit;
-  /** Of the deployment, with a holder or a permit that is handed on. */
+  /** The deployment's prefix; given with a holder or a permit that is handed on. */
   readonly prefix?: string;
 }
 
-/** A permit that stays for the next job of its queue, as long as nobody has begun to wait for what it holds. */
+/** A permit that passes to the next job of its queue, as long as nobody has begun to wait for what it holds. */
 export interface HandedPermit {
   readonly queue: string;
   readonly machine: string;
 }
 
-/** What a step reads when it begins; its key is the definition. */
+/** What a step reads when it begins. The operation's key is the definition. */
 interface Learn {
   readonly op: "learn";
   readonly slot: string;
-  /** As JSON: what {@link Begin} says that is the same for every run. */
+  /** The part of {@link Begin} that is the same for every run, as JSON. */
   readonly begin: string;
 }
 
-/** The end of a step and of its job; only the first where something else has to be done between them. */
+/** The end of a step and of its job. Only the step ends if something must be done between them. */
 interface End {
   readonly op: "end";
   readonly commit: Commit;
   readonly move: Moving;
 }
 
-/** BullMQ's scripts by which a worker takes a job and ends it. */
+/** BullMQ's scripts with which a worker takes and ends jobs. */
 export type Move = "moveToActive" | "moveToFinished";
 
 export interface AbortEntry {

@@ -46,19 +46,19 @@ export interface StepAddress {
   readonly epoch: number;
   readonly stepId: string;
   readonly item?: number;
-  /** The call that undoes it. */
+  /** It is the compensation. */
   readonly undo?: boolean;
-  /** The group whose end is the step's end too. */
+  /** The group whose abort ends the step too. */
   readonly group?: string;
-  /** Which start of its BullMQ job is speaking; later starts fence earlier ones. */
+  /** The start of its BullMQ job that makes the request. Later starts fence earlier ones. */
   readonly start: number;
-  /** Who waits for its end beside its parent in the tree. */
+  /** Jobs that wait for its end, other than its parent in the tree. */
   readonly links?: Links | null;
-  /** The run ends with it, and the next of its tenant begins if so many are at work at most. */
+  /** The run ends with this step. The next run of its tenant begins if at most `maxRunning` are at work. */
   readonly ends?: { readonly maxRunning: number };
 }
 
-/** A call of a tool that is over, for those who learn from it. */
+/** An ended call of a tool, for those who learn from it. */
 export interface Call {
   readonly tool: string;
   readonly ms: number;
@@ -74,25 +74,25 @@ export interface Ending {
   readonly source?: Source;
   /** The output as JSON, or a reference to it. */
   readonly output?: string;
-  /** Stop the rest of the run, or of a group, together with this ending. */
+  /** Stop the rest of the run or of a group together with this ending. */
   readonly aborts?: readonly Abort[];
-  /** Stops it together with the third ending of this kind. */
+  /** Stop it with the third ending of this kind. */
   readonly systemic?: readonly Abort[];
   readonly call?: Call;
-  /** It can be undone: its place among the completions is kept. */
+  /** It can be undone, so its position among the completions is stored. */
   readonly undoable?: boolean;
-  /** It is a failure of its own, which somebody may want to look at and try again. */
+  /** It is a failure of its own that somebody may look at and retry. */
   readonly dead?: boolean;
 }
 
-/** A job that is taken or ended: BullMQ's script with its keys and arguments, texts and what BullMQ packs, unpacked. */
+/** A job that is taken or ended: BullMQ's script with its keys and arguments, packed ones unpacked. */
 export interface MoveOf {
   readonly script: Move;
   readonly keys: readonly string[];
   readonly args: readonly unknown[];
-  /** Who will call the tool of the job that is taken, as {@link Ledger.begin} has it. */
+  /** Who will call the tool of the job that is taken, as in {@link Ledger.begin}. */
   readonly holder?: string;
-  /** Another job is taken only if this permit may be handed on to it. */
+  /** Take another job only if this permit may be handed on to it. */
   readonly handed?: HandedPermit;
 }
 
@@ -102,15 +102,16 @@ interface Operation {
 }
 
 /**
- * Operations of one script call. Few enough that a busy process has several calls underway: all that one answers goes on at
- * the same time, so with one for all of them Redis and the process would wait for each other in turns.
+ * Operations in one call of the script. Few enough that a busy process has several calls underway. Everything that one
+ * call answers goes on at the same time, so with a single call Redis and the process would wait for each other in
+ * turns.
  */
 const MAX_BATCH = 16;
 
 const MOVES: readonly Move[] = ["moveToActive", "moveToFinished"];
 
 const SCRIPTS = {
-  /** Its keys are the records of the operations; behind them come these as one JSON, who sends them, and which call of it that is. */
+  /** Keys: the records of the operations. Then the operations as one JSON, the sender, and the number of the call. */
   ledger: script<[keyCount: number, ...recordsAndRest: string[]], string>(
     "tuttiLedger",
     `${bullFunctions("moves", MOVES)}\n${ADDING_FUNCTION}\n${withLinks(LEDGER)}`,
@@ -119,8 +120,8 @@ const SCRIPTS = {
 };
 
 /**
- * Writes what happens to steps. Every ending is written once, by one script, before its BullMQ job
- * finishes; whoever comes later gets the ending that stands.
+ * Writes what happens to steps. One script writes every ending once, before the step's BullMQ job finishes. Whoever
+ * comes later gets the ending that stands.
  *
  * The steps of a process share its calls: see {@link Gather}.
  */
@@ -141,16 +142,16 @@ export class Ledger {
     this.#keys = keys;
   }
 
-  /** Marks that a step starts and reads `fields` of the run record in the same call. */
+  /** Marks the start of a step, and reads `fields` of the run's record in the same call. */
   async begin(
     step: StepAddress,
     options: {
       readonly once: boolean;
-      /** It calls a tool, so it takes one of the run's places, where they are counted. */
+      /** It calls a tool, so it takes one of the run's places, if the run has them. */
       readonly calls: boolean;
       /**
-       * Who will call the tool: `<worker>#<number of the call in it>`; nothing is said of who takes over what calls
-       * none. Of two with the same start only the first may call what is called once.
+       * Who will call the tool: `<worker>#<number of the call in it>`. Take-overs of steps without a holder are not
+       * noted. Of two holders with the same start, only the first may make a call that must happen once.
        */
       readonly holder?: string;
       readonly fields: readonly string[];
@@ -169,8 +170,8 @@ export class Ledger {
   }
 
   /**
-   * Says what a step reads when it begins whose call may be made again, so that it begins with the script by which its job is
-   * taken (see {@link move}) from now on.
+   * Stores what an idempotent step reads when it begins. From then on, the script that takes its job also begins the
+   * step (see {@link move}).
    */
   async learn(
     hash: string,
@@ -184,14 +185,14 @@ export class Ledger {
     });
   }
 
-  /** Writes how a step ended, unless that is written already. */
+  /** Writes how a step ended, unless an ending is already there. */
   async commit(step: StepAddress, ending: Ending): Promise<Committed> {
     return committedOf(await this.#do(step.runId, this.#commitOf(step, ending)));
   }
 
   /**
-   * The same together with the end of its job, as {@link move} does that. The job is not moved (`moved` is missing) when
-   * the ending stood there before, or when something follows from it that has to be done first.
+   * Writes an ending and ends the step's job as {@link move} does. The job is not moved (`moved` is missing) if another
+   * ending was already there, or if the ending leaves work to be done first.
    */
   async end(
     step: StepAddress,
@@ -208,7 +209,7 @@ export class Ledger {
     return moved === undefined ? { committed } : { committed, moved: movedOf(moved) };
   }
 
-  /** Notes that an attempt failed and another will follow. `abort` = it must not. */
+  /** Notes that an attempt failed and another will follow. `abort`: it must not. */
   async retry(
     step: StepAddress,
     attempts: number,
@@ -230,7 +231,7 @@ export class Ledger {
     return { status: status as "ok", granted: granted.filter((slot) => slot !== false) };
   }
 
-  /** Notes that a step waits for somebody outside, unless the decision is there already. */
+  /** Notes that a step waits for somebody outside, unless the decision is already there. */
   async park(step: StepAddress, waitsFor: string): Promise<Parked> {
     const [status, detail] = await this.#do(step.runId, {
       op: "park",
@@ -245,9 +246,9 @@ export class Ledger {
   }
 
   /**
-   * Takes a begin back, because the step has to wait after all: nothing was called. Returns who may call now.
+   * Takes a begin back, because the step must wait after all. Nothing was called. Returns who may call now.
    *
-   * @param holder only when it is this one's.
+   * @param holder only if this one holds the step.
    */
   async undo(step: StepAddress, holder?: string): Promise<readonly string[]> {
     const { start } = step;
@@ -266,7 +267,7 @@ export class Ledger {
     return (await this.#do(runId, { op: "read", fields })).map(orNull);
   }
 
-  /** Takes a job, or ends one, as BullMQ's worker does. With a holder the step of the job begins that is taken, if it can. */
+  /** Takes or ends a job as BullMQ's worker does. With a holder, the step of the taken job begins too, if possible. */
   async move(move: MoveOf): Promise<Moved> {
     return movedOf(
       await this.#operations.add({ key: move.keys[0]!, operation: this.#moveOf(move) }),
@@ -313,7 +314,7 @@ export class Ledger {
   }
 }
 
-/** How an ending stands in BullMQ: as what its job returns, or the message that it fails with. */
+/** An ending as BullMQ stores it: the job's return value or its failure message. */
 const jobResultOf = ({ outcome, error }: Ending): string =>
   wellFormed(
     outcome === "failed" && error !== undefined
@@ -338,7 +339,7 @@ const callOf = ({ tool, ms, failed }: Call): EndedCall => ({
   ...(failed ? { failed: true } : {}),
 });
 
-/** What only few endings have. */
+/** Fields that few endings have. */
 const consequencesOf = ({ aborts = [], systemic = [], call, undoable, dead }: Ending) => ({
   ...(aborts.length === 0 ? {} : { aborts: aborts.map(abortEntry) }),
   ...(systemic.length === 0 ? {} : { systemic: systemic.map(abortEntry) }),

@@ -3,7 +3,7 @@ import { startsEarly, type RunDefinition } from "../../definition.ts";
 import type { StepJob } from "../../jobs.ts";
 import { jobIds } from "../../names.ts";
 
-/** A script that includes parts/links.lua, with the script of BullMQ that this calls. */
+/** A script that includes parts/links.lua, with the BullMQ script that it calls. */
 export const withLinks = (lua: string): string =>
   `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${lua}`;
 
@@ -13,7 +13,7 @@ export interface JobPlace {
   readonly jobId: string;
 }
 
-/** Who waits for the end of a step beside the parent of its job. */
+/** The jobs that wait for the end of a step, other than the parent of its job. */
 export interface Links {
   readonly from: JobPlace;
   readonly to: readonly LinkedJob[];
@@ -24,7 +24,7 @@ interface LinkedJob extends JobPlace {
   readonly any: boolean;
 }
 
-/** The links of a step, as the job of its call or of an alternative has them; null when it has none. */
+/** The links of a step, for the job of its call or of an alternative; null if it has none. */
 export function linksOf(definition: RunDefinition, job: StepJob): Links | null {
   if (job.links === undefined) return null;
   const { from, to } = job.links;

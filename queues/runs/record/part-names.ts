@@ -1,12 +1,12 @@
 import { given } from "../../../config/index.ts";
 
-/** The step, or one item of it, or what undoes it, as one word. */
+/** One word for a step, one of its items, or the compensation of either. */
 export function partName(stepId: string, item?: number, undo = false): string {
   const what = item === undefined ? stepId : `${stepId}.${item}`;
   return undo ? `${what}.undo` : what;
 }
 
-/** What {@link partName} stands for. */
+/** The reverse of {@link partName}. */
 export function partOf(text: string): { stepId: string; item?: number; undo?: true } {
   const [stepId = "", ...rest] = text.split(".");
   const undo = rest.at(-1) === "undo";
@@ -14,7 +14,7 @@ export function partOf(text: string): { stepId: string; item?: number; undo?: tr
   return { stepId, ...given({ item }), ...(undo ? { undo } : {}) };
 }
 
-/** How an item is shown to people: `<step>[i]`. */
+/** The shown name of an item: `<step>[i]`. */
 export function shownAs(stepId: string, item?: number): string {
   return item === undefined ? stepId : `${stepId}[${item}]`;
 }

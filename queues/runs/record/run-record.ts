@@ -10,11 +10,11 @@ const OPEN_STATES = [
   "running",
   /** Every step that could go on waits for somebody outside. */
   "parked",
-  /** Held by somebody; no step begins. */
+  /** Held by somebody: no step begins. */
   "paused",
-  /** Asked to stop; calls are still running somewhere. */
+  /** Asked to stop, with calls still running somewhere. */
   "cancelling",
-  /** Its steps have ended; what they did is being undone. */
+  /** Its steps have ended and are being undone. */
   "compensating",
 ] as const;
 
@@ -52,22 +52,22 @@ export function hasEnded(state: StepState): boolean {
   return OUTCOMES.has(state);
 }
 
-/** Where the output of a completed step comes from, when its own tool was not called for it. */
+/** Where the output of a completed step comes from, if not from a call of its own tool. */
 export interface Source {
   /** Another tool answered. */
   readonly via?: string;
-  /** It was kept from an earlier call. */
+  /** A kept result of an earlier call. */
   readonly cached?: true;
-  /** It is older than the step wants it, and stands for a call that failed. */
+  /** It is older than the step wants and replaces a failed call. */
   readonly stale?: true;
   /** How old it was. Milliseconds. */
   readonly ageMs?: number;
 }
 
-/** What is known of a step. Times are Redis' own, in milliseconds since 1970. */
+/** The state of a step. Times are Redis' own, in milliseconds since 1970. */
 export interface StepRecord {
   readonly state: StepState;
-  /** Which start of the job wrote this; a later start fences an earlier one. */
+  /** The start of the job that wrote this. A later start fences an earlier one. */
   readonly start: number;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
@@ -75,11 +75,11 @@ export interface StepRecord {
   readonly attempts: number;
   /** How often a worker lost its hold on the step while it called the tool. */
   readonly losses?: number;
-  /** Why it failed, or the last reason to try again. */
+  /** Why it failed, or the last reason for a retry. */
   readonly error?: StepError;
   /** Why it was skipped or cancelled, or what it waits for. */
   readonly reason?: string;
-  /** Where the output of a completed step comes from, when not from its own tool. */
+  /** Where the output of a completed step comes from, if not from its own tool. */
   readonly source?: Source;
 }
 
@@ -96,7 +96,7 @@ const LETTERS = {
 
 type Letter = keyof typeof LETTERS;
 
-/** The letter that stands for a state in the record; scripts compare it. */
+/** The letter for a state in the record. Scripts compare it. */
 export function letterOf(state: Outcome): Letter {
   switch (state) {
     case "completed":
@@ -110,7 +110,7 @@ export function letterOf(state: Outcome): Letter {
   }
 }
 
-/** A step of which nothing is written yet. */
+/** A step without a record yet. */
 export const PENDING: StepRecord = {
   state: "pending",
   start: 0,
@@ -123,8 +123,8 @@ const isLetter = (value: string | undefined): value is Letter =>
   value !== undefined && value in LETTERS;
 
 /**
- * Reads `<letter><start>,<startedAtMs>,<finishedAtMs>,<attempts>|<detail>`: short, because there is
- * one per step of every run, and plain, because Lua reads it too.
+ * Parses `<letter><start>,<startedAtMs>,<finishedAtMs>,<attempts>|<detail>`. It is short because every step of every
+ * run has one, and plain because Lua reads it too.
  */
 export function parseStepRecord(text: string | null | undefined): StepRecord {
   if (text === null || text === undefined || text === "") return PENDING;
@@ -153,7 +153,7 @@ export function parseStepRecord(text: string | null | undefined): StepRecord {
     : { ...record, reason: detail };
 }
 
-/** The part of a run's record that says what it is. */
+/** The part of a run's record about the run as a whole. */
 export interface RunHeader extends Identity {
   readonly runId: string;
   readonly workflow: { readonly id: string; readonly name: string; readonly hash: string };
@@ -168,70 +168,70 @@ export interface RunHeader extends Identity {
   readonly priority: number;
   /** What its workflow aims at. */
   readonly target: Target;
-  /** BullMQ's priority of its jobs: whose they are, how urgent, and its turn. Known when it has begun. */
+  /** BullMQ's priority of its jobs: tenant, urgency and turn. Known once it has begun. */
   readonly rank: number;
-  /** The step of another run that this one works for. */
+  /** The step of another run that this run works for. */
   readonly parent?: ParentStep;
   /** Calls that may be underway, in mode `adaptive`. */
   readonly width?: number;
 }
 
-/** Whose step a sub-run is. */
+/** The step that a sub-run works for. */
 export interface ParentStep {
   readonly runId: string;
   readonly workflowId: string;
   readonly stepId: string;
   readonly epoch: number;
-  /** Sub-runs above it. */
+  /** Number of sub-runs above it. */
   readonly depth: number;
 }
 
-/** Fields of the record's hash. `s:` and `o:` are followed by a step id, or `<step>.<index>` for an item. */
+/** Fields of the record's hash. `s:` and `o:` are followed by a step id, or by `<step>.<index>` for an item. */
 export const FIELDS = {
   record: (stepId: string, item?: number, undo = false): string =>
     `s:${partName(stepId, item, undo)}`,
   output: (stepId: string, item?: number, undo = false): string =>
     `o:${partName(stepId, item, undo)}`,
-  /** How many items a forEach has; written before the first is added. */
+  /** Number of items of a forEach; written before the first is added. */
   count: (stepId: string): string => `n:${stepId}`,
   input: "input",
-  /** When the run was submitted: tells it from an earlier one with the same id. */
+  /** When the run was submitted. Distinguishes it from an earlier run with the same id. */
   submittedAt: "submittedAt",
-  /** What the `key` of each step that has one has yielded: JSON by step. */
+  /** The value of each step's `key`: JSON by step. */
   lanes: "lanes",
-  /** The same for an epoch, and those before it, when another input has led elsewhere since. */
+  /** The same for an epoch and those before it, if a later input led to other lanes. */
   lanesOf: (epoch: number): string => `lanes:${epoch}`,
-  /** Counts what moves in a run that can be parked. */
+  /** Counts the changes in a run that can be parked. */
   version: "version",
-  /** When its turn came; its time counts from here. */
+  /** When its turn came. Its clock starts here. */
   admittedAt: "admittedAt",
   /** Version of the payloads of its jobs. */
   payloads: "payloads",
-  /** How far the jobs of a large tree are: `1` all are there, `2` the first of them are released too. */
+  /** Progress of adding a large tree: `1` all jobs are there, `2` the first of them are released too. */
   added: "jobs",
-  /** The run that gave its place among those at work: this one, or the one that it works for. */
+  /** The run that gave up its place among those at work: this one, or the one it works for. */
   away: "away",
-  /** It has a place again, and steps that stand aside for it have to be called. */
+  /** The run has a place again, and the steps that stand aside for it must be called. */
   returned: "returned",
-  /** Set when the rest of the run, or of a group, must not start: JSON of {@link Abort}. */
+  /** Set when the rest of the run or of a group must not start: JSON of {@link Abort}. */
   abort: "abort",
   groupAbort: (group: string): string => `abort:${group}`,
-  /** Calls whose workers lost their hold on them: JSON list. */
+  /** Calls whose workers lost their hold: JSON list. */
   takeOvers: "takeOvers",
-  /** The steps of the current epoch, when the run was resumed: JSON list of ids. */
+  /** The steps of the current epoch of a resumed run: JSON list of ids. */
   reopened: "reopened",
-  /** The ending that waits until everything is undone, and the slots that are: JSON. */
+  /** The ending to apply when everything is undone, and the slots to undo: JSON. */
   ending: "ending",
   undoing: "undoing",
-  /** A step that has one of the places of a run in mode `adaptive`. */
+  /** A step that holds one of the places of a run in mode `adaptive`. */
   place: (name: string): string => `g:${name}`,
-  /** The most items that a forEach ever had, when it was resumed with fewer. */
+  /** The most items that a forEach ever had, if it was resumed with fewer. */
   most: (stepId: string): string => `m:${stepId}`,
-  /** What was decided about a step that waits: JSON. */
+  /** The decision about a waiting step: JSON. */
   decision: (stepId: string): string => `d:${stepId}`,
-  /** Place of a completed call among those that can be undone, counted from 1. */
+  /** Position of a completed call among those that can be undone, counted from 1. */
   completion: (stepId: string, item?: number): string => `c:${partName(stepId, item)}`,
-  /** The literal input that replaces a step's own, given when the run was resumed: JSON. */
+  /** The literal input that replaces a step's own after a resume: JSON. */
   edited: (stepId: string): string => `e:${stepId}`,
 } as const;
 
@@ -253,17 +253,17 @@ export interface StepView extends Source {
   readonly tool?: string;
   readonly attempts: number;
   /**
-   * When it was free to begin: the run admitted, what it needs ended. While it waits for another attempt:
-   * when its pause ends. Null while nobody knows; absent in events. Redis' clock, milliseconds since 1970.
-   * What lies between this and `startedAt` it has waited for workers, machines and limits.
+   * When it was free to begin: its run was admitted and its dependencies had ended. While it waits for another attempt:
+   * when its pause ends. Null while unknown; absent in events. Redis' clock, milliseconds since 1970. From here to
+   * `startedAt` it waited for workers, machines and limits.
    */
   readonly eligibleAtMs?: number | null;
-  /** ISO 8601 with milliseconds; null for what was skipped or cancelled before it began. */
+  /** ISO 8601 with milliseconds; null if it was skipped or cancelled before it began. */
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   /** When a step that was never called was skipped or cancelled. ISO 8601 with milliseconds. */
   readonly decidedAt?: string;
-  /** Calls of it that another start took over, as their workers had lost their hold on them. */
+  /** Its calls that another start took over, because their workers had lost their hold. */
   readonly takeOvers?: readonly TakeOver[];
   readonly output?: Json;
   readonly error?: StepError;

@@ -12,7 +12,7 @@ import {
 } from "../scripts/generated.ts";
 import type { RunState } from "./run-record.ts";
 
-/** What is done to the record of a run in one step each. */
+/** Scripts that change the record of a run atomically. */
 export const RUN_SCRIPTS = {
   due: script<[open: string, adding: string, limit: number], [overdue: string[], left: string[]]>(
     "tuttiDue",

@@ -12,7 +12,7 @@ import { FIELDS, type Abort, type RunState } from "./run-record.ts";
 import { RUN_SCRIPTS } from "./run-scripts.ts";
 import { Tending } from "./tending.ts";
 
-/** What a run ended with. */
+/** How a run ended. */
 export interface RunEnding {
   readonly state: RunState;
   /** JSON or a reference. */
@@ -21,18 +21,18 @@ export interface RunEnding {
   readonly unmetCriteria?: readonly string[];
 }
 
-/** What became of the end of a run. */
+/** The answer to ending a run. */
 export interface Finished {
-  /** The state that stands. */
+  /** The resulting state. */
   readonly state: RunState;
-  /** Runs that waited for its place: their jobs can be added now. */
+  /** Runs that waited for its place. Their jobs can be added now. */
   readonly admitted: readonly string[];
 }
 
-/** Definitions that are kept at hand. Characters of their JSON. */
+/** Size of the cache of definitions, in characters of their JSON. */
 const DEFINITIONS_CHARS = 32_000_000;
 
-/** Steps that one call ends when a run is cancelled; keeps Redis free for others in between. */
+/** Steps that one call ends when a run is cancelled. Lets Redis serve others in between. */
 const CANCEL_CHUNK = 500;
 
 /** Steps and items that one call forgets when a run is removed. */
@@ -55,8 +55,8 @@ export class Runs {
   }
 
   /**
-   * The definition with this content hash; null when no run uses it any more. What a hash names never changes, so those
-   * that were read are kept for a while.
+   * The definition with this content hash; null if no run uses it any more. A hash always names the same content, so
+   * definitions are cached.
    */
   async definition(hash: string): Promise<RunDefinition | null> {
     const kept = this.#definitions.get(hash);
@@ -68,12 +68,12 @@ export class Runs {
     return definition;
   }
 
-  /** What a run is; null when there is none of this id. */
+  /** The header of a run; null if there is no run with this id. */
   async header(runId: string): Promise<RecordHeader | null> {
     return (await this.headerAnd(runId, []))?.header ?? null;
   }
 
-  /** The same, and more fields of its record, in one command. */
+  /** Reads the header and more fields of the record in one command. */
   headerAnd(
     runId: string,
     fields: readonly string[],
@@ -92,12 +92,12 @@ export class Runs {
     return found;
   }
 
-  /** Notes a fact of our own about a run, such as how far its tree is added. */
+  /** Stores an internal fact about a run, such as how far its tree is added. */
   async note(runId: string, field: string, value: string): Promise<void> {
     await this.#redis.hset(this.#keys.run(runId), field, value);
   }
 
-  /** Ends a run, unless it has ended or was resumed. Null when there is no such run. */
+  /** Ends a run, unless it has ended or was resumed. Null if there is no such run. */
   async finish(
     runId: string,
     epoch: number,
@@ -123,7 +123,7 @@ export class Runs {
     return { state, admitted: listOf(admitted) };
   }
 
-  /** Notes that what a run did is being undone; it ends like `ending` when that is over. Null when there is no such run. */
+  /** Notes that a run is being undone. It ends like `ending` when that is done. Null if there is no such run. */
   beginUndo(
     runId: string,
     epoch: number,
@@ -139,8 +139,8 @@ export class Runs {
   }
 
   /**
-   * Reopens steps of a run that has ended. `reopened` is the new epoch, missing when the run is not as
-   * the caller saw it. Null when there is no such run.
+   * Reopens steps of an ended run. `reopened` is the new epoch, missing if the run is not as the caller saw it. Null if
+   * there is no such run.
    */
   async reopen(
     runId: string,
@@ -152,12 +152,12 @@ export class Runs {
     return { ...found, admitted: listOf(found.admitted) };
   }
 
-  /** Keeps a value that is too large for the record. */
+  /** Stores a value that is too large for the record. */
   async keepValue(runId: string, field: string, text: string): Promise<void> {
     await this.#redis.set(this.#keys.value(runId, field), text);
   }
 
-  /** Asks a run to stop. Null when there is no such run. */
+  /** Asks a run to stop. Null if there is no such run. */
   async cancel(runId: string, abort: Abort): Promise<{ before: RunState; now: RunState } | null> {
     const answer = await this.#scripts.cancel(this.#keys.run(runId), JSON.stringify(abort));
     return answer === null ? null : { before: answer[0], now: answer[1] };
@@ -191,14 +191,14 @@ export class Runs {
   }
 
   /**
-   * Makes a run more or less urgent, and moves it among the runs that wait for their turn. Null when
-   * there is no such run. The jobs that are there keep the priority they have.
+   * Changes the urgency of a run and moves it among the runs that wait for their turn. Existing jobs keep their
+   * priority. Null if there is no such run.
    */
   setPriority(runId: string, priority: number): Promise<RunState | null> {
     return this.#scripts.setPriority(this.#keys.run(runId), priority);
   }
 
-  /** Gives back the caller's share of `left`. True when no step runs any more. */
+  /** Takes the caller off `left`. True if no step runs now. */
   async cancelSettled(runId: string): Promise<boolean> {
     return (await this.#scripts.cancelSettled(this.#keys.run(runId))) === 0;
   }
@@ -214,8 +214,8 @@ export class Runs {
   }
 
   /**
-   * Open runs whose deadline has passed, and admitted ones whose jobs nobody has added: those are the caller's
-   * for some seconds. `limit` of each at most.
+   * Open runs past their deadline, and admitted runs whose jobs nobody has added; the caller has some seconds to add
+   * them. At most `limit` of each.
    */
   async due(limit: number): Promise<{
     readonly overdue: readonly string[];
@@ -234,7 +234,7 @@ export class Runs {
     await this.#redis.zrem(this.#keys.adding, runId);
   }
 
-  /** Open runs, those with the nearest deadline first. */
+  /** Open runs, nearest deadline first. */
   open(): Promise<string[]> {
     return this.#redis.zrange(this.#keys.open, "0", "-1");
   }

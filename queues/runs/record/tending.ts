@@ -4,25 +4,25 @@ import { defineScripts, script, type Commands } from "../../connection/index.ts"
 import type { Keys } from "../../names.ts";
 import { ADMIT, EXPIRED, FIND_OPEN, TAKE_TENDED } from "../scripts/generated.ts";
 
-/** Runs that one call admits; keeps Redis free for others in between. */
+/** Runs admitted by one call. Lets Redis serve others in between. */
 const ADMITTED_PER_CALL = 50;
-/** Tenants, or runs, of one page. A list that Redis keeps in one piece comes as a whole. */
+/** Tenants or runs of one page. A list that Redis stores in one piece comes as a whole. */
 const PAGE = 200;
-/** Runs of a tenant at work that one look sees, in no order: with the next look others come. */
+/** How many runs at work of a tenant one look sees, in no order. The next look sees others. */
 const SEEN_AT_WORK = 100;
 
-/** A page of something that is looked at bit by bit. */
+/** A page of something that is read bit by bit. */
 export interface Page {
   readonly ids: readonly string[];
-  /** Where the next one begins; "0" when this was the last. */
+  /** Where the next page begins; "0" after the last one. */
   readonly next: string;
 }
 
-/** Which ended runs are kept no longer. Milliseconds since 1970. */
+/** Which ended runs expire. Milliseconds since 1970. */
 export interface Expiry {
   readonly doneBeforeMs: number;
   readonly failedBeforeMs: number;
-  /** So many of each kind and tenant are kept at most. */
+  /** At most this many of each kind and tenant are kept. */
   readonly keep: number;
   readonly limit: number;
 }
@@ -57,8 +57,8 @@ const SCRIPTS = {
 };
 
 /**
- * Which runs need somebody to look at them, so that looking costs by those and not by all that are open: runs which only
- * wait for their turn stand in their tenant's line, and of tenants only those with a line are asked.
+ * Finds the runs that need somebody to look at them. The cost depends on those runs, not on all open ones: runs that
+ * only wait for their turn stand in their tenant's line, and only tenants with a line are asked.
  */
 export class Tending {
   readonly #redis: Redis;
@@ -71,12 +71,12 @@ export class Tending {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Takes runs that nobody looked at since then, up to so many of each kind: what is stopped, at work, aside. */
+  /** Takes runs that nobody has looked at since then, up to `limit` of each kind: stopping, at work, aside. */
   take(beforeMs: number, limit: number): Promise<string[]> {
     return this.#scripts.take(this.#keys.tended, beforeMs, limit);
   }
 
-  /** Admits waiting runs of tenants, as far as there is room. Their jobs can be added now. */
+  /** Admits waiting runs of tenants as far as there is room. Their jobs can be added now. */
   async admit(tenants: readonly string[], maxRunning: number): Promise<string[]> {
     const admitted: string[] = [];
     if (tenants.length === 0) return admitted;
@@ -93,13 +93,13 @@ export class Tending {
     }
   }
 
-  /** Tenants of which runs wait for their turn. */
+  /** Tenants whose runs wait for their turn. */
   async lines(from: string): Promise<Page> {
     const [next, ids] = await this.#redis.sscan(this.#keys.lines, from, "COUNT", PAGE);
     return { ids, next };
   }
 
-  /** Runs of tenants that are at work, while others of them wait for their turn. */
+  /** Runs of tenants that are at work while other runs of the tenant wait for their turn. */
   async inTheWay(tenants: readonly string[]): Promise<string[]> {
     const runs = await Promise.all(
       tenants.map(async (tenant) => {
@@ -113,7 +113,7 @@ export class Tending {
     return runs.flat();
   }
 
-  /** Looks at a page of all open runs for those that the indexes miss. Returns how many it put in. */
+  /** Checks a page of all open runs and adds those that the indexes lack. Returns how many. */
   async findOpen(from: string): Promise<{ readonly found: number; readonly next: string }> {
     const [next, pairs] = await this.#redis.zscan(this.#keys.open, from, "COUNT", PAGE);
     const ids = pairs.filter((_, index) => index % 2 === 0);
@@ -131,8 +131,8 @@ export class Tending {
   }
 
   /**
-   * Ended runs of tenants that are past their time or beyond the number to keep, the oldest first, up to so many of each
-   * tenant; and how many there are in all.
+   * Ended runs of tenants that are too old or beyond the number to keep, oldest first, up to `limit` per tenant; and
+   * how many there are in total.
    */
   async expired(
     tenants: readonly string[],
@@ -151,7 +151,7 @@ export class Tending {
     return { ids, count };
   }
 
-  /** Where a duty that goes bit by bit stopped; "0" when it begins anew. */
+  /** Where a duty that works bit by bit stopped; "0" if it begins anew. */
   async cursor(duty: string): Promise<string> {
     return (await this.#redis.hget(this.#keys.cursors, duty)) ?? "0";
   }

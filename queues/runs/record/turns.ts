@@ -2,13 +2,13 @@ import type { Redis } from "ioredis";
 
 import type { Keys } from "../../names.ts";
 
-/** Where a run stands among those that wait for their turn. */
+/** The position of a run among those that wait for their turn. */
 export interface Turn {
   /** Runs of its tenant that are at work. */
   readonly atWork: readonly string[];
-  /** Runs before it; null when it does not stand in that line. */
+  /** Runs before it; null if it does not stand in that line. */
   readonly ahead: number | null;
-  /** The line of those that go one after another, when it is in one and it is not its turn. */
+  /** The line of runs with the same serial key, if the run is in one and it is not its turn. */
   readonly serial?: {
     readonly word: string;
     readonly holder: string | null;
@@ -16,7 +16,7 @@ export interface Turn {
   };
 }
 
-/** Reads whose turn it is. */
+/** Reads the positions of waiting runs. */
 export class Turns {
   readonly #redis: Redis;
   readonly #keys: Keys;

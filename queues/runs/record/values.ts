@@ -14,13 +14,13 @@ import {
 } from "../../../config/index.ts";
 import type { Keys } from "../../names.ts";
 
-/** Stands in the record for a value that is kept beside it. JSON never starts like this. */
+/** Marks a reference to a value stored outside the record. JSON never starts like this. */
 const REFERENCE = "@";
 
-/** Values that a process keeps at hand, because others are likely to read them. Characters of their JSON. */
+/** Size of the cache of values that others are likely to read, in characters of their JSON. */
 const VALUES_KEPT_CHARS = 32_000_000;
 
-/** A run as it cannot come again: neither its next epoch nor a later run with its id has this address. */
+/** A run at one epoch. Neither its next epoch nor a later run with the same id has this address. */
 export interface RunAsOf {
   readonly runId: string;
   readonly epoch: number;
@@ -32,23 +32,23 @@ interface Kept {
   readonly chars: number;
 }
 
-/** What is read when a value is not at hand. */
+/** What to read when a value is not cached. */
 interface Wanted {
   readonly runId: string;
   readonly field: string;
-  /** What stands in the field, when that is known. */
+  /** The text in the field, if known. */
   readonly stored?: string;
 }
 
-/** Of a large value that is sent at once. Characters. */
+/** Characters of a large value sent at once. */
 const PART_CHARS = 1_000_000;
 
-/** A value whose step never says that it ended is gone after this time. Milliseconds. */
+/** A value expires after this time if its step never ends. Milliseconds. */
 const DRAFT_MS = 3_600_000;
 
 /**
- * Inputs and outputs. Small ones stand in the run record; larger ones in a key of their own, so that
- * reading a record stays cheap.
+ * Inputs and outputs. Small ones are stored in the run's record, larger ones under a key of their own, so that reading
+ * a record stays cheap.
  */
 export class Values {
   readonly #redis: Redis;
@@ -66,7 +66,7 @@ export class Values {
   }
 
   /**
-   * Returns what to write into `field` of the record for `value`; a large one is kept on the way.
+   * Stores `value` and returns the text to write into `field` of the record.
    *
    * @throws TuttiError `payload_too_large` above 16 MB.
    */
@@ -77,8 +77,8 @@ export class Values {
   }
 
   /**
-   * The same for a value that counts only when its step's ending is written: a large one is kept aside
-   * and takes its place with that. An ending that comes too late replaces nothing.
+   * The same for a value that counts only once its step's ending is written. A large value is stored aside and moved to
+   * its place with the ending. An ending that comes too late replaces nothing.
    *
    * @throws TuttiError `payload_too_large` above 16 MB.
    */
@@ -91,15 +91,15 @@ export class Values {
   }
 
   /**
-   * Writes a new key, a part at a time: what goes through the socket is copied, and a command with all of it would hold the
-   * event loop. A part that is sent again after a lost connection goes to the same place.
+   * Writes a new key part by part. Text that goes through the socket is copied, and one command with all of it would
+   * block the event loop. A part that is sent again after a lost connection goes to the same place.
    */
   async #write(key: string, text: string): Promise<void> {
     await this.#redis.set(key, "", "PX", DRAFT_MS);
     let offset = 0;
     for (let at = 0; at < text.length;) {
       const end = at + PART_CHARS;
-      // A character that takes two is not cut.
+      // Do not split a surrogate pair.
       const whole = /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? end + 1 : end;
       const part = Buffer.from(text.slice(at, whole));
       await this.#redis.setrange(key, offset, part);
@@ -108,7 +108,7 @@ export class Values {
     }
   }
 
-  /** The value behind what stands in `field`; undefined when there is none. */
+  /** Reads the value behind the text in `field`; undefined if there is none. */
   async get(
     runId: string,
     field: string,
@@ -119,9 +119,9 @@ export class Values {
   }
 
   /**
-   * The value in `field` of a run; undefined when there is none. It is read once for all who ask for it at about the same
-   * time, such as the items of a forEach, so it must not be changed. Only for what stays as it is within an epoch: the
-   * input, outputs of steps that have ended.
+   * The value in `field` of a run; undefined if there is none. Callers that ask at about the same time, such as the
+   * items of a forEach, share one read, so the value must not be changed. Only for values that stay the same within an
+   * epoch: the input, and outputs of steps that have ended.
    */
   async shared(run: RunAsOf, field: string, stored?: string): Promise<Json | undefined> {
     const { runId, epoch, submittedAt } = run;
@@ -139,7 +139,8 @@ export class Values {
 }
 
 /**
- * What stands in `field` of the record for `value`, and the text beside it when that is only a reference.
+ * The text that `field` of the record stores for `value`, and the large text to store elsewhere if that is only a
+ * reference.
  *
  * @throws TuttiError `payload_too_large` above 16 MB.
  */
@@ -148,7 +149,7 @@ export async function storedForm(
   value: Json,
 ): Promise<{ stored: string; large?: string }> {
   const text = await writeJson(value);
-  // Three bytes per character at most would already fit; only then is counting worth its price.
+  // It fits even at three bytes per character. Otherwise counting is worth its cost.
   if (text.length * 3 <= INLINE_VALUE_BYTES) return { stored: text };
   const bytes = Buffer.byteLength(text);
   if (bytes <= INLINE_VALUE_BYTES) return { stored: text };
@@ -164,7 +165,7 @@ export async function storedForm(
   return { stored: `${REFERENCE}${bytes}`, large: text };
 }
 
-/** Whether a field of the record only points to its value. */
+/** Whether a field of the record only refers to its value. */
 export function isReference(stored: string): boolean {
   return stored.startsWith(REFERENCE);
 }

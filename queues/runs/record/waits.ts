@@ -17,7 +17,7 @@ import { partName } from "./part-names.ts";
 import { FIELDS, type RunState } from "./run-record.ts";
 import { listOf } from "./runs.ts";
 
-/** What somebody outside decided about a step that waits. */
+/** A decision from outside about a waiting step. */
 export interface WaitDecision {
   readonly kind: "approved" | "rejected" | "event";
   /** Who decided. */
@@ -26,18 +26,18 @@ export interface WaitDecision {
   readonly data: Json;
 }
 
-/** A step as somebody saw it; its run is the one in question, or one that works for it. */
+/** A step as somebody saw it, of the run in question or of one that works for it. */
 export interface SeenStep {
   readonly runId: string;
   readonly field: string;
   readonly record: string | null;
 }
 
-/** What became of a decision. */
+/** The answer to a decision. */
 export interface Decided {
   /**
-   * `kept`: it stands. `again`: there is one already, and that one stands. `late`: the step has ended
-   * without one. `gone`: there is no such run.
+   * `kept`: it stands. `again`: an earlier decision stands. `late`: the step has ended without one. `gone`: there is no
+   * such run.
    */
   readonly status: "kept" | "again" | "late" | "gone";
 }
@@ -72,9 +72,9 @@ const SCRIPTS = {
 };
 
 /**
- * Everything that waits for somebody outside. One primitive: who wakes writes the decision first and
- * promotes the job then; who parks moves the job aside first and reads the decision again then. So no
- * decision is lost, whichever comes first.
+ * Everything that waits for somebody outside. There is one protocol. The waker first writes the decision, then promotes
+ * the job. The parker first moves the job aside, then reads the decision again. So no decision is lost, whichever comes
+ * first.
  */
 export class Waits {
   readonly #redis: Redis;
@@ -87,7 +87,7 @@ export class Waits {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Keeps a decision, whether its step waits already or not. The first one stands. */
+  /** Stores a decision, whether or not its step waits already. The first one stands. */
   async decide(runId: string, stepId: string, decision: WaitDecision): Promise<Decided> {
     const [status] = await this.#scripts.decide(
       this.#keys.run(runId),
@@ -98,14 +98,14 @@ export class Waits {
     return { status };
   }
 
-  /** Parks a run, unless something of it has moved since `version`. Returns the runs that got its place. */
+  /** Parks a run, unless it has changed since `version`. Returns the runs that got its place. */
   async parkRun(runId: string, version: string, maxRunning: number): Promise<string[] | null> {
     return this.#scripts.park(this.#keys.run(runId), version, maxRunning);
   }
 
   /**
-   * Takes a run out of those that are at work, unless one of these steps has begun meanwhile. Returns the runs that got its
-   * place; null when it keeps it.
+   * Takes a run out of those at work, unless one of these steps has begun meanwhile. Returns the runs that got its
+   * place; null if it keeps its place.
    */
   async givePlace(
     runId: string,
@@ -116,7 +116,7 @@ export class Waits {
     return this.#scripts.givePlace(this.#keys.run(runId), maxRunning, ...steps);
   }
 
-  /** Holds a run. Null when there is none. */
+  /** Holds a run. Null if there is none. */
   async pause(
     runId: string,
     actor: string,
@@ -128,7 +128,7 @@ export class Waits {
     return { before, admitted: listOf(admitted) };
   }
 
-  /** Lets a paused run go on. Null when there is none. */
+  /** Lets a paused run go on. Null if there is none. */
   async unpause(
     runId: string,
     maxRunning: number,
@@ -149,7 +149,7 @@ export class Waits {
     return { ...found, parked: listOf(found.parked), admitted: listOf(found.admitted) };
   }
 
-  /** Slots of a run whose jobs were moved aside: it is held, or has no place for them. */
+  /** Slots of a run whose jobs were moved aside, because the run is held or has no place for them. */
   async aside(runId: string): Promise<string[]> {
     const [parked, width] = await Promise.all([
       this.#redis.smembers(this.#keys.parked(runId)),
@@ -158,22 +158,25 @@ export class Waits {
     return [...parked, ...width];
   }
 
-  /** How many steps of a run stand before this one for a place among its calls; null when it waits for none. */
+  /** How many steps of a run wait before this one for a place among its calls; null if it does not wait. */
   placesBefore(runId: string, slotName: string): Promise<number | null> {
     return this.#redis.zrank(this.#keys.width(runId), slotName);
   }
 
-  /** Slots that stand aside for a pause or a place; while their run is not held and has one, somebody has to call them back. */
+  /**
+   * Slots that stand aside for a pause or a place. Once their run goes on and has a place, somebody must call them
+   * back.
+   */
   heldBack(runId: string): Promise<string[]> {
     return this.#redis.smembers(this.#keys.parked(runId));
   }
 
-  /** Notes that slots do not stand aside any more, unless the run is held again or has no place. */
+  /** Notes that slots no longer stand aside, unless the run is held again or has no place. */
   async calledBack(runId: string, slots: readonly string[]): Promise<void> {
     if (slots.length > 0) await this.#scripts.calledBack(this.#keys.run(runId), ...slots);
   }
 
-  /** Whether what a job was moved aside for is over: it was called, or could not be yet. */
+  /** Whether the reason for which a job was moved aside is over, so that it may go on by itself. */
   async mayGoOn(step: StepAddress, status: Aside): Promise<boolean> {
     const name = partName(step.stepId, step.item, step.undo);
     const fields = [
@@ -192,17 +195,17 @@ export class Waits {
     return status === "paused" ? state !== "paused" : Boolean(place);
   }
 
-  /** Whether a run gave its place and has none again. */
+  /** Whether a run gave up its place and has not got one back. */
   async isAway(runId: string): Promise<boolean> {
     return (await this.#redis.hexists(this.#keys.run(runId), FIELDS.away)) === 1;
   }
 
-  /** Forgets that a run has a place again and its steps have to be called: they were. */
+  /** Notes that the steps of a run that has a place again were called. */
   async cameBack(runId: string): Promise<void> {
     await this.#redis.hdel(this.#keys.run(runId), FIELDS.returned);
   }
 
-  /** Open runs in which some step waits for this event. */
+  /** Open runs with a step that waits for this event. */
   listeners(event: string): Promise<string[]> {
     return this.#redis.smembers(this.#keys.listeners(event));
   }

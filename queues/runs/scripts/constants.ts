@@ -1,7 +1,10 @@
-/** Jobs that whoever admitted a run has not added after this time are added by somebody else. Milliseconds. */
+/** If whoever admitted a run has not added its jobs after this time, somebody else adds them. Milliseconds. */
 export const ADDING_MS = 3_000;
 
-/** How far the kinds of runs to look after are from each other in their index: more than any time in milliseconds. */
+/** Distance between the kinds of runs in the index of runs to look after. Larger than any time in milliseconds. */
 export const KIND_SPAN = 10_000_000_000_000;
-/** For so long it is known which call of a sender came last. A connection that is away longer finds a run as it stands. Milliseconds. */
+/**
+ * How long the number of a sender's last call is kept. A connection that is away longer finds the run as it stands.
+ * Milliseconds.
+ */
 export const SENT_MS = 60_000;

@@ -1,10 +1,11 @@
--- The one script that every step passes: before its tool is called and when it has ended, when its job is taken and when that
--- ends. It takes many operations at once, because the steps of a process share its calls.
+-- The one script that every step passes: when its job is taken, before its tool is called, when the step ends and when
+-- its job ends. It takes many operations at once, because the steps of a process share its calls.
 --
--- KEYS: the run record of each operation, or a key of the job's queue. ARGV: JSON of the operations, each { op, ... } as
--- record/ledger-operations.ts has them, what is not said is nil; a key of the sender; the number of this call among its calls.
--- Returns JSON: one list per operation, false for what does not exist. One text each way costs a
--- client a fraction of what hundreds of arguments and replies do.
+-- KEYS: for each operation the run's record, or a key of the job's queue. ARGV: the operations as JSON, as in
+-- record/ledger-operations.ts, where an absent field is nil; a key of the sender; the number of this call among the
+-- sender's calls.
+-- Returns JSON: one list per operation, false for what does not exist. One text each way costs a client a fraction of
+-- what hundreds of arguments and replies cost.
 --- @include "parts/step-record"
 --- @include "parts/admission"
 --- @include "parts/run-clock"
@@ -19,7 +20,8 @@
 
 local operations = {}
 
--- A sender's calls come in order: one that comes after a later one, or itself, is sent again, because its answer was lost.
+-- A sender numbers its calls in order. A number not above the last one means that the call was sent again because its
+-- answer was lost.
 local function isSentAgain(sender, number)
   local last = redis.call('SET', sender, number, 'PX', SENT_MS, 'GET')
   if not last or tonumber(last) < tonumber(number) then return false end
@@ -36,7 +38,7 @@ local function addFields(answer, key, fields)
   return answer
 end
 
--- A step has to wait until its run goes on.
+-- A step must wait until its run goes on.
 local function standAside(key, slot)
   local prefix, run = partsOf(key)
   redis.call('SADD', prefix .. '.parked:' .. run, slot)
@@ -71,21 +73,21 @@ function operations.begin(key, op)
   end
   if before then
     startedAt = before.startedAt
-    -- A call that failed is one more; one whose worker died is made again, it is the same.
+    -- After a failed call this is one more attempt. A call whose worker died is made again as the same attempt.
     attempts = before.attempts + (before.letter == 'B' and 1 or 0)
     if before.letter == 'R' then
       local held, waits
       losses, held, waits = holdOf(before.detail)
-      -- A server that took over without having heard of a start gives the job to another, with the same number.
+      -- A failover server that does not know of a start gives the job to another worker, with the same number.
       local isOther = before.start == start and op.once and held ~= own
       if before.start < start or isOther then
-        -- Sent again, it waits already.
+        -- If so, this was sent again and already waits.
         if waits ~= digits(start) then
           losses = losses + 1
           local worker = workerOf(held)
           if worker ~= '' and own ~= '' then noteTakeOver(key, slot, attempts, worker) end
         end
-        -- The earlier start made the only call there will be: it still has the say about its end.
+        -- The earlier start made the only call there may be, so it still decides the ending.
         if op.once then status, speaks, holder, waiting = 'unknown', before.start, held, '~' .. digits(start) end
       end
     end
@@ -96,7 +98,7 @@ function operations.begin(key, op)
   if state == 'queued' then
     redis.call('HSET', key, 'state', 'running')
     redis.call('HSETNX', key, 'startedAt', stamp)
-    -- Its jobs are there; those of a large run may still have to be let go.
+    -- Its jobs are there. Those of a large run may still have to be released.
     if added ~= '1' then
       local prefix, run = partsOf(key)
       redis.call('ZREM', prefix .. '.adding', run)
@@ -111,7 +113,8 @@ function operations.begin(key, op)
   return addFields({ status, text, abort }, key, op.fields)
 end
 
--- Tells those that a step's end was a link to. One that starts with the first of its dependencies waits for no other then.
+-- Tells the jobs that have a link to an ended step. One that starts with the first of its dependencies then waits for
+-- no other.
 local function follow(links, letter)
   for _, to in ipairs(links.to) do
     local key = to.queue .. ':' .. to.job
@@ -123,8 +126,8 @@ local function follow(links, letter)
   end
 end
 
--- The end of the run that ends with a step that has: `ended`, and who was admitted; `open` when it takes more than a look at
--- the record to say what it is; nil when it has ended.
+-- Ends the run with its last step. Returns `ended` and the admitted runs; `open` if the record alone does not tell how
+-- the run ends; nil if it had already ended.
 local function endRun(key, state, cap)
   if ENDED[state] then return nil end
   local stopped, failed = unpack(redis.call('HMGET', key, 'abort', 'failed'))
@@ -132,8 +135,8 @@ local function endRun(key, state, cap)
   return 'ended', finish(key, 'completed', 'done', cap, now, {})
 end
 
--- -> status, record, what follows: { left: running steps of a run that is being stopped, version: when it may be parked now,
--- granted: slots that got a place, run and admitted: see endRun }
+-- -> status, record, what follows: { left: running steps of a run that is being stopped, version: the version at which
+-- it may be parked now, granted: slots that got a place, run and admitted: see endRun }
 function operations.commit(key, op)
   local slot, start = op.slot, op.start
   local field = 's:' .. slot
@@ -146,7 +149,7 @@ function operations.commit(key, op)
   if before then
     if OVER[before.letter] then
       local after = {}
-      -- This very ending, sent again because its answer was lost, is answered as it was then.
+      -- The same ending, sent again because its answer was lost, gets the same answer again.
       if before.start == start then
         after.left, after.version = tonumber(left), parks and version or nil
         after.granted = width and grantedBy(key, slot) or nil
@@ -173,7 +176,7 @@ function operations.commit(key, op)
   for _, one in ipairs(op.aborts or {}) do redis.call('HSETNX', key, one.field, one.abort) end
   if op.dead then
     local tenant, parent = unpack(redis.call('HMGET', key, 'tenant', 'parent'))
-    -- The step that a sub-run works for has a letter of its own, and only that one can be done again.
+    -- The step that a sub-run works for has a dead letter of its own, and only that one can be retried.
     if not parent then
       local prefix, run = partsOf(key)
       local entry = run .. ' ' .. slot
@@ -188,7 +191,7 @@ function operations.commit(key, op)
   if op.undoable then redis.call('HSET', key, 'c:' .. slot, redis.call('HINCRBY', key, 'completions', 1)) end
   if op.letter == 'F' then redis.call('HSET', key, 'failed', '1') end
   local after = {}
-  -- Only a step that the canceller counted is taken off again.
+  -- Only a step that the canceller counted is taken off.
   if left and redis.call('HDEL', key, 'w:' .. slot) == 1 then after.left = redis.call('HINCRBY', key, 'left', -1) end
   if width then
     if op.call then learn(key, op.call, now) end
@@ -209,7 +212,7 @@ function operations.retry(key, op)
     'state', 'epoch', 'abort', 'abort:' .. (op.group or ''), field, 'width'))
   if not state then return { 'gone' } end
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
-  -- What undoes a run that was stopped is not stopped by that.
+  -- The calls that undo a stopped run are not stopped by its abort.
   if (ofRun or ofGroup) and not op.undoes then return { 'abort' } end
   local before = read(text)
   if not before or OVER[before.letter] then return { 'done' } end
@@ -225,7 +228,7 @@ function operations.retry(key, op)
   return { 'ok', unpack(granted) }
 end
 
--- -> status, the decision or the version of the run. A step that waits for somebody outside.
+-- -> status, the decision or the version of the run. The step waits for somebody outside.
 function operations.park(key, op)
   local field = 's:' .. op.slot
   local state, epoch, text, decision, version = unpack(redis.call('HMGET', key,
@@ -234,7 +237,7 @@ function operations.park(key, op)
   if epoch ~= tostring(op.epoch) then return { 'fenced' } end
   local before = read(text)
   if not before or before.start > op.start then return { 'fenced' } end
-  -- Sent again: it waits already.
+  -- Then it was sent again and already waits.
   local waits = before.letter == 'W' and before.start == op.start
   if before.letter ~= 'R' and not waits then return { 'fenced' } end
   if decision then return { 'decided', decision } end
@@ -243,7 +246,7 @@ function operations.park(key, op)
   return { 'ok', tostring(redis.call('HINCRBY', key, 'version', 1)) }
 end
 
--- -> status, slots that got a place. Takes a begin back: nothing was called.
+-- -> status, slots that got a place. Takes a begin back, because nothing was called.
 function operations.undo(key, op)
   local slot = op.slot
   local field = 's:' .. slot
@@ -253,7 +256,7 @@ function operations.undo(key, op)
     local _, held = holdOf(before.detail)
     if held ~= op.holder then return { 'done' } end
   end
-  -- Sent again, or overtaken: those who got its place are named once more, which does them no harm.
+  -- Sent again, or overtaken: names those who got its place once more, which is harmless.
   if not before or before.letter ~= 'R' or before.start ~= op.start then
     return { 'done', unpack(limited and grantedBy(key, slot) or {}) }
   end
@@ -267,22 +270,22 @@ function operations.read(key, op)
   return addFields({}, key, op.fields)
 end
 
--- What steps read when they begin, as workers have found out that began one: fields of their definition, as long as that is
--- there. Another number when what they say changes.
+-- What each step reads when it begins, stored beside its definition by a worker that began one. The number changes with
+-- the meaning of the stored text.
 local BEGINS = 'b1:'
 function operations.learn(key, op)
   if redis.call('HEXISTS', key, 'json') == 1 then redis.call('HSET', key, BEGINS .. op.slot, op.begin) end
   return {}
 end
 
--- A job that was just taken: its step begins, if it is known what that reads, and nothing about it is unusual. holder: who calls
--- its tool. -> what begin answers, or nil.
+-- Begins the step of a job that was just taken, if it is known what the step reads and nothing about it is unusual.
+-- holder: who calls its tool. -> what begin answers, or nil.
 local function beginTaken(taken, prefix, holder)
   local flat = taken[1]
   if type(flat) ~= 'table' then return nil end
   local facts = {}
   for i = 1, #flat, 2 do facts[flat[i]] = flat[i + 1] end
-  -- A later start has more to look at, and should this one be put back, what stood there before would be lost.
+  -- A later start needs more checks. And if it had to be put back, the earlier record would be lost.
   if facts.ats ~= '1' or (facts.stc or '0') ~= '0' then return nil end
   local job = cjson.decode(facts.data)
   if job.v ~= PAYLOAD_VERSION or job.epoch ~= 0 or not job.stepId then return nil end
@@ -294,13 +297,15 @@ local function beginTaken(taken, prefix, holder)
   return operations.begin(prefix .. '.run:' .. job.runId, op)
 end
 
--- Where scripts of BullMQ have what is looked at here: how the keys of the queue begin, what they were packed, and the job that ends.
+-- Where BullMQ's scripts have the arguments used here: the key prefix of the queue, the packed options, the job that
+-- ends, and whether to fetch the next.
 local PLACES = { moveToActive = { queue = 1, options = 3 }, moveToFinished = { queue = 7, options = 8, job = 1, next = 6 } }
 
--- As a script of BullMQ answers that has taken no job.
+-- The answer of a BullMQ script that has taken no job.
 local NOTHING = { 0, 0, 0, 0 }
 
--- What a call answered that took a job with this token and whose answer was lost; nil when there is none. A token has one job at a time.
+-- The answer of an earlier call that took a job with this token and whose answer was lost; nil if there was none. A
+-- token has one job at a time.
 local function takenBefore(op)
   local places = PLACES[op.script]
   local queue, token = op.args[places.queue], op.args[places.options].token
@@ -311,10 +316,11 @@ local function takenBefore(op)
   end
 end
 
--- -> what BullMQ answers, or false and why it failed: the others of the call go on. Then how the step of the job began that
--- was taken, or false; 'ask' when none was taken, because the gate has to be asked again for the permit that is handed on.
+-- -> BullMQ's answer, or false and why it failed, so that the other operations of the call go on. Then how the step of
+-- the taken job began, or false; 'ask' if none was taken because the gate must be asked again about the permit that is
+-- handed on.
 function operations.move(_, op)
-  -- Where both scripts expect the time.
+  -- Both scripts expect the time here.
   op.args[2] = stamp
   local before = isResent and takenBefore(op)
   local done, answer, refused = true, before, false
@@ -332,18 +338,19 @@ function operations.move(_, op)
   return { answer or false, false, false, refused and 'ask' or nil }
 end
 
--- Whether something follows from an ending that its process has to do before the job ends: should it die, the job starts again.
+-- Whether an ending leaves work that its process must do before the job ends. If the process dies first, the job starts
+-- again.
 local function leavesWork(after)
   return after.run == 'open' or after.left == 0 or after.version
     or (after.granted and #after.granted > 0) or (after.admitted and #after.admitted > 0)
 end
 
--- Whether an ending stands as this start of its step has written it: now, or when this was sent first.
+-- Whether this start of the step has written the ending: now, or when the call was sent first.
 local function isWritten(committed, op)
   return committed[1] == 'ok' or (isResent and committed[1] == 'done' and read(committed[2]).start == op.start)
 end
 
--- -> what commit answers, and what BullMQ does when the job has ended with its step.
+-- -> what commit answers, and BullMQ's answer if the job has ended with its step.
 operations['end'] = function(key, op)
   local committed = operations.commit(key, op.commit)
   if not isWritten(committed, op.commit) or leavesWork(committed[3]) then return { committed } end

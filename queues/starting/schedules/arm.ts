@@ -9,16 +9,16 @@ export interface TickJob {
   readonly scheduleId: string;
 }
 
-/** Ids of schedules have no dot, so this is none. */
+/** Ids of schedules have no dot, so this is not one. */
 export const REARM = "tutti.rearm";
 
 /** Milliseconds. */
 const OVERDUE_MS = 60_000;
 
-/** Ended wakings that are kept for Bull Board. */
+/** Ended wakings kept for Bull Board. */
 const TICKS_KEPT = 100;
 
-/** Tried without limit: a schedule must not miss its time because Redis was away for a moment. */
+/** Retried without limit: a schedule must not miss its time because Redis was away for a moment. */
 const TICK = {
   attempts: 1_000_000,
   backoff: { type: BACKOFF },
@@ -26,7 +26,7 @@ const TICK = {
   removeOnFail: TICKS_KEPT,
 };
 
-/** Lets BullMQ wake a schedule at its times. Harmless when it does already. */
+/** Makes BullMQ wake a schedule at its times. Harmless if it already does. */
 export async function armSchedule(
   queues: ToolQueues,
   { spec, timing }: ScheduleState,
@@ -50,8 +50,8 @@ export async function disarmSchedule(queues: ToolQueues, id: string): Promise<vo
 }
 
 /**
- * Repairs what somebody left half done when it died: schedules that nobody wakes, and wakings without a
- * schedule. Returns the ids of both.
+ * Repairs what a process left half done when it died: schedules that nobody wakes, and wakings without a schedule.
+ * Returns the ids of both.
  */
 export async function rearmSchedules(
   queues: ToolQueues,
@@ -61,7 +61,7 @@ export async function rearmSchedules(
   const queue = queues.get(CONTROL_QUEUES.schedule);
   const found = (await queue.getJobSchedulers()).filter(({ key }) => key !== REARM);
   const there = new Set(found.map(({ key }) => key));
-  // A waking that is long overdue had no successor: BullMQ could not tell its next time.
+  // A waking that is long overdue has no successor, because BullMQ could not tell its next time.
   const overdue = found.filter(({ next }) => (next ?? 0) < nowMs - OVERDUE_MS);
   const asleep = new Set(overdue.map(({ key }) => key));
   const armed: string[] = [];
@@ -69,7 +69,7 @@ export async function rearmSchedules(
     const state = await schedules.find(id);
     if (state === null || state.paused) continue;
     if (!there.delete(id) || asleep.has(id)) {
-      // What BullMQ remembers of an interval would shift its phase.
+      // BullMQ's memory of an interval would shift its phase.
       if (asleep.has(id)) await disarmSchedule(queues, id);
       await armSchedule(queues, state, nowMs);
       armed.push(id);

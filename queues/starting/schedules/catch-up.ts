@@ -1,35 +1,35 @@
 import type { Due } from "../../../config/index.ts";
 
-/** What becomes of firings that nobody was there for. */
+/** What happens to firings that were missed. */
 export const CATCH_UPS = ["none", "one", "all"] as const;
 export type CatchUp = (typeof CATCH_UPS)[number];
 
-/** Firings that a schedule makes up for at once at most; older ones are dropped. */
+/** Most firings that a schedule makes up for at once. Older ones are dropped. */
 export const MAX_CAUGHT_UP = 100;
 
-/** The latest firing counts as on time when it is no later than this; every older one was missed. Milliseconds. */
+/** The latest firing counts as on time if it is at most this late. Every older one was missed. Milliseconds. */
 export const ON_TIME_MS = 60_000;
 
-/** A run that has to be started. */
+/** A run to start. */
 interface Firing {
   /** Milliseconds since 1970. */
   readonly plannedMs: number;
-  /** How many missed firings the same run stands for. */
+  /** How many missed firings the same run covers. */
   readonly covers: number;
 }
 
 /** What a schedule does about the firings that are due. */
 export interface CatchUpPlan {
-  /** Firings without a run, all of them planned before the others; `untilMs` is the latest. */
+  /** Firings without a run, all planned before the others; `untilMs` is the latest. */
   readonly dropped: { readonly count: number; readonly untilMs: number } | null;
   /** In the order in which they were planned. */
   readonly firings: readonly Firing[];
 }
 
 /**
- * Decides about the firings that are due. A firing that is on time always makes a run. Of the missed
- * ones those older than the window are dropped; `none` drops the others too, `one` makes one run for
- * them and for a firing that is on time, `all` makes one run each.
+ * Decides about the firings that are due. A firing that is on time always starts a run. Missed ones older than the
+ * window are dropped. Of the others, `none` drops all, `one` starts one run for them and for a firing that is on time,
+ * and `all` starts one run each.
  */
 export function planCatchUp(
   due: Due,

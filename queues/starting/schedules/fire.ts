@@ -5,7 +5,7 @@ import { startRegistered, type StartParts } from "../workflows/start.ts";
 import { MAX_CAUGHT_UP, planCatchUp } from "./catch-up.ts";
 import type { Decision, FiringRecord, Schedules, ScheduleState } from "./schedules.ts";
 
-/** A waking may be so late without being lost. Milliseconds. */
+/** How late a waking may be before it counts as lost. Milliseconds. */
 const OVERDUE_MS = 2_000;
 
 /** What firing schedules needs. */
@@ -14,8 +14,8 @@ export interface FireParts extends StartParts {
 }
 
 /**
- * Does what is due of a schedule, the oldest first. Harmless at any moment and from several processes at
- * once: a firing that is settled does not count any more, and its run has an id of its own.
+ * Handles the due firings of a schedule, oldest first. Always harmless, even from several processes at once: a settled
+ * firing no longer counts, and its run has an id of its own.
  *
  * @param nowMs firings planned up to here are due. Milliseconds since 1970.
  */
@@ -27,7 +27,7 @@ export async function fireDue(
   const state = await parts.schedules.find(id);
   if (state === null) return [];
   const done: FiringRecord[] = [];
-  // What somebody left behind when it died comes first.
+  // A decision left by a process that died comes first.
   if (state.pending !== null) done.push(await carryOut(parts, state, state.pending));
   if (state.paused) return done;
   const due = dueTimes(state.timing, state.handledMs, nowMs, MAX_CAUGHT_UP);
@@ -42,8 +42,8 @@ export async function fireDue(
 }
 
 /**
- * Fires the schedules whose time has come and that nobody has woken: their waking was lost, or planned by a clock
- * that is wrong. Returns their ids.
+ * Fires the schedules that are due and that nobody has woken, because their waking was lost or planned by a wrong
+ * clock. Returns their ids.
  */
 export async function fireOverdue(parts: FireParts, nowMs: number): Promise<string[]> {
   const fired: string[] = [];
@@ -58,7 +58,7 @@ export async function fireOverdue(parts: FireParts, nowMs: number): Promise<stri
 }
 
 /**
- * Fires a schedule by hand, now; also while it is paused. What is planned stays as it is.
+ * Fires a schedule by hand, now, even while it is paused. Planned firings stay as they are.
  *
  * @throws TuttiError `schedule_not_found`.
  */
@@ -75,7 +75,7 @@ export async function fireNow(parts: FireParts, id: string): Promise<FiringRecor
   }
 }
 
-/** Decides about one firing and carries it out, after whatever stands in its way. */
+/** Decides about one firing and carries it out, after any pending decision. */
 async function decideAndDo(
   parts: FireParts,
   id: string,
@@ -112,7 +112,7 @@ async function decide(
   }
 }
 
-/** The same firing has the same run, whoever starts it and how often. */
+/** The same firing always has the same run, whoever starts it and how often. */
 function runIdOf(id: string, firing: { plannedMs: number; manual?: true }): string {
   return `s-${contentHash(JSON.stringify([id, firing.plannedMs, firing.manual ?? false]))}`;
 }
@@ -164,14 +164,14 @@ async function perform(
     });
     await added;
   } catch (thrown) {
-    // Nobody else has this id: the run is there, from before the schedule was changed.
+    // Nobody else has this id, so the run exists, from before the schedule was changed.
     if (!(isTuttiError(thrown) && thrown.code === "run_conflict"))
       return { outcome: "failed", reason: reasonOf(thrown), ...covers };
   }
   return { outcome: "started", runId, ...covers };
 }
 
-/** Why there is no run, when trying again cannot help. */
+/** Why there is no run, if trying again cannot help. */
 function reasonOf(thrown: unknown): string {
   if (isTuttiError(thrown) && !thrown.retryable) return `${thrown.code}: ${thrown.message}`;
   throw thrown;

@@ -6,15 +6,15 @@ import type { Keys } from "../../names.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { DECIDE_FIRING, PAUSE_SCHEDULE, PUT_SCHEDULE, SETTLE_FIRING } from "./scripts/generated.ts";
 
-/** What happens to a firing while the run of the one before has not ended. */
+/** What happens to a firing while the previous run has not ended. */
 export const OVERLAPS = ["skip", "queue", "cancel_previous"] as const;
 type Overlap = (typeof OVERLAPS)[number];
 
-/** A schedule as it was asked for, defaults filled in. */
+/** A schedule as requested, with defaults filled in. */
 export interface ScheduleSpec {
   readonly id: string;
   readonly workflowId: string;
-  /** The version to start. Without one: whichever is current when it fires. */
+  /** The version to start. Default: the current one when it fires. */
   readonly hash?: string;
   readonly when:
     | { readonly cron: string; readonly timeZone: string }
@@ -27,14 +27,14 @@ export interface ScheduleSpec {
   readonly actor: string;
 }
 
-/** What will be done about a firing. Written down first, then carried out. */
+/** The decision about a firing. It is stored first, then carried out. */
 export type Decision = { readonly plannedMs: number; readonly manual?: true } & (
   | {
       readonly kind: "start";
       readonly runId: string;
       readonly hash: string;
       readonly covers: number;
-      /** The run that has to make room. */
+      /** The run that must make room. */
       readonly cancel?: string;
     }
   | { readonly kind: "skip"; readonly reason: string; readonly covers: number }
@@ -42,7 +42,7 @@ export type Decision = { readonly plannedMs: number; readonly manual?: true } & 
   | { readonly kind: "drop"; readonly count: number }
 );
 
-/** What became of a firing. */
+/** The result of a firing. */
 export interface FiringRecord {
   readonly plannedMs: number;
   readonly decidedMs: number;
@@ -50,13 +50,13 @@ export interface FiringRecord {
   readonly runId?: string;
   /** Why there is no run. */
   readonly reason?: string;
-  /** How many missed firings the run stands for, or were dropped. */
+  /** How many missed firings the run covers, or how many were dropped. */
   readonly covers?: number;
-  /** Asked for by hand. */
+  /** Requested by hand. */
   readonly manual?: true;
 }
 
-/** How often each thing happened. */
+/** Counts of what happened. */
 export interface FiringCounts {
   readonly started: number;
   readonly skipped: number;
@@ -64,14 +64,14 @@ export interface FiringCounts {
   readonly dropped: number;
 }
 
-/** Everything that is kept of a schedule. */
+/** Everything stored about a schedule. */
 export interface ScheduleState {
   readonly spec: ScheduleSpec;
   readonly timing: Timing;
   readonly paused: boolean;
   /** Firings planned up to here are settled. */
   readonly handledMs: number;
-  /** A decision that is not settled yet, as it was written. */
+  /** A decision that is not settled yet, as stored. */
   readonly pending: string | null;
   readonly lastRun: string | null;
   readonly counts: FiringCounts;
@@ -107,10 +107,10 @@ const SCRIPTS = {
   >("tuttiSettleFiring", SETTLE_FIRING, { keys: 2 }),
 };
 
-/** Firings that are remembered per schedule. */
+/** Firings remembered per schedule. */
 const HISTORY_KEPT = 20;
 
-/** The records of schedules. When they wake is BullMQ's part; what they did and will do stands here. */
+/** The records of schedules. BullMQ wakes them; these records hold what they did and will do. */
 export class Schedules {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -122,7 +122,7 @@ export class Schedules {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Writes a schedule, or replaces it. With another timing it begins anew. */
+  /** Stores or replaces a schedule. With another timing it begins anew. */
   async put(spec: ScheduleSpec): Promise<{ created: boolean; retimed: boolean }> {
     const [created, changed] = await this.#scripts.put(
       this.#keys.schedule(spec.id),
@@ -134,7 +134,7 @@ export class Schedules {
     return { created: created === 1, retimed: changed === 1 };
   }
 
-  /** Ids of all schedules, in the order of the alphabet. */
+  /** Ids of all schedules, in alphabetical order. */
   ids(): Promise<string[]> {
     return this.#redis.zrange(this.#keys.schedules, "0", "-1");
   }
@@ -178,7 +178,7 @@ export class Schedules {
     return texts.map((text) => JSON.parse(text) as FiringRecord);
   }
 
-  /** False when there is no such schedule. */
+  /** False if there is no such schedule. */
   async setPaused(id: string, paused: boolean): Promise<boolean> {
     const answer = await this.#scripts.pause(this.#keys.schedule(id), paused ? "1" : "0");
     return answer === 1;
@@ -192,7 +192,7 @@ export class Schedules {
       .exec();
   }
 
-  /** Writes a decision down, unless another one stands. Returns the one that stands, as it was written. */
+  /** Stores a decision, unless another one is pending. Returns the pending one, as stored. */
   decide(id: string, decision: Decision): Promise<string | null> {
     return this.#scripts.decide(
       this.#keys.schedule(id),

@@ -8,47 +8,47 @@ import type { RunParts } from "../../runs/lifecycle/parts.ts";
 import type { ToolQueues } from "../../tools/tool-queues.ts";
 import type { EmittedEvent, Triggers, TriggerSpec } from "./triggers.ts";
 
-/** A job that starts the run of a trigger; without an event it takes the trigger's latest one. */
+/** A job that starts the run of a trigger. Without an event it takes the trigger's latest one. */
 export interface TriggerJob {
   readonly triggerId: string;
   readonly event?: EmittedEvent;
 }
 
-/** What emitting needs. */
+/** What is needed to emit events. */
 export interface EmitParts extends RunParts {
   readonly triggers: Triggers;
   readonly queues: ToolQueues;
 }
 
-/** What is said to have happened. */
+/** A request to emit an event. */
 export interface EventRequest {
   readonly name: string;
   readonly data: Json;
   /** The same key is the same event. */
   readonly key?: string;
-  /** Whose triggers and runs hear it. */
+  /** The tenant whose triggers and runs get it. */
   readonly tenant: string;
-  /** Who says so. */
+  /** Who emits it. */
   readonly actor: string;
 }
 
-/** What became of an event. */
+/** The result of emitting an event. */
 export interface Emitted {
   readonly eventId: string;
-  /** The same key was emitted before; nothing happened now. */
+  /** An event with the same key was emitted before, so nothing happened now. */
   readonly duplicate: boolean;
-  /** Ids of the triggers that heard it. */
+  /** Ids of the triggers that it fired. */
   readonly triggers: readonly string[];
-  /** Ids of the runs in which a step waited for it. */
+  /** Ids of the runs with a step that waited for it. */
   readonly runs: readonly string[];
 }
 
-/** Ended jobs that are kept for Bull Board. */
+/** Ended jobs kept for Bull Board. */
 const JOBS_KEPT = 100;
 
 /**
- * Delivers an event to the triggers and the waiting steps of its tenant. A crash in the middle delivers it to some; emitting it again with
- * the same key delivers it to the others and starts nothing twice.
+ * Delivers an event to the triggers and the waiting steps of its tenant. A crash in the middle delivers it to some.
+ * Emitting it again with the same key delivers it to the others and starts nothing twice.
  */
 export async function emitEvent(parts: EmitParts, request: EventRequest): Promise<Emitted> {
   const { name, data, key, tenant, actor } = request;
@@ -77,9 +77,9 @@ async function pull(parts: EmitParts, trigger: TriggerSpec, event: EmittedEvent)
 }
 
 /**
- * Adds the job that will take the latest event of a trigger, unless one is there. It comes when the time
- * is over that began with the first event: a steady stream of events could put off for ever a job that
- * each of them delays. While one runs, BullMQ adds the next when it has ended (`keepLastIfActive`).
+ * Adds the job that takes the latest event of a trigger, unless one is there. It comes after the time that began with
+ * the first event: if each event delayed the job, a steady stream could put it off forever. While one runs, BullMQ adds
+ * the next when it has ended (`keepLastIfActive`).
  */
 export async function addDebounced(queues: ToolQueues, trigger: TriggerSpec): Promise<void> {
   const data: TriggerJob = { triggerId: trigger.id };
@@ -90,7 +90,7 @@ export async function addDebounced(queues: ToolQueues, trigger: TriggerSpec): Pr
   });
 }
 
-/** Tried without limit: an event that was accepted is not lost. */
+/** Retried without limit: an accepted event is never lost. */
 const JOB = {
   attempts: 1_000_000,
   backoff: { type: BACKOFF },

@@ -4,13 +4,13 @@ import { startRegistered, type StartParts } from "../workflows/start.ts";
 import { addDebounced, type TriggerJob } from "./emit.ts";
 import type { EmittedEvent, TriggerRecord, Triggers, TriggerSpec } from "./triggers.ts";
 
-/** What starting the runs of triggers needs. */
+/** What is needed to start the runs of triggers. */
 export interface PullParts extends StartParts {
   readonly triggers: Triggers;
   readonly queues: ToolQueues;
 }
 
-/** Starts the run of a trigger. Returns what became of its event; null when there is nothing to do. */
+/** Starts the run of a trigger. Returns the result of its event; null if there is nothing to do. */
 export async function pullTrigger(
   parts: PullParts,
   jobId: string,
@@ -22,7 +22,7 @@ export async function pullTrigger(
   if (job.event !== undefined) return pullWith(parts, trigger, job.event);
   const event = await triggers.claim(trigger.id, jobId);
   const record = event === null ? null : await pullWith(parts, trigger, event);
-  // An event that came while this job was tried again found it there and added none.
+  // An event that came while this job was retried found the job and added none.
   if (await triggers.hasLatest(trigger.id)) await addDebounced(parts.queues, trigger);
   return record;
 }
@@ -57,7 +57,7 @@ async function startRun(
     return { runId };
   } catch (thrown) {
     if (!isTuttiError(thrown) || thrown.retryable) throw thrown;
-    // Nobody else has this id: the run is there, and the event came twice with different data.
+    // Nobody else has this id, so the run exists, and the event came twice with different data.
     if (thrown.code === "run_conflict") return { runId };
     return { reason: `${thrown.code}: ${thrown.message}` };
   }

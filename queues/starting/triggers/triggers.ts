@@ -5,23 +5,23 @@ import { defineScripts, script, type Commands } from "../../connection/index.ts"
 import type { Keys } from "../../names.ts";
 import { CLAIM_EVENT, NOTE_TRIGGER, PUT_TRIGGER, REMOVE_TRIGGER } from "./scripts/generated.ts";
 
-/** A trigger as it was asked for, defaults filled in. */
+/** A trigger as requested, with defaults filled in. */
 export interface TriggerSpec {
   readonly id: string;
-  /** Name of the events that it hears. */
+  /** Name of the events that fire it. */
   readonly event: string;
   readonly workflowId: string;
-  /** The version to start. Without one: whichever is current when the event comes. */
+  /** The version to start. Default: the current one when the event comes. */
   readonly hash?: string;
-  /** Input of the runs, beside `event`. */
+  /** Input of the runs, in addition to `event`. */
   readonly input: JsonObject;
-  /** Events within this time make one run, with the latest data. 0: each event makes a run. Milliseconds. */
+  /** Events within this time start one run, with the latest data. 0: each event starts a run. Milliseconds. */
   readonly debounceMs: number;
   readonly tenant: string;
   readonly actor: string;
 }
 
-/** An event as it was emitted. */
+/** An event as emitted. */
 export interface EmittedEvent {
   readonly id: string;
   readonly name: string;
@@ -29,7 +29,7 @@ export interface EmittedEvent {
   readonly emittedAtMs: number;
 }
 
-/** What an event made of a trigger. */
+/** The result of an event for a trigger. */
 export interface TriggerRecord {
   readonly eventId: string;
   readonly atMs: number;
@@ -38,7 +38,7 @@ export interface TriggerRecord {
   readonly reason?: string;
 }
 
-/** Everything that is kept of a trigger. */
+/** Everything stored about a trigger. */
 export interface TriggerState {
   readonly spec: TriggerSpec;
   readonly started: number;
@@ -91,7 +91,7 @@ export class Triggers {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Writes a trigger, or replaces it. True when it is new. */
+  /** Stores or replaces a trigger. True if it is new. */
   async put(spec: TriggerSpec): Promise<boolean> {
     const { triggers } = this.#keys;
     return (await this.#scripts.put(triggers, spec.id, JSON.stringify(spec))) === 1;
@@ -142,13 +142,13 @@ export class Triggers {
     return (await this.#redis.hexists(this.#keys.trigger(id), "latest")) === 1;
   }
 
-  /** Takes the latest event for a job; the same job always gets the same one. Null when another took it. */
+  /** Takes the latest event for a job. The same job always gets the same event. Null if another job took it. */
   async claim(id: string, jobId: string): Promise<EmittedEvent | null> {
     const text = await this.#scripts.claim(this.#keys.trigger(id), jobId);
     return text === null ? null : (JSON.parse(text) as EmittedEvent);
   }
 
-  /** Notes what an event made of a trigger. */
+  /** Notes the result of an event for a trigger. */
   async note(id: string, record: TriggerRecord): Promise<void> {
     await this.#scripts.note(
       this.#keys.triggers,

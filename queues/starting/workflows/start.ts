@@ -5,7 +5,7 @@ import { startRun, type Started } from "../../runs/lifecycle/start.ts";
 import type { Backpressure } from "../../tools/backpressure.ts";
 import type { ResolvedWorkflow, WorkflowRegistry } from "./workflows.ts";
 
-/** What starting registered workflows needs. */
+/** What is needed to start registered workflows. */
 export interface StartParts extends RunParts {
   readonly registry: WorkflowRegistry;
 }
@@ -13,21 +13,21 @@ export interface StartParts extends RunParts {
 /** A start of a registered workflow. */
 export interface StartRequest {
   readonly workflowId: string;
-  /** The version to start. Default: the one that is current now. */
+  /** The version to start. Default: the current one. */
   readonly hash?: string;
   readonly runId: string;
-  /** As it was given; defaults are filled in. */
+  /** As given; defaults are filled in. */
   readonly input: JsonObject;
   readonly identity: Identity;
-  /** 1 to 10, 10 the most urgent. Default: what the workflow says. */
+  /** 1 to 10, 10 the most urgent. Default: the workflow's priority. */
   readonly priority?: number;
-  /** Runs with the same word run one after another. */
+  /** Runs with the same key run one after another. */
   readonly serialKey?: string;
-  /** Refuses it when a queue is full. Default: nothing does. */
+  /** Refuses the run if a queue is full. Default: nothing refuses it. */
   readonly backpressure?: Backpressure;
 }
 
-/** The id of the run that a tenant asked for with this key: the same key is the same run. */
+/** The id of the run that a tenant requested with this key. The same key is the same run. */
 export function runIdOfKey(tenant: string, key: string): string {
   return `k-${contentHash(JSON.stringify([tenant, key]))}`;
 }
@@ -50,8 +50,8 @@ export async function startRegistered(
 }
 
 /**
- * A start that is repeated is meant to be the same run, also when another version became current or all
- * were removed in between: it looks at the version of the run that is there.
+ * A repeated start means the same run, even if another version became current or all were removed meanwhile. So it uses
+ * the version of the existing run.
  */
 async function versionFor(parts: StartParts, request: StartRequest): Promise<ResolvedWorkflow> {
   const { workflowId, hash, runId } = request;

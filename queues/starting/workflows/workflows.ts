@@ -14,10 +14,10 @@ export interface WorkflowVersion {
   readonly actor: string;
 }
 
-/** A registered workflow; versions in the order in which they were added. */
+/** A registered workflow. Versions are in the order in which they were added. */
 export interface RegisteredWorkflow {
   readonly id: string;
-  /** Hash of the version that is started when none is named. */
+  /** Hash of the version that starts if none is named. */
   readonly current: string;
   readonly versions: readonly WorkflowVersion[];
 }
@@ -43,7 +43,7 @@ const SCRIPTS = {
     ],
     [change: "added" | "current" | "same", previous: string]
   >("tuttiAddWorkflow", ADD_WORKFLOW, { keys: 3, once: true }),
-  /** Its keys are the workflow, all workflows and the definitions of the versions that go. */
+  /** Keys: the workflow, all workflows, and the definitions of the versions to remove. */
   remove: script<[keyCount: number, ...keysAndArgs: (string | number)[]], number>(
     "tuttiRemoveWorkflow",
     REMOVE_WORKFLOW,
@@ -51,10 +51,10 @@ const SCRIPTS = {
   ),
 };
 
-/** Times that a removal looks again when versions come and go meanwhile. */
+/** How often a removal looks again if versions come and go meanwhile. */
 const MAX_TRIES = 20;
 
-/** Workflows by id and content hash. What is registered stays startable until it is removed. */
+/** Workflows by id and content hash. A registered version can be started until it is removed. */
 export class WorkflowRegistry {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -66,7 +66,7 @@ export class WorkflowRegistry {
     this.#scripts = defineScripts(redis, keys.prefix, SCRIPTS);
   }
 
-  /** Registers a version, or makes one that is there the current one. */
+  /** Registers a version, or makes an existing one current. */
   async add(version: {
     readonly definition: RunDefinition;
     readonly hash: string;
@@ -96,7 +96,7 @@ export class WorkflowRegistry {
     return found.filter((one) => one !== null);
   }
 
-  /** A registered workflow; null when there is none of this id. */
+  /** A registered workflow; null if there is none with this id. */
   async find(id: string): Promise<RegisteredWorkflow | null> {
     const key = this.#keys.workflow(id);
     const [current, fields] = await Promise.all([
@@ -126,14 +126,14 @@ export class WorkflowRegistry {
     };
   }
 
-  /** The document of a version as it was added; null when there is none. */
+  /** The document of a version as it was added; null if there is none. */
   async document(id: string, hash: string): Promise<Json | null> {
     const text = await this.#redis.hget(this.#keys.workflow(id), `d:${hash}`);
     return text === null ? null : (JSON.parse(text) as Json);
   }
 
   /**
-   * What a start of this workflow runs: the current version, or the one that `hash` names.
+   * What a start of this workflow runs: the version named by `hash`, else the current one.
    *
    * @throws TuttiError `workflow_not_found`.
    */
@@ -149,7 +149,7 @@ export class WorkflowRegistry {
   }
 
   /**
-   * Removes a workflow, or one version of it. Returns how many went and how many are left.
+   * Removes a workflow or one of its versions. Returns how many versions were removed and how many are left.
    *
    * @throws TuttiError `workflow_not_found`.
    */

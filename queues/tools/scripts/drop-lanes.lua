@@ -1,4 +1,4 @@
--- Drops lanes that nobody has used for a time and that have nothing to do. One that has counts as used.
+-- Drops lanes that were not used for a time and have nothing to do. A lane with something to do counts as used.
 --
 -- KEYS: lanes. ARGV: prefix, idle ms, channel, how many are looked at. Returns { looked at, dropped ... }.
 --- @include "../../connection/scripts/parts/clock"

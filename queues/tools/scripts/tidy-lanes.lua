@@ -1,4 +1,4 @@
--- Removes what is left of lanes that were dropped before their last job was removed.
+-- Removes the remains of lanes that were dropped before their last job was removed.
 --
 -- KEYS: lanes. ARGV: prefix, lanes.
 --- @include "parts/lane"

@@ -1,4 +1,4 @@
--- Makes lanes known, and notes that they are used now; with 'NX' only those that are not known.
+-- Lists lanes and notes that they are used now; with 'NX', only lanes that are not listed.
 --
 -- KEYS: lanes. ARGV: prefix, '' or 'NX', events that BullMQ keeps of each, channel, lanes.
 --- @include "../../connection/scripts/parts/clock"

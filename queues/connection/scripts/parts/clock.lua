@@ -1,4 +1,4 @@
--- What scripts that need the time begin with. Times are those of Redis' clock, in milliseconds since 1970.
+-- For scripts that need the time. Times are of Redis' clock, in milliseconds since 1970.
 
 local function clock()
   local time = redis.call('TIME')

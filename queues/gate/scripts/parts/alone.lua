@@ -1,7 +1,8 @@
--- Which queues nobody else waits beside, so that permits for them are handed on in their processes: noted when a process is told
--- so, struck out by whoever begins to wait, looked at by the script that takes the next job. By machine and queue: the number
--- of the tenant whose jobs are in the queue, -1 for those of nobody; 'any' when they are in fair order by themselves, 'arranged'
--- when only those are that were put in front; the lines that nobody may stand in.
+-- Queues that nobody else waits beside, so that processes may hand their permits on. An entry is written when the gate
+-- allows a process to, deleted when another queue begins to wait, and read by the script that takes the next job.
+--
+-- By machine and queue: the number of the tenant whose jobs are in the queue (-1: no tenant's); 'any' if all jobs are
+-- in fair order by themselves, 'arranged' if only those put in front are; the lines that nobody may stand in.
 --- @include "state"
 --- @constant ALONE_MS
 
@@ -18,7 +19,7 @@ local function noteAlone(machine, queue, tenant, order, lines)
   redis.call('PEXPIRE', G .. '.alone', ALONE_MS)
 end
 
--- A queue waits for a machine, or in lines: those who hold something of it are not alone any more.
+-- A queue waits for a machine or in lines, so those who hold something of it are no longer alone.
 local function strikeAlone(machine, queue, lines)
   for field, text in pairs(notedAlone()) do
     local itsMachine, itsQueue = string.match(field, '^(.*)\n(.*)$')

@@ -1,4 +1,4 @@
--- What is asked is done, one after another, and all of it is answered.
+-- Runs the operations one after another and answers all of them.
 --- @include "operations"
 --- @constant OF_CALLS
 
@@ -9,14 +9,14 @@ local function answer(first)
   local done, failure = pcall(function()
     first()
     for index, op in ipairs(cjson.decode(ARGV[2])) do
-      -- Others read more than single numbers.
+      -- Other operations read more than single numbers.
       if not ofCalls[op.op] then settle() end
       answers[index] = operations[op.op](op)
       serveFreed()
       if #settled > 0 then serveAll() end
     end
   end)
-  -- Also what came before a mistake: permits and counters always say the same.
+  -- Also after an error, for what was done before it: permits and counters must always agree.
   settle()
   if not done then error(failure) end
   return cjson.encode(answers)

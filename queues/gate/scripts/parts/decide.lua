@@ -1,18 +1,17 @@
--- The one decision of the gate: what keeps a call of a tool from starting on a machine. No reason means
--- that it may start. Who asks for a permit and who asks "why does it wait?" get the answer here.
+-- The only decision of the gate: what keeps a call of a tool from starting on a machine. Without a reason it may start.
+-- Requests for a permit and questions why something waits both get their answer here.
 --
--- Reasons: degraded, breaker, cool_down, ramp, knee, exceeds, slots, rate, behind, resource, drain. Those
--- that pass with time carry `untilMs`, those that pass when somebody gives something back the `line` in
--- which that is waited for.
+-- Reasons: degraded, breaker, cool_down, ramp, knee, exceeds, slots, rate, behind, resource, drain. Those that pass
+-- with time carry `untilMs`. Those that pass when something is given back carry the `line` to wait in.
 --- @include "order"
 --- @include "windows"
 --- @include "troubles"
 
--- Who stands first in the line for a budget: { tool, rank }.
+-- The first in the line for a budget: { tool, rank }.
 local first = {}
 
 local function fits(machine, take, tool, no)
-  -- Alone on a machine everything runs, or what was over-estimated would never start.
+  -- On an otherwise empty machine everything may run, or an overestimated call would never start.
   local alone = (machine.n or 0) == 0
   if machine['c:*'] and machine['c:*'] < 0 then return end
   local drain = machine.drain
@@ -64,12 +63,12 @@ local function decide(tool, limits, take, machine, rank)
   return reasons
 end
 
--- The reason that time is counted under: the one that is hardest to help comes first.
+-- The reason to count time under: the one that is hardest to remedy comes first.
 local WEIGHT = { degraded = 1, breaker = 2, cool_down = 3, ramp = 4, knee = 5, exceeds = 6, rate = 7, slots = 8, behind = 9, resource = 10, drain = 11 }
 local function labelOf(reasons)
   local main = reasons[1]
   for _, reason in ipairs(reasons) do if WEIGHT[reason.kind] < WEIGHT[main.kind] then main = reason end end
-  -- Lanes come and go: they are counted under their tool together.
+  -- Lanes come and go, so they are counted together under their tool.
   local of = main.resource or (main.budget and baseOf(main.budget)) or main.upstream
   return of and main.kind .. ':' .. of or main.kind
 end

@@ -1,5 +1,5 @@
--- A run's demand: the time for which it would fill the busiest resource of all machines, the sum over its calls of service
--- time x largest share, divided by the number of machines. Virtual seconds.
+-- A run's demand: how long it would fill the busiest resource of all machines. The sum over its calls of service time x
+-- largest share, divided by the number of machines. Virtual seconds.
 --- @constant DEFAULT_SERVICE_MS
 --- @constant MIN_SHARE
 

@@ -1,17 +1,20 @@
--- The permit of a call that has ended goes to the next job of its queue without the gate, as it said: see alone.lua.
+-- Passes the permit of an ended call to the next job of its queue without asking the gate, which has allowed it: see
+-- alone.lua.
 --- @include "ranks"
 
--- Whether jobs of another tenant wait in a queue. 'isFirst': it has the first of those that were not put in front.
+-- Whether jobs of another tenant wait in a queue. 'isFirst': the tenant has the first job of those that were not put in
+-- front.
 local function meetsOther(key, tenant, isFirst)
   local function other(found) return found[2] and tenantOf(math.floor(tonumber(found[2]) / PRIORITY)) ~= tenant end
   local from = digits(FIRST * PRIORITY)
   if other(redis.call('ZREVRANGEBYSCORE', key, '+inf', from, 'WITHSCORES', 'LIMIT', 0, 1)) then return true end
-  -- Tenants have numbers from 0.
+  -- The numbers of tenants begin at 0.
   if isFirst or tenant == 0 then return false end
   return other(redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
 end
 
--- Whether nobody has begun to wait for what the permit holds on this machine since the gate said so, and jobs are in fair order.
+-- Whether jobs are in fair order, and nobody has begun to wait for what the permit holds on this machine since the gate
+-- allowed it.
 local function mayHandOn(prefix, queue, machine)
   local told = redis.call('HGET', prefix .. '.gate.alone', machine .. '\n' .. queue)
   if not told then return false end

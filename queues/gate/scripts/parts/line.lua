@@ -1,17 +1,17 @@
--- Who waits, and who is next. A claim stands for a tool that was refused on a machine, with the processes
--- that wait there. Whenever something is given back, the claims that it may help are gone through in fair
--- order, and those that fit get an offer: nobody races for what is free.
+-- Who waits, and who is next. A claim stands for a tool that was refused on a machine, with the processes that wait
+-- there. When something is given back, the gate goes through the claims it may help, in fair order, and makes offers to
+-- those that fit. So nobody races for what is free.
 --
--- A claim: { p: processes, s: since, k: label of its reason, a: since when it is that, l: lines it stands in,
--- u: when what passes with time has passed }
+-- A claim: { p: processes, s: since, k: label of its reason, a: since when that reason applies, l: lines it stands in,
+-- u: when the reasons that pass with time have passed }
 --- @include "permits"
 --- @include "alone"
 --- @constant BIG_SHARE
 --- @constant DRAIN_MS
 --- @constant STARVED_MS
 
--- Lanes whose claims stand in lines are kept apart, in 'lined': there may be thousands, and what becomes free
--- on a machine does not help them.
+-- Lanes whose claims stand in lines are stored separately, in 'lined'. There may be thousands of them, and room on a
+-- machine does not help them.
 local claims, whole = {}, {}
 local function kindOf(tool, claim) return isLane(tool) and claim.l and #claim.l > 0 and 'lined' or 'claims' end
 
@@ -37,7 +37,7 @@ local function claimOf(machine, tool)
   return found
 end
 
--- The claims on a machine, with 'all' those of lanes in lines too.
+-- The claims on a machine; with 'all', also those of lanes that stand in lines.
 local function claimsOf(machine, all)
   local cache, found = cacheOf(machine), {}
   for _, kind in ipairs({ 'claims', all and 'lined' or nil }) do
@@ -55,7 +55,7 @@ local function claimsOf(machine, all)
   return found
 end
 
--- Time during which a queue was not served is counted under what kept it; that of lanes adds up.
+-- Counts the time in which a queue was not served under the reason that kept it. Lanes of a tool add up.
 local function account(tool, claim, label)
   if claim.k and claim.a and now > claim.a then
     redis.call('HINCRBY', G .. '.blocked', baseOf(tool) .. '\n' .. claim.k, now - claim.a)
@@ -95,8 +95,9 @@ dropClaims = function(machine)
   for tool in pairs(claimsOf(machine, true)) do dropClaim(machine, tool) end
 end
 
--- Whether a claim that slots of several budgets keep has waited so long that those that come free are kept
--- for it: they may never be free at the same time. Now and then they are not, as one may be held for hours.
+-- Whether slots that become free are kept for this claim. That happens when only slots of several budgets keep it and
+-- it has waited long, because those slots may never be free at the same time. Keeping pauses now and then, because one
+-- of the slots may be held for hours.
 local function keepsFree(claim, limits, take, reasons)
   local waited = now - claim.s - math.max(STARVED_MS, 3 * (limits.serviceMs or 0))
   if #take.b < 2 or waited < 0 or waited % (2 * DRAIN_MS) >= DRAIN_MS then return false end
@@ -104,8 +105,8 @@ local function keepsFree(claim, limits, take, reasons)
   return true
 end
 
--- A claim that nothing but lines keeps stands in them; nobody behind it may take a budget before it, or a
--- costly job would wait for ever beside cheap ones.
+-- Puts a claim that only lines keep into those lines. Nobody behind it may take a budget first, or a costly job would
+-- wait forever beside cheap ones.
 local function lineUp(machine, tool, claim, limits, take, reasons, rank)
   local member, lines, stands = machine .. '\n' .. tool, {}, {}
   local function stand(line)
@@ -154,35 +155,36 @@ local function drainFor(machine, tool, claim, limits, take, reasons)
   redis.call('HSET', G .. '.drains', machine.name, cjson.encode(machine.drain))
 end
 
--- When what passes with time will have passed; 0 for what does not.
+-- When the reasons that pass with time will have passed; 0 if there are none.
 local function untilOf(reasons)
   local at = 0
   for _, reason in ipairs(reasons) do at = math.max(at, reason.untilMs or 0) end
   return at
 end
 
--- Who waits for a time that has come nearer is told, for it does not look at the clock of others.
+-- Wakes a claim's process when its time has come nearer. It does not watch the clocks of others.
 local function wakeEarlier(tool, claim, reasons)
   local at = untilOf(reasons)
   if at > 0 and claim.u and at < claim.u - 2 and claim.p[1] then tell('wake:' .. claim.p[1], tool) end
   claim.u = at
 end
 
--- Jobs of a queue that nobody has an offer for.
+-- Jobs of a queue without an offer.
 local function unclaimed(tool)
   local queue = P .. ':' .. tool .. ':'
   local jobs = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
   return math.max(1, jobs) - runningOf('o:' .. tool)
 end
 
--- A call that has just ended, and whose place its own tool may take again when it is its turn:
--- { tool, machine, process }; gets 'granted' and 'take'.
+-- A call that has just ended: { tool, machine, process }. Its own tool may take the place again if it is its turn; then
+-- 'granted' and 'take' are set.
 local own
 
--- How many others than a tool stand in each line that was gone through.
+-- How many claims of other tools stand in each line that was gone through.
 local others = {}
 
--- Whether nobody else waits for anything that a call of a tool holds, and nothing keeps its tool: the lines of what it holds.
+-- The lines of everything that a call of a tool holds, if nobody else waits for any of it and nothing keeps the tool;
+-- otherwise false.
 local function aloneIn(tool, limits, take, machine)
   local base = baseOf(tool)
   if machine.drain or isTried(base, limits.upstream) then return false end
@@ -195,13 +197,13 @@ local function aloneIn(tool, limits, take, machine)
   return lines
 end
 
--- Offers a claim what it fits: one offer for each process that waits. Returns what keeps the rest.
+-- Makes offers that fit a claim, one for each waiting process. Returns the reasons that keep the rest.
 local function serveClaim(machineName, tool, claim)
   local limits, machine = toolOf(tool), machineOf(machineName)
   while true do
     local head = headOf(tool)
     if not head or not limits then
-      -- Nothing to do for it: whoever waits for room goes back to waiting for jobs.
+      -- There is nothing to run: processes that wait for room go back to waiting for jobs.
       for _, process in ipairs(claim.p) do tell('wake:' .. process, tool) end
       dropClaim(machineName, tool)
       return {}
@@ -234,7 +236,7 @@ local function serveClaim(machineName, tool, claim)
       if process then
         grant(tool, limits, take, machine, process, head, true)
         tell('wake:' .. process, tool)
-        -- Who waits from now on is the next.
+        -- The claim now counts from here, for the next process that waits.
         claim.s = now
       end
       if #claim.p == 0 then
@@ -250,7 +252,7 @@ local function sortedByRank(list, place)
   table.sort(list, function(a, b)
     if not a.rank or not b.rank then return a.rank ~= nil and b.rank == nil end
     if goesBefore(a.rank, b.rank, place) then return true end
-    -- Of two in the same place the one that has waited longer.
+    -- In the same place, the one that has waited longer goes first.
     return not goesBefore(b.rank, a.rank, place) and a.since < b.since
   end)
   return list
@@ -266,7 +268,7 @@ end
 local NOBODY = {}
 local function isOwn(machine, tool) return own and not own.granted and own.machine == machine and own.tool == tool end
 
--- Goes through a line, over all machines, until somebody is kept by it.
+-- Goes through a line, over all machines, until it keeps a claim.
 local walked = {}
 local function serveLine(name)
   if walked[name] then return end
@@ -313,7 +315,7 @@ local function serveMachine(name, all)
   end
 end
 
--- What was given back goes to who waits for it; what those leave behind as well.
+-- Hands what was given back to those who wait for it, and then whatever they leave over.
 local function serveFreed()
   for _ = 1, 5 do
     local lines, freed = freedLines, freedMachines
@@ -327,15 +329,15 @@ local function serveFreed()
   end
 end
 
--- BullMQ wakes nobody for a job that is added while as many run as the queue's own limit says, so there may
--- be jobs that nobody has asked for. Whoever takes the sign asks, and puts it back when it is refused. A
--- delayed job has a sign of its own, and by the clock of its workers it may not be due yet.
+-- BullMQ wakes nobody for a job that is added while as many run as the queue's own limit allows, so some jobs may have
+-- no process asking for them. A process that takes the marker asks, and puts the marker back when it is refused. A
+-- delayed job has its own marker, and may not be due yet by the workers' clock.
 local function wakeFor(tool)
   local head = headOf(tool)
   if head and not head.due then redis.call('ZADD', P .. ':' .. tool .. ':marker', 0, '0') end
 end
 
--- A tool or an upstream is free of its trouble, or limits have changed: every claim is looked at.
+-- Looks at every claim, because a tool or an upstream is out of trouble or limits have changed.
 local function serveAll()
   settled = {}
   for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do serveMachine(machine, true) end

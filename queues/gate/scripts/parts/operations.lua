@@ -1,8 +1,8 @@
--- What can be asked of the gate: a function for each operation, which the files in operations/ add.
+-- The operations of the gate, one function each. The files in operations/ add them.
 --- @include "yield"
 
 local operations = {}
--- What follows from who is alive: see operations/declared.lua.
+-- What follows from which processes are alive: see operations/declared.lua.
 local declaring = {}
 
 local function leaveClaim(machine, tool, process)

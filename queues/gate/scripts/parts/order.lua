@@ -1,10 +1,11 @@
--- The fair order: between tenants turn about, within a tenant the more urgent first.
+-- The fair order: tenants take turns; within a tenant the more urgent job goes first.
 --
--- Whose turn it is is decided when a call starts, so that calls count as they come, whatever they belong to. Where
--- tenants meet (the jobs of a queue, the line for a budget, a machine) each has a virtual time, which moves on with each
--- of its calls (start-time fair queueing, Goyal 1996). The smallest goes first; who comes anew starts at the time of the call
--- that started last. So at most two calls of each other tenant go before one that waits. Calls count alike, however long
--- they take: a guess about that would break the bound. Nothing is counted while a tenant is alone.
+-- The turn is decided when a call starts, so calls count as they come, whatever they belong to. At each place where
+-- tenants meet (the jobs of a queue, the line for a budget, a machine), every tenant has a virtual time that advances
+-- with each of its calls (start-time fair queueing, Goyal 1996). The smallest goes first. A new tenant starts at the
+-- time of the call that started last. So at most two calls of each other tenant go before a waiting one. All calls
+-- count alike, however long they take: a guess about their length would break this bound. Nothing is counted while a
+-- tenant is alone.
 --- @include "state"
 --- @include "handed-on"
 --- @constant AGE_MS
@@ -32,7 +33,7 @@ local function startOf(place, tenant)
   return math.max(at.v, at[tenant]), at[tenant]
 end
 
--- Reads many at once.
+-- Reads many tenants at once.
 local function readStarts(place, tenants)
   local at = turns[place] or {}
   turns[place] = at
@@ -41,7 +42,7 @@ local function readStarts(place, tenants)
   for i, tenant in ipairs(tenants) do at[tenant] = at[tenant] or tonumber(found[i + 1] or '-1') end
 end
 
--- A call of a tenant starts where others wait as well.
+-- Counts a call of a tenant that starts where other tenants wait.
 local function countTurn(place, tenant)
   local start = startOf(place, tenant)
   local at, key = turns[place], G .. '.turns:' .. place
@@ -53,21 +54,21 @@ end
 -- Whether one head goes before another at a place.
 local function goesBefore(a, b, place)
   if a.tenant ~= b.tenant then
-    -- What belongs to nobody is let through at once.
+    -- Jobs of no tenant go first.
     if a.tenant < 0 or b.tenant < 0 then return a.tenant < b.tenant end
     met[place] = true
     local one, hadOne = startOf(place, a.tenant)
     local other, hadOther = startOf(place, b.tenant)
     if one ~= other then return one < other end
     if hadOne ~= hadOther then return hadOne < hadOther end
-    -- Nobody has had anything yet: who came to the deployment last.
+    -- Neither has had a turn: the tenant that joined the deployment last goes first.
     return a.tenant > b.tenant
   end
   if a.order ~= b.order then return a.order < b.order end
   return a.at < b.at
 end
 
--- The last turn that a run can have, for tenants whose ring of turns has been round; false for the others.
+-- The last turn that a run can have, for tenants whose ring of turns has wrapped around; false for the others.
 local newest = {}
 local function newestOf(tenant)
   if newest[tenant] == nil then
@@ -100,9 +101,9 @@ end
 local function from(priority) return digits(priority * PRIORITY) end
 local function below(priority) return '(' .. digits(priority * PRIORITY) end
 
--- Who has waited for long rises a class. Since when a job waits follows from its number in the queue and from marks
--- that say how far numbers were at what time. Looked at four times in that span.
--- Returns whether anybody has risen.
+-- Raises jobs that have waited long by a class. A job's waiting time follows from its number in the queue and from
+-- marks, which record the highest number at certain times. Runs four times per AGE_MS. Returns whether any job was
+-- raised.
 local function age(queue, key)
   local marks = G .. '.marks:' .. queue
   local last = redis.call('ZRANGE', marks, -1, -1, 'WITHSCORES')
@@ -143,7 +144,7 @@ local function age(queue, key)
   return raised > 0
 end
 
--- The most urgent job of a tenant in a queue, the oldest run first. 'first': that with the smallest score.
+-- The most urgent job of a tenant in a queue, the oldest run first. 'first': the tenant's job with the smallest score.
 local function urgentOf(key, first)
   local last = newestOf(tenantOf(first.priority))
   local turn = (first.priority - FIRST) % PER_LEVEL
@@ -152,7 +153,7 @@ local function urgentOf(key, first)
   return firstIn(key, from(level + last + 1), below(level + PER_LEVEL)) or first
 end
 
--- The first jobs of the tenants in a queue, beginning with the one at 'priority'; so many at most.
+-- Adds the first job of each tenant in a queue to 'found', beginning at 'priority', up to the limit.
 local function tenantsBehind(key, priority, found)
   while #found < TENANTS_COMPARED do
     local first = firstIn(key, from(priority), '+inf')
@@ -165,8 +166,8 @@ local function tenantsBehind(key, priority, found)
   end
 end
 
--- The tenants that wait in a queue: { job, priority, tenant } each, 64 at most, others the next time; nil when there is one.
--- 'front': the first of the jobs that were put in order, which are all of one tenant.
+-- The tenants that wait in a queue, as { job, priority, tenant }; nil if there is only one. At most 64 at a time; the
+-- next call gets others. 'front': the first of the jobs that were put in order, which all belong to one tenant.
 local function rivalsIn(queue, key, first, front)
   if not meetsOther(key, tenantOf((front or first).priority), not front) then return nil end
   local found, place = {}, G .. '.turns:q:' .. queue
@@ -184,26 +185,26 @@ local function rivalsIn(queue, key, first, front)
   return found
 end
 
--- Jobs that were put in front come in the order in which that was done.
+-- Jobs that were put in front come in the order in which they were put there.
 local picks = 0
 local function putInFront(key, job, priority)
   picks = picks + 1
   redis.call('ZADD', key, 'XX', digits(priority * PRIORITY + (now * PICKS_PER_MS + picks) % PRIORITY), job)
 end
 
--- The rank of a job that does not stand where that says.
+-- The rank of a job whose place in the queue does not show it.
 local function ownRank(queue, job) return tonumber(redis.call('HGET', P .. ':' .. queue .. ':' .. job, 'priority') or '0') end
 
--- Which job of a queue comes next, out of those that have a rank. 'pick': it has to be put in front to be fetched.
+-- The job of a queue that comes next, among those with a rank. 'pick': it must be put in front to be fetched.
 local function nextIn(queue)
   local key = P .. ':' .. queue .. ':prioritized'
   local first = firstIn(key, '-inf', '+inf')
   if not first then return nil end
   local promised
   if first.priority == PICKED then
-    -- Whoever was let through comes for it soon; if not, the next call gets it.
+    -- Whoever got the permit comes for the job soon. If not, the next call gets it.
     local picksSince = (now * PICKS_PER_MS - first.count) % PRIORITY
-    -- Of many that were picked in one call the last count as picked a little later.
+    -- When many are picked in one call, the last ones count as picked a little later.
     if picksSince > PICKS_PER_MS * OFFER_MS and picksSince < PRIORITY / 2 then
       first.pick, first.own = true, true
       return first
@@ -244,7 +245,8 @@ local function nextIn(queue)
   return urgent
 end
 
--- Puts the next jobs of a queue in order, which are all of one tenant, until so many are at most: how many are.
+-- Puts the next jobs of a queue, which all belong to one tenant, in order until 'most' are. Returns how many are in
+-- order.
 local function arrangeAlone(queue, most)
   local key = P .. ':' .. queue .. ':prioritized'
   local arranged = redis.call('ZCOUNT', key, from(ARRANGED), below(ARRANGED + 1))
@@ -258,7 +260,7 @@ local function arrangeAlone(queue, most)
   return arranged
 end
 
--- The job of a tool's queue that would be fetched next; false when none would.
+-- The job of a tool's queue that would be fetched next; false if there is none.
 local function headOf(tool)
   local found = heads[tool]
   if found ~= nil then return found end
@@ -284,7 +286,7 @@ local function headOf(tool)
   return found
 end
 
--- A call starts with this job: it is put in front of its queue, where the fetch finds it.
+-- A call starts with this job: puts it in front of its queue, where the fetch finds it.
 local function pick(tool, head)
   if head.place then countTurn(head.place, tenantOf(head.priority)) end
   if not head.pick then return end

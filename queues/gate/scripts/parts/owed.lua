@@ -1,11 +1,13 @@
--- What many operations of a call change is kept in Lua and written once: when the call ends, or when something reads more than
--- a single number of it. One that gives a permit back and takes the next leaves most numbers as they were.
+-- Keeps the changes of many operations in Lua and writes them once: at the end of the call, or when something reads
+-- more than a single number of them. An operation that gives a permit back and takes the next leaves most numbers as
+-- they were.
 --- @include "../../../connection/scripts/parts/clock"
 --- @constant SAMPLES_KEPT
 
 local owed, sums, samples = {}, {}, { key = false }
 
--- A field of a hash is to have a value: a number, which goes at 0 unless it stays, or a text. `was`: what it has, if that is known.
+-- Sets a field of a hash to a value: a text, or a number, whose field is deleted at 0 unless it stays. `was`: its value
+-- in Redis, if known.
 local function owe(key, field, was, value, stays)
   local fields = owed[key]
   if not fields then
@@ -20,7 +22,7 @@ local function owe(key, field, was, value, stays)
   one.value = value
 end
 
--- A field of a hash that nothing here reads grows.
+-- Adds to a field of a hash that nothing here reads.
 local function add(key, field, by)
   local fields = sums[key]
   if not fields then

@@ -1,25 +1,27 @@
--- Permits: given all or nothing, given back once. What the permits hold and what the counters say is the
--- same at the end of every call.
+-- Permits are granted all or nothing and given back once. At the end of every call of the script, the counters match
+-- what the permits hold.
 --
 -- A permit: { t: queue, m: machine, p: process, n: needs, b: budgets, u: upstream, s: since, j: job,
--- w: what the job says instead of its tool, a: call-milliseconds of the tool at its start, o: offered, x: probe }
--- A process may hand one on from call to call: then since and job are those of the call that it told of last.
+-- w: what the job takes in place of what its tool says, a: call-milliseconds of the tool at its start, o: offered, x:
+-- probe }
+-- A process may hand a permit on from call to call. Then since and job are those of the last call it reported.
 --- @include "decide"
 --- @constant MOST_BESIDE
 --- @constant OFFER_MS
 --- @constant SERVICE_WINDOW
 
--- Whether anybody learns from how calls went.
+-- Whether anybody learns from calls.
 local learns = redis.call('HEXISTS', G, 'learns') == 1
 
--- Lines and machines that something was given back to.
+-- Lines and machines to which something was given back.
 local freedLines, freedMachines = {}, {}
 
--- Offers that are out for a tool: each will take a job of its queue.
+-- Offers for a tool. Each will take a job of its queue.
 local function countOffer(tool, by) run('o:' .. tool, by) end
 
--- Milliseconds that calls of a tool took up to now, those underway included: what that grows by in a time, over that time,
--- is how many were underway on average. Kept as what ended less when the others began: nobody has to tell it of time.
+-- Milliseconds that calls of a tool took up to now, including those underway. Its growth over a period, divided by the
+-- period, is the mean number of calls underway. Stored as the sum of ends minus the sum of starts, so nothing has to be
+-- updated as time passes.
 local sumsOfMs = {}
 local function callMs(base, underway, by)
   local was = sumsOfMs[base] or tonumber(redis.call('HGET', G .. '.call-ms', base) or '0')
@@ -28,15 +30,16 @@ local function callMs(base, underway, by)
   return was + by + underway * now
 end
 
--- Mean number of calls of a tool that were underway in a time, out of their milliseconds before and after it; those of its end where
--- the sums say nonsense: the clock of Redis may have been set, or a permit be older than they are.
+-- Mean number of calls of a tool underway in a period, from their milliseconds before and after it. Falls back to the
+-- number at the end when the sums make no sense: Redis' clock may have been set, or the permit may be older than the
+-- sums.
 local function besideOf(sinceMs, before, after, running)
   local mean = before and now > sinceMs and (after - before) / (now - sinceMs)
   if mean and mean >= 1 and mean <= MOST_BESIDE then return mean end
   return math.max(1, running)
 end
 
--- No permit has the name of another, also when Redis has lost what it knew: who held one then still gives it back.
+-- Permit ids never repeat, even when Redis has lost its state: the holder of an old permit will still give it back.
 local fence
 local function nextId()
   fence = math.max((fence or tonumber(redis.call('HGET', G, 'fence') or '0')) + 1, now * 1000)
@@ -45,7 +48,7 @@ local function nextId()
 end
 
 local services = {}
--- How long calls of a tool take: the mean, over so many. Milliseconds.
+-- Mean duration of a tool's calls in milliseconds, and how many calls it covers.
 local function serviceOf(base)
   local found = services[base]
   if not found then
@@ -56,7 +59,7 @@ local function serviceOf(base)
   return found
 end
 
--- A call counts as its tenant's turn wherever others wait as well.
+-- Counts a call as a turn of its tenant wherever other tenants wait too.
 local function countTurns(take, machine, head)
   local tenant = head.priority and tenantOf(head.priority) or -1
   if tenant < 0 or next(met) == nil then return end
@@ -64,7 +67,7 @@ local function countTurns(take, machine, head)
   if met['m:' .. machine.name] then countTurn('m:' .. machine.name, tenant) end
 end
 
--- 'underwayMs': the call has been underway that long, and was counted in its windows when it went out.
+-- 'underwayMs': how long the call has been underway already. Its windows counted it when it went out.
 local function grant(tool, limits, take, machine, process, head, offered, underwayMs)
   local id = nextId()
   pick(tool, head)
@@ -77,7 +80,7 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   local underway = run(base, 1)
   run('u:' .. limits.upstream, 1)
   for _, one in ipairs(take.b) do
-    -- Counted even where no slots are declared: they may be while it is held.
+    -- Counted even where no slots are declared: some may be declared while it is held.
     if one[2] > 0 then use(one[1], one[2]) end
   end
   if not underwayMs then takePlaces(id, take) end
@@ -96,7 +99,7 @@ local function grant(tool, limits, take, machine, process, head, offered, underw
   if machine.drain and machine.drain.tool == tool then
     machine.drain = nil
     redis.call('HDEL', G .. '.drains', machine.name)
-    -- What was kept for it may fit others beside it.
+    -- What was kept for it may leave room for others.
     freedMachines[machine.name] = true
   end
   return id, permit
@@ -107,7 +110,7 @@ local function permitOf(id)
   return text and cjson.decode(text)
 end
 
--- A call of a tool went well: counts in the mean of its times. Milliseconds.
+-- Adds a call that went well to its tool's mean duration. Milliseconds.
 local function serve(base, ms)
   local service = serviceOf(base)
   service.count = service.count + 1
@@ -115,22 +118,22 @@ local function serve(base, ms)
   owe(G .. '.service', base, nil, string.format('%.3f %d', service.mean, service.count))
 end
 
--- What a call says to those who learn from it. `beside`: mean number of calls underway, itself included; own: its machine was full.
+-- Records a call for those who learn from calls. `beside`: mean number of calls underway, itself included. own: its
+-- machine was full.
 local function sample(queue, ms, beside, class, own)
   samples.key = G .. '.samples'
   samples[#samples + 1] = cjson.encode({ baseOf(queue), ms, beside, headOf(queue) and 1 or 0, class, now, own and 1 or 0 })
 end
 
--- A service that is closed, or that comes back from that in growing waves, is tried: what it says then tells
--- nothing of how much it carries.
+-- Whether a service is closed or in its ramp. Its answers then say nothing about how much it carries.
 local function isTried(base, upstream) return troubleOf('u:' .. upstream) or troubleOf('b:' .. base) end
 
--- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused, ms: how long it took, when the permit was
--- handed on to it } or nothing.
+-- Takes a permit back. call: { class, retryAfterMs, actual: { budget: units }, unused, ms: how long it took, if the
+-- permit was handed on to it } or nil.
 local function giveBack(id, permit, call)
   call = call or { class = 'none' }
   local base = baseOf(permit.t)
-  -- The clock of Redis may have been put back meanwhile.
+  -- Redis' clock may have been set back meanwhile.
   local ms = call.ms or math.max(0, now - permit.s)
   local machine = machineOf(permit.m)
   for r, amount in pairs(permit.n) do
@@ -182,7 +185,7 @@ local function giveBack(id, permit, call)
   })
 end
 
--- Whether what was offered is still there: a capacity may have shrunk meanwhile.
+-- Whether an offer still fits: a capacity may have shrunk meanwhile.
 local function stillFits(permit)
   local machine = machineOf(permit.m)
   if (machine.n or 0) > 1 and not (machine['c:*'] and machine['c:*'] < 0) then
@@ -198,7 +201,7 @@ local function stillFits(permit)
 end
 
 local dropClaims
--- A machine without processes is no machine any more, and nobody waits there.
+-- Forgets a machine without processes, and its claims.
 local function forgetMachine(name)
   settle()
   for _, machine in ipairs(redis.call('HVALS', G .. '.process-info')) do if machine == name then return end end
@@ -214,8 +217,8 @@ local function forgetMachine(name)
   machines[name] = nil
 end
 
--- Takes back what nobody came for, and what a process held that has not been heard of for its lease.
--- Returns the tools that the dead ones called, and the dead ones.
+-- Takes back offers nobody came for, and the permits of processes whose lease has ended. Returns the tools that the
+-- dead processes called, and the dead processes.
 local function sweep()
   local left, dead = {}, {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', G .. '.offers', '-inf', stamp, 'LIMIT', 0, 20)) do

@@ -1,8 +1,8 @@
--- What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Everything is
--- read once in a call of the script and kept up to date in Lua beside Redis.
+-- What the gate's operations read: keys, the clock, limits, machines, the heads of queues. Each is read once in a call
+-- of the script and then kept up to date in Lua beside Redis.
 --
--- ARGV[1] = prefix of the deployment, ARGV[2] = JSON list of operations, ARGV[3] = the time for tests
--- with a clock of their own, 0 otherwise. Milliseconds.
+-- ARGV[1] = prefix of the deployment, ARGV[2] = JSON list of operations, ARGV[3] = the time for tests with a clock of
+-- their own, otherwise 0. Milliseconds.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "owed"
 --- @constant FLOOR_SHARE
@@ -18,15 +18,15 @@ if now == 0 then now = clock() end
 local stamp = digits(now)
 
 local tools, budgets, machines, heads, used, running, troubles = {}, {}, {}, {}, {}, {}, {}
--- Of alone.lua, once it is read.
+-- The entries of alone.lua, once read.
 local alone
 
--- Jobs wait in queues: that of their tool, or a lane of it, 'tool@key'. Queues have heads, claims, lines and
--- offers; all else is about the tool behind them.
+-- Jobs wait in queues: that of their tool, or one of its lanes, 'tool@key'. Queues have heads, claims, lines and
+-- offers. Everything else belongs to the tool behind them.
 local function baseOf(queue) return string.match(queue, '^[^@]*') end
 local function isLane(queue) return string.find(queue, '@', 1, true) ~= nil end
 
--- The limits of a queue's tool, in a lane with the private budget of the lane; false when nobody declared any.
+-- The limits of a queue's tool; in a lane, with the private budget of the lane. False if nobody declared any.
 local function toolOf(queue)
   local found = tools[queue]
   if found == nil then
@@ -35,7 +35,7 @@ local function toolOf(queue)
       local text = redis.call('HGET', G .. '.tools', queue)
       found = text and cjson.decode(text) or false
       if found then
-        -- Somebody may have said or learned something of it before anybody declared it.
+        -- A layer may mention the tool before anybody declares it.
         found.needs, found.budgets, found.upstream = found.needs or {}, found.budgets or {}, found.upstream or queue
       end
     else
@@ -68,8 +68,8 @@ local function budgetOf(name)
   return found
 end
 
--- What a machine has and what its permits hold, in millionths. 'c:*' stands for every resource of which
--- no capacity was declared; below zero there is no bound.
+-- What a machine has and what its permits hold, in millionths. 'c:*' stands for every resource without a declared
+-- capacity; below zero it is unbounded.
 local function machineOf(name)
   local found = machines[name]
   if found == nil then
@@ -83,20 +83,20 @@ local function machineOf(name)
   return found
 end
 
--- Permits of a machine hold more of it, or less.
+-- Changes how much of a machine its permits hold.
 local function hold(machine, field, amount)
   local was = machine[field] or 0
   machine[field] = was + amount
   owe(G .. '.machine:' .. machine.name, field, was, was + amount, true)
 end
 
--- Something else was written of a machine.
+-- The machine changed in Redis and must be read again.
 local function readAgain(name)
   settle()
   machines[name] = nil
 end
 
--- What calls may hold of a resource of a machine, beside its neighbors.
+-- How much of a machine's resource calls may hold, given what its neighbors use.
 local function roomOf(machine, r)
   local capacity = machine['c:' .. r] or machine['c:*'] or 1000000
   local share = r == 'memory' and MEMORY_FLOOR_SHARE or FLOOR_SHARE
@@ -124,7 +124,7 @@ local function use(field, amount)
   owe(G .. '.used', field, was, was + amount)
 end
 
--- How many calls are underway: of a tool, `u:` of an upstream; `o:` how many offers are out for a tool.
+-- Number of calls underway: of a tool, or with `u:` of an upstream; with `o:` the offers for a tool.
 local function runningOf(field)
   local found = running[field]
   if found == nil then
@@ -141,7 +141,7 @@ local function run(field, by)
   return running[field]
 end
 
--- Anybody who can reach Redis can add a job. One that says nonsense must not keep the others from being served.
+-- Anybody who can reach Redis can add a job. A malformed one must not keep the others from being served.
 local function isTake(say)
   if type(say) ~= 'table' or type(say.needs or {}) ~= 'table' or type(say.budgets or {}) ~= 'table' then return false end
   for _, amount in pairs(say.needs or {}) do
@@ -154,14 +154,14 @@ local function isTake(say)
   return true
 end
 
--- Hardly any job says something else than its tool; only those are read.
+-- Hardly any job takes something else than its tool says; only those are decoded.
 local function sayingOf(text)
   if not string.find(text, '"take":', 1, true) then return nil end
   local read, data = pcall(cjson.decode, text)
   if read and type(data) == 'table' and isTake(data.take) then return data.take end
 end
 
--- What a call takes: what its tool says, with what the job says instead.
+-- What a call takes: what its tool says, overridden by its job.
 local function takeOf(limits, own)
   if not own then return { n = limits.needs, b = limits.budgets } end
   local take = { n = limits.needs, b = limits.budgets }
@@ -188,14 +188,14 @@ end
 
 local function tell(channel, message) redis.call('PUBLISH', G .. '.' .. channel, message) end
 
--- Something that may concern every call: no permit is handed on without the gate after it.
+-- Tells all processes something that may concern every call: afterwards no permit is handed on without the gate.
 local function tellAll(message)
   redis.call('DEL', G .. '.alone')
   alone = nil
   tell('troubles', message)
 end
 
--- How much later than it was let through a call may reach its service.
+-- How long after its grant a call may reach its service.
 local function guardOf(durationMs)
   return math.max(GUARD_MIN_MS, math.min(GUARD_MAX_MS, math.ceil(durationMs * GUARD_SHARE)))
 end

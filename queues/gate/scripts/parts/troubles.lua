@@ -1,8 +1,9 @@
--- What keeps a tool from being called although there is room: a breaker that is not closed, an upstream
--- that asked to be left alone and the ramp after it. One hash, a field each; no field, no trouble.
+-- Trouble keeps a tool from being called even if there is room: a breaker that is not closed, an upstream that asked to
+-- be left alone, and the ramp after that. One hash, a field each; no field, no trouble.
 --
--- breaker `b:<tool>`: { s: open | half, at: since, until, probes: underway, ok: succeeded }
--- upstream `u:<name>`: { at, until, allowed: calls at once after it, goal: the number that ends the ramp, row: 429s in a row }
+-- breaker `b:<tool>`: { s: open | half, at: since, until_, probes: underway, ok: succeeded }
+-- upstream `u:<name>`: { at, until_, allowed: calls at once after it, goal: the number that ends the ramp, row: 429s in
+-- a row }
 --- @include "state"
 --- @constant BREAKER_FAILURES
 --- @constant BREAKER_OPEN_MS
@@ -22,7 +23,7 @@ local function troubleOf(field)
   return found
 end
 
--- When a tool counts as down, for how long nothing is let through then, and how many try it after that.
+-- Failures in a row that open the breaker of a tool, how long it stays open, and how many probes follow.
 local function breakerOf(tool)
   local own = (toolOf(tool) or {}).breaker or {}
   return own.failures or BREAKER_FAILURES, own.openMs or BREAKER_OPEN_MS, own.probes or BREAKER_PROBES
@@ -41,10 +42,10 @@ local function setTrouble(field, trouble)
   end
 end
 
--- A call that hangs since before the pause must not keep all others for ever: a ramp ends by itself.
+-- A call that hangs since before the pause must not keep all others forever, so a ramp ends by itself.
 local function rampEnds(upstream) return math.max(upstream.at, upstream.until_) + RAMP_MS end
 
--- Hands every reason why a tool must not be called now to 'no'.
+-- Passes every trouble that keeps a tool from being called now to 'no'.
 local function troubled(tool, limits, no)
   local level = tonumber(redis.call('HGET', G, 'level') or '0')
   if (limits.importance or 1) > 2 - level then no({ kind = 'degraded', level = level }) end
@@ -66,7 +67,7 @@ local function troubled(tool, limits, no)
   end
 end
 
--- A call that is let through while the breaker is not closed tries whether the tool is back.
+-- A call that is let through while the breaker is not closed tests whether the tool is back.
 local function isProbe(tool)
   local breaker = troubleOf('b:' .. tool)
   if not breaker then return false end
@@ -81,8 +82,8 @@ local function openBreaker(tool)
   setTrouble('b:' .. tool, { s = 'open', at = now, until_ = now + openMs, probes = 0, ok = 0 })
 end
 
--- Failures in a row are counted for each machine; the tool counts as down when most of the machines that
--- called it lately say so: one machine with a broken network must not stop the others.
+-- Counts failures in a row for each machine. The breaker opens when most machines that called the tool recently report
+-- it as down: one machine with a broken network must not stop the others.
 local function countFailure(tool, machine, failed)
   local key = G .. '.failures:' .. tool
   if not failed then
@@ -116,7 +117,7 @@ local function coolDown(upstream, retryAfterMs, underway)
   local row = before and before.row or 0
   local pause = retryAfterMs > 0 and retryAfterMs or math.min(COOL_DOWN_MAX_MS, COOL_DOWN_MS * 2 ^ math.min(row, 20))
   local trouble = before or { at = now, until_ = 0, goal = 1, row = 0 }
-  -- Answers to calls that were underway when it closed say nothing new, unless they ask for longer.
+  -- Answers to calls that were underway when it closed bring no news, unless they ask for longer.
   if now >= trouble.until_ then trouble.row = row + 1 end
   trouble.until_ = math.max(trouble.until_, now + pause)
   trouble.goal = math.max(trouble.goal, underway)
@@ -124,8 +125,8 @@ local function coolDown(upstream, retryAfterMs, underway)
   setTrouble('u:' .. upstream, trouble)
 end
 
--- What the end of a call says about its tool and its upstream. class: ok | limited (429) | down (timeout,
--- connection, 5xx) | none (it says nothing).
+-- What the end of a call says about its tool and its upstream. class: ok | limited (429) | down (timeout, connection,
+-- 5xx) | none (it says nothing).
 local function learnTrouble(tool, upstream, machine, call)
   local breaker, closed = troubleOf('b:' .. tool), troubleOf('u:' .. upstream)
   if breaker and call.probe then
@@ -139,7 +140,7 @@ local function learnTrouble(tool, upstream, machine, call)
         settle()
         redis.call('DEL', G .. '.failures:' .. tool)
         setTrouble('b:' .. tool, false)
-        -- Many have waited: they come back in growing waves.
+        -- Many have waited, so they come back in growing waves.
         if not troubleOf('u:' .. upstream) then
           setTrouble('u:' .. upstream, { at = now, until_ = 0, goal = probes * 8, allowed = probes, row = 0 })
         end

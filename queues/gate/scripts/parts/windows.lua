@@ -1,14 +1,13 @@
--- Rate windows: a sorted set of places per budget and window, `<permit>:<units>` by when their call has
--- reached its service at the latest, and their sum beside it. A window holds when the units of any stretch
--- of its length are at most its maximum; that is checked exactly, not by buckets. That a call has ended
--- proves that it had arrived.
+-- Rate windows. Each budget and window has a sorted set of places and their sum. A place is `<permit>:<units>`, scored
+-- by the latest time at which the call reaches its service. A window holds when no stretch of its length has more units
+-- than its maximum. That is checked exactly, not by buckets. A call that has ended must have arrived.
 --- @include "state"
 
 local pruned = {}
 local function windowKey(name, durationMs) return G .. '.window:' .. name .. ':' .. digits(durationMs) end
 local function sumField(name, durationMs) return name .. '\n' .. digits(durationMs) end
 
--- Forgets the places that a window has left behind, and returns the sum of the others.
+-- Forgets the places that a window has left behind. Returns the sum of the others.
 local function sumOf(name, durationMs)
   local key, field = windowKey(name, durationMs), sumField(name, durationMs)
   if not pruned[key] then
@@ -21,8 +20,8 @@ local function sumOf(name, durationMs)
       redis.call('ZREMRANGEBYSCORE', key, '-inf', before)
       use(field, -units)
     end
-    -- No place lies further ahead than a guard, unless the clock of Redis was put back: then it would be
-    -- taken until the old time has come again. It counts as taken now.
+    -- No place lies further ahead than a guard, unless Redis' clock was set back: then it would stay taken until the
+    -- old time comes again. Such a place counts as taken now.
     local latest = digits(now + guardOf(durationMs))
     local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
     if last[2] and tonumber(last[2]) > tonumber(latest) then
@@ -32,7 +31,7 @@ local function sumOf(name, durationMs)
   return usedOf(field)
 end
 
--- When a window has room for these units; 0 when it has.
+-- When a window will have room for these units; 0 if it has room now.
 local function roomAt(name, max, durationMs, units)
   local over = sumOf(name, durationMs) + units - max
   if over <= 0 then return 0 end
@@ -48,7 +47,7 @@ local function roomAt(name, max, durationMs, units)
   end
 end
 
--- A window of a lane is looked at once more when all of its places have passed.
+-- Notes when to look at a lane's window again: once all of its places have passed.
 local function willPass(name, durationMs)
   if string.sub(name, 1, 5) ~= 'lane:' then return end
   local at = now + durationMs + guardOf(durationMs)
@@ -67,7 +66,7 @@ local function takePlaces(id, take)
   end
 end
 
--- How late a call may go out after its grant and still keep its windows; 0 when it takes of none.
+-- How late after its grant a call may go out and still keep its windows; 0 if it takes none.
 local function guardOfTake(take)
   local guard = 0
   for _, one in ipairs(take.b) do
@@ -80,7 +79,7 @@ local function guardOfTake(take)
   return guard
 end
 
--- Corrects what a permit took to what it used; a place of nothing is given back.
+-- Corrects the units of a permit to those actually used. A place of 0 units is given back.
 local function correctPlaces(id, take, actual)
   for _, one in ipairs(take.b) do
     local units = actual[one[1]]
@@ -109,8 +108,8 @@ local function endPlaces(id, take)
   end
 end
 
--- Moves the places of a permit to this moment; when a window has left one behind and has no room for it
--- now, nothing moves and the answer is when it has.
+-- Moves the places of a permit to this moment. If a window has left one behind and has no room for it now, nothing
+-- moves; returns when there will be room.
 local function movePlaces(id, take)
   for _, one in ipairs(take.b) do
     local budget = one[3] > 0 and budgetOf(one[1])

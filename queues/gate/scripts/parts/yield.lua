@@ -1,9 +1,9 @@
--- Jobs that need not wait for their tool: marked, they are let through without a permit, before all others.
+-- Jobs that need not wait for their tool. They are marked and let through without a permit, before all others.
 --- @include "line"
 --- @constant PASS_MS
 --- @constant YIELD_SCAN
 
--- Marks a job that will not call its tool. What is marked and gone is forgotten after a time.
+-- Marks a job that will not call its tool. Marks of jobs that are gone expire.
 local function markFree(tool, job)
   local queue = P .. ':' .. tool .. ':'
   redis.call('ZADD', G .. '.free', digits(now + PASS_MS), job)
@@ -18,16 +18,16 @@ local function markFree(tool, job)
   end
 end
 
--- What waits for a tool that rests although its step is optional: it will be skipped. Only what has not
--- called yet, so that it can be put back when the level has changed meanwhile.
+-- Whether a job will be skipped because its step is optional and its tool rests. Only for jobs that have not called
+-- yet, so that the job can be put back if the level has changed meanwhile.
 local function isSpare(queue, job, data)
   if not string.find(data, '"spare":true', 1, true) then return false end
   local begun = redis.call('HMGET', queue .. job, 'atm', 'stc')
   return (begun[1] or '0') == '0' and (begun[2] or '0') == '0'
 end
 
--- Lets jobs of a tool pass that these reasons need not keep. Returns one of them, the next that would be
--- fetched; nothing when there is none.
+-- Lets jobs of a tool pass that these reasons need not keep. Returns the one that would be fetched next; nil if there
+-- is none.
 local function letPass(tool, reasons)
   local rests, away = false, false
   for _, reason in ipairs(reasons) do

@@ -1,8 +1,8 @@
--- Asks a run to stop: from now on no step of it begins. `left` counts the steps that still run, and
--- one for the caller, who gives it back when every step was looked at; who brings it to 0 ends the run.
+-- Asks a run to stop: from now on none of its steps begins. `left` counts the steps that still run, plus one for the
+-- caller, who takes it off after looking at every step. Whoever brings it to 0 ends the run.
 --
 -- KEYS: record. ARGV: abort JSON.
--- Returns { state before, state now } or nil when there is no such run.
+-- Returns { state before, state now }, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/tended"
@@ -13,7 +13,7 @@ if not state then return nil end
 if ENDED[state] or state == 'cancelling' or state == 'compensating' then return { state, state } end
 local prefix, runId = partsOf(record)
 local abort = cjson.decode(abortJson)
--- What a policy has begun to stop is undone whatever else stops it.
+-- If a policy has begun to stop the run and asks for undoing, it is undone whatever else stops it.
 local before = redis.call('HGET', record, 'abort')
 if before and cjson.decode(before).compensate then abort.compensate = true end
 tend(prefix, runId, STOPPING, clock())

@@ -1,10 +1,10 @@
--- Ends the steps that have not begun, or wait for another attempt.
+-- Ends the steps that have not begun or that wait, for another attempt or for somebody outside.
 --
 -- A forEach step that waits for its items counts as not begun: it is ended by force.
 --
 -- KEYS: record. ARGV: reason, epoch, then field, shown name and force ('1' or '0') of each step.
--- Returns the positions of those that are running, counted from 0. Each is added to `left` once, and
--- marked (`w:`), so that its own ending takes it off again and no other ending does.
+-- Returns the positions of the running steps, counted from 0. Each is added to `left` once and marked (`w:`), so that
+-- its own ending takes it off again and no other ending does.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 
@@ -15,9 +15,10 @@ local channel = prefix .. '.events:' .. runId
 local running, counted = {}, 0
 local epochNow, state = unpack(redis.call('HMGET', run, 'epoch', 'state'))
 if epochNow ~= epoch then return running end
--- What a policy stops ends with its last job; only a run that is cancelled ends with its last step.
+-- A run stopped by a policy ends with its last job; only a cancelled run ends with its last step.
 local counts = state == 'cancelling'
--- The first failed item of a forEach, and how many there are. What failed before the stop has failed.
+-- The first failed item of a forEach, how many failed, and how many items there are. Items that failed before the stop
+-- stay failed.
 local function failedItems(field)
   local name = string.sub(field, 3)
   local count = tonumber(redis.call('HGET', run, 'n:' .. name) or '0')

@@ -1,6 +1,7 @@
--- Lets a job go on that waits for others, when it waits for nothing else. Harmless when it does not wait (any more).
+-- Releases a job from others that it waits for, and lets it go on when it waits for nothing else. Harmless if it does
+-- not wait.
 --
--- KEYS: the job. ARGV: how the keys of its queue begin, its id, and the keys of jobs that it need not wait for.
+-- KEYS: the job. ARGV: the key prefix of its queue, its id, and the keys of the jobs that it need not wait for.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/links"
 

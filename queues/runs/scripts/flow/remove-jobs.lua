@@ -1,7 +1,7 @@
--- Removes jobs, each by itself, with BullMQ's script for one. Jobs that are gone cost nothing.
+-- Removes jobs, one by one, with BullMQ's script for a single job. Jobs that are gone cost nothing.
 --
--- KEYS: the jobs that the gate lets pass. ARGV: of each job how the keys of its queue begin, and its id.
--- Returns how many are locked by a worker.
+-- KEYS: the jobs that the gate lets pass. ARGV: for each job the key prefix of its queue, and its id.
+-- Returns how many a worker has locked.
 --- @given remove
 
 local locked = 0

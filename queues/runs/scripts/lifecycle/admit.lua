@@ -1,7 +1,7 @@
 -- Admits waiting runs of tenants.
 --
--- KEYS: tenants of which runs wait. ARGV: prefix, how many runs of a tenant may be at work, how many this call may admit,
--- tenants. Returns the ids of the runs.
+-- KEYS: tenants with waiting runs. ARGV: prefix, how many runs of a tenant may be at work, how many this call may
+-- admit, tenants. Returns the ids of the runs whose jobs may be added now.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/admission"
 
@@ -12,7 +12,7 @@ for i = 4, #ARGV do
   local tenant = ARGV[i]
   local some = pump(prefix, tenant, cap, now, most - #admitted)
   for _, runId in ipairs(some) do admitted[#admitted + 1] = runId end
-  -- The last of its line may have been cancelled or held.
+  -- The last run in its line may have been cancelled or held.
   if not some[1] and redis.call('EXISTS', prefix .. '.waiting:' .. tenant) == 0 then
     redis.call('SREM', lines, tenant)
   end

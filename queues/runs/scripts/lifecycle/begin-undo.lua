@@ -1,7 +1,7 @@
--- Notes that what a run did is being undone, once; its ending waits until that is done.
+-- Notes, once, that a run is being undone. The run ends when that is done.
 --
 -- KEYS: record. ARGV: epoch, ending JSON, JSON list of the slots in their order.
--- Returns the state that stands, or nil when there is no such run.
+-- Returns the resulting state, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/tended"

@@ -1,10 +1,11 @@
 -- Writes the records of new runs, each once, admits those whose tenant has room, and adds their jobs.
 --
--- KEYS: record and definition of each. ARGV: of each JSON of the run's facts, the definition's JSON or '', the input, the large
--- input or '', how jobs of its workflow are added or ''. facts.flow: { field: that of the definition in which that stands, texts, mark, words }, see from-template.lua.
--- Returns for each { 'created', its rank or '' when it waits, '1' when its jobs are there, other runs that were admitted ... }
--- | { 'exists', definition hash, input hash, state, epoch } | { 'define' } when the definition, or how jobs are added, has to be
--- sent along | { 'failed', why }.
+-- KEYS: record and definition of each run. ARGV: for each run the JSON of its facts, the definition's JSON or '', the
+-- input, the large input or '', and the template of its workflow's jobs or ''. facts.flow: { field: the definition's
+-- field with the template, texts, mark, words }, see from-template.lua.
+-- Returns for each run { 'created', its rank or '' if it waits, '1' if its jobs are there, other runs that were
+-- admitted ... } | { 'exists', definition hash, input hash, state, epoch } | { 'define' } if the definition or the
+-- template must be sent along | { 'failed', why }.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/tended"
@@ -23,22 +24,22 @@ local function create(record, definition, facts, definitionJson, input, largeInp
     redis.call('HSETNX', definition, 'json', definitionJson)
     if run.flow then redis.call('HSETNX', definition, run.flow.field, flow) end
   else
-    -- They stand there together.
+    -- The definition and its template are stored together.
     if run.flow then flow = redis.call('HGET', definition, run.flow.field) end
     if not flow or (flow == '' and redis.call('HEXISTS', definition, 'json') == 0) then return { 'define' } end
   end
   redis.call('HINCRBY', definition, 'refs', 1)
   local prefix, runId = partsOf(record)
-  -- Most find room and nobody before them: those begin at once, without standing in the line.
+  -- Most runs find room and nobody before them. They begin at once, without standing in the line.
   local counted = prefix .. '.admitted:' .. run.tenant
   local atWork = redis.call('SCARD', counted)
   local atOnce = run.parent or (not run.serial and redis.call('EXISTS', prefix .. '.waiting:' .. run.tenant) == 0 and atWork < run.cap)
   local fields = { 'state', 'queued', 'def', run.hash, 'workflow', run.workflowId,
     'identity', run.identity, 'tenant', run.tenant, 'input', input, 'inputHash', run.inputHash, 'epoch', '0',
     'submittedAt', digits(now), 'timeoutMs', digits(run.timeoutMs), 'priority', run.priority }
-  -- Nobody is there to compare with: counting begins again.
+  -- There are no open runs to compare with, so counting begins again.
   if redis.call('EXISTS', prefix .. '.open') == 0 then redis.call('DEL', prefix .. '.fair') end
-  -- What works for another run is a part of it. Who waits for its turn gets a rank when it begins.
+  -- A sub-run has the rank of its parent. A run that waits for its turn gets a rank when it begins.
   local rank = run.parent and redis.call('HGET', prefix .. '.run:' .. cjson.decode(run.parent).runId, 'rank')
     or (atOnce and rankFor(prefix, run.tenant, tonumber(run.priority), run.target, atWork + 1))
   if rank then

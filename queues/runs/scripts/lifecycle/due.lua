@@ -1,5 +1,5 @@
--- What cannot wait: runs whose time is over, and runs that were admitted and whose jobs nobody has added. Who asks
--- has some time to add them before somebody else is told.
+-- What cannot wait: runs whose time is over, and admitted runs whose jobs nobody has added. The caller has some time to
+-- add the jobs before another one is told.
 --
 -- KEYS: open runs, runs whose jobs are being added. ARGV: how many of each at most.
 -- Returns { overdue, without jobs }.

@@ -1,8 +1,8 @@
--- Finds ended runs of tenants that are past their time or beyond the number to keep.
+-- Finds ended runs of tenants that are too old or beyond the number to keep.
 --
--- KEYS: all runs. ARGV: prefix, those that are done and ended before this time, the same for failed ones, how many of each are
+-- KEYS: all runs. ARGV: prefix, time before which done runs expire, the same for failed ones, how many of each are
 -- kept, how many of each kind and tenant are named, tenants.
--- Returns how many there are in all, then the oldest ones.
+-- Returns how many there are in total, then the oldest ones.
 
 local prefix, doneBefore, failedBefore, keep, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local answer = { 0 }

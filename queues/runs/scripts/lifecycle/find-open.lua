@@ -1,6 +1,6 @@
--- Puts open runs into the indexes that miss them: an older version wrote none, or somebody deleted a key.
+-- Adds open runs to indexes that lack them, because an older version wrote none or somebody deleted a key.
 --
--- KEYS: tenants of which runs wait. ARGV: prefix, ids of runs. Returns how many were missing.
+-- KEYS: tenants with waiting runs. ARGV: prefix, ids of runs. Returns how many were missing.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/tended"
@@ -11,7 +11,7 @@ local now = clock()
 local found = 0
 for i = 2, #ARGV do
   local runId = ARGV[i]
-  -- A record that cannot be read keeps the others from nothing.
+  -- An unreadable record must not affect the others.
   local state, admittedAt, tenant, serial = unpack(redis.pcall('HMGET', prefix .. '.run:' .. runId, 'state', 'admittedAt', 'tenant', 'serial'))
   if state == 'queued' and not admittedAt then
     local waits = redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId)
@@ -22,7 +22,7 @@ for i = 2, #ARGV do
       found = found + 1
     end
   elseif state and not ENDED[state] and redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
-    -- It gave its place and waits for one again.
+    -- It gave up its place and waits for one again.
     found = found + redis.call('SADD', lines, tenant)
   elseif state and not ENDED[state] and not redis.call('ZSCORE', prefix .. '.tended', runId) then
     local kind = AT_WORK

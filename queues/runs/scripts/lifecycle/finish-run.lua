@@ -1,7 +1,7 @@
--- Ends a run, once, and admits those that waited for its place.
+-- Ends a run, once, and admits runs that waited for its place.
 --
 -- KEYS: record. ARGV: JSON of { epoch, state, kept, cap, output, error, unmet }.
--- Returns JSON of { state, admitted }, or nil when there is no such run.
+-- Returns JSON of { state, admitted }, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/finish"
 --- @include "../parts/from-template"

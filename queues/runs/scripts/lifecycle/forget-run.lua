@@ -1,8 +1,8 @@
--- Forgets a run that has ended, and its definition with the last that uses it. One of many steps is forgotten in several
--- calls, its record with the last.
+-- Forgets an ended run, and its definition with the last run that uses it. A run of many steps is forgotten in several
+-- calls, its record in the last one.
 --
--- KEYS: record, definition. ARGV: tenant, '1' for the last call, how many of the others are forEach steps, these, slots
--- of steps and items.
+-- KEYS: record, definition. ARGV: tenant, '1' for the last call, the number of forEach steps, those steps, slots of
+-- steps and items.
 --- @include "../parts/runs"
 
 local record, definition = KEYS[1], KEYS[2]

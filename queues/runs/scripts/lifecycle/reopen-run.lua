@@ -1,10 +1,10 @@
--- Reopens steps of a run that has ended, as its next epoch: a compare-and-set, so that of two who try
--- at once one wins. What is kept stays as it is.
+-- Reopens steps of an ended run as its next epoch: a compare-and-set, so that only one of two concurrent callers wins.
+-- What is kept stays as it is.
 --
--- KEYS: record. ARGV: JSON of { epoch, cap, actor, reopened JSON, steps (slots whose record goes),
--- fields (more fields that go), input, inputHash, edits: [[field, JSON]] }.
--- Returns JSON of { state, epoch } as found when the run is not as the caller saw it, and of
--- { reopened: epoch, admitted } otherwise; nil when there is no such run.
+-- KEYS: record. ARGV: JSON of { epoch, cap, actor, reopened JSON, steps (slots whose record goes), fields (more fields
+-- that go), input, inputHash, edits: [[field, JSON]] }.
+-- Returns JSON of { state, epoch } as found if the run is not as the caller saw it, otherwise of { reopened: epoch,
+-- admitted }; nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/admission"

@@ -1,7 +1,8 @@
--- Writes the priority of a run, and gives it a place among those of its new class: at their end if it waits for its turn, before
--- those that have not begun if it gave its place and waits for one again, else where it would have been had it begun with it.
+-- Sets the priority of a run and moves it into its new class. If it waits for its turn, it goes to the end. If it gave
+-- up its place and waits for one again, it goes before those that have not begun. Otherwise it goes where it would be
+-- had it begun with this priority.
 --
--- KEYS: record. ARGV: priority. Returns the state of the run, or nil when there is no such run.
+-- KEYS: record. ARGV: priority. Returns the state of the run, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/admission"
@@ -16,7 +17,7 @@ if rank >= FIRST then
   redis.call('HSET', record, 'rank', digits(rank + (11 - tonumber(priority) - levelOfRank(rank)) * PER_LEVEL))
 end
 if redis.call('ZSCORE', prefix .. '.waiting:' .. tenant, runId) then
-  -- One that had begun goes before those that have not, also in its new class.
+  -- In its new class too, a run that had begun goes before those that have not.
   if away then awaitAgain(prefix, runId, clock()) else await(prefix, runId, clock()) end
 end
 return state

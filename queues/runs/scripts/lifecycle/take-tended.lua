@@ -1,5 +1,5 @@
--- Takes runs to look after, those first that were looked at longest ago. They are anybody's again with the next pass, so
--- that who dies over one keeps it from nobody.
+-- Takes runs to look after, beginning with those looked at longest ago. With the next pass anybody may take them again,
+-- so a worker that dies over one keeps it from nobody.
 --
 -- KEYS: the index. ARGV: runs that were looked at after this time are left alone, how many of each kind.
 -- Returns their ids.
@@ -8,7 +8,7 @@
 --- @constant KIND_SPAN
 
 local tended, before, limit = KEYS[1], tonumber(ARGV[1]), ARGV[2]
--- Later than the pass began, or it would take them again.
+-- Later than the start of the pass, or the pass would take them again.
 local now = math.max(clock(), before + 1)
 local taken = {}
 for _, kind in ipairs(KINDS) do

@@ -1,6 +1,6 @@
--- Admission: which runs of a tenant are at work, and in which order the others get their turn. The more urgent class goes
--- first; who has waited for AGE_MS goes like the class above. Inside a class the workflows of the tenant share: a run is
--- tagged with the virtual time at which it would be done if they were served side by side (self-clocked fair
+-- Admission: which runs of a tenant are at work, and in which order the others follow. The more urgent class goes
+-- first; a run that has waited for AGE_MS counts as the class above. Inside a class the tenant's workflows share. A run
+-- is tagged with the virtual time at which it would be done if all were served side by side (self-clocked fair
 -- queueing, Golestani 1994), so that a flood of one workflow does not hold up another.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "runs"
@@ -12,12 +12,13 @@
 --- @constant RUNS_APART
 --- @constant TENANTS
 
--- Whoever admits a run adds its jobs. When they are not there after ADDING_MS, somebody else does.
+-- Whoever admits a run adds its jobs. If they are missing after ADDING_MS, somebody else adds them.
 local function awaitJobs(prefix, runId, now)
   redis.call('ZADD', prefix .. '.adding', digits(now + ADDING_MS), runId)
 end
 
--- The number of a tenant, as its jobs carry it. Of more than TENANTS since the deployment was last idle some share one.
+-- The number of a tenant, as its jobs carry it. If more than TENANTS came since the deployment was last idle, some
+-- share one.
 local function numberOf(prefix, tenant)
   local fair = prefix .. '.fair'
   local number = redis.call('HGET', fair, 's:' .. tenant)
@@ -28,8 +29,9 @@ local function numberOf(prefix, tenant)
   return tonumber(number)
 end
 
--- The rank of a run that begins, beside so many of its tenant: behind those of its class and target that began before it. Where
--- more than RUNS_APART are at work some that follow each other share a turn, or the ring of turns would be round all the time.
+-- The rank of a run that begins while this many of its tenant are at work: behind earlier runs of its class and target.
+-- With more than RUNS_APART at work, some that follow each other share a turn, or the ring of turns would wrap all the
+-- time.
 local function rankFor(prefix, tenant, priority, target, atWork)
   local number = numberOf(prefix, tenant)
   local share = math.max(1, math.ceil(atWork / RUNS_APART))
@@ -39,20 +41,21 @@ local function rankFor(prefix, tenant, priority, target, atWork)
   return digits(FIRST + number * PER_TENANT + (11 - priority) * PER_LEVEL + turn)
 end
 
--- Adds the jobs of a run that has waited, and says whether it could: of scripts that can (from-template.lua).
+-- Adds the jobs of a run that has waited and returns whether it could. Set only in scripts that include
+-- from-template.lua.
 local addJobsOf
 
--- Lets a run begin, and its time count from now. Returns whether its jobs are there; else they may be added now.
+-- Lets a run begin and starts its clock. Returns whether its jobs are there; if not, they may be added now.
 local function admit(prefix, runId, now)
   local key = prefix .. '.run:' .. runId
   local facts = redis.call('HMGET', key, 'timeoutMs', 'tenant', 'parent', 'def', 'priority', 'target', 'flow', 'epoch')
-  -- 'added' tells workers with payloads of version 2 that the jobs are there: they would add their own.
+  -- 'added' tells workers with payloads of version 2 that the jobs are there; otherwise they would add their own.
   redis.call('HSET', key, 'admittedAt', digits(now), 'payloads', PAYLOAD_VERSION, 'added', '2')
   redis.call('ZADD', prefix .. '.open', digits(now + tonumber(facts[1])), runId)
   tend(prefix, runId, AT_WORK, now)
-  -- For who samples: how much work of each kind has begun.
+  -- For sampling: how much work of each kind has begun.
   if facts[4] then redis.call('HINCRBY', prefix .. '.admissions', facts[4], 1) end
-  -- A sub-run works for one that counts already, and has its rank.
+  -- A sub-run counts as part of its parent and has its rank.
   if facts[3] then
     awaitJobs(prefix, runId, now)
     return false
@@ -63,7 +66,7 @@ local function admit(prefix, runId, now)
   redis.call('HSET', key, 'rank', rank)
   if facts[7] then
     redis.call('HDEL', key, 'flow')
-    -- A run that was resumed has other jobs.
+    -- A resumed run has other jobs.
     if facts[8] == '0' and addJobsOf and addJobsOf(prefix .. '.def:' .. facts[4], facts[7], runId, rank, now) then return true end
   end
   awaitJobs(prefix, runId, now)
@@ -73,7 +76,7 @@ end
 local HUNDREDTHS, TAGS, TURNS = 100, 536870912, 1048576
 local CLASS = TAGS * TURNS
 
--- A class that has not asked for long has no claim to what it did not use: its finish is forgotten.
+-- A class that has not asked for long has no claim to what it did not use, so its finish time is forgotten.
 local function forgetClasses(fair)
   if redis.call('HLEN', fair) < 5000 then return end
   local flat, found = redis.call('HGETALL', fair), {}
@@ -84,7 +87,7 @@ local function forgetClasses(fair)
   end
 end
 
--- Puts a run into its tenant's line: by its class, then its tag, then who came first.
+-- Puts a run into its tenant's line: ordered by class, then tag, then arrival.
 local function standInLine(prefix, runId, tenant, priority, tag, now)
   local turn = redis.call('HINCRBY', prefix .. '.fair', 'turns', 1) % TURNS
   local score = (10 - tonumber(priority)) * CLASS + math.floor(tag * HUNDREDTHS) % TAGS * TURNS + turn
@@ -93,7 +96,7 @@ local function standInLine(prefix, runId, tenant, priority, tag, now)
   redis.call('HSET', prefix .. '.run:' .. runId, 'awaits', digits(now))
 end
 
--- A run that is ready waits in its class by its tag; behind those with the same that came before it.
+-- A run that is ready waits in its class by its tag, behind earlier runs with the same tag.
 local function await(prefix, runId, now)
   local key, fair = prefix .. '.run:' .. runId, prefix .. '.fair'
   local facts = redis.call('HMGET', key, 'tenant', 'priority', 'workflow', 'demand')
@@ -101,7 +104,7 @@ local function await(prefix, runId, now)
   local class = facts[1] .. ' ' .. priority
   local flow = 'f:' .. class .. ' ' .. facts[3]
   local before = redis.call('HMGET', fair, 'v:' .. class, flow)
-  -- However small, a run is a step: those of a class keep their order.
+  -- However small, a run counts as a minimal step, so that runs of a class keep their order.
   local length = math.max(tonumber(facts[4] or '0'), 1 / HUNDREDTHS)
   local tag = math.max(tonumber(before[1] or '0'), tonumber(before[2] or '0')) + length
   redis.call('HSET', fair, flow, string.format('%.6f', tag))
@@ -109,8 +112,8 @@ local function await(prefix, runId, now)
   standInLine(prefix, runId, facts[1], priority, tag, now)
 end
 
--- A run that gave its place waits for one again: before those of its class and workflow that have not begun, behind
--- those that came back before it.
+-- A run that gave up its place waits for one again: before runs of its class and workflow that have not begun, behind
+-- those that came back earlier.
 local function awaitAgain(prefix, runId, now)
   local facts = redis.call('HMGET', prefix .. '.run:' .. runId, 'tenant', 'priority')
   local priority = facts[2] or '5'
@@ -118,7 +121,7 @@ local function awaitAgain(prefix, runId, now)
   standInLine(prefix, runId, facts[1], priority, tag, now)
 end
 
--- It has a place again. Whoever gave it calls the steps that stand aside for it.
+-- Gives the run its place back. Whoever admitted it calls the steps that stand aside for it.
 local function comeBack(prefix, runId, tenant, now)
   local key = prefix .. '.run:' .. runId
   redis.call('HDEL', key, 'away')
@@ -127,7 +130,7 @@ local function comeBack(prefix, runId, tenant, now)
   awaitJobs(prefix, runId, now)
 end
 
--- Takes the next run out of those that wait; false when nobody does.
+-- Takes the next run out of the line; false if nobody waits.
 local function nextWaiting(prefix, tenant, now)
   local key = prefix .. '.waiting:' .. tenant
   local best
@@ -152,8 +155,8 @@ local function nextWaiting(prefix, tenant, now)
   return best.run
 end
 
--- Admits as many waiting runs of a tenant as there is room for, and names those whose jobs may be added now; with most: so many
--- in one call.
+-- Admits as many waiting runs of a tenant as there is room for, at most 'most' if given. Returns those whose jobs may
+-- be added now.
 local function pump(prefix, tenant, cap, now, most)
   local admitted = {}
   local line = prefix .. '.waiting:' .. tenant
@@ -175,7 +178,8 @@ local function pump(prefix, tenant, cap, now, most)
   return admitted
 end
 
--- A run that gave its place, or one that works for it, begins a step: whether it has a place now. Else it waits for one.
+-- A step begins in a run that gave up its place, or in a sub-run of it. Returns whether the run has a place now; if
+-- not, it waits for one.
 local function takesPlaceAgain(key, root, now)
   local prefix = partsOf(key)
   local rootKey = prefix .. '.run:' .. root
@@ -187,7 +191,8 @@ local function takesPlaceAgain(key, root, now)
       redis.call('SADD', prefix .. '.admitted:' .. facts[3], root)
     else
       if not redis.call('ZSCORE', line, root) then awaitAgain(prefix, root, now) end
-      -- There may be room that nobody has given away yet; whose turn it is then is told by the index of those without jobs.
+      -- There may be room that nobody has given away yet. The runs whose turn it then is are found in the index of runs
+      -- without jobs.
       pump(prefix, facts[3], cap, now)
       if redis.call('HEXISTS', rootKey, 'away') == 1 then return false end
     end

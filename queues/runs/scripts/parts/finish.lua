@@ -3,8 +3,8 @@
 --- @include "tended"
 --- @include "admission"
 
--- Ends a run: it stands in no index of open ones any more, and those that waited for its place are admitted. `more`: fields
--- that say how it ended. Returns who was admitted.
+-- Ends a run: removes it from the indexes of open runs and admits runs that waited for its place. `more`: fields that
+-- say how it ended. Returns the admitted runs.
 local function finish(record, state, kept, cap, now, more)
   local prefix, runId = partsOf(record)
   local tenant, serial, listens = unpack(redis.call('HMGET', record, 'tenant', 'serial', 'listens'))
@@ -30,7 +30,7 @@ local function finish(record, state, kept, cap, now, more)
       local follower = redis.call('LPOP', line)
       if follower then
         redis.call('HSET', holder, serial, follower)
-        -- Who is held, or being stopped, has its turn and no use for it yet.
+        -- A held or stopping run gets its turn but cannot use it yet.
         if redis.call('HGET', prefix .. '.run:' .. follower, 'state') == 'queued' then await(prefix, follower, now) end
       else
         redis.call('HDEL', holder, serial)

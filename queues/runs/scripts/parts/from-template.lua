@@ -1,22 +1,24 @@
--- The jobs of a run out of what is stored of its workflow: calls of BullMQ's scripts, with marks where a run has its own words.
+-- Adds the jobs of a run from the stored template of its workflow: calls of BullMQ's scripts, with marks in place of
+-- the run's own values.
 --- @include "admission"
 --- @given adding
 --- @given addingTexts
 
--- BullMQ's scripts: made when they are needed.
+-- BullMQ's scripts, made when first needed.
 local scripts
 
--- What BullMQ packs has nothing where JSON has null.
+-- Packed arguments of BullMQ have nil where JSON has null.
 local function withoutNulls(list)
   for i = 1, #list do if list[i] == cjson.null then list[i] = nil end end
 end
 
--- facts: { texts: name of the scripts that are called, mark, words: by the letters of their marks, as they stand in JSON }.
+-- facts: { texts: name of the scripts that are called, mark, words: the run's values in JSON, by the letters of their
+-- marks }.
 local function addFromTemplate(template, facts, runId, rank, now)
   scripts = scripts or adding()
   local flow = cjson.decode((string.gsub(template, '~(r)' .. facts.mark .. '~', { r = runId })))
   if redis.call('EXISTS', flow.first) == 1 then return end
-  -- First: a job that waits for nothing would begin.
+  -- Links first: a job that waits for nothing would begin.
   for _, link in ipairs(flow.links) do redis.call('SADD', link[1], unpack(link[2])) end
   local marked = '~([tac])' .. facts.mark .. '~'
   for _, call in ipairs(flow.calls) do
@@ -37,7 +39,7 @@ end
 
 addJobsOf = function(definition, told, runId, rank, now)
   local facts = cjson.decode(told)
-  -- Of a process with another BullMQ.
+  -- The template comes from a process with another BullMQ.
   if facts.texts ~= addingTexts then return false end
   local template = redis.call('HGET', definition, facts.field)
   return template and pcall(addFromTemplate, template, facts, runId, rank, now)

@@ -1,9 +1,9 @@
--- A run's time stands still while nothing of it can go on.
+-- A run's clock stands still while nothing of it can go on.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "runs"
 --- @include "tended"
 
--- Counts the run as one at work again.
+-- Counts the run as at work again and restarts its clock.
 local function resumeClock(key, now)
   local prefix, runId = partsOf(key)
   local facts = redis.call('HMGET', key, 'remainingMs', 'tenant', 'parent')
@@ -16,7 +16,7 @@ local function resumeClock(key, now)
   redis.call('HDEL', key, 'away')
 end
 
--- Stops its time and gives its place to another.
+-- Stops the run's clock and frees its place.
 local function stopClock(key, now)
   local prefix, runId = partsOf(key)
   local tenant = redis.call('HGET', key, 'tenant')

@@ -1,4 +1,4 @@
--- What a run's record says of a step: how it is read and written, and who is told.
+-- The record of a step: how it is read, written and announced.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "runs"
 
@@ -30,7 +30,7 @@ local function write(key, field, letter, start, startedAt, finishedAt, attempts,
   return record
 end
 
--- What the detail of a running step says: losses, who calls, a start that waits for that call's result.
+-- Decodes the detail of a running step: losses, who calls, the start that waits for that call's result.
 local function holdOf(detail)
   local losses, rest = string.match(detail, '^(%d*)(.*)$')
   local holder, waiting = string.match(rest, '^@([^~]*)~?(%d*)$')
@@ -40,7 +40,7 @@ end
 -- The worker of a holder: `<worker>#<number of the call in it>`.
 local function workerOf(holder) return string.match(holder, '^[^#]*') end
 
--- A call goes over to another start: when, and what is known of the worker that made it.
+-- Notes that a call passes to another start: when, and what is known of the worker that made it.
 local function noteTakeOver(key, slot, attempt, worker)
   local heard = redis.call('ZSCORE', partsOf(key) .. '.workers', worker)
   local all = cjson.decode(redis.call('HGET', key, 'takeOvers') or '[]')

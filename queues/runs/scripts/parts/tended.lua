@@ -1,10 +1,10 @@
--- Who looks after runs finds those that may need it in one index, so that runs which only wait for their turn cost
--- nothing. Its score is what a run is at, times KIND_SPAN, plus when it came there or was looked at last: those of
--- a kind come first that nobody has looked at for longest.
+-- One index of the runs that may need looking after, so that runs that only wait for their turn cost nothing. The score
+-- is the kind of the run's state times KIND_SPAN, plus when it got there or was last looked at. So within a kind, the
+-- run that nobody has looked at for longest comes first.
 --- @include "../../../connection/scripts/parts/clock"
 --- @constant KIND_SPAN
 
--- It is being stopped or undone; it is at work; it is held, or all of it waits for somebody.
+-- STOPPING: it is being stopped or undone. ASIDE: it is held, or all of it waits for somebody.
 local STOPPING, AT_WORK, ASIDE, KINDS = 0, 1, 2, { 0, 1, 2 }
 local function tend(prefix, runId, kind, now)
   redis.call('ZADD', prefix .. '.tended', digits(kind * KIND_SPAN + now), runId)

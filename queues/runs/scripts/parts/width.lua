@@ -1,11 +1,11 @@
--- Mode `adaptive`: how many calls of a run may be underway. After each wave of as many calls as the
--- width, at least 5: additive increase by 1 while the calls are fast and well, multiplicative decrease
--- to the half when the 95th percentile of a tool's calls is more than 1.5 times its best wave, or more
--- than a tenth of the calls failed (AIMD: Chiu and Jain, 1989).
+-- Mode `adaptive`: how many calls of a run may be underway. The width changes after each wave of as many calls as the
+-- width, at least 5. It increases by 1 while calls are fast and succeed. It is halved when the 95th percentile of a
+-- tool's calls exceeds 1.5 times its best wave, or when more than a tenth of the calls failed (AIMD: Chiu and Jain,
+-- 1989).
 --
--- Fields of the record: `width`, `busy` (calls underway), `g:<slot>` (who holds a place), `G:<slot>` (who
--- got the place that this one gave back), `aimd` (the
--- wave so far, and what was decided). Who finds no place stands in `<prefix>.width:<run>`.
+-- Fields of the record: `width`, `busy` (calls underway), `g:<slot>` (holds a place), `G:<slot>` (slots that got the
+-- place this one gave back), `aimd` (the wave so far, and past decisions). Slots without a place wait in
+-- `<prefix>.width:<run>`.
 --- @include "runs"
 
 local WAVE, MAX_WIDTH, SLOW, BAD, KEPT = 5, 256, 1.5, 0.1, 50
@@ -26,14 +26,14 @@ local function takePlace(key, slot, width)
   return false
 end
 
--- Who got the place that a slot gave back last: for one that asks again, because the answer was lost.
+-- The slots that got the place this one gave back last. For a caller that asks again because the answer was lost.
 local function grantedBy(key, slot)
   return cjson.decode(redis.call('HGET', key, 'G:' .. slot) or '[]')
 end
 
--- Gives a place back and hands free ones to those that wait. Returns their slots.
+-- Gives a place back and hands free places to waiting slots. Returns those slots.
 local function leavePlace(key, slot)
-  -- Who ended while it waited, because its group was stopped, must get none: nobody would give it back.
+  -- A slot that ended while it waited, because its group was stopped, must get no place: nobody would give it back.
   redis.call('ZREM', placesOf(key), slot)
   if redis.call('HDEL', key, 'g:' .. slot) == 0 then return grantedBy(key, slot) end
   local busy = redis.call('HINCRBY', key, 'busy', -1)

@@ -1,5 +1,5 @@
--- Forgets that slots stand aside, for a pause or for a place. Not while the run is held again or has none: they may stand
--- aside for that by now.
+-- Forgets that slots stand aside, for a pause or for a place. Not if the run is held again or has no place, since they
+-- may stand aside for that by now.
 --
 -- KEYS: record. ARGV: slots. Returns how many were forgotten.
 --- @include "../parts/runs"

@@ -1,4 +1,4 @@
--- Keeps the decision about a step that waits, or is going to. The first one stands.
+-- Stores the decision about a step that waits or will wait. The first decision stands.
 --
 -- KEYS: record. ARGV: field of the decision, the decision, field of the step.
 -- Returns { 'kept' | 'again' | 'late' | 'gone', state of the run }.

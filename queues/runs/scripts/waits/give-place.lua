@@ -1,9 +1,9 @@
--- A run of which nothing runs and nothing can start gives its place, unless something has moved since the caller looked.
--- Its time goes on; the first step that would begin takes a place again, or waits for one.
+-- A run in which nothing runs and nothing can start gives up its place, unless something has moved since the caller
+-- looked. Its clock goes on. The first step that would begin takes a place again, or waits for one.
 --
--- KEYS: record. ARGV: cap, then the run (this one, or one that works for it), the field and the record of each step
--- that would be the next, '' for none.
--- Returns the runs that were admitted in its place, or nil when it keeps it.
+-- KEYS: record. ARGV: cap, then for each step that would be next: its run (this one or a sub-run), field and record, ''
+-- for none.
+-- Returns the runs that were admitted in its place, or nil if it keeps it.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/admission"

@@ -1,8 +1,8 @@
--- Parks a run of which every step that could go on waits for somebody outside, unless something has
--- moved since the caller looked.
+-- Parks a run in which every step that could go on waits for somebody outside, unless something has moved since the
+-- caller looked.
 --
 -- KEYS: record. ARGV: version that the caller saw, cap.
--- Returns the runs that were admitted in its place, or nil when it is not parked.
+-- Returns the runs that were admitted in its place, or nil if it is not parked.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/admission"

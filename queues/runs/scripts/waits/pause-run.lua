@@ -1,6 +1,6 @@
--- Holds a run: from now on no step of it begins. Those that run go on.
+-- Holds a run: from now on none of its steps begins. Running steps go on.
 --
--- KEYS: record. ARGV: cap, actor. Returns JSON of { before, admitted }, or nil when there is no such run.
+-- KEYS: record. ARGV: cap, actor. Returns JSON of { before, admitted }, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/admission"

@@ -1,7 +1,7 @@
 -- Lets a paused run go on.
 --
 -- KEYS: record. ARGV: cap.
--- Returns JSON of { before, now, parked slots, admitted }, or nil when there is no such run.
+-- Returns JSON of { before, now, parked slots, admitted }, or nil if there is no such run.
 --- @include "../../../connection/scripts/parts/clock"
 --- @include "../parts/runs"
 --- @include "../parts/tended"

@@ -1,8 +1,8 @@
--- Writes down what will be done about a firing, before it is done. One decision stands at a time:
--- whoever finds one carries it out, so that a crash in the middle doubles nothing and loses nothing.
+-- Stores the decision about a firing before it is carried out. Only one decision is pending at a time, and whoever
+-- finds one carries it out. So a crash in the middle neither doubles nor loses anything.
 --
--- KEYS: schedule. ARGV: decision JSON, planned time in ms, '1' when it was asked for by hand.
--- Returns the decision that stands, or nil when the firing is settled or does not count any more.
+-- KEYS: schedule. ARGV: decision JSON, planned time in ms, '1' if it was requested by hand.
+-- Returns the pending decision, or nil if the firing is settled or no longer counts.
 
 local schedule, decision, plannedMs, byHand = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local spec, pending, handledMs, paused = unpack(redis.call('HMGET', schedule, 'spec', 'pending', 'handledMs', 'paused'))

@@ -1,6 +1,6 @@
--- Pauses a schedule or lets it go on; what was planned while it paused does not count.
+-- Pauses a schedule or lets it go on. Firings planned while it was paused do not count.
 --
--- KEYS: schedule. ARGV: '1' or '0'. Returns 0 when there is none.
+-- KEYS: schedule. ARGV: '1' or '0'. Returns 0 if there is none.
 --- @include "../../../connection/scripts/parts/clock"
 
 local schedule, paused = KEYS[1], ARGV[1]

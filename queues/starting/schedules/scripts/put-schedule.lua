@@ -1,7 +1,7 @@
--- Writes a schedule. With another timing it begins anew: nothing that was planned before counts.
+-- Stores a schedule. With another timing it begins anew: nothing planned before counts.
 --
 -- KEYS: schedule, schedules. ARGV: id, spec JSON, timing as text.
--- Returns { 1 when it is new, 1 when its timing is new }.
+-- Returns { 1 if it is new, 1 if its timing is new }.
 --- @include "../../../connection/scripts/parts/clock"
 
 local schedule, all, id, spec, timing = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]

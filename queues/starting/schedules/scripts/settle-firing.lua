@@ -1,8 +1,8 @@
--- Notes that a decision was carried out, once.
+-- Notes, once, that a decision was carried out.
 --
 -- KEYS: schedule, history.
--- ARGV: decision JSON, history JSON, planned time in ms or '' when by hand, run id or '', counter, by how
---       much it grows, entries of the history to keep.
+-- ARGV: decision JSON, history JSON, planned time in ms or '' if by hand, run id or '', counter, by how much it grows,
+-- entries of the history to keep.
 
 local schedule, history = KEYS[1], KEYS[2]
 local decision, entry, plannedMs, runId, counter, by, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]

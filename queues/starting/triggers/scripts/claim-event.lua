@@ -1,7 +1,7 @@
--- Takes the latest event of a debounced trigger for a job. The same job asked again gets the same event,
--- so that a restart neither loses it nor takes the next one.
+-- Takes the latest event of a debounced trigger for a job. The same job gets the same event when it asks again, so that
+-- a restart neither loses it nor takes the next one.
 --
--- KEYS: trigger. ARGV: job id. Returns the event's JSON, or nil when another job took it.
+-- KEYS: trigger. ARGV: job id. Returns the event's JSON, or nil if another job took it.
 
 local trigger, job = KEYS[1], ARGV[1]
 local claimedBy, claimed, latest = unpack(redis.call('HMGET', trigger, 'claimedBy', 'claimed', 'latest'))

@@ -1,4 +1,4 @@
--- Notes what an event made of a trigger, once per event.
+-- Notes the result of an event for a trigger, once per event.
 --
 -- KEYS: triggers, trigger. ARGV: trigger id, event id, counter, JSON of what happened.
 

@@ -1,10 +1,10 @@
--- Registers a version of a workflow and makes it the current one. The registry holds one reference of
--- its own to each definition, so that the retention of runs never removes it.
+-- Registers a version of a workflow and makes it current. The registry holds its own reference to each definition, so
+-- that the retention of runs never removes it.
 --
 -- KEYS: workflow, workflows, definition.
 -- ARGV: workflow id, hash, definition JSON, document JSON, actor, name.
--- Returns { 'added' | 'current' | 'same', hash that was current or '' }: a new version, an old one that
--- is current again, nothing changed.
+-- Returns { 'added' | 'current' | 'same', hash that was current or '' }: a new version, an old one that is current
+-- again, nothing changed.
 --- @include "../../../connection/scripts/parts/clock"
 
 local workflow, all, definition = KEYS[1], KEYS[2], KEYS[3]

@@ -1,9 +1,9 @@
--- Removes versions of a workflow and gives their references back. When the current one goes and others
--- stay, the one that was added last becomes current.
+-- Removes versions of a workflow and releases their references. If the current one is removed and others stay, the one
+-- added last becomes current.
 --
--- KEYS: workflow, workflows, then the definition of each version that goes.
--- ARGV: workflow id, number of versions there are, the hash of each that goes.
--- Returns -1 when the versions are not those the caller saw, else the number of versions left.
+-- KEYS: workflow, workflows, then the definition of each version to remove.
+-- ARGV: workflow id, number of existing versions, the hash of each version to remove.
+-- Returns -1 if the versions are not those the caller saw, else the number of versions left.
 
 local workflow, all, id, seen = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local fields = redis.call('HKEYS', workflow)

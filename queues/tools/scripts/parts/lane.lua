@@ -1,9 +1,9 @@
--- What all scripts about lanes begin with. ARGV[1] = prefix of the deployment.
+-- The head of all scripts about lanes. ARGV[1] = prefix of the deployment.
 --- @include "../../../gate/scripts/parts/forget-lane"
 
 local prefix = ARGV[1]
 local function keyOf(lane, what) return prefix .. ':' .. lane .. ':' .. what end
--- Whether somebody may still have to do something there; a lane that is held keeps that.
+-- Whether there may be work in a lane. A held lane stays held.
 local function isBusy(lane)
   for _, list in ipairs({ 'wait', 'paused', 'active' }) do
     if redis.call('LLEN', keyOf(lane, list)) > 0 then return true end
@@ -13,7 +13,7 @@ local function isBusy(lane)
   end
   return redis.call('HEXISTS', keyOf(lane, 'meta'), 'paused') == 1
 end
--- Removes what BullMQ keeps of a queue beside its jobs, unless there are some: ended ones stay with their runs.
+-- Removes BullMQ's keys of a queue, unless it has jobs: ended ones stay with their runs.
 local function clean(lane)
   for _, set in ipairs({ 'completed', 'failed' }) do
     if redis.call('ZCARD', keyOf(lane, set)) > 0 then return end

@@ -1,11 +1,11 @@
--- Permits: asked for, given back, changed.
+-- Permits: requested, given back, changed.
 --- @include "../operations"
 
 -- tool, machine, process -> granted, permit, what its job says, guard ms | refused, wait ms, reason | free, job
 -- | open | paused | empty, ms until the next delayed job is due | unknown
 function operations.acquire(op)
   local tool, name, process = op.tool, op.machine, op.process
-  -- What is given to a process without a lease nobody would ever take back.
+  -- Nobody would ever take back what a process without a lease holds.
   if not isAlive(process) then return { 'unknown' } end
   declaring.comesBack(process)
   local queue = P .. ':' .. tool .. ':'
@@ -15,7 +15,7 @@ function operations.acquire(op)
     dropOffer(process, tool)
     if head == false and redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then return { 'paused' } end
     local due = redis.call('ZRANGE', queue .. 'delayed', 0, 0, 'WITHSCORES')
-    -- For how long, not until when: the clock of who asks may be another.
+    -- A duration, not a point in time: the caller's clock may differ.
     return { 'empty', due[1] and math.max(1, math.floor(tonumber(due[2]) / 4096) - now) or 0 }
   end
   if redis.call('ZSCORE', G .. '.free', head.job) then return { 'free', head.job } end
@@ -37,7 +37,7 @@ function operations.acquire(op)
     redis.call('HDEL', G .. '.offered:' .. process, tool)
     redis.call('ZREM', G .. '.offers', offered)
     redis.call('HSET', G .. '.permits', offered, cjson.encode(permit))
-    -- A short window may have left the offer behind, and be full of others by now.
+    -- A short window may have left the offer behind and be full of others by now.
     if movePlaces(offered, permit) <= now then return { 'granted', offered, permit.w or false, guardOfTake(permit) } end
     giveBack(offered, permit, { class = 'none', unused = true })
   end
@@ -68,12 +68,13 @@ function operations.acquire(op)
   lineUp(name, tool, claim, limits, take, reasons, rank)
   drainFor(machine, tool, claim, limits, take, reasons)
   saveClaim(name, tool, claim)
-  -- Whoever looks at the queue next finds the sign that it holds jobs.
+  -- The next process that looks at the queue must find its marker.
   redis.call('ZADD', queue .. 'marker', 0, '0')
   return { 'refused', math.max(0, claim.u - now), claim.k }
 end
 
--- Puts so many of the next jobs of a queue in fair order at most; says how many were put there, 0 when they stand in it.
+-- Puts up to 'most' of the next jobs of a queue in fair order. Returns how many it moved; 0 if they already are in
+-- order.
 local function arrange(queue, most)
   local count = 0
   while count < most do
@@ -85,18 +86,19 @@ local function arrange(queue, most)
   return count
 end
 
--- For how many more calls a permit may be handed on: -1 for any number, as jobs are in fair order by themselves.
+-- How many more calls may have this permit; -1: any number, because jobs are in fair order by themselves.
 local function handOns(asks)
-  -- Where tenants meet each call is a turn.
+  -- Where tenants meet, each call is a turn.
   if not own.alone or own.meets then return 0 end
   local count = own.picked and arrangeAlone(asks.tool, asks.arrange or 0) or -1
   if count ~= 0 then noteAlone(asks.machine, asks.tool, own.tenant, count < 0 and 'any' or 'arranged', own.alone) end
   return count
 end
 
--- permit, call, next: { tool, machine, process, arrange: jobs to put in order at most } -> granted, permit, what its job says, guard
--- ms, for how many more calls its process may hand it on, as nobody else waits for what it holds (-1: any number) | done | gone.
--- The end of a call; its place may go to the next job of the same tool.
+-- permit, call, next: { tool, machine, process, arrange: jobs to put in order at most } -> granted, permit, what its
+-- job says, guard ms, how many more calls its process may hand it on to, as nobody else waits for what it holds (-1:
+-- any number) | done | gone
+-- Ends a call. Its place may go to the next job of the same tool.
 function operations.swap(op)
   local id, call = op.permit, op.call
   local permit = permitOf(id)
@@ -109,15 +111,16 @@ function operations.swap(op)
   end
   serveFreed()
   local granted = own and own.granted
-  -- Whose place went to somebody else does not stand in line yet.
+  -- The place went to somebody else, and this tool does not stand in line yet.
   if not granted then wakeFor(permit.t) end
   local answer = granted and { 'granted', granted, own.take or false, own.guard, handOns(asks) } or { 'done' }
   own = nil
   return answer
 end
 
--- queue, machine, times: { ms, 1 when its machine was full } of each call, before: as this answers -> when, and the call-milliseconds
--- of the tool until then. What the ends of calls say that went well and whose permits were handed on.
+-- queue, machine, times: { ms, 1 if its machine was full } of each call, before: the last answer -> now, and the
+-- call-milliseconds of the tool until now
+-- Records calls that went well and whose permits were handed on.
 function operations.ended(op)
   local base, times, before = baseOf(op.queue), op.times, op.before
   local limits = toolOf(op.queue)
@@ -136,7 +139,8 @@ function operations.ended(op)
   return { now, sum }
 end
 
--- permit, job, ms -> 0. The permit was handed on, so long ago, to the call of that job, and is held by it for longer than others are.
+-- permit, job, ms -> 0. The permit was handed on to this job's call that long ago, and the call holds it for longer
+-- than usual.
 function operations.handed(op)
   local permit = permitOf(op.permit)
   if permit then
@@ -148,12 +152,12 @@ function operations.handed(op)
   return 0
 end
 
--- queue, number -> so many of its next jobs at most were put in fair order; 0: they stand in it. For a tool that asks for
--- no permits, whose worker takes one job after another.
+-- queue, number -> how many of its next jobs were put in fair order; 0: they already are. For a tool without permits
+-- whose worker takes one job after another.
 function operations.arrange(op) return arrange(op.queue, op.count) end
 
--- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else
--- than the one that was expected.
+-- permit, what the job says -> granted, permit | refused. The job that was fetched takes something else than the
+-- expected one.
 function operations.amend(op)
   local id, saying = op.permit, op.take
   local permit = permitOf(id)
@@ -169,7 +173,7 @@ function operations.amend(op)
   return { 'refused' }
 end
 
--- permit -> 0 | ms to wait. The call goes out now: it has its place in the windows from now on.
+-- permit -> 0 | ms to wait. The call goes out now and takes its place in the windows from this moment.
 function operations.stamp(op)
   local permit = permitOf(op.permit)
   if not permit then return 0 end
@@ -177,7 +181,7 @@ function operations.stamp(op)
   return at > now and at - now or 0
 end
 
--- tool, machine, call: { class, retryAfterMs, underway }. What the end of a call without a permit says.
+-- tool, machine, call: { class, retryAfterMs, underway }. The end of a call without a permit.
 function operations.report(op)
   local tool, call = baseOf(op.tool), op.call
   local limits = toolOf(tool)

@@ -1,8 +1,9 @@
--- Limits, capacities and the level, as somebody says.
+-- Changes to limits, capacities and the level.
 --- @include "layers"
 --- @include "level"
 
--- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level, levelBy }.
+-- { tools: { id: { layer: patch } }, budgets: the same, machines: { name: { field: value } }, open, forget, level,
+-- levelBy }.
 function operations.configure(op)
   local changes = op.changes
   local changed = changes.forget and forgetLearned() or false
@@ -17,7 +18,7 @@ function operations.configure(op)
       if troubleOf(field) then setTrouble(field, false) end
     end
   end
-  -- Those who know by heart what takes nothing have to learn it anew.
+  -- Processes remember which tools take nothing and must read that again.
   if changed then tellAll('!limits') end
   for tool in pairs(changes.tools or {}) do wakeFor(tool) end
   if next(changes.budgets or {}) ~= nil then

@@ -1,9 +1,12 @@
--- What the catalogues of the living declare, made to the layer 'declared'.
+-- Combines the catalogues of living processes into the layer 'declared'.
 --
--- 'layers:catalogues': process -> hash of what it declares, as long as it has a lease. 'layers:heard': those that were heard
--- of, by until when that counts. 'layers:catalogue_<hash>': what is declared, a field for each tool, 't:<id>' -> { l: limits, o: private
--- budget or false, v: version, c: contract }, and for each budget, 'b:<name>' -> { l, v }; 'versions': those of its catalogues.
--- Field 'declared' of the gate's hash: what the layer was made of.
+-- 'layers:catalogues': process -> hash of its declaration, while it has a lease.
+-- 'layers:heard': processes by when their last sign of life expires.
+-- 'layers:catalogue_<hash>': the declaration. Fields:
+--   't:<id>' -> { l: limits, o: private budget or false, v: version, c: contract }
+--   'b:<name>' -> { l, v }
+--   'versions': those of its catalogues
+-- Field 'declared' of the gate's hash: the hashes that the layer was made from.
 --- @include "layers"
 --- @include "strictest"
 --- @constant DECLARED_MESSAGE
@@ -13,7 +16,7 @@
 do
 local function declarationKey(hash) return G .. '.layers:catalogue_' .. hash end
 
--- What the living declare: hashes, each once and in order.
+-- Hashes of what living processes declare, each once, sorted.
 local function livingDeclarations()
   local seen, hashes = {}, {}
   local processes = redis.call('ZRANGE', G .. '.layers:heard', 0, -1)
@@ -30,7 +33,7 @@ local function livingDeclarations()
   return hashes
 end
 
--- Different texts of each field.
+-- The distinct texts of each field.
 local function textsOf(hashes)
   local texts = {}
   for _, hash in ipairs(hashes) do
@@ -79,8 +82,8 @@ local function strictestOf(hashes)
   return declared
 end
 
--- Makes the layer anew when others live than before. While nobody does, it stays: nothing is called then, and those who
--- wait want to know for what.
+-- Makes the layer anew when other declarations count than before. While there are none it stays: nothing is called
+-- then, and waiting jobs still need their reasons.
 local function settleDeclared()
   local hashes = livingDeclarations()
   local made = table.concat(hashes, ' ')
@@ -102,14 +105,15 @@ local function settleDeclared()
   tellAll(DECLARED_MESSAGE)
 end
 
--- Catalogues that nobody declares any more are forgotten.
+-- Forgets a catalogue that nobody declares any more.
 local function dropDeclaration(hash)
   for _, other in ipairs(redis.call('HVALS', G .. '.layers:catalogues')) do if other == hash then return end end
   redis.call('DEL', declarationKey(hash))
 end
 
--- A process is alive: what it declares counts. Where nobody was heard of for a while, as when Redis was away, the others
--- have some time to come back before what they declare goes. Whether it did not count before.
+-- Records a sign of life, so that the process's declaration counts. If nobody was heard of for a while, for instance
+-- because Redis was away, the others get some time to come back before their declarations go. Returns whether it did
+-- not count before.
 function declaring.heardOf(process)
   if redis.call('HEXISTS', G .. '.layers:catalogues', process) == 0 then return false end
   local key = G .. '.layers:heard'
@@ -119,17 +123,17 @@ function declaring.heardOf(process)
   return redis.call('ZADD', key, digits(now + DECLARED_MS), process) == 1
 end
 
--- The same for one that says so itself.
+-- Records a sign of life that the process itself gave.
 function declaring.isHeard(process)
   if declaring.heardOf(process) then settleDeclared() end
 end
 
--- A process that asks for permits goes by what it declared itself, also when it was silent for a while.
+-- A process that asks for permits must find its own declaration in force, even after it was silent for a while.
 function declaring.comesBack(process)
   if not redis.call('ZSCORE', G .. '.layers:heard', process) then declaring.isHeard(process) end
 end
 
--- What a process declared goes with it.
+-- Removes a process's declaration with the process.
 function declaring.undeclare(process)
   local hash = redis.call('HGET', G .. '.layers:catalogues', process)
   if not hash then return end
@@ -139,7 +143,7 @@ function declaring.undeclare(process)
   settleDeclared()
 end
 
--- Who was not heard of for a while declares nothing, unless nobody else was.
+-- Drops the declarations of processes that were silent too long, unless all were.
 function declaring.forgetSilent()
   local key = G .. '.layers:heard'
   local count = redis.call('ZCOUNT', key, '-inf', stamp)
@@ -148,8 +152,8 @@ function declaring.forgetSilent()
   settleDeclared()
 end
 
--- process, hash, { field: text } -> how many different catalogues the living declare. Of a process without a lease nobody
--- would ever forget it: it says so again when it has one.
+-- process, hash, { field: text } -> how many different catalogues living processes declare. A process without a lease
+-- would never be forgotten; it declares again once it has one.
 function operations.declare(op)
   local process, hash, fields = op.process, op.hash, op.fields
   if not isAlive(process) then return 0 end
@@ -165,8 +169,8 @@ function operations.declare(op)
   return #livingDeclarations()
 end
 
--- What each of the living declares: { by: { process: hash }, differs: { field: { hash: text } }, set: { field: text } }. Only of
--- fields that several declare, and not alike.
+-- The declarations of living processes: { by: { process: hash }, versions: { hash: text }, differs: { field: { hash:
+-- text } }, set: { field: text } }. Fields only where they differ.
 function operations.declarations()
   local hashes = livingDeclarations()
   local shown = { by = {}, versions = {}, differs = {}, set = {} }

@@ -1,8 +1,8 @@
--- Why a job waits; asking changes nothing.
+-- Why a job waits. Asking changes nothing.
 --- @include "../operations"
 
--- The ranks of the first jobs of a queue, in their order; the last is that of 'job' when it is among them. 'turn' is how
--- many calls of the tenant come before, where several wait.
+-- The ranks of the first jobs of a queue, in order. Ends with 'job' if it is among them. 'turn' is how many calls of
+-- the tenant come before, where several tenants wait.
 local LOOKED_AT = 50
 local function ranksOf(tool, job)
   local queue, ranks = P .. ':' .. tool .. ':', {}
@@ -46,7 +46,8 @@ local function ranksOf(tool, job)
   return shown
 end
 
--- Jobs of a queue that come before one with this score: all of its tenant that do, and of each other tenant as many.
+-- Jobs of a queue that come before one with this score: all earlier ones of its tenant, and as many of each other
+-- tenant.
 local function countAhead(tool, score)
   local key = P .. ':' .. tool .. ':prioritized'
   local priority = math.floor(score / PRIORITY)
@@ -66,7 +67,7 @@ local function countAhead(tool, score)
   return ahead
 end
 
--- Tenants take turns only where there are several.
+-- Turns matter only between several tenants.
 local function keepTurns(lists)
   local tenant
   for _, ranks in ipairs(lists) do
@@ -78,7 +79,7 @@ local function keepTurns(lists)
   for _, ranks in ipairs(lists) do for _, rank in ipairs(ranks) do rank.turn = 0 end end
 end
 
--- The other tools that stand in line, with the ranks of their jobs.
+-- The other tools in line, with the ranks of their jobs.
 local function othersThan(tool)
   local others, seen = {}, { [tool] = true }
   for _, machine in ipairs(redis.call('SMEMBERS', G .. '.machines')) do
@@ -97,7 +98,7 @@ local function countBefore(ranks, rank, place)
   return count
 end
 
--- When the windows of the budgets have let through so many calls of a tool, and those of others before them.
+-- When the windows of the budgets have let through this many calls of a tool and the calls of others before them.
 local function ratesOf(take, calls, others, rank)
   local rates = {}
   for _, one in ipairs(take.b) do
@@ -112,8 +113,8 @@ local function ratesOf(take, calls, others, rank)
     for _, window in ipairs(budget and budget.rates or {}) do
       local max, durationMs = window[1], window[2]
       if units <= max then
-        -- What does not go out in this window goes out as many windows later as it would fill. Calls
-        -- are not torn apart, so a window is rarely filled to the brim.
+        -- Units that do not fit this window go out as many windows later as they would fill. Calls are not split, so a
+        -- window is rarely filled to the brim.
         local brim = before == 0 and math.floor(max / units) * units or max
         local total = before + calls * units
         local later = math.floor((total - 1) / brim)
@@ -125,8 +126,8 @@ local function ratesOf(take, calls, others, rank)
   return rates
 end
 
--- tool, job or '' -> what keeps the next job of the tool, on each machine that is there, decided as for a
--- worker that asks; where the job stands in its queue, or until when it stands aside.
+-- tool, job or '' -> what keeps the next job of the tool on each machine, decided as for a worker that asks; the job's
+-- place in its queue, or until when it stands aside.
 function operations.explain(op)
   asking = true
   local tool, job = op.tool, op.job
@@ -140,7 +141,7 @@ function operations.explain(op)
     service = redis.call('HGET', G .. '.service', baseOf(tool)), others = {}, ranks = {}, rates = {}
   }
   if job ~= '' then
-    -- The list is taken from its end.
+    -- BullMQ takes from the end of the list.
     local at = redis.call('LPOS', queue .. 'wait', job)
     local ahead = at and waiting - 1 - at
     if not ahead then

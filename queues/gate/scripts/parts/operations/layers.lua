@@ -1,11 +1,11 @@
--- What is declared, learned, tuned and set of a tool or a budget, one over the other.
+-- Layers of a tool or a budget: declared, learned, tuned and set, one over the other.
 --- @include "../operations"
 
 local function takesNothing(limits)
   return next(limits.needs or {}) == nil and next(limits.budgets or {}) == nil and not limits.cap and not limits.external
 end
 
--- What the optimizer made of a budget goes no further than what is declared lets it.
+-- Limits what the optimizer tuned to what the declaration allows.
 local function boundTuned(tuned, declared)
   if not tuned or not declared or not tuned.slots or declared.maxSlots == 'fit' then return tuned end
   local bound = declared.slots and (declared.maxSlots or declared.slots)
@@ -15,7 +15,7 @@ local function boundTuned(tuned, declared)
   return bounded
 end
 
--- Puts a layer of somebody's say over what others said.
+-- Sets or removes one layer and combines all of them again.
 local LAYERS = { 'declared', 'learned', 'tuned', 'set' }
 local function setLayer(kind, id, layer, patch)
   local key = G .. '.layers:' .. kind
@@ -39,7 +39,7 @@ local function setLayer(kind, id, layer, patch)
   return not before or takesNothing(old) ~= takesNothing(whole) or old.importance ~= whole.importance or old.upstream ~= whole.upstream
 end
 
--- Nobody learns any more: what was learned holds no more, and calls are not kept.
+-- Learning has ended: discards what was learned, and stops keeping calls.
 local function forgetLearned()
   local changed = false
   for _, field in ipairs(redis.call('HKEYS', G .. '.layers:tools')) do
@@ -57,9 +57,9 @@ local function forgetLearned()
   return changed
 end
 
--- Whatever goes by limits goes by the new ones from now on.
+-- Applies new limits to everything that depends on them.
 local function limitsChanged(changed)
-  -- Those who know by heart what takes nothing have to learn it anew.
+  -- Processes remember which tools take nothing and must read that again.
   if changed then tellAll('!limits') end
   tools, budgets, walked = {}, {}, {}
   for _, tool in ipairs(redis.call('HKEYS', G .. '.tools')) do wakeFor(tool) end

@@ -1,6 +1,6 @@
--- The level at which the deployment works, and who may change it: whoever fixed it, or the pass that counts
--- what fails. `level` in the gate's hash; `levelBy` and `levelUntil` (ms, absent: until told otherwise) while it
--- is fixed by hand. Every change is an event of the stream `audit`.
+-- The level of the deployment. It may be changed by whoever fixed it, or by the pass that counts failures. `level` in
+-- the gate's hash; `levelBy` and `levelUntil` (ms, absent: until changed) while it is fixed by hand. Every change is an
+-- event of the stream `audit`.
 --- @include "../operations"
 --- @constant AUDIT_KEPT
 
@@ -16,7 +16,7 @@ local function turnLevel(to, reason, by)
   serveAll()
 end
 
--- Who fixed the level, and until when; nothing when nobody did, or no longer.
+-- Who fixed the level, and until when; nil if nobody did, or that time is over.
 local function fixedBy()
   local fixed = redis.call('HMGET', G, 'levelBy', 'levelUntil')
   if not fixed[1] then return nil end
@@ -25,7 +25,7 @@ local function fixedBy()
   turnLevel(levelNow(), 'its time is over', fixed[1])
 end
 
--- level or 'auto', { who, reason, untilMs }. Somebody fixes the level, or gives it back.
+-- level or 'auto', { who, reason, untilMs }. Fixes the level, or releases it.
 function operations.fix(op)
   local to, by = op.level, op.by or {}
   local who = by.who or 'an operator'
@@ -40,14 +40,14 @@ function operations.fix(op)
   return 0
 end
 
--- from, to, reason -> 1, or 0 when somebody was faster or fixed it.
+-- from, to, reason -> 1, or 0 if the level has changed meanwhile or was fixed.
 function operations.turn(op)
   if fixedBy() or levelNow() ~= op.from then return 0 end
   turnLevel(op.to, op.reason, 'tutti')
   return 1
 end
 
--- how many changes, the newest first -> { level, by, untilMs, changes }
+-- number of changes -> { level, by, untilMs, changes: newest first }
 function operations.level(op)
   local by, untilMs = fixedBy()
   local changes = {}
@@ -59,21 +59,21 @@ function operations.level(op)
   return { level = levelNow(), by = by, untilMs = untilMs, changes = changes }
 end
 
--- What says how well the services behind the tools answer.
+-- How well the services behind the tools answer.
 function operations.health()
   local by = fixedBy()
   local seen = { now = now, level = levelNow(), by = by, outcomes = hash(G .. '.outcomes'), open = {}, upstreams = {} }
   for field, text in pairs(hash(G .. '.trouble')) do
     local tool = string.match(field, '^b:(.*)$')
     local breaker = tool and cjson.decode(text)
-    -- One whose time is over may be well again; only a call can tell.
+    -- A breaker whose time is over may be well again; only a call can tell.
     if breaker and breaker.s == 'open' and now < breaker.until_ then seen.open[tool] = breaker.until_ end
   end
   for tool, text in pairs(hash(G .. '.tools')) do seen.upstreams[tool] = cjson.decode(text).upstream end
   return seen
 end
 
--- tool -> the level, when the tool rests at it; -1 when it does not.
+-- tool -> the level, if the tool rests at it; otherwise -1.
 function operations.rests(op)
   local limits, level = toolOf(op.tool), levelNow()
   return limits and (limits.importance or 1) > 2 - level and level or -1

@@ -1,7 +1,7 @@
--- Those who come, stay and go.
+-- Processes that come, stay and leave.
 --- @include "../operations"
 
--- machine, process, lease ms, capacity: { resource: millionths }. A process comes to work.
+-- machine, process, lease ms, capacity: { resource: millionths }. A process starts work.
 function operations.register(op)
   local name, process = op.machine, op.process
   redis.call('SADD', G .. '.machines', name)
@@ -13,7 +13,7 @@ function operations.register(op)
   return 0
 end
 
--- process, machine, lease ms -> 1, or 0 when its permits were taken back meanwhile; those it has, without offers.
+-- process, machine, lease ms -> 1, or 0 if its permits were taken back meanwhile; its permits, without offers.
 function operations.renew(op)
   local known, offers, held = isAlive(op.process), {}, {}
   for _, id in ipairs(redis.call('HVALS', G .. '.offered:' .. op.process)) do offers[id] = true end
@@ -27,8 +27,8 @@ function operations.renew(op)
   return { known and 1 or 0, held }
 end
 
--- tool, machine, process, what the job says, ms -> granted, permit | refused. A call that has been underway so
--- long, whose permit is gone: it is counted again, also when there is no room for it.
+-- tool, machine, process, what the job says, ms -> granted, permit | refused. Counts a call again that has been
+-- underway for that long and whose permit is gone, even if there is no room for it.
 function operations.adopt(op)
   local limits, saying = toolOf(op.tool), op.take
   if not limits then return { 'refused' } end
@@ -36,7 +36,7 @@ function operations.adopt(op)
   return { 'granted', (grant(op.tool, limits, take, machineOf(op.machine), op.process, { take = saying }, false, op.underwayMs)), saying or false, guardOfTake(take) }
 end
 
--- process, machine. A process goes, and takes nothing with it.
+-- process, machine. A process leaves and gives everything back.
 function operations.leave(op)
   for _, id in ipairs(redis.call('SMEMBERS', G .. '.held:' .. op.process)) do
     local permit = permitOf(id)
@@ -54,15 +54,15 @@ function operations.leave(op)
   return 0
 end
 
--- process, machine, queue. A process serves a lane no more.
+-- process, machine, queue. A process stops serving a lane.
 function operations.leaveLane(op)
   leaveClaim(op.machine, op.queue, op.process)
   dropOffer(op.process, op.queue)
   return 0
 end
 
--- Forgets rate windows of lanes that have passed, for nobody may ever ask for them again. Returns whether
--- there may be more.
+-- Forgets rate windows of lanes that have passed, since nobody may ever ask for them again. Returns whether there may
+-- be more.
 function operations.dropLaneWindows()
   local passed = redis.call('ZRANGEBYSCORE', G .. '.lane-windows', '-inf', stamp, 'LIMIT', 0, 100)
   for _, member in ipairs(passed) do

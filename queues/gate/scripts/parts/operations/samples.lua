@@ -1,4 +1,4 @@
--- What is counted, for who learns from it and who samples it.
+-- Counters for learning and sampling.
 --- @include "../operations"
 
 local function waitingIn(queue)
@@ -6,7 +6,7 @@ local function waitingIn(queue)
   return redis.call('LLEN', key .. 'wait') + redis.call('ZCARD', key .. 'prioritized')
 end
 
--- machine. For how long each tool has held permits there, in all. Milliseconds.
+-- machine. How long each tool has held permits there, in total. Milliseconds.
 function operations.busy(op)
   local name, busy = op.machine, {}
   for tool, ms in pairs(hash(G .. '.busy:' .. name)) do busy[tool] = tonumber(ms) end
@@ -20,7 +20,7 @@ function operations.busy(op)
   return { now = now, busy = busy }
 end
 
--- What has happened since the last call, for who learns from it.
+-- What happened since the last call, to learn from.
 function operations.observe()
   redis.call('HSET', G, 'learns', 1)
   local seen = { now = now, calls = redis.call('LRANGE', G .. '.samples', 0, -1), usage = hash(G .. '.usage'), running = hash(G .. '.running') }
@@ -28,8 +28,8 @@ function operations.observe()
   return seen
 end
 
--- Queues and machines at this moment, for who samples them, and the runs that were admitted since the last
--- call. Lanes count for their tool, and time that a queue is being refused right now is in the sums.
+-- Queues and machines at this moment, and the runs admitted since the last call. Lanes count for their tool. Blocked
+-- time includes the refusals that go on right now.
 function operations.sample()
   local seen = { now = now, level = tonumber(redis.call('HGET', G, 'level') or '0'), queues = {}, blocked = {}, machines = {}, usage = hash(G .. '.usage'), admitted = {} }
   for definition, count in pairs(hash(P .. '.admissions')) do seen.admitted[definition] = tonumber(count) end

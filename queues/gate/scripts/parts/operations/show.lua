@@ -1,7 +1,7 @@
--- What stands at the gate.
+-- The state of the gate.
 --- @include "../operations"
 
--- What stands there, as JSON texts by name. Sums of windows are without what those have left behind.
+-- The whole state as JSON texts by name. Sums of windows exclude places that the windows have left behind.
 function operations.show()
   for name, text in pairs(hash(G .. '.budgets')) do
     for _, window in ipairs(cjson.decode(text).rates or {}) do sumOf(name, window[2]) end
@@ -17,7 +17,7 @@ function operations.show()
   }
   local leases = redis.call('ZRANGE', G .. '.processes', 0, -1, 'WITHSCORES')
   for i = 1, #leases, 2 do shown.leases[leases[i]] = leases[i + 1] end
-  -- A permit knows the job that was the next when it was given; another may have been taken with it.
+  -- A permit names the job that was next when it was granted; another job may have been taken with it.
   for _, text in pairs(shown.permits) do
     local tool = cjson.decode(text).t
     shown.active[tool] = shown.active[tool] or redis.call('LRANGE', P .. ':' .. tool .. ':active', 0, -1)

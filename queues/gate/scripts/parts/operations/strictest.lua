@@ -1,5 +1,5 @@
--- What holds of several declarations of the same thing: those of the newest catalogue alone, and of those, word by word,
--- the one that lets the fewest calls through. Pure; docs/catalogue.md has the table.
+-- The effective limits of several declarations of the same thing. Only those of the newest version count; of these,
+-- word by word, the one that lets the fewest calls through. No side effects. docs/catalogue.md has the table.
 --- @constant BREAKER_FAILURES
 --- @constant BREAKER_OPEN_MS
 --- @constant BREAKER_PROBES
@@ -12,7 +12,7 @@ local function numbersOf(version)
   return numbers
 end
 
--- Below 0: a is older than b. No version is older than any.
+-- Below 0: a is older than b. A missing version is the oldest.
 local function compareVersions(a, b)
   if not a or not b then return (a and 1 or 0) - (b and 1 or 0) end
   local one, other = numbersOf(a), numbersOf(b)
@@ -42,8 +42,8 @@ local function most(a, b)
   return math.max(a, b)
 end
 
--- Budgets, false for none: the fewest slots, every window, of each length the one with the fewest units. The optimizer may
--- raise them as far as each lets it that has slots.
+-- Budgets, false for none: the fewest slots, and every window; of windows of one length the one with the fewest units.
+-- The optimizer may raise slots as far as every budget with slots allows.
 strictestBudget = function(all)
   local found, windows, durations, bound = {}, {}, {}, 'fit'
   for _, budget in ipairs(all) do
@@ -127,7 +127,7 @@ strictestTool = function(id, all)
   local found = { needs = {}, budgets = strictestTakes(id, all), breaker = strictestBreaker(all), perKey = strictestPerKey(all) }
   for _, limits in ipairs(all) do
     for r, units in pairs(limits.needs or {}) do found.needs[r] = most(found.needs[r], units) end
-    -- Of pauses none is stricter than another: the first by name.
+    -- No upstream is stricter than another: takes the first by name.
     if not found.upstream or (limits.upstream and limits.upstream < found.upstream) then found.upstream = limits.upstream end
     found.importance = most(found.importance, limits.importance)
     found.serviceMs = most(found.serviceMs, limits.serviceMs)
@@ -137,7 +137,7 @@ strictestTool = function(id, all)
   return found
 end
 
--- A call takes no more of a budget than there is, or it would wait for ever.
+-- A call takes no more of a budget than there is, or it would wait forever.
 fitTakes = function(limits, budgets)
   for _, take in ipairs(limits.budgets) do
     local budget = budgets[take[1]]
