@@ -5,7 +5,6 @@ export {
   loadCatalogue,
   parseCatalogue,
   type CatalogueOptions,
-  type CatalogueParts,
 } from "./tools/catalogue.ts";
 export * from "./defaults.ts";
 export { packages } from "./packages.ts";
@@ -61,7 +60,7 @@ export {
   type RateWindow,
 } from "./tools/limits.ts";
 export { compareVersions } from "./tools/catalogue-version.ts";
-export { ToolRegistry, type ToolEntry } from "./tools/registry.ts";
+export { ToolRegistry, type CatalogueParts, type ToolEntry } from "./tools/registry.ts";
 export { completeRunInput } from "./tools/run-input.ts";
 export { compileSchema, type SchemaProblem } from "./json-schemas/schema-check.ts";
 export { synergyScore } from "./tools/synergy.ts";

@@ -1,5 +1,6 @@
-// Compiles to dist/ and copies the data files that the code reads at run time.
-// usage: node scripts/build.mjs [--out folder] [--no-check] [--if-stale] [--if-possible]
+// Compiles to dist/ and copies the data files that the code reads at run time. Each door is bundled, with chunks that doors
+// share: several hundred modules cost more to find than to run.
+// usage: node scripts/build.mjs [--out folder] [--modules] [--no-check] [--if-stale] [--if-possible]
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -13,19 +14,33 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
+import { pastDoors } from "./doors.mjs";
 import { root } from "./root.mjs";
 
 /** Read at run time, relative to the compiled code. */
 const DATA = ["config/catalogue", "schema"];
 /** What the result depends on. */
 const SOURCES = ["config", "queues", "processors", "src", "schema"];
-const FILES = ["tsconfig.json", "tsconfig.build.json", "package-lock.json", "scripts/build.mjs"];
+const FILES = [
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "package-lock.json",
+  "scripts/build.mjs",
+  "scripts/doors.mjs",
+];
+/** What package.json names. */
+const DOORS = ["src/index", "src/worker", "src/server/index", "src/cli/main", "src/cli/index"];
+/** Bundled with our code: as a package it is a hundred files, of which few are used. */
+const BUNDLED = ["zod"];
 
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: "dist" },
+    /** One file for each module and no bundles: for tests that load single modules. */
+    modules: { type: "boolean", default: false },
     /** Leaves the types unchecked: for tests, which want speed. */
     "no-check": { type: "boolean", default: false },
     /** Does nothing when no source has changed. */
@@ -53,9 +68,56 @@ function sourceHash() {
   return hash.digest("hex");
 }
 
-function build() {
+async function bundle() {
+  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const esbuild = await import("esbuild");
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: DOORS.map((door) => `${door}.ts`),
+    outbase: ".",
+    outdir: draft,
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    sourcemap: true,
+    plugins: [pastDoors(root)],
+    logLevel: "warning",
+  });
+  for (const name of BUNDLED)
+    cpSync(join(root, "node_modules", name, "LICENSE"), join(draft, "chunks", `${name}.LICENSE`));
+}
+
+/** The shipped catalogue as data, so that no process has to check it again. */
+async function checkCatalogue() {
+  const { catalogueParts } = await import(pathToFileURL(join(draft, "src/index.js")).href);
+  const folder = join(draft, "config/catalogue");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+  const parts = files.map((name) => [
+    name,
+    catalogueParts(readFileSync(join(folder, name), "utf8"), name),
+  ]);
+  writeFileSync(join(folder, "checked.json"), JSON.stringify(Object.fromEntries(parts)));
+}
+
+/** What the help says of all commands, so that it is printed without them. */
+async function outlineCommands() {
+  const { allCommands, outlineOf } = await import(
+    pathToFileURL(join(draft, "src/cli/index.js")).href
+  );
+  writeFileSync(
+    join(draft, "src/cli/outline.json"),
+    JSON.stringify(outlineOf(await allCommands())),
+  );
+}
+
+async function build() {
   const options = ["-p", "tsconfig.build.json", "--outDir", draft];
   if (values["no-check"]) options.push("--noCheck");
+  if (!values.modules) options.push("--emitDeclarationOnly", "--sourceMap", "false");
   const { status } = spawnSync(process.execPath, [compiler, ...options], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
@@ -65,6 +127,7 @@ function build() {
     return 1;
   }
   mkdirSync(draft, { recursive: true });
+  if (!values.modules) await bundle();
   for (const folder of DATA) {
     if (!existsSync(join(root, folder))) continue;
     cpSync(join(root, folder), join(draft, folder), {
@@ -72,6 +135,8 @@ function build() {
       filter: (source) => !source.endsWith(".ts"),
     });
   }
+  await checkCatalogue();
+  await outlineCommands();
   // Outside the project's own tree (the tests build elsewhere) nothing else says that this is ESM.
   if (values.out !== "dist") writeFileSync(join(draft, "package.json"), '{"type":"module"}\n');
   writeFileSync(join(draft, ".stamp"), sourceHash());
@@ -89,5 +154,5 @@ function isFresh() {
 if (values["if-possible"] && !existsSync(compiler)) {
   process.stderr.write("no compiler installed; dist/ is left as it is\n");
 } else if (!(values["if-stale"] && isFresh())) {
-  process.exitCode = build();
+  process.exitCode = await build();
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { issuesOf, ValidationError, type Issue, type JsonObject } from "../config/index.ts";
 import { ID_PART_RULE, isIdPart } from "../queues/client.ts";

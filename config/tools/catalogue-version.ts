@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Numbers with dots between. */
 const VERSION = /^\d{1,15}(\.\d{1,15}){0,7}$/;

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 
 import { parseDocument, type Position, type SourceDocument } from "../documents/yaml.ts";
 import { issuesOf } from "../documents/zod-issues.ts";
@@ -7,16 +6,14 @@ import { messageOf, TuttiError, ValidationError, type Issue } from "../errors.ts
 import { given } from "../given.ts";
 import { compileSchema } from "../json-schemas/schema-check.ts";
 import { checkBinding, checkServer } from "./binding-check.ts";
-import { checkToolLimits, type BudgetSpec } from "./limits.ts";
-import { ToolRegistry, type ToolEntry } from "./registry.ts";
+import { checkToolLimits } from "./limits.ts";
+import { ToolRegistry, type CatalogueParts, type ToolEntry } from "./registry.ts";
 import { tellOnce, withoutRetired, type Tell } from "./retired.ts";
+import { checkedFiles, shippedFiles } from "./shipped.ts";
 import { catalogueFile, type CatalogueFile, type ToolSpec } from "./tool.ts";
 
 /** Fewer tools mean that the shipped catalogue is incomplete. */
 const MIN_SHIPPED_TOOLS = 46;
-
-/** The folder of the shipped catalogue, next to config/tools/ in source and in dist/. */
-const SHIPPED_FOLDER = new URL("../catalogue/", import.meta.url);
 
 export interface CatalogueOptions {
   /** The user's catalogue files, in order. Later tools and budgets replace earlier ones of the same name. */
@@ -27,14 +24,6 @@ export interface CatalogueOptions {
   readonly minTools?: number;
   /** Is told, once per process, of fields without effect. Default: a process warning. */
   readonly tell?: Tell;
-}
-
-/** Paths of the shipped catalogue's files. */
-function shippedCatalogueFiles(): string[] {
-  return readdirSync(SHIPPED_FOLDER)
-    .filter((name) => name.endsWith(".yaml"))
-    .toSorted()
-    .map((name) => fileURLToPath(new URL(name, SHIPPED_FOLDER)));
 }
 
 interface Problem {
@@ -108,14 +97,6 @@ function parseFile(
   return { file: parsed.data, document };
 }
 
-/** The contents of a catalogue. */
-export interface CatalogueParts {
-  readonly tools: readonly ToolEntry[];
-  readonly budgets: Readonly<Record<string, BudgetSpec>>;
-  /** See {@link CatalogueFile}; the tools carry it too. */
-  readonly version?: string;
-}
-
 /**
  * Reads one catalogue text. Its servers and allow lists apply only to its own tools; its budgets apply to the tools of
  * all catalogues. References between tools and to budgets are not checked here, because they may lead to other files.
@@ -180,9 +161,10 @@ export function loadCatalogue(options: CatalogueOptions = {}): ToolRegistry {
   const { files = [], shipped = true, minTools = shipped ? MIN_SHIPPED_TOOLS : 0 } = options;
   const issues: Issue[] = [];
   const registry = new ToolRegistry();
-  for (const path of [...(shipped ? shippedCatalogueFiles() : []), ...files]) {
+  const checked: ReadonlyMap<string, CatalogueParts> = shipped ? checkedFiles() : new Map();
+  for (const path of [...(shipped ? shippedFiles() : []), ...files]) {
     try {
-      const { tools, budgets, version } = readParts(path, options.tell);
+      const { tools, budgets, version } = checked.get(path) ?? readParts(path, options.tell);
       for (const entry of tools) registry.replace(entry);
       for (const [budget, spec] of Object.entries(budgets))
         registry.replaceBudget(budget, spec, version);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { messageOf, TuttiError } from "../errors.ts";
 import { parseExpression, type Expression } from "../expressions/expression.ts";

@@ -19,6 +19,14 @@ export interface ToolEntry {
   readonly positionOf?: (path: readonly PropertyKey[]) => Position;
 }
 
+/** The contents of a catalogue. */
+export interface CatalogueParts {
+  readonly tools: readonly ToolEntry[];
+  readonly budgets: Readonly<Record<string, BudgetSpec>>;
+  /** See `CatalogueFile`; the tools carry it too. */
+  readonly version?: string;
+}
+
 /** A tool and how well another goes with it. */
 export interface Synergy {
   readonly id: string;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { STEP_TIMEOUT_MS } from "../defaults.ts";
 import { jsonSchema } from "../json-schemas/json-schema.ts";

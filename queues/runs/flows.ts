@@ -14,7 +14,8 @@ import {
   type FlowEntries,
   type JobLinks,
 } from "./flow-script.ts";
-import { withLinks, type JobPlace } from "./record/links.ts";
+import type { JobPlace } from "./record/links.ts";
+import { withLinks } from "./record/with-links.ts";
 import { LET_GO } from "./scripts/generated.ts";
 
 /** A job of a compiled tree. */

@@ -1,2 +1,3 @@
-/** The door of src/cli/: a command line as a function. */
-export { runCli } from "./run-cli.ts";
+/** The door of src/cli/: a command line as a function, and what it knows. */
+export { outlineOf } from "./outline.ts";
+export { allCommands, runCli } from "./run-cli.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { byForm, decisionForm, jsonForm, pauseForm, resumeForm } from "../runs/control/forms.ts";
 import { wrongUse } from "./command/values.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { pageForm, pauseForm, replayAllForm, tenantForm } from "../runs/control/forms.ts";
 import type { Replayed } from "../runs/dead-letters/letters.ts";

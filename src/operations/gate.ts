@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { IMPORTANCES, given } from "../../config/index.ts";
 import { LEVELS, type LevelView } from "../../queues/client.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { STRATEGY_NAMES, TARGETS } from "../../config/index.ts";
 import { applyForm, plansForm, simulationForm } from "../optimizer/service/door.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { RUN_STATES } from "../../queues/client.ts";
 import { inputForm } from "../forms.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { plannedTimes } from "../starting/planned-times.ts";
 import { scheduleForm } from "../starting/schedule-form.ts";

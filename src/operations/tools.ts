@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { CATEGORIES } from "../../config/index.ts";
 import { viewTool } from "../tools/tool-view.ts";

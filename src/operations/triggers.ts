@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { Json } from "../../config/index.ts";
 import { triggerForm } from "../starting/triggers.ts";

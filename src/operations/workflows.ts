@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { TuttiError } from "../../config/index.ts";
 import { versionOf } from "./command/values.ts";

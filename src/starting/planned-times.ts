@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { iso, cronProblem, isTimeZone, nextTimes } from "../../config/index.ts";
 import { checkForm } from "../forms.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { cronProblem, isTimeZone, type Issue, given } from "../../config/index.ts";
 import { CATCH_UPS, OVERLAPS, type ScheduleSpec } from "../../queues/client.ts";

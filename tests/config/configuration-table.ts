@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { configSchema, VARIABLES, type SettingName } from "../../config/index.ts";
 

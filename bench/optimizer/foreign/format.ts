@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A time in which a service behaves in one way. */
 const phaseForm = z.strictObject({

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { TuttiError, type Json } from "../../../config/index.ts";
 import type { ToolHandler } from "../calling/binding.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { ToolHandler } from "../calling/binding.ts";
 

@@ -36,9 +36,10 @@ import type {
   Move,
   Moving,
 } from "./ledger-operations.ts";
-import { withLinks, type Links } from "./links.ts";
+import type { Links } from "./links.ts";
 import { partName } from "./part-names.ts";
 import { FIELDS, letterOf, type Abort, type Outcome, type Source } from "./run-record.ts";
+import { withLinks } from "./with-links.ts";
 
 /** A step, or one item of it, as the ledger addresses it. */
 export interface StepAddress {

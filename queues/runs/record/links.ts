@@ -1,11 +1,6 @@
-import { bullFunction } from "../../connection/index.ts";
 import { startsEarly, type RunDefinition } from "../../definition.ts";
 import type { StepJob } from "../../jobs.ts";
 import { jobIds } from "../../names.ts";
-
-/** A script that includes parts/links.lua, with the BullMQ script that it calls. */
-export const withLinks = (lua: string): string =>
-  `local releaseParent = ${bullFunction("releaseParentIfNoPendingDependencies")}\n${lua}`;
 
 /** A job, by its queue and its id. */
 export interface JobPlace {

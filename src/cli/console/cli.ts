@@ -1,7 +1,8 @@
 import pc from "picocolors";
 import type { Colors } from "picocolors/types.js";
 
-import { type Format, render, type Writer } from "./output.ts";
+import type { Format } from "./formats.ts";
+import { render, type Writer } from "./output.ts";
 
 /** What surrounds a command line. A test passes buffers, main.ts the process. */
 export interface CliIo {

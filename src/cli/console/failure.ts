@@ -8,18 +8,7 @@ import {
   messageOf,
   ValidationError,
 } from "../../../config/index.ts";
-
-/** Exit codes. Scripts depend on them. */
-export const EXIT = {
-  completed: 0,
-  /** Any other end of a run, and errors of Tutti itself. */
-  failed: 1,
-  /** Wrong use, invalid input, something that does not exist. */
-  refused: 2,
-  /** Redis or the service cannot be reached. */
-  unreachable: 3,
-  interrupted: 130,
-} as const;
+import { EXIT } from "./exit.ts";
 
 /** Codes whose HTTP status says "server", although whoever typed the command can put them right. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set([

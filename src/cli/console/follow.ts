@@ -2,7 +2,7 @@ import type { Submitted } from "../../../queues/client.ts";
 import type { RunView } from "../../runs/view/run-view.ts";
 import { again } from "./again.ts";
 import type { Cli } from "./cli.ts";
-import { EXIT } from "./failure.ts";
+import { EXIT } from "./exit.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 

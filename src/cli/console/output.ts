@@ -1,4 +1,5 @@
 import { packages } from "../../../config/index.ts";
+import type { Format } from "./formats.ts";
 
 /** Where text goes: a process' stream, or a test's buffer. */
 export interface Writer {
@@ -6,10 +7,6 @@ export interface Writer {
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
-
-/** How data is printed. `text` is for people and may change. */
-export const FORMATS = ["text", "json", "yaml"] as const;
-export type Format = (typeof FORMATS)[number];
 
 /** Data for stdout. JSON goes on one line per value, so that streams of values can be read line by line. */
 export function render(value: unknown, format: Format, text: () => string): string {

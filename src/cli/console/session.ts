@@ -9,10 +9,7 @@ import {
   loadConfig,
   type ToolRegistry,
 } from "../../../config/index.ts";
-import { bindTools, builtInHandlers, secretSource } from "../../../processors/index.ts";
-import { openRedis } from "../../../queues/embedded-redis/index.ts";
-import { Tutti } from "../../tutti.ts";
-import { startWorker } from "../../worker.ts";
+import type { Tutti } from "../../tutti.ts";
 import { again } from "./again.ts";
 import type { Cli } from "./cli.ts";
 
@@ -78,6 +75,13 @@ export async function withSession<T>(
   const { config, registry } = openCatalogue(cli, options);
   cli.signal.throwIfAborted();
   const closers: (() => Promise<void>)[] = [];
+  // Commands that ask for no Redis do not load what talks to it, nor what runs jobs.
+  const [{ bindTools, builtInHandlers, secretSource }, { openRedis }, { Tutti }] =
+    await Promise.all([
+      import("../../../processors/index.ts"),
+      import("../../../queues/embedded-redis/index.ts"),
+      import("../../tutti.ts"),
+    ]);
   try {
     const onTalk = (line: string) => cli.say(cli.colors.dim(line));
     const redis = await again(cli, () => openRedis(config, { onTalk, signal: cli.signal }));
@@ -87,7 +91,7 @@ export async function withSession<T>(
     closers.push(() => tutti.close());
     cli.signal.throwIfAborted();
     const env = { PATH: config.searchPath.join(delimiter), HOME: homedir() };
-    const secret = secretsOf(cli, config);
+    const secret = secretSource(secretsOf(cli, config));
     const handlers = builtInHandlers(config.filesDir);
     const bound = bindTools({ registry, handlers, secret, env });
     closers.push(() => bound.close());
@@ -99,6 +103,7 @@ export async function withSession<T>(
       actor: userName(),
       canServe: (tool) => bound.isBound(tool),
       async startWorker(tools) {
+        const { startWorker } = await import("../../worker.ts");
         const worker = await startWorker({
           ...config,
           redisUrl,
@@ -128,8 +133,8 @@ export function userName(): string {
 
 function secretsOf(cli: Cli, config: Config) {
   const given = [...environmentSecrets(cli.io.env)];
-  return secretSource({
+  return {
     env: Object.fromEntries(given.map(([name, value]) => [`TUTTI_SECRET_${name}`, value])),
     dir: config.secretsDir,
-  });
+  };
 }

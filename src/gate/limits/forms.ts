@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { IMPORTANCES } from "../../../config/index.ts";
 import { LEVELS } from "../../../queues/client.ts";

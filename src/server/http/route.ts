@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { z } from "zod";
+import * as z from "zod";
 
 import { OPERATIONS } from "../../operations/index.ts";
 import type { Context, HttpDoor, Operation } from "../../operations/operation.ts";

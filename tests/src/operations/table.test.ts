@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 
 import { ERROR_CODES } from "../../../config/index.ts";
 import { COMMANDS } from "../../../src/cli/commands/index.ts";

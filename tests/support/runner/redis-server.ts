@@ -37,7 +37,7 @@ export function makeHome(): string {
 
 /** One Redis for the whole run: `REDIS_URL`, or a throwaway server that is gone afterwards. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const build = ["scripts/build.mjs", "--no-check", "--if-stale", "--out", BUILT];
+  const build = ["scripts/build.mjs", "--modules", "--no-check", "--if-stale", "--out", BUILT];
   execFileSync(process.execPath, build, { stdio: "inherit" });
   const home = makeHome();
   const { redisUrl, ...config } = loadConfig(process.env, { home });

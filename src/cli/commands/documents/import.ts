@@ -4,7 +4,7 @@ import { otherwise, parsed, word } from "../../../operations/command/words.ts";
 import { toNative } from "../../../workflow/prepare.ts";
 import { fromWfCommons } from "../../../workflow/wfcommons/import.ts";
 import { readSource } from "../../console/document.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 
 /** Recordings list every file of every task, so they are larger than the workflow made of them. Bytes. */

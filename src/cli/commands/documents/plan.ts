@@ -3,7 +3,7 @@ import { table, duration } from "../../../operations/text/table.ts";
 import type { Plan } from "../../../workflow/plan/plan.ts";
 import { prepare } from "../../../workflow/prepare.ts";
 import { readSource } from "../../console/document.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { DOCUMENT, localCommand } from "../../console/frame.ts";
 import { openCatalogue } from "../../console/session.ts";
 

@@ -1,9 +1,9 @@
 import { type Issue, isTuttiError, ValidationError } from "../../../../config/index.ts";
 import { word } from "../../../operations/command/words.ts";
-import { prepare } from "../../../workflow/prepare.ts";
 import type { Cli } from "../../console/cli.ts";
 import { readSource } from "../../console/document.ts";
-import { EXIT, issueLine } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
+import { issueLine } from "../../console/failure.ts";
 import { localCommand } from "../../console/frame.ts";
 import { type Catalogue, openCatalogue } from "../../console/session.ts";
 
@@ -39,6 +39,7 @@ async function problemsOf(
 ): Promise<readonly Issue[]> {
   try {
     const { text, file } = await readSource(cli, path);
+    const { prepare } = await import("../../../workflow/prepare.ts");
     prepare(text, registry, { file });
     return [];
   } catch (thrown) {

@@ -6,7 +6,7 @@ import { newRunId, type RunOptions } from "../../../runs/control/run-options.ts"
 import { again } from "../../console/again.ts";
 import type { Cli, GlobalOptions } from "../../console/cli.ts";
 import { readInput } from "../../console/document.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { ensureWorkers, followRun } from "../../console/follow.ts";
 import type { Session } from "../../console/session.ts";
 

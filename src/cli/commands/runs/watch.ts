@@ -1,6 +1,6 @@
 import { word } from "../../../operations/command/words.ts";
 import { eventText } from "../../../operations/text/run-text.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { withSession } from "../../console/session.ts";
 

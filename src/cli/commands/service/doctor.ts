@@ -1,8 +1,8 @@
 import { type Config, loadCatalogue, ValidationError } from "../../../../config/index.ts";
-import { type Check, doctor } from "../../../doctor.ts";
+import type { Check } from "../../../doctor.ts";
 import { table } from "../../../operations/text/table.ts";
 import type { GlobalOptions } from "../../console/cli.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { openConfig } from "../../console/session.ts";
 
@@ -12,6 +12,7 @@ export const checkMachine = localCommand({
   given: {},
   async act(cli, _given, flags) {
     const load = (): Config => openConfig(cli, flags);
+    const { doctor } = await import("../../../doctor.ts");
     const checks = await doctor(load, { catalogue: () => ({ tools: toolsOf(load, flags) }) });
     cli.print(flags.output, { checks }, () => checksText(checks));
     return exitCodeFor(checks);

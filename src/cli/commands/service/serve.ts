@@ -2,7 +2,7 @@ import { messageOf } from "../../../../config/index.ts";
 import { wrongUse } from "../../../operations/command/values.ts";
 import { flag, parsed } from "../../../operations/command/words.ts";
 import type { Cli } from "../../console/cli.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { type Session, withSession } from "../../console/session.ts";
 

@@ -1,4 +1,4 @@
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { withSession } from "../../console/session.ts";
 import { interrupted } from "./serve.ts";

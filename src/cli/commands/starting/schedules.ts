@@ -3,7 +3,7 @@ import { versionOf } from "../../../operations/command/values.ts";
 import { choice, inputWords, needed, word, whole } from "../../../operations/command/words.ts";
 import { CRON_FORMS } from "../../../operations/schedules.ts";
 import { readInput } from "../../console/document.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { withSession } from "../../console/session.ts";
 

@@ -1,7 +1,7 @@
 import { word } from "../../../operations/command/words.ts";
 import type { Workflows } from "../../../starting/workflows.ts";
 import { readSource } from "../../console/document.ts";
-import { EXIT } from "../../console/failure.ts";
+import { EXIT } from "../../console/exit.ts";
 import { localCommand } from "../../console/frame.ts";
 import { withSession } from "../../console/session.ts";
 
