@@ -7,7 +7,7 @@ export {
   type CatalogueOptions,
 } from "./tools/catalogue.ts";
 export * from "./defaults.ts";
-export { packages } from "./packages.ts";
+export { once, packages } from "./packages.ts";
 export {
   parseRedisAddress,
   REDIS_ADDRESS_RULE,

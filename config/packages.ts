@@ -13,7 +13,8 @@ import type * as Yaml from "yaml";
 
 const require = createRequire(import.meta.url);
 
-function once<T>(load: () => T): () => T {
+/** Loads something at its first use. */
+export function once<T>(load: () => T): () => T {
   let loaded: { readonly value: T } | undefined;
   return () => (loaded ??= { value: load() }).value;
 }

@@ -33,8 +33,8 @@ const FILES = [
 ];
 /** What package.json names. */
 const DOORS = ["src/index", "src/worker", "src/server/index", "src/cli/main", "src/cli/index"];
-/** Bundled with our code: as a package it is a hundred files, of which few are used. */
-const BUNDLED = ["zod"];
+/** Bundled with our code, which uses a part of them alone: as packages they are a hundred files. */
+const BUNDLED = ["zod", "@marcbachmann/cel-js", "lru-cache"];
 
 const { values } = parseArgs({
   options: {
@@ -87,8 +87,15 @@ async function bundle() {
     plugins: [pastDoors(root)],
     logLevel: "warning",
   });
-  for (const name of BUNDLED)
-    cpSync(join(root, "node_modules", name, "LICENSE"), join(draft, "chunks", `${name}.LICENSE`));
+  for (const name of BUNDLED) {
+    const license = readdirSync(join(root, "node_modules", name)).find((file) =>
+      /^LICEN[CS]E/i.test(file),
+    );
+    cpSync(
+      join(root, "node_modules", name, license),
+      join(draft, "chunks", `${name.split("/").at(-1)}.LICENSE`),
+    );
+  }
 }
 
 /** The shipped catalogue as data, so that no process has to check it again. */
@@ -154,5 +161,9 @@ function isFresh() {
 if (values["if-possible"] && !existsSync(compiler)) {
   process.stderr.write("no compiler installed; dist/ is left as it is\n");
 } else if (!(values["if-stale"] && isFresh())) {
-  process.exitCode = await build();
+  try {
+    process.exitCode = await build();
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 
 import {
   parseRedisAddress,
@@ -9,6 +9,7 @@ import {
   type RedisAddress,
   given,
 } from "../../config/index.ts";
+import { ioredis } from "./packages.ts";
 
 /** ioredis options without `replyMapping`: Redis' answers stay as they are. */
 type Options = Omit<RedisOptions, "replyMapping">;
@@ -42,10 +43,10 @@ export function dial(url: string, options: DialOptions): Redis {
   const shared = { ...options, ...loginOf(address), ...tlsOf(address) } as Options;
   switch (address.kind) {
     case "server":
-      return mended(new Redis({ ...shared, ...address.nodes[0]! }));
+      return mended(new (ioredis().Redis)({ ...shared, ...address.nodes[0]! }));
     case "sentinel":
       return mended(
-        new Redis({
+        new (ioredis().Redis)({
           ...shared,
           sentinels: [...address.nodes],
           name: address.master!,
@@ -62,7 +63,7 @@ export function dial(url: string, options: DialOptions): Redis {
     case "cluster": {
       const { lazyConnect, enableOfflineQueue, retryStrategy: _, ...rest } = shared;
       // A cluster has the interface of a connection.
-      const cluster = new Cluster([...address.nodes], {
+      const cluster = new (ioredis().Cluster)([...address.nodes], {
         clusterRetryStrategy: options.retryStrategy,
         ...given({ lazyConnect, enableOfflineQueue }),
         redisOptions: rest,

@@ -1,11 +1,10 @@
-import { unpack } from "msgpackr";
-
+import { msgpackr } from "./packages.ts";
 /**
  * Converts an argument of a BullMQ script to a form that JSON can carry: a text, or the unpacked form of what BullMQ
  * has packed. A list keeps its nulls; its reader treats them as nil.
  */
 export function unpacked(arg: unknown): unknown {
-  if (Buffer.isBuffer(arg)) return withoutNulls(unpack(arg));
+  if (Buffer.isBuffer(arg)) return withoutNulls(msgpackr().unpack(arg));
   if (typeof arg === "string") return wellFormed(arg);
   return typeof arg === "number" ? String(arg) : (arg ?? "");
 }

@@ -1,8 +1,9 @@
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 
 import { messageOf } from "../../config/index.ts";
 import { silence } from "../connection/deadline.ts";
 import { dial, type DialOptions } from "../connection/dial.ts";
+import { ioredis } from "../connection/packages.ts";
 import { parseInfo } from "../connection/server-info.ts";
 
 /** What a server reports about itself. */
@@ -56,7 +57,8 @@ export async function askRedis<T>(
     // Its timer also runs for a closed socket and keeps the process alive.
     disconnectTimeout: 50,
   } satisfies DialOptions;
-  const client = url === undefined ? new Redis({ ...rest, ...settings }) : dial(url, settings);
+  const client =
+    url === undefined ? new (ioredis().Redis)({ ...rest, ...settings }) : dial(url, settings);
   // The promise says only "Connection is closed."; the event says why.
   let reason: Error | undefined;
   client.on("error", (error: Error) => {
