@@ -3,16 +3,20 @@ import type { LocalCommand } from "../console/frame.ts";
 
 type Loaded = readonly (Command | LocalCommand)[];
 
-/** Commands that ask for no Redis, by their words: each loads nothing of the others. */
+/** Commands that ask for no Redis, by their words, with those that they load. */
 const ALONE: Readonly<Record<string, () => Promise<Loaded>>> = {
-  validate: async () => [(await import("./documents/validate.ts")).validate],
-  plan: async () => [(await import("./documents/plan.ts")).planWorkflow],
-  graph: async () => [(await import("./documents/graph.ts")).graph],
-  "import wfcommons": async () => [(await import("./documents/import.ts")).importRecording],
-  "import form": async () => [(await import("./documents/import.ts")).importForm],
+  validate: documents,
+  plan: documents,
+  graph: documents,
+  "import wfcommons": documents,
+  "import form": documents,
   "tools list": tools,
   "tools describe": tools,
 };
+
+async function documents(): Promise<Loaded> {
+  return Object.values(await import("./documents/documents.ts"));
+}
 
 async function tools(): Promise<Loaded> {
   const { toolOperations } = await import("../../operations/tools.ts");

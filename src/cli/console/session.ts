@@ -75,13 +75,8 @@ export async function withSession<T>(
   const { config, registry } = openCatalogue(cli, options);
   cli.signal.throwIfAborted();
   const closers: (() => Promise<void>)[] = [];
-  // Commands that ask for no Redis do not load what talks to it, nor what runs jobs.
-  const [{ bindTools, builtInHandlers, secretSource }, { openRedis }, { Tutti }] =
-    await Promise.all([
-      import("../../../processors/index.ts"),
-      import("../../../queues/embedded-redis/index.ts"),
-      import("../../tutti.ts"),
-    ]);
+  const { bindTools, builtInHandlers, openRedis, secretSource, startWorker, Tutti } =
+    await import("./running.ts");
   try {
     const onTalk = (line: string) => cli.say(cli.colors.dim(line));
     const redis = await again(cli, () => openRedis(config, { onTalk, signal: cli.signal }));
@@ -103,7 +98,6 @@ export async function withSession<T>(
       actor: userName(),
       canServe: (tool) => bound.isBound(tool),
       async startWorker(tools) {
-        const { startWorker } = await import("../../worker.ts");
         const worker = await startWorker({
           ...config,
           redisUrl,

@@ -3,7 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { messageOf } from "../../../../config/index.ts";
 import { wrongUse } from "../../../operations/command/values.ts";
 import { choice, otherwise, word } from "../../../operations/command/words.ts";
+import { toDot, toMermaid } from "../../../workflow/graph/graph.ts";
+import { isLarge, toLayeredSvg } from "../../../workflow/graph/large-graph.ts";
 import type { Plan } from "../../../workflow/plan/plan.ts";
+import { prepare } from "../../../workflow/prepare.ts";
 import { readSource } from "../../console/document.ts";
 import { EXIT } from "../../console/exit.ts";
 import { DOCUMENT, localCommand } from "../../console/frame.ts";
@@ -23,7 +26,6 @@ export const graph = localCommand({
   async act(cli, { path, format, out }, flags) {
     const { registry } = openCatalogue(cli, flags);
     const source = await readSource(cli, path);
-    const { prepare } = await import("../../../workflow/prepare.ts");
     const picture = await draw(prepare(source.text, registry, { file: source.file }), format);
     if (out === undefined) {
       cli.print(flags.output, { format, picture }, () => picture);
@@ -40,8 +42,6 @@ export const graph = localCommand({
 });
 
 async function draw(plan: Plan, picture: Picture): Promise<string> {
-  const { toDot, toMermaid } = await import("../../../workflow/graph/graph.ts");
-  const { isLarge, toLayeredSvg } = await import("../../../workflow/graph/large-graph.ts");
   switch (picture) {
     case "dot":
       return toDot(plan);

@@ -1,5 +1,6 @@
 import { type Issue, isTuttiError, ValidationError } from "../../../../config/index.ts";
 import { word } from "../../../operations/command/words.ts";
+import { prepare } from "../../../workflow/prepare.ts";
 import type { Cli } from "../../console/cli.ts";
 import { readSource } from "../../console/document.ts";
 import { EXIT } from "../../console/exit.ts";
@@ -39,7 +40,6 @@ async function problemsOf(
 ): Promise<readonly Issue[]> {
   try {
     const { text, file } = await readSource(cli, path);
-    const { prepare } = await import("../../../workflow/prepare.ts");
     prepare(text, registry, { file });
     return [];
   } catch (thrown) {

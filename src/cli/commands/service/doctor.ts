@@ -1,5 +1,5 @@
 import { type Config, loadCatalogue, ValidationError } from "../../../../config/index.ts";
-import type { Check } from "../../../doctor.ts";
+import { doctor, type Check } from "../../../doctor.ts";
 import { table } from "../../../operations/text/table.ts";
 import type { GlobalOptions } from "../../console/cli.ts";
 import { EXIT } from "../../console/exit.ts";
@@ -12,7 +12,6 @@ export const checkMachine = localCommand({
   given: {},
   async act(cli, _given, flags) {
     const load = (): Config => openConfig(cli, flags);
-    const { doctor } = await import("../../../doctor.ts");
     const checks = await doctor(load, { catalogue: () => ({ tools: toolsOf(load, flags) }) });
     cli.print(flags.output, { checks }, () => checksText(checks));
     return exitCodeFor(checks);
