@@ -59,6 +59,8 @@ export function together(windows: readonly Measured[]): Measured {
 /**
  * Whether a change may stay. One that the optimizer thought of has to prove its gain: more calls of the tool end than
  * before, by more than chance explains (one standard error of the logarithm of two Poisson rates) and by 5 % at least.
+ * More slots make no call faster. If calls became faster meanwhile, something else changed, such as the load of the
+ * machine, and what that explains is no gain of the change: so many slots end 1 / (mean time) as many calls.
  * One that somebody asked for, or that is made before jobs wait, stays unless something has become worse. Null: too early to say.
  */
 export function judge(
@@ -75,9 +77,18 @@ export function judge(
   if (harm !== null) return { verdict: "reverted", reason: harm, effect };
   if (windows.length < JUDGED_WINDOWS) return null;
   if (isFree) return { verdict: "kept", reason: "nothing has become worse", effect };
-  return effect.gain >= effect.bar
+  if (effect.gain < effect.bar)
+    return { verdict: "reverted", reason: "no gain was proven", effect };
+  return effect.gain * fasterBy(before, now) >= effect.bar
     ? { verdict: "kept", reason: "more calls end than before", effect }
-    : { verdict: "reverted", reason: "no gain was proven", effect };
+    : { verdict: "reverted", reason: "more calls end because each became faster", effect };
+}
+
+/** What is left of the mean time of a call; 1 if calls did not become faster, or too few ended to say. */
+function fasterBy(before: Measured, now: Measured): number {
+  if (before.calls < LEAST_ENDED || now.calls < LEAST_ENDED) return 1;
+  const mean = ({ sumMs, calls }: Measured): number => sumMs / calls;
+  return mean(before) === 0 ? 1 : Math.min(1, mean(now) / mean(before));
 }
 
 /** What was taken is missed: jobs wait for it now. */

@@ -46,6 +46,21 @@ describe("a change", () => {
       });
   });
 
+  test("is not kept for what faster calls explain: the machine was busier before", () => {
+    const reason = "more calls end because each became faster";
+    for (const faster of [0.5, 0.7, 0.9]) {
+      const ended = Math.round(100 / faster);
+      expect(after({ ended, calls: ended, sumMs: ended * 100 * faster })).toMatchObject({
+        verdict: "reverted",
+        reason,
+      });
+    }
+    // Twice as many although each takes nine tenths: most of it is the change's.
+    expect(after({ ended: 200, calls: 200, sumMs: 200 * 90 })).toMatchObject({ verdict: "kept" });
+    // Slower calls are what more at once may cost.
+    expect(after({ ended: 130, calls: 130, sumMs: 130 * 140 })).toMatchObject({ verdict: "kept" });
+  });
+
   test("of a tool that hardly ever ends a call has more to prove", () => {
     const few = { ...BEFORE, ended: 6, calls: 6, sumMs: 600 };
     const double = Array.from({ length: 4 }, () => ({ ...WINDOW, ended: 1, calls: 1 }));
@@ -56,7 +71,8 @@ describe("a change", () => {
 
   test("waits for calls that began before it: twice their mean time", () => {
     const long = { ...BEFORE, sumMs: 600 * 7_000 };
-    const more = Array.from({ length: 6 }, () => ({ ...WINDOW, ended: 150 }));
+    const ofThem = { ended: 150, calls: 150, sumMs: 150 * 7_000 };
+    const more = Array.from({ length: 6 }, () => ({ ...WINDOW, ...ofThem }));
     expect(judge(long, more.slice(0, 5), RAISE)).toBeNull();
     expect(judge(long, more, RAISE)).toMatchObject({ verdict: "kept", effect: { windows: 3 } });
   });
