@@ -67,6 +67,7 @@ export { synergyScore } from "./tools/synergy.ts";
 export { orderTools } from "./tools/tool-order.ts";
 export { compileCondition, compileTemplate, type Template } from "./expressions/template.ts";
 export {
+  catalogueJsonSchema,
   CATEGORIES,
   takesAnything,
   toolSpec,
@@ -76,6 +77,14 @@ export {
   type ToolSpec,
 } from "./tools/tool.ts";
 export { parseDocument, type SourceDocument } from "./documents/yaml.ts";
+export {
+  clip,
+  expectation,
+  placeName,
+  shownValue,
+  valueAt,
+  type ZodProblem,
+} from "./documents/wording.ts";
 export { issuesOf } from "./documents/zod-issues.ts";
 export { given } from "./given.ts";
 export { quoted } from "./quoted.ts";

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
+import { catalogueJsonSchema } from "../config/index.ts";
 import { ENDINGS, stateOf } from "../processors/steps/decisions/endings.ts";
 import { consequencesOf, ERROR_CLASSES } from "../processors/steps/decisions/policy.ts";
 import type { RunDefinition } from "../queues/index.ts";
@@ -76,6 +77,107 @@ function operations(): string {
   ]);
 }
 
+/** What a table needs of a JSON Schema. */
+interface FieldSchema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, FieldSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: FieldSchema;
+  readonly additionalProperties?: FieldSchema | false;
+  readonly anyOf?: readonly FieldSchema[];
+  readonly oneOf?: readonly FieldSchema[];
+}
+
+const formsOf = ({ anyOf, oneOf }: FieldSchema): readonly FieldSchema[] => anyOf ?? oneOf ?? [];
+
+/** A type in words: `a, b or c`, `list of text`. */
+function typeOf(schema: FieldSchema): string {
+  const forms = formsOf(schema);
+  if (forms.length > 0) return [...new Set(forms.map(typeOf))].join(" or ");
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.enum !== undefined) return schema.enum.map((one) => `\`${String(one)}\``).join(", ");
+  const items = schema.items;
+  const values = schema.additionalProperties;
+  switch (schema.type) {
+    case "array":
+      return items === undefined ? "list" : `list of ${typeOf(items)}`;
+    case "object":
+      return values === undefined || values === false ? "object" : `${typeOf(values)} by name`;
+    case "string":
+      return "text";
+    case "integer":
+      return "whole number";
+    default:
+      return schema.type ?? "anything";
+  }
+}
+
+/** A row for each field of an object, and of the objects in it. */
+function fieldRows(schema: FieldSchema, prefix: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const isNeeded = schema.required?.includes(name) === true && field.default === undefined;
+    const row = [
+      `\`${path}\``,
+      typeOf(field),
+      isNeeded
+        ? "required"
+        : field.default === undefined
+          ? ""
+          : `\`${JSON.stringify(field.default)}\``,
+      (field.description ?? "").replaceAll("|", "\\|"),
+    ];
+    return [row, ...inside(field, path)];
+  });
+}
+
+/** The fields of what stands in a field. Tools, bindings and servers have tables of their own. */
+function inside(field: FieldSchema, path: string): string[][] {
+  if (["tools", "binding", "servers"].includes(path)) return [];
+  const values = field.additionalProperties;
+  const forms = [field, ...formsOf(field)].flatMap((form) => [
+    ...fieldRows(form, `${path}.`),
+    ...(form.items === undefined ? [] : fieldRows(form.items, `${path}[].`)),
+  ]);
+  const named = values === undefined || values === false ? [] : [values, ...formsOf(values)];
+  return [
+    ...forms,
+    ...named.flatMap((value) => [
+      ...fieldRows(value, `${path}.NAME.`),
+      ...(value.items === undefined ? [] : fieldRows(value.items, `${path}.NAME[].`)),
+    ]),
+  ];
+}
+
+const FIELD_HEAD = ["field", "type", "default", "meaning"];
+
+/** The fields of a catalogue file, of a tool, of its bindings, of servers. */
+function catalogueTables(): Readonly<Record<string, string>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of it as is read
+  const file = catalogueJsonSchema() as FieldSchema;
+  const { tools, servers } = file.properties ?? {};
+  const tool = tools?.items ?? {};
+  const server = (servers?.additionalProperties as FieldSchema | undefined) ?? {};
+  const ofForms = (schema: FieldSchema, teller: string): string[][] =>
+    formsOf(schema).flatMap((form) => {
+      const told = String(form.properties?.[teller]?.const);
+      return fieldRows(form, "").map(([field = "", ...rest]) => [`${told}: ${field}`, ...rest]);
+    });
+  return {
+    "catalogue-file": table([FIELD_HEAD, ...fieldRows(file, "")]),
+    "catalogue-tool": table([FIELD_HEAD, ...fieldRows(tool, "")]),
+    "catalogue-bindings": table([
+      FIELD_HEAD,
+      ...ofForms(tool.properties?.["binding"] ?? {}, "type"),
+    ]),
+    "catalogue-servers": table([FIELD_HEAD, ...ofForms(server, "transport")]),
+  };
+}
+
 /** As much of a definition as policies look at. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of it is not looked at
 const definitionOf = (part: object): RunDefinition => part as unknown as RunDefinition;
@@ -100,6 +202,11 @@ export const TABLES: readonly Table[] = [
     ]),
   },
   { file: "docs/interface.md", name: "operations", text: operations() },
+  ...Object.entries(catalogueTables()).map(([name, text]) => ({
+    file: "docs/catalogue.md",
+    name,
+    text,
+  })),
   {
     file: "docs/workflows.md",
     name: "modes",

@@ -17,7 +17,9 @@ export function checkForm<T extends z.ZodType>(
   const parsed = form.safeParse(value);
   if (parsed.success && more.length === 0) return parsed.data;
   throw new ValidationError([
-    ...(parsed.success ? [] : issuesOf(parsed.error, "request_invalid")),
+    ...(parsed.success
+      ? []
+      : issuesOf(parsed.error, "request_invalid", { schema: form, data: value })),
     ...more,
   ]);
 }

@@ -3,6 +3,7 @@
  * `tutti/worker`. The HTTP service is `tutti/server`.
  */
 export {
+  catalogueJsonSchema,
   catalogueParts,
   ERROR_CODES,
   isTuttiError,

@@ -93,7 +93,9 @@ function parseFile(
   if (notice !== null) tellOnce(notice, tell);
   const parsed = catalogueFile.safeParse(data);
   if (!parsed.success)
-    throw new ValidationError(issuesOf(parsed.error, "catalogue_invalid", document));
+    throw new ValidationError(
+      issuesOf(parsed.error, "catalogue_invalid", { schema: catalogueFile, data }, document),
+    );
   return { file: parsed.data, document };
 }
 

@@ -6,13 +6,16 @@ import { parseExpression, type Expression } from "../expressions/expression.ts";
 /** Names of budgets. They have no colon, so none equals the private budget of a tool. */
 export const BUDGET_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 
+export const budgetName = z
+  .string()
+  .regex(BUDGET_NAME, "1 to 100 characters of A-Z a-z 0-9 . _ -, a letter first");
+
 /** How important a call is, most important first. */
 export const IMPORTANCES = ["critical", "essential", "optional"] as const;
 
 const rateWindow = z.strictObject({
-  /** Units in any window of `durationMs`. */
-  max: z.int().positive(),
-  durationMs: z.int().positive(),
+  max: z.int().positive().describe("Units in any window of `durationMs`."),
+  durationMs: z.int().positive().describe("Length of the window. Milliseconds."),
 });
 
 /** Windows that all apply at once. */
@@ -25,12 +28,22 @@ const rateOrRates = z.union([rateWindow, rates], {
 /** The limits of each key of a tool: of its tenants, or of a step's `key`. */
 const perKey = z
   .strictObject({
-    /** `tenant`: each tenant has these limits. `step`: each value of a step's `key` has them. */
-    by: z.enum(["tenant", "step"]),
-    /** Calls with the same key at the same time, over all workers. Default: unlimited. */
-    concurrency: z.int().positive().max(100_000).optional(),
-    /** At most `max` units of calls with the same key in any window; or a list of windows that all apply. */
-    rate: rateOrRates.optional(),
+    by: z
+      .enum(["tenant", "step"])
+      .describe(
+        "`tenant`: each tenant has these limits. `step`: each value of a step's `key` has them.",
+      ),
+    concurrency: z
+      .int()
+      .positive()
+      .max(100_000)
+      .optional()
+      .describe("Calls with the same key at the same time, over all workers. Default: unlimited."),
+    rate: rateOrRates
+      .optional()
+      .describe(
+        "At most `max` units of calls with the same key in any window; or a list of windows that all apply.",
+      ),
   })
   .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined, {
     error: "expected concurrency, rate or both, got: neither",
@@ -38,42 +51,78 @@ const perKey = z
 
 /** Limits of one tool. */
 export const toolLimits = z.strictObject({
-  /** Calls at the same time, over all workers. Default: unlimited. */
-  concurrency: z.int().positive().max(100_000).optional(),
-  /**
-   * How far the optimizer may raise `concurrency` if that proves a gain. Default: not at all; `concurrency` is a limit.
-   */
-  maxConcurrency: z.int().positive().max(100_000).optional(),
-  /** At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all apply. */
-  rate: rateOrRates.optional(),
-  /** Units of `rate`, and of the rate of `perKey`, that a call costs. Default: 1. */
-  cost: z.int().positive().optional(),
-  /**
-   * If this many jobs wait, a new run that calls the tool is refused as `queue_full`. With `perKey`, the lane of its
-   * key counts. Default: unlimited.
-   */
-  queueLength: z.int().positive().optional(),
-  /** Limits for each tenant, or for each account that steps name. */
-  perKey: perKey.optional(),
+  concurrency: z
+    .int()
+    .positive()
+    .max(100_000)
+    .optional()
+    .describe("Calls at the same time, over all workers. Default: unlimited."),
+  maxConcurrency: z
+    .int()
+    .positive()
+    .max(100_000)
+    .optional()
+    .describe(
+      "How far the optimizer may raise `concurrency` if that proves a gain. Default: not at all; `concurrency` is a limit.",
+    ),
+  rate: rateOrRates
+    .optional()
+    .describe(
+      "At most `max` units in any window of `durationMs`, over all workers; or a list of windows that all apply.",
+    ),
+  cost: z
+    .int()
+    .positive()
+    .optional()
+    .describe("Units of `rate`, and of the rate of `perKey`, that a call costs. Default: 1."),
+  queueLength: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "If this many jobs wait, a new run that calls the tool is refused as `queue_full`. With `perKey`, the lane of its key counts. Default: unlimited.",
+    ),
+  perKey: perKey
+    .optional()
+    .describe("Limits for each tenant, or for each account that steps name."),
 });
 
 /** When a tool that does not answer is left alone. Missing fields have the default. */
 export const breakerSpec = z.strictObject({
-  /** Failures in a row after which a machine reports the tool as down. Default: 5. */
-  failures: z.int().positive().max(1_000).optional(),
-  /** How long nothing calls it then. Milliseconds. Default: 60,000. */
-  openMs: z.int().positive().max(86_400_000).optional(),
-  /** Calls that test it after that. They must succeed before everybody may call again. Default: 3. */
-  probes: z.int().positive().max(1_000).optional(),
+  failures: z
+    .int()
+    .positive()
+    .max(1_000)
+    .optional()
+    .describe("Failures in a row after which a machine reports the tool as down. Default: 5."),
+  openMs: z
+    .int()
+    .positive()
+    .max(86_400_000)
+    .optional()
+    .describe("How long nothing calls it then. Milliseconds. Default: 60,000."),
+  probes: z
+    .int()
+    .positive()
+    .max(1_000)
+    .optional()
+    .describe(
+      "Calls that test it after that. They must succeed before everybody may call again. Default: 3.",
+    ),
 });
 
 /** An amount that several tools share. */
 export const budgetSpec = z
   .strictObject({
-    /** Calls that hold a part of it at the same time, over all tools and workers. */
-    slots: z.int().positive().max(100_000).optional(),
-    /** Units in any window, over all tools and workers. All windows apply. */
-    rates: rates.optional(),
+    slots: z
+      .int()
+      .positive()
+      .max(100_000)
+      .optional()
+      .describe("Calls that hold a part of it at the same time, over all tools and workers."),
+    rates: rates
+      .optional()
+      .describe("Units in any window, over all tools and workers. All windows apply."),
   })
   .refine(({ slots, rates: windows }) => slots !== undefined || windows !== undefined, {
     error: "expected slots, rates or both, got: neither",
@@ -84,12 +133,15 @@ export const budgetUse = z.union(
   [
     z.int().positive(),
     z.strictObject({
-      /** Default: 1. */
-      slots: z.int().min(0).optional(),
-      /** Units of the rates. Default: 1. */
-      cost: z.int().min(0).optional(),
-      /** Units actually used: an expression over `result` and `args`, evaluated when the call has returned. */
-      actual: z.string().min(1).optional(),
+      slots: z.int().min(0).optional().describe("Default: 1."),
+      cost: z.int().min(0).optional().describe("Units of the rates. Default: 1."),
+      actual: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "Units actually used: an expression over `result` and `args`, evaluated when the call has returned.",
+        ),
     }),
   ],
   { error: "expected a number, or an object with slots, cost or actual" },

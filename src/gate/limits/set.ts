@@ -60,7 +60,9 @@ export function compileToolChange(
 ): GateChanges {
   const layers = toolLayers(gate, registry, tool);
   const parsed = toolChange.safeParse(asked);
-  const problems = parsed.success ? [] : issuesOf(parsed.error, "request_invalid");
+  const problems = parsed.success
+    ? []
+    : issuesOf(parsed.error, "request_invalid", { schema: toolChange, data: asked });
   if (layers === null)
     throw unknownOf("tool", tool, [...registry.ids(), ...gate.tools.keys()], problems);
   if (!parsed.success) throw new ValidationError(problems);
@@ -113,7 +115,9 @@ export function compileBudgetChange(
   asked: BudgetChange,
 ): GateChanges {
   const parsed = budgetChange.safeParse(asked);
-  const problems = parsed.success ? [] : issuesOf(parsed.error, "request_invalid");
+  const problems = parsed.success
+    ? []
+    : issuesOf(parsed.error, "request_invalid", { schema: budgetChange, data: asked });
   checkBudget(gate, registry, budget, problems);
   if (!parsed.success) throw new ValidationError(problems);
   const { slots, rates } = parsed.data;

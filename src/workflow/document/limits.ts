@@ -6,9 +6,11 @@ import {
   type BudgetSpec,
   type Excess,
   type ToolSpec,
+  placeName,
+  shownValue,
 } from "../../../config/index.ts";
 import type { Step } from "./schema.ts";
-import { name, show, type Located } from "./shape.ts";
+import type { Located } from "./shape.ts";
 
 type Path = readonly (string | number)[];
 
@@ -40,7 +42,7 @@ export function* checkLimits(
   for (const [resource, amount] of Object.entries(resources)) {
     if (amount <= 1) continue;
     const where = [...path, "resources", resource];
-    const message = `expected ${name(where)} to be at most 1, the whole of a machine, got: ${amount}`;
+    const message = `expected ${placeName(where)} to be at most 1, the whole of a machine, got: ${amount}`;
     yield { code: "step_exceeds_capacity", path: where, message };
   }
   if (tool === undefined) return;
@@ -48,7 +50,7 @@ export function* checkLimits(
   for (const budget of Object.keys(budgets)) {
     if (Object.hasOwn(tool.budgets, budget)) continue;
     const where = [...path, "budgets", budget];
-    const message = `expected ${name(where)} to be a budget that ${tool.id} uses (${known.join(", ") || "none"}), got: ${show(budget)}`;
+    const message = `expected ${placeName(where)} to be a budget that ${tool.id} uses (${known.join(", ") || "none"}), got: ${shownValue(budget)}`;
     yield { code: "document_invalid", path: where, message, given: budget, known, at: "key" };
   }
   yield* checkTool(tool, path);
@@ -61,7 +63,7 @@ export function* checkLimits(
       const said = typeof use === "number" || use?.[excess.field] !== undefined;
       const field = typeof use === "object" ? [excess.field] : [];
       const where = said ? [...path, "budgets", budget, ...field] : [...path, "tool"];
-      const what = said ? name(where) : `${excess.field} of ${tool.id} (${name(where)})`;
+      const what = said ? placeName(where) : `${excess.field} of ${tool.id} (${placeName(where)})`;
       yield exceeds(where, what, `the budget ${budget}`, excess);
     }
   }
@@ -72,7 +74,7 @@ function* checkTool({ id, limits }: ToolSpec, path: Path): Generator<LimitProble
   const where = [...path, "tool"];
   for (const windows of Object.values(ratesOf(limits)))
     for (const excess of excessesOf({ slots: 0, cost: limits.cost ?? 1 }, { rates: [...windows] }))
-      yield exceeds(where, `cost of ${id} (${name(where)})`, "its rate", excess);
+      yield exceeds(where, `cost of ${id} (${placeName(where)})`, "its rate", excess);
 }
 
 function exceeds(path: Path, what: string, owner: string, excess: Excess): LimitProblem {
@@ -82,6 +84,6 @@ function exceeds(path: Path, what: string, owner: string, excess: Excess): Limit
 /** A key where nothing is counted by it. */
 export function* checkKey(tool: ToolSpec | undefined, path: Path): Generator<LimitProblem> {
   if (tool === undefined || tool.limits.perKey?.by === "step") return;
-  const message = `${name(path)} means nothing: ${tool.id} has no limits per key by step`;
+  const message = `${placeName(path)} means nothing: ${tool.id} has no limits per key by step`;
   yield { code: "document_invalid", path, message, at: "key" };
 }

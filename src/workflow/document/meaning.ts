@@ -9,6 +9,8 @@ import {
   type Scope,
   type Template,
   type ToolSpec,
+  placeName,
+  shownValue,
 } from "../../../config/index.ts";
 import { findCycle, topologicalOrder } from "../graph/dag.ts";
 import type { CheckedWorkflow } from "./checked.ts";
@@ -19,7 +21,7 @@ import { checkKey, checkLimits, type LimitProblem } from "./limits.ts";
 import { alternativesOf, checkCache, checkFallback } from "./other-ways.ts";
 import { streamedStages } from "./pipeline.ts";
 import type { Step, Workflow } from "./schema.ts";
-import { name, show, type Located } from "./shape.ts";
+import type { Located } from "./shape.ts";
 
 /** A suggestion compares with every known name; ten thousand of them would take minutes. */
 const MAX_SUGGESTIONS = 100;
@@ -102,7 +104,7 @@ class Meaning {
         this.#add(
           "document_invalid",
           path,
-          `expected ${name(path)} to be a plain name, got: ${show(step.id)}`,
+          `expected ${placeName(path)} to be a plain name, got: ${shownValue(step.id)}`,
         );
       }
       const first = this.#positions.get(step.id);
@@ -110,7 +112,7 @@ class Meaning {
         this.#add(
           "duplicate_step",
           path,
-          `expected ${name(path)} to be unique, got: ${show(step.id)}, which is steps[${first}] too`,
+          `expected ${placeName(path)} to be unique, got: ${shownValue(step.id)}, which is steps[${first}] too`,
         );
         continue;
       }
@@ -126,7 +128,7 @@ class Meaning {
       this.#add(
         "document_invalid",
         [...path, "tool"],
-        `expected ${name([...path, "tool"])} to be given, or one of ${KINDS.slice(1).join(", ")}`,
+        `expected ${placeName([...path, "tool"])} to be given, or one of ${KINDS.slice(1).join(", ")}`,
         undefined,
         "key",
       );
@@ -134,7 +136,7 @@ class Meaning {
       this.#add(
         "document_invalid",
         [...path, more],
-        `expected ${name(path)} to have one of ${KINDS.join(", ")}, got: ${kinds.join(" and ")}`,
+        `expected ${placeName(path)} to have one of ${KINDS.join(", ")}, got: ${kinds.join(" and ")}`,
         undefined,
         "key",
       );
@@ -146,7 +148,7 @@ class Meaning {
       this.#add(
         "document_invalid",
         where,
-        `${name(where)} means nothing for a step with ${kind}`,
+        `${placeName(where)} means nothing for a step with ${kind}`,
         undefined,
         "key",
       );
@@ -161,7 +163,7 @@ class Meaning {
       this.#add(
         "tool_not_found",
         at,
-        `expected ${name(at)} to be a tool of the catalogue, got: ${show(toolId)}`,
+        `expected ${placeName(at)} to be a tool of the catalogue, got: ${shownValue(toolId)}`,
         this.#nearest(toolId, this.#tools.ids()),
       );
       return undefined;
@@ -175,7 +177,12 @@ class Meaning {
     }
     for (const problem of checkInput(spec, given ?? {})) {
       const where = [...path, "with", ...problem.path];
-      this.#add("input_invalid", where, `${name(where)}: ${problem.message}`, problem.suggestion);
+      this.#add(
+        "input_invalid",
+        where,
+        `${placeName(where)}: ${problem.message}`,
+        problem.suggestion,
+      );
     }
     return spec;
   }
@@ -224,7 +231,7 @@ class Meaning {
     this.#add(
       "document_invalid",
       at,
-      `expected ${name(at)} to be one of groups, got: ${show(group)}`,
+      `expected ${placeName(at)} to be one of groups, got: ${shownValue(group)}`,
       this.#nearest(group, Object.keys(groups)),
     );
   }
@@ -237,7 +244,7 @@ class Meaning {
           this.#add(
             "document_invalid",
             [...path, key],
-            `${name([...path, key])} needs a forEach`,
+            `${placeName([...path, key])} needs a forEach`,
             undefined,
             "key",
           );
@@ -246,7 +253,7 @@ class Meaning {
       this.#add(
         "document_invalid",
         [...path, "as"],
-        `expected ${name([...path, "as"])} to be a plain word that means nothing else, got: ${show(itemName)}`,
+        `expected ${placeName([...path, "as"])} to be a plain word that means nothing else, got: ${shownValue(itemName)}`,
       );
       return;
     }
@@ -285,7 +292,7 @@ class Meaning {
       this.#add(
         "precondition_failed",
         where,
-        `nothing establishes ${show(condition)}: no other step has it as a postcondition, and it is no input`,
+        `nothing establishes ${shownValue(condition)}: no other step has it as a postcondition, and it is no input`,
         this.#nearest(condition, [...providers.keys()]),
       );
     }
@@ -329,7 +336,7 @@ class Meaning {
     try {
       template = compile();
     } catch (thrown) {
-      this.#add("expression_invalid", path, `${name(path)}: ${messageOf(thrown)}`);
+      this.#add("expression_invalid", path, `${placeName(path)}: ${messageOf(thrown)}`);
       return;
     }
     for (const stepId of template.steps) this.#dependOn(stepId, path, on);
@@ -341,7 +348,7 @@ class Meaning {
       this.#add(
         "unknown_step",
         path,
-        `expected ${name(path)} to name steps of this workflow, got: ${show(stepId)}`,
+        `expected ${placeName(path)} to name steps of this workflow, got: ${shownValue(stepId)}`,
         this.#nearest(stepId, this.#stepIds),
       );
       return;

@@ -1,9 +1,8 @@
-import { type ToolSpec, given } from "../../../config/index.ts";
+import { type ToolSpec, given, placeName, shownValue } from "../../../config/index.ts";
 import type { CachePolicy, Fallback } from "../../../queues/client.ts";
 import type { RetryPolicy } from "../../../queues/index.ts";
 import type { LimitProblem } from "./limits.ts";
 import type { Step } from "./schema.ts";
-import { name, show } from "./shape.ts";
 
 type Path = readonly (string | number)[];
 
@@ -57,16 +56,20 @@ export function* checkFallback(
   const named = ways.tool === undefined ? undefined : toolOf(ways.tool);
   if (named !== undefined && (named.id === tool.id || !sharesCapability(named, tool))) {
     const at = [...where, "tool"];
-    const message = `expected ${name(at)} to be another tool with a capability of ${tool.id} (${tool.capabilities.join(", ")}), got: ${show(named.id)}`;
+    const message = `expected ${placeName(at)} to be another tool with a capability of ${tool.id} (${tool.capabilities.join(", ")}), got: ${shownValue(named.id)}`;
     yield { code: "document_invalid", path: at, message };
   }
   if (ways.cache === true && step.cache === undefined) {
     const at = [...where, "cache"];
-    yield { code: "document_invalid", path: at, message: `${name(at)} needs a cache of the step` };
+    yield {
+      code: "document_invalid",
+      path: at,
+      message: `${placeName(at)} needs a cache of the step`,
+    };
   }
   const some = ways.tool !== undefined || alternativesOf(step, tool, toolOf).length > 0;
   if (some || ways.cache === true || (ways.cache !== false && step.cache !== undefined)) return;
-  const message = `${name(where)} is no way: ${tool.id} has no alternatives that can be called, and the step no cache`;
+  const message = `${placeName(where)} is no way: ${tool.id} has no alternatives that can be called, and the step no cache`;
   yield { code: "document_invalid", path: where, message, at: "key" };
 }
 
@@ -100,12 +103,12 @@ export function* checkCache(
   const where = [...path, "cache"];
   if (cache.staleMs !== undefined && cache.staleMs < cache.ttlMs) {
     const at = [...where, "staleMs"];
-    const message = `expected ${name(at)} to be at least ttlMs (${cache.ttlMs}), got: ${cache.staleMs}`;
+    const message = `expected ${placeName(at)} to be at least ttlMs (${cache.ttlMs}), got: ${cache.staleMs}`;
     yield { code: "document_invalid", path: at, message };
   }
   if (tool === undefined || cache.insist) return;
   if (tool.idempotent && tool.effect === "read") return;
   const is = tool.idempotent ? `has the effect ${tool.effect}` : "is not idempotent";
-  const message = `${name(where)}: ${tool.id} ${is}, and a kept result has none; if that is meant, say insist: true`;
+  const message = `${placeName(where)}: ${tool.id} ${is}, and a kept result has none; if that is meant, say insist: true`;
   yield { code: "document_invalid", path: where, message, at: "key" };
 }

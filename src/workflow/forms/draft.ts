@@ -1,4 +1,5 @@
-import { name, show, type Located } from "../document/shape.ts";
+import { placeName, shownValue } from "../../../config/index.ts";
+import type { Located } from "../document/shape.ts";
 import { rewritePlaceholders, stepField } from "./placeholders.ts";
 import { meantWord, type Words } from "./words.ts";
 
@@ -43,14 +44,14 @@ export class Draft {
   /** An object with known words; undefined, and told, when it is something else. */
   read(value: unknown, at: Path, words: Words, more: readonly string[] = []): Fields | undefined {
     if (!isObject(value)) {
-      this.refuse(at, `expected ${name(at)} to be an object, got: ${show(value)}`);
+      this.refuse(at, `expected ${placeName(at)} to be an object, got: ${shownValue(value)}`);
       return undefined;
     }
     const known = [...Object.values(words), ...more];
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
       const suggestion = meantWord(key, words, known);
-      const message = `unknown key ${show(key)} in ${name(at)}`;
+      const message = `unknown key ${shownValue(key)} in ${placeName(at)}`;
       this.refuse([...at, key], message, { at: "key", ...(suggestion && { suggestion }) });
     }
     return value;
@@ -63,8 +64,8 @@ export class Draft {
     this.refuse(
       at,
       value === undefined
-        ? `expected ${name(at)} to be given (${wanted})`
-        : `expected ${name(at)} to be ${wanted}, got: ${show(value)}`,
+        ? `expected ${placeName(at)} to be given (${wanted})`
+        : `expected ${placeName(at)} to be ${wanted}, got: ${shownValue(value)}`,
     );
     return undefined;
   }
@@ -72,7 +73,7 @@ export class Draft {
   /** Whether a given value is as expected; told when it is not. */
   expect(good: boolean, value: unknown, at: Path, expected: string): boolean {
     if (!good && value !== undefined)
-      this.refuse(at, `expected ${name(at)} to be ${expected}, got: ${show(value)}`);
+      this.refuse(at, `expected ${placeName(at)} to be ${expected}, got: ${shownValue(value)}`);
     return good;
   }
 
@@ -84,7 +85,7 @@ export class Draft {
     };
     const toolAt = [...at, words["tool"] ?? "tool"];
     if (given("tool") === undefined && extras.fields?.["tool"] === undefined)
-      this.refuse(toolAt, `expected ${name(toolAt)} to be given (a string)`, { at: "key" });
+      this.refuse(toolAt, `expected ${placeName(toolAt)} to be given (a string)`, { at: "key" });
     const timeoutMs = this.#seconds(given("timeoutMs"), [...at, words["timeoutMs"] ?? ""]);
     const retry = this.#retries(given("retry"), [...at, words["retry"] ?? ""]);
     const step: DraftStep = {
@@ -147,7 +148,7 @@ export class Draft {
       const rewritten = rewritePlaceholders(value, ids, isCondition);
       if ("text" in rewritten) return rewritten.text;
       const { message, suggestion } = rewritten;
-      this.refuse(at, `${name(at)}: ${message}`, {
+      this.refuse(at, `${placeName(at)}: ${message}`, {
         code: "expression_invalid",
         ...(suggestion && { suggestion }),
       });

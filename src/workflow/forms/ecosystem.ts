@@ -1,4 +1,4 @@
-import { name, show } from "../document/shape.ts";
+import { placeName, shownValue } from "../../../config/index.ts";
 import { isObject, type Draft, type Fields, type Path } from "./draft.ts";
 import { stepField } from "./placeholders.ts";
 import type { Words } from "./words.ts";
@@ -91,7 +91,8 @@ function described(draft: Draft, data: Fields): Fields {
   for (const [key, amount] of shares) {
     const fair = typeof amount === "number" && amount >= 0;
     const at = ["resource_requirements", key];
-    if (!fair) draft.refuse(at, `expected ${name(at)} to be 0 or more, got: ${show(amount)}`);
+    if (!fair)
+      draft.refuse(at, `expected ${placeName(at)} to be 0 or more, got: ${shownValue(amount)}`);
   }
   const amounts = shares.map(([key, amount]) => `${key} ${String(amount)}`).join(", ");
   const told = [

@@ -1,4 +1,5 @@
-import { name, type Located } from "../document/shape.ts";
+import { placeName } from "../../../config/index.ts";
+import type { Located } from "../document/shape.ts";
 import { Draft, isObject, type Fields, type Path } from "./draft.ts";
 import { ECOSYSTEM, readEcosystem } from "./ecosystem.ts";
 import { patternWords, readBranches, readSequential } from "./patterns.ts";
@@ -140,7 +141,7 @@ function originOf(path: Path, draft: Draft, words: Words): Path {
 /** The same problem in another place; its message names its place first. */
 function moved(issue: Located, place: (path: Path) => Path): Located {
   const path = place(issue.path);
-  const [before, after] = [name(issue.path), name(path)];
+  const [before, after] = [placeName(issue.path), placeName(path)];
   const at = issue.path.length === 0 ? -1 : wordIndex(issue.message, before);
   const put =
     at < 0
@@ -149,7 +150,7 @@ function moved(issue: Located, place: (path: Path) => Path): Located {
   const message =
     issue.code === "duplicate_step"
       ? put.replace(/which is steps\[(\d+)\] too$/, (_, index: string) => {
-          return `which is ${name(place(["steps", Number(index)]))} too`;
+          return `which is ${placeName(place(["steps", Number(index)]))} too`;
         })
       : // The other forms have only steps that call tools.
         put.replace(/ to be given, or one of .*$/, " to be given (a string)");

@@ -1,5 +1,4 @@
-import { given } from "../../../config/index.ts";
-import { show } from "../document/shape.ts";
+import { given, shownValue } from "../../../config/index.ts";
 import type { Draft, DraftStep, Fields, Path, StepExtras } from "./draft.ts";
 import type { Words } from "./words.ts";
 
@@ -110,7 +109,7 @@ export function readStep(
         "performer" in lane ? ", or name the tool of such tasks as the mode of the phase" : "";
       draft.refuse(
         at,
-        `a task needs a tool, and ${show(value)} is only a name: write { name, tool, parameters }${orMode}`,
+        `a task needs a tool, and ${shownValue(value)} is only a name: write { name, tool, parameters }${orMode}`,
       );
     }
     // Unnamed tools are told once, above; the step stays, so that the rest can be checked.

@@ -1,5 +1,4 @@
-import { nearest } from "../../../config/index.ts";
-import { name, show } from "../document/shape.ts";
+import { nearest, placeName, shownValue } from "../../../config/index.ts";
 import { findCycle, topologicalOrder } from "../graph/dag.ts";
 import { asId, type Draft, type DraftStep, type Fields, type Path } from "./draft.ts";
 import { patternWords, readBranch, readLane, readStep, type Lane } from "./patterns.ts";
@@ -52,7 +51,7 @@ function phasesOf(draft: Draft, list: readonly unknown[]): Phase[] {
   const positions = new Map<string, number>();
   for (const [position, { at, fields }] of read.entries()) {
     if (fields["id"] === undefined && fields["name"] === undefined)
-      draft.refuse([...at, "name"], `expected ${name([...at, "name"])} to be given (a name)`, {
+      draft.refuse([...at, "name"], `expected ${placeName([...at, "name"])} to be given (a name)`, {
         at: "key",
       });
     for (const key of ["id", "name"]) {
@@ -64,7 +63,7 @@ function phasesOf(draft: Draft, list: readonly unknown[]): Phase[] {
       else if (first !== position)
         draft.refuse(
           [...at, key],
-          `expected ${name([...at, key])} to be unique, got: ${show(given)}, which is ${name(read[first]!.at)} too`,
+          `expected ${placeName([...at, key])} to be unique, got: ${shownValue(given)}, which is ${placeName(read[first]!.at)} too`,
         );
     }
   }
@@ -88,10 +87,10 @@ function dependenciesOf(
     const position = typeof one === "string" ? positions.get(one) : undefined;
     if (position !== undefined) return [position];
     const suggestion = typeof one === "string" ? nearest(one, positions.keys()) : undefined;
-    const where = name([...path, index]);
+    const where = placeName([...path, index]);
     draft.refuse(
       [...path, index],
-      `expected ${where} to name a phase of this document, got: ${show(one)}`,
+      `expected ${where} to name a phase of this document, got: ${shownValue(one)}`,
       { code: "unknown_step", ...withSuggestion(suggestion) },
     );
     return [];
@@ -119,7 +118,7 @@ function readPhase(draft: Draft, phase: Phase, after: readonly DraftStep[]): Dra
     const where = [...at, "mode"];
     draft.refuse(
       where,
-      `expected ${name(where)} to be parallel or sequential, or the tool of tasks that have none, got: ${show(performer)}`,
+      `expected ${placeName(where)} to be parallel or sequential, or the tool of tasks that have none, got: ${shownValue(performer)}`,
       withSuggestion(nearest(performer, ["parallel", "sequential"])),
     );
   }
@@ -134,7 +133,7 @@ function readSteps(
 ): DraftStep[] {
   const after = lane.after ?? [];
   if (fields["branches"] !== undefined && fields["tasks"] !== undefined)
-    draft.refuse([...at, "tasks"], `${name(at)} has tasks and branches: give one of them`);
+    draft.refuse([...at, "tasks"], `${placeName(at)} has tasks and branches: give one of them`);
   if (fields["branches"] === undefined) {
     const where: Path = [...at, "tasks"];
     const tasks = draft.list(fields["tasks"], where) ?? [];
@@ -168,7 +167,10 @@ function modeOf(
     return { isParallel: given, performer: named ? mode : undefined };
   const isParallel = mode === "parallel";
   if (given !== undefined && given !== isParallel)
-    draft.refuse([...at, "mode"], `${name([...at, "mode"])} is ${mode}, and parallel is ${given}`);
+    draft.refuse(
+      [...at, "mode"],
+      `${placeName([...at, "mode"])} is ${mode}, and parallel is ${given}`,
+    );
   return { isParallel, performer: undefined };
 }
 

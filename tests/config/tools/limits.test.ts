@@ -93,9 +93,17 @@ describe("budgets", () => {
 
   test.each([
     ["neither slots nor rates", "b: {}", "expected slots, rates or both, got: neither"],
-    ["a name of a private budget", "'tool:a': { slots: 1 }", "Invalid key in record"],
-    ["no slot at all", "b: { slots: 0 }", "Too small: expected number to be >0"],
-    ["no window", "b: { rates: [] }", "Too small: expected array to have >=1 items"],
+    [
+      "a name of a private budget",
+      "'tool:a': { slots: 1 }",
+      'expected the name "tool:a" in budgets',
+    ],
+    ["no slot at all", "b: { slots: 0 }", "expected budgets.b.slots to be more than 0, got: 0"],
+    [
+      "no window",
+      "b: { rates: [] }",
+      "expected budgets.b.rates to be at least 1 items long, got: []",
+    ],
   ])("%s is refused", (_name, line, message) => {
     const problems = problemsOf(lines("tutti: 1", "budgets:", `  ${line}`));
     expect(problems).toHaveLength(1);
@@ -122,16 +130,16 @@ describe("limits of a tool", () => {
   test.each([
     [
       "limits: { rate: { max: 0, durationMs: 5 } }",
-      "3 at 0: catalogue_invalid Too small: expected number to be >0",
+      "3 at 0: catalogue_invalid expected tools[0].limits.rate.max to be more than 0, got: 0",
     ],
     [
       "limits: { rate: [{ max: 1, durationMs: 5 }, { max: 1, duration: 5 }] }",
-      "3 at {: catalogue_invalid Invalid input: expected number, received undefined",
-      '3 at duration: catalogue_invalid unknown key "duration"',
+      "3 at {: catalogue_invalid expected tools[0].limits.rate[1].durationMs to be given (a number)",
+      '3 at duration: catalogue_invalid unknown key "duration" in tools[0].limits.rate[1] (did you mean durationMs?)',
     ],
     [
       "limits: { rate: fast }",
-      "3 at fast: catalogue_invalid expected a window {max, durationMs}, or a list of them",
+      '3 at fast: catalogue_invalid expected tools[0].limits.rate to be a window {max, durationMs}, or a list of them, got: "fast"',
     ],
     [
       "limits: { concurrency: 2, cost: 2 }",
@@ -151,20 +159,23 @@ describe("limits of a tool", () => {
     ],
     [
       "limits: { perKey: { by: tenant } }",
-      "3 at {: catalogue_invalid expected concurrency, rate or both, got: neither",
+      "3 at {: catalogue_invalid tools[0].limits.perKey: expected concurrency, rate or both, got: neither",
     ],
     [
       "limits: { perKey: { by: actor, concurrency: 1 } }",
-      '3 at actor: catalogue_invalid Invalid option: expected one of "tenant"|"step"',
+      '3 at actor: catalogue_invalid expected tools[0].limits.perKey.by to be one of tenant, step, got: "actor"',
     ],
     [
       "limits: { perKey: { by: step, rate: { max: 2, durationMs: 9 } }, cost: 3 }",
       "3 at 3: catalogue_invalid expected limits.cost to be at most 2, as limits.perKey.rate has 2 units in 9 ms, got: 3",
     ],
-    ["resources: { cpu: 1.5 }", "3 at 1: catalogue_invalid Too big: expected number to be <=1"],
+    [
+      "resources: { cpu: 1.5 }",
+      "3 at 1: catalogue_invalid expected tools[0].resources.cpu to be at most 1, got: 1.5",
+    ],
     [
       "importance: high",
-      '3 at high: catalogue_invalid Invalid option: expected one of "critical"|"essential"|"optional"',
+      '3 at high: catalogue_invalid expected tools[0].importance to be one of critical, essential, optional, got: "high"',
     ],
   ])("%s is told with its place", (more, ...expected) => {
     expect(problemsOf(tools(more))).toEqual(expected);
