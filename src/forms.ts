@@ -19,7 +19,11 @@ export function checkForm<T extends z.ZodType>(
   throw new ValidationError([
     ...(parsed.success
       ? []
-      : issuesOf(parsed.error, "request_invalid", { schema: form, data: value })),
+      : issuesOf(parsed.error, "request_invalid", {
+          schema: form,
+          data: value,
+          whole: "the request",
+        })),
     ...more,
   ]);
 }

@@ -2,9 +2,9 @@
 
 export type Path = readonly (string | number)[];
 
-/** A path as people write it: `steps[2].with.path`. */
-export function placeName(path: Path): string {
-  if (path.length === 0) return "the document";
+/** A path as people write it: `steps[2].with.path`. `whole`: the name of everything. */
+export function placeName(path: Path, whole = "the document"): string {
+  if (path.length === 0) return whole;
   return path
     .map((part, index) =>
       typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${clip(part)}`,

@@ -19,7 +19,9 @@ const plainPath = (path: readonly PropertyKey[]): (string | number)[] =>
 function meantForm(issue: Problem): Problem[] | undefined {
   if (issue.code !== "invalid_union") return undefined;
   const forms = issue.errors.filter((form) =>
-    form.every(({ code, path }) => code !== "invalid_type" || path.length > 0),
+    form.every(
+      ({ code, path }) => (code !== "invalid_type" && code !== "custom") || path.length > 0,
+    ),
   );
   if (forms.length !== 1) return undefined;
   return forms[0]?.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
@@ -29,6 +31,8 @@ function meantForm(issue: Problem): Problem[] | undefined {
 interface Checked {
   readonly schema: z.ZodType;
   readonly data: unknown;
+  /** The name of all the data. Default: the document. */
+  readonly whole?: string;
 }
 
 /**
@@ -51,7 +55,7 @@ export function issuesOf(
         const path = [...place, key];
         const position = document?.positionOf(path, "key");
         const suggestion = nearest(key, keysAt(checked, place));
-        const message = `unknown key "${clip(key)}" in ${placeName(place)}`;
+        const message = `unknown key "${clip(key)}" in ${placeName(place, checked.whole)}`;
         return { code, message, path, ...given({ suggestion }), ...(position && { position }) };
       });
     const path = issue.code === "invalid_key" ? place.slice(0, -1) : place;
@@ -74,11 +78,11 @@ function describe(
   value: unknown,
   checked: Checked,
 ): Pick<Issue, "message" | "suggestion"> {
-  const place = placeName(path);
+  const place = placeName(path, checked.whole);
   if (issue.code === "invalid_key") {
     const rule = issue.issues[0] === undefined ? "another name" : expectation(issue.issues[0]);
     return {
-      message: `expected the name ${JSON.stringify(path.at(-1))} in ${placeName(path.slice(0, -1))} to be ${rule}`,
+      message: `expected the name ${JSON.stringify(path.at(-1))} in ${placeName(path.slice(0, -1), checked.whole)} to be ${rule}`,
     };
   }
   if (issue.code === "invalid_union" && issue.discriminator !== undefined) {

@@ -1,6 +1,6 @@
 import type { Request } from "express";
-import * as z from "zod";
 
+import { issuesOf, shownValue, type Issue } from "../../../config/index.ts";
 import { OPERATIONS } from "../../operations/index.ts";
 import type { Context, HttpDoor, Operation } from "../../operations/operation.ts";
 import { MAX_KEY_CHARS } from "../../runs/control/run-options.ts";
@@ -80,22 +80,25 @@ function readInput(
   const input = { ...rest, ...request.params, ...keyed };
   const parsed = operation.input.safeParse(input);
 
-  const issues = parsed.success ? [] : parsed.error.issues;
-  const isOfPath = ({ path }: z.core.$ZodIssue) => parts.path.includes(String(path[0]));
+  const checked = { schema: operation.input, data: input, whole: "the request" };
+  const issues = parsed.success ? [] : issuesOf(parsed.error, "request_invalid", checked);
+  const isOfPath = ({ path }: Issue) => parts.path.includes(String(path[0]));
   const problems = issues
     .filter(isOfPath)
-    .map(({ path, message }) => problemAt("parameter", path, message));
+    .map((issue) => problemAt("parameter", issue.path, messageOfIssue(issue)));
   const place = parts.rest === "body" ? "pointer" : "parameter";
   if (isObject(sent)) {
     const strange = Object.keys(rest).filter((name) => parts.elsewhere.includes(name));
     problems.push(
       ...(operation.isCheckedByClient ? [] : issues)
         .filter((issue) => !isOfPath(issue))
-        .map(({ path, message }) => problemAt(place, path, message)),
-      ...strange.map((name) => problemAt(place, [], `Unrecognized key: "${name}"`)),
+        .map((issue) => problemAt(place, issue.path, messageOfIssue(issue))),
+      ...strange.map((name) => problemAt(place, [name], `unknown key "${name}" in the request`)),
     );
   } else if (sent !== undefined || issues.some((issue) => !isOfPath(issue)))
-    problems.push(problemAt(place, [], noObject(operation, sent)));
+    problems.push(
+      problemAt(place, [], `expected the request to be an object, got: ${shownValue(sent)}`),
+    );
   if (key !== undefined && (key.length === 0 || key.length > MAX_KEY_CHARS)) {
     const expected = `expected 1 to ${MAX_KEY_CHARS} characters, got: ${key.length}`;
     problems.push(problemAt("parameter", ["Idempotency-Key"], expected));
@@ -113,10 +116,8 @@ function problemAt(
   return { detail: `${where}: ${message}`, code: "request_invalid", [place]: where };
 }
 
-function noObject({ isCheckedByClient }: Operation, sent: unknown): string {
-  const message = z.object({}).safeParse(sent).error?.issues[0]?.message;
-  return isCheckedByClient ? "expected an object" : (message ?? "expected an object");
-}
+const messageOfIssue = ({ message, suggestion }: Issue): string =>
+  suggestion === undefined ? message : `${message} (did you mean ${JSON.stringify(suggestion)}?)`;
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -72,6 +72,7 @@ describe("the installed package", { timeout: 200_000 }, () => {
           "Tutti",
           "TuttiError",
           "ValidationError",
+          "catalogueJsonSchema",
           "catalogueParts",
           "isTuttiError",
           "loadCatalogue",

@@ -66,8 +66,8 @@ test("a run is held, ranked, let go on and decided about", async ({ tutti, work 
 
 test("bodies that do not fit are refused with every problem", async () => {
   for (const [path, body, pointers] of [
-    ["pause", { who: "ann" }, ["#"]],
-    ["resume", { steps: [], form: ["a"] }, ["#/steps", "#"]],
+    ["pause", { who: "ann" }, ["#/who"]],
+    ["resume", { steps: [], form: ["a"] }, ["#/steps", "#/form"]],
     ["approve", { by: "" }, ["#/by", "#/step"]],
     ["reject", { step: 1 }, ["#/step"]],
     ["signal", { data: 1 }, ["#/event"]],

@@ -6,10 +6,12 @@ test("a field that the path or a header has is refused in the body", async () =>
   const cancelled = await problemOf(await post("/v1/runs/r/cancel", { id: "other", reason: "x" }));
   expect(cancelled).toMatchObject({
     status: 400,
-    errors: [{ pointer: "#", detail: '#: Unrecognized key: "id"' }],
+    errors: [{ pointer: "#/id", detail: '#/id: unknown key "id" in the request' }],
   });
   const emitted = await problemOf(await post("/v1/events", { name: "e", key: "k" }));
-  expect(emitted).toMatchObject({ errors: [{ detail: '#: Unrecognized key: "key"' }] });
+  expect(emitted).toMatchObject({
+    errors: [{ detail: '#/key: unknown key "key" in the request' }],
+  });
   const signalled = await problemOf(await post("/v1/runs/r/signal", {}));
   expect(signalled).toMatchObject({ status: 400, errors: [{ pointer: "#/event" }] });
 });

@@ -63,9 +63,21 @@ for (const [name, body, detail] of [
   ["broken JSON", "{", "expected the body to be JSON"],
   ["no object", "[]", "#: "],
   ["no workflow", "{}", "#: expected either workflow or workflowId, got: none"],
-  ["a workflow that is a list", '{"workflow": []}', "#/workflow: expected an object or a text"],
-  ["an unknown key", '{"workflow": "", "inputs": {}}', '#: Unrecognized key: "inputs"'],
-  ["an input that is no object", '{"workflow": "", "input": 1}', "#/input: expected an object"],
+  [
+    "a workflow that is a list",
+    '{"workflow": []}',
+    "#/workflow: expected workflow to be an object or a text, got: []",
+  ],
+  [
+    "an unknown key",
+    '{"workflow": "", "inputs": {}}',
+    '#/inputs: unknown key "inputs" in the request (did you mean "input"?)',
+  ],
+  [
+    "an input that is no object",
+    '{"workflow": "", "input": 1}',
+    "#/input: expected input to be an object, got: 1",
+  ],
   ["a run id that is none", `{"workflow": ${JSON.stringify(workflow)}, "runId": "a:b"}`, "a:b"],
 ] as const) {
   test(`${name} is a bad request`, async ({ tutti }) => {
