@@ -98,11 +98,11 @@ const formsOf = ({ anyOf, oneOf }: FieldSchema): readonly FieldSchema[] => anyOf
 function typeOf(schema: FieldSchema): string {
   const forms = formsOf(schema);
   if (forms.length > 0) return [...new Set(forms.map(typeOf))].join(" or ");
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``.replaceAll('"', "");
   if (schema.enum !== undefined) return schema.enum.map((one) => `\`${String(one)}\``).join(", ");
   const items = schema.items;
   const values = schema.additionalProperties;
-  switch (schema.type) {
+  switch (schema.type ?? "anything") {
     case "array":
       return items === undefined ? "list" : `list of ${typeOf(items)}`;
     case "object":
@@ -157,11 +157,10 @@ const FIELD_HEAD = ["field", "type", "default", "meaning"];
 
 /** The fields of a catalogue file, of a tool, of its bindings, of servers. */
 function catalogueTables(): Readonly<Record<string, string>> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of it as is read
   const file = catalogueJsonSchema() as FieldSchema;
   const { tools, servers } = file.properties ?? {};
   const tool = tools?.items ?? {};
-  const server = (servers?.additionalProperties as FieldSchema | undefined) ?? {};
+  const server = servers?.additionalProperties;
   const ofForms = (schema: FieldSchema, teller: string): string[][] =>
     formsOf(schema).flatMap((form) => {
       const told = String(form.properties?.[teller]?.const);
@@ -174,7 +173,10 @@ function catalogueTables(): Readonly<Record<string, string>> {
       FIELD_HEAD,
       ...ofForms(tool.properties?.["binding"] ?? {}, "type"),
     ]),
-    "catalogue-servers": table([FIELD_HEAD, ...ofForms(server, "transport")]),
+    "catalogue-servers": table([
+      FIELD_HEAD,
+      ...ofForms(server === false || server === undefined ? {} : server, "transport"),
+    ]),
   };
 }
 

@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle, typescript/no-unsafe-type-assertion -- `_zod` is the place where zod shows a schema to tools */
 import * as z from "zod";
 
 import type { ErrorCode } from "../error-codes.ts";
@@ -29,7 +30,7 @@ function meantForm(issue: Problem): Problem[] | undefined {
 
 /** What was checked, and against which schema. */
 interface Checked {
-  readonly schema: z.ZodType;
+  readonly schema: z.core.$ZodType;
   readonly data: unknown;
   /** The name of all the data. Default: the document. */
   readonly whole?: string;
@@ -136,7 +137,7 @@ function formsAt({ schema, data }: Checked, path: Path): z.core.$ZodType[] {
   const value = valueAt(data, [first]);
   return forms.flatMap((form) => {
     const inside = memberOf(form, first);
-    return inside === undefined ? [] : formsAt({ schema: inside as z.ZodType, data: value }, rest);
+    return inside === undefined ? [] : formsAt({ schema: inside, data: value }, rest);
   });
 }
 

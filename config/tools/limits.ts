@@ -4,7 +4,7 @@ import { messageOf, TuttiError } from "../errors.ts";
 import { parseExpression, type Expression } from "../expressions/expression.ts";
 
 /** Names of budgets. They have no colon, so none equals the private budget of a tool. */
-export const BUDGET_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
+const BUDGET_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 
 export const budgetName = z
   .string()
