@@ -32,8 +32,7 @@ export function shippedFiles(): string[] {
 }
 
 /** The shipped files as the build checked them, by path. Empty in source. Checking them takes longer than all else at a start. */
-export function checkedFiles(): ReadonlyMap<string, CatalogueParts> {
-  const at = folder();
+export function checkedFiles(at: URL = folder()): ReadonlyMap<string, CatalogueParts> {
   const file = new URL(CHECKED, at);
   if (!existsSync(file)) return new Map();
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our build alone
